@@ -1,0 +1,57 @@
+import createError from '@fastify/error'
+
+/*
+ * Every error that the suite raises, once. A code is stable; a message tells a client nothing that an
+ * attacker wants. What went wrong inside rides in `cause`, to the log.
+ */
+
+const define = (code: string, message: string, status: number) => createError(code, message, status)
+
+/** Statuses of these five are the guard's to choose: 401 by default (see `unauthenticatedStatus`). */
+export const NotSignedIn = define('NOT_SIGNED_IN', 'You are not signed in.', 401)
+export const TokenExpired = define('TOKEN_EXPIRED', 'The access token has expired.', 401)
+export const TokenInvalid = define('TOKEN_INVALID', 'The access token is not valid.', 401)
+export const CredentialExpired = define('CREDENTIAL_EXPIRED', 'The credential has expired.', 401)
+export const CredentialInvalid = define('CREDENTIAL_INVALID', 'The credential is not valid.', 401)
+export const SignedOut = define('SIGNED_OUT', 'This sign-in was ended.', 401)
+
+export const CredentialAmbiguous = define(
+  'CREDENTIAL_AMBIGUOUS',
+  'The Authorization header is malformed or sent twice.',
+  400,
+)
+export const CredentialsRefused = define('CREDENTIALS_REFUSED', 'Wrong username or password.', 401)
+export const RefreshRefused = define('REFRESH_REFUSED', 'The refresh token is not valid.', 401)
+export const RoleRequired = define('ROLE_REQUIRED', 'Your role does not allow this.', 403)
+export const ModeRequired = define('MODE_REQUIRED', 'This way of signing in does not allow this.', 403)
+export const CrossSite = define('CROSS_SITE', 'The request came from another site.', 403)
+export const Prefetch = define('PREFETCH', 'A prefetch never signs anybody out.', 403)
+export const StoreUnavailable = define(
+  'STORE_UNAVAILABLE',
+  'The service cannot answer now. Try again shortly.',
+  503,
+)
+
+/** Mistakes in the application, loud so that they are found before they are deployed. */
+export const IdentityUnguarded = define(
+  'IDENTITY_UNGUARDED',
+  'request.identity was read on a route that no identity guard ran on.',
+  500,
+)
+export const SessionNotLoaded = define(
+  'SESSION_NOT_LOADED',
+  'request.session was read on a route that does not use the session.',
+  500,
+)
+export const ClaimSensitive = define(
+  'CLAIM_SENSITIVE',
+  'A credential may not carry %s: whoever holds it can read it.',
+  500,
+)
+export const ClaimReserved = define('CLAIM_RESERVED', 'The claim %s is set by the suite itself.', 500)
+export const ClaimInvalid = define('CLAIM_INVALID', 'The claim %s cannot be carried: %s.', 500)
+export const ModeUnknown = define('MODE_UNKNOWN', 'No mode named %s is registered.', 500)
+export const OptionInvalid = define('OPTION_INVALID', 'The option %s %s.', 500)
+export const DependencyMissing = define('DEPENDENCY_MISSING', '%s needs the package %s: npm install %s', 500)
+/** The environment is malformed or unsafe; the message names the variable. */
+export const ConfigInvalid = define('CONFIG_INVALID', '%s', 500)

@@ -1,0 +1,82 @@
+import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
+import { OptionInvalid } from './errors.js'
+
+/** What a key is for. Each purpose has a key of its own, so that no credential can pass for another kind. */
+export type Purpose = 'cookie' | 'session-id' | 'session-data' | 'access-token' | 'refresh-token'
+
+/** One key for one purpose, with the id that credentials carry to name it. */
+export interface PurposeKey {
+  readonly id: string
+  readonly key: KeyObject
+}
+
+/** All keys for one purpose: the first secret's signs, every secret's verifies. */
+export interface PurposeKeys {
+  readonly signing: PurposeKey
+  /** In the order of the secrets. */
+  readonly all: readonly PurposeKey[]
+  /** The key of that id, or undefined: an unknown id is refused, no key is tried in turn. */
+  find(id: string): KeyObject | undefined
+}
+
+export interface KeyRing {
+  purpose(purpose: Purpose): PurposeKeys
+}
+
+/** The shortest secret that is accepted, in bytes: as long as the output of SHA-256 (RFC 2104 §3). */
+export const SECRET_BYTES = 32
+
+/*
+ * The version and the algorithm are part of the label, so that a key can never be used with another
+ * algorithm or by another format. A test vector pins these labels: changing one signs everybody out.
+ */
+const ALGORITHMS: Record<Purpose, string> = {
+  cookie: 'HMAC-SHA256',
+  'session-id': 'HMAC-SHA256',
+  'session-data': 'AES-256-GCM',
+  'access-token': 'HS256',
+  'refresh-token': 'HMAC-SHA256',
+}
+
+/** HKDF with SHA-256 (RFC 5869) and no salt: the secrets are random already (§3.1). */
+function derive(secret: string, label: string, length: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', `fastify-identity/v1/${label}`, length))
+}
+
+/** Derived from the secret and not from its place in the list, so that reordering changes no id. */
+function keyId(secret: string): string {
+  return derive(secret, 'key-id', 6).toString('base64url')
+}
+
+function purposeKeys(secrets: readonly string[], purpose: Purpose): PurposeKeys {
+  const all = secrets.map((secret) => ({
+    id: keyId(secret),
+    key: createSecretKey(derive(secret, `${purpose}/${ALGORITHMS[purpose]}`, 32)),
+  }))
+  const byId = new Map(all.map(({ id, key }) => [id, key]))
+  const [signing] = all
+  if (!signing) throw new OptionInvalid('secrets', 'needs at least one secret')
+  return Object.freeze({ signing, all, find: (id: string) => byId.get(id) })
+}
+
+/**
+ * A ring of keys derived from secrets of at least 32 bytes each. The first signs, all verify.
+ * @throws OPTION_INVALID when there is no secret, or one that is too short or listed twice
+ */
+export function createKeyRing(secrets: readonly string[]): KeyRing {
+  const own = Object.freeze([...secrets])
+  for (const secret of own) {
+    if (typeof secret !== 'string' || Buffer.byteLength(secret) < SECRET_BYTES) {
+      throw new OptionInvalid('secrets', `needs secrets of at least ${SECRET_BYTES} bytes each`)
+    }
+  }
+  if (new Set(own).size !== own.length) throw new OptionInvalid('secrets', 'lists one secret twice')
+  const made = new Map<Purpose, PurposeKeys>()
+  return Object.freeze({
+    purpose(purpose: Purpose) {
+      const keys = made.get(purpose) ?? purposeKeys(own, purpose)
+      made.set(purpose, keys)
+      return keys
+    },
+  })
+}

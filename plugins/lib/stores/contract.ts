@@ -1,0 +1,125 @@
+import type { Claims, MaybePromise, SignInRef } from '../contract.js'
+
+/** Where the counter of a sign-in's refresh token stands. No token is stored: it is derived. */
+export interface RefreshState {
+  /** Of the newest refresh token handed out. The first is 0. */
+  readonly counter: number
+  /** Id of the key under which the newest one was derived. */
+  readonly keyId: string
+  /** When the newest one was handed out, in ms. */
+  readonly rotatedAt: number
+}
+
+/** One sign-in, whatever its mode. Times are in ms. */
+export interface SignInRecord {
+  readonly id: string
+  readonly accountId: string
+  readonly mode: string
+  readonly epoch: number
+  readonly generation: number
+  readonly createdAt: number
+  readonly lastSeenAt: number
+  /** When it ends unless it is used before; `absoluteExpiresAt` where there is no idle limit. */
+  readonly idleExpiresAt: number
+  /** When it ends however much it is used. */
+  readonly absoluteExpiresAt: number
+  readonly ip: string
+  readonly userAgent: string
+  /** Session mode: key of the session record, to be destroyed with the sign-in. */
+  readonly sessionKey: string | null
+  /** Token mode. */
+  readonly refresh: RefreshState | null
+  /** What the application added at sign-in, for credentials issued later. */
+  readonly claims: Claims | null
+}
+
+/** What a store keeps of a session. It cannot read `sealed`. Times are in ms. */
+export interface SessionRecord {
+  /** Raised by one at each replacement. The first is 1. */
+  readonly version: number
+  readonly sealed: string
+  readonly idleExpiresAt: number
+  readonly absoluteExpiresAt: number
+}
+
+export interface Rotation {
+  /** Counter of the refresh token that the client presented (its genuineness is checked already). */
+  readonly presented: number
+  /** Id of the key under which a successor would be derived. */
+  readonly keyId: string
+  readonly now: number
+  /** How long after a rotation the predecessor still gets the same successor, in ms. */
+  readonly grace: number
+}
+
+export type RotationResult =
+  /** `presented` was the newest (or above it: the store had lost a write); its successor is `refresh`. */
+  | { readonly outcome: 'rotated'; readonly signIn: SignInRecord }
+  /** `presented` was the immediate predecessor, within the grace: the same successor again. */
+  | { readonly outcome: 'repeated'; readonly signIn: SignInRecord }
+  /** Anything older or later: theft, or a copy. Nothing was changed. */
+  | { readonly outcome: 'reused'; readonly signIn: SignInRecord }
+  /** No such sign-in, or past its limits. */
+  | { readonly outcome: 'gone' }
+
+/**
+ * Where sign-ins, sessions and revocations live. Every operation is atomic, also between processes that
+ * share the store. Limits are stored times compared with the `now` that is handed in; a store's own TTLs
+ * only collect garbage. Every fault is thrown as STORE_UNAVAILABLE with the driver's error as `cause`.
+ */
+export interface StateStore {
+  readonly kind: string
+
+  /**
+   * The revocation list's generation: made once, together with the list. When the list is lost (flushed,
+   * evicted, deleted), so is the generation, and the next one differs.
+   */
+  generation(): MaybePromise<number>
+  /**
+   * True unless the sign-in was ended, its account's epoch was raised above `ref.epoch` (and the sign-in
+   * not spared by that), or the generation is another one. Redis: one command.
+   */
+  isLive(ref: SignInRef): MaybePromise<boolean>
+
+  /** Adds a sign-in, and drops those of the same account that are past their limits at `createdAt`. */
+  addSignIn(record: SignInRecord): Promise<void>
+  findSignIn(accountId: string, id: string, now: number): Promise<SignInRecord | null>
+  /** The account's sign-ins within their limits, newest first. */
+  listSignIns(accountId: string, now: number): Promise<SignInRecord[]>
+  /** Moves `lastSeenAt` and `idleExpiresAt` forward, never back, of a sign-in that exists. False when it does not. */
+  touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number): Promise<boolean>
+  /** Compares the counter and sets it, in one step. See RotationResult. */
+  rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult>
+  /**
+   * Revokes the sign-in first, then removes its record and its session. Idempotent: a sign-in without
+   * a record is revoked all the same (kept until `until`, in ms).
+   * @returns whether a record existed
+   */
+  endSignIn(accountId: string, id: string, until: number): Promise<boolean>
+  /** The same for every sign-in of the account that is within its limits, but `except`. @returns the ids */
+  endSignIns(accountId: string, except: string | null, now: number): Promise<string[]>
+  /**
+   * Refuses every credential of the account with an epoch below `epoch`, except that of the sign-in `spared`.
+   * Combines by max: never lowers. The entry is kept until `until` (ms), when all that it refuses has expired.
+   */
+  raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number): Promise<void>
+
+  /** Create-only. False when the key is taken. */
+  createSession(key: string, record: SessionRecord): Promise<boolean>
+  /** The record, or null when it does not exist or is past a limit at `now`. */
+  readSession(key: string, now: number): MaybePromise<SessionRecord | null>
+  /**
+   * Replaces a session that exists with `record` if its stored version is `record.version - 1`.
+   * `conflict`: somebody else replaced it meanwhile. `gone`: destroyed meanwhile, and it stays destroyed.
+   */
+  replaceSession(key: string, record: SessionRecord): Promise<'replaced' | 'conflict' | 'gone'>
+  /** Moves the idle limit forward, never back, never past the absolute one, without raising the version. */
+  touchSession(key: string, idleExpiresAt: number): Promise<boolean>
+  destroySession(key: string): Promise<boolean>
+
+  /** Resolves when the store answers. */
+  ping(): Promise<void>
+  /** Collects what is past its limits at `now`, where the engine does not by itself. */
+  sweep(now: number): Promise<void>
+  close(): Promise<void>
+}
