@@ -1,3 +1,4 @@
+import type {} from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** The attributes that a cookie is set with, and must be cleared with. */
@@ -39,7 +40,7 @@ function pairEnd(header: string, start: number): number {
 }
 
 /** The trimmed value when the pair in `header[start..end]` has that name, or null. */
-function valueOf(header: string, name: string, start: number, end: number): string | null {
+function valueOfPair(header: string, name: string, start: number, end: number): string | null {
   const equals = header.indexOf('=', start)
   if (equals === -1 || equals >= end) return null
   return header.slice(start, equals).trim() === name ? header.slice(equals + 1, end).trim() : null
@@ -54,7 +55,7 @@ export function readCookie(header: string | undefined, name: string): CookieRead
   let found: string | null = null
   for (let start = 0; start < header.length; ) {
     const end = pairEnd(header, start)
-    const value = valueOf(header, name, start, end)
+    const value = valueOfPair(header, name, start, end)
     if (value !== null && found !== null) return DOUBLED
     found ??= value
     start = end + 1
