@@ -1,1 +1,133 @@
-// The embedded database file: opened once for each process and path, shared by its users, migrated at start.
+import type { Kysely } from 'kysely'
+import type Database from 'libsql'
+import { createPrivateFile, loadLibsql } from './data-dir.js'
+import { DependencyMissing, StoreUnavailable } from './errors.js'
+import { migrations } from './migrations/index.js'
+import { loadOptional } from './optional.js'
+
+export { databaseFile, lockDataDir } from './data-dir.js'
+
+/** The row of an account, as it is stored. Times are in ms. */
+export interface AccountRow {
+  id: string
+  username: string
+  canonical: string
+  password_hash: string
+  role: string
+  epoch: number
+  disabled: number
+  avatar: string | null
+  created_at: number
+  updated_at: number
+}
+
+/** The tables that are reached through kysely. */
+export interface Tables {
+  accounts: AccountRow
+}
+
+/**
+ * The embedded database: one connection, reached in two ways.
+ *
+ * Nobody opens a transaction on it that spans an `await`: the synchronous statements of the other users
+ * would fall inside it, and be rolled back with it. A change is a single statement that compares and
+ * sets, or a transaction that begins and commits without leaving the stack.
+ */
+export interface EmbeddedDatabase {
+  /** Synchronous. Beware: `get()` adds a field `_metadata` to a row, `all()` does not. */
+  readonly connection: Database.Database
+  readonly kysely: Kysely<Tables>
+  /** Idempotent. The connection ends with the last of its users. */
+  close(): Promise<void>
+}
+
+type Opened = Pick<EmbeddedDatabase, 'connection' | 'kysely'>
+
+/** How long a statement waits for another process's write, in ms. */
+const BUSY_TIMEOUT = 5000
+const MEMORY = ':memory:'
+
+/**
+ * Runs what has not run yet. The transaction lets one process at a time migrate: the next one waits,
+ * and finds it done. It may span awaits, for nobody else has the connection yet.
+ */
+async function migrate({ connection, kysely }: Opened): Promise<void> {
+  const { Migrator } = await loadOptional('kysely', () => import('kysely/migration'), 'The embedded database')
+  connection.exec('BEGIN IMMEDIATE')
+  const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => migrations } })
+  const { error } = await migrator.migrateToLatest()
+  connection.exec(error ? 'ROLLBACK' : 'COMMIT')
+  if (error) throw error
+}
+
+/**
+ * FULL syncs the log at each commit: with NORMAL a power cut could take back a logout that was answered.
+ */
+async function connect(path: string): Promise<Opened> {
+  const Libsql = await loadLibsql()
+  const { Kysely, SqliteDialect } = await loadOptional(
+    'kysely',
+    () => import('kysely'),
+    'The embedded database',
+  )
+  const connection = new Libsql(path, { timeout: BUSY_TIMEOUT })
+  const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: connection }) })
+  try {
+    connection.pragma('journal_mode=WAL')
+    connection.pragma('synchronous=FULL')
+    await migrate({ connection, kysely })
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+  return { connection, kysely }
+}
+
+interface Shared {
+  readonly opened: Promise<Opened>
+  users: number
+}
+
+const shared = new Map<string, Shared>()
+
+async function acquire(path: string): Promise<Shared> {
+  const entry = shared.get(path) ?? { opened: connect(path), users: 0 }
+  if (path !== MEMORY) shared.set(path, entry)
+  entry.users += 1
+  try {
+    await entry.opened
+  } catch (error) {
+    if (shared.get(path) === entry) shared.delete(path)
+    throw error
+  }
+  return entry
+}
+
+/**
+ * Opens the embedded database, made if need be (directory mode 0700, file mode 0600), at the newest
+ * schema. Within a process everybody who opens one file gets one connection; `:memory:` is never shared.
+ * @throws DEPENDENCY_MISSING, or STORE_UNAVAILABLE when the file cannot be made, read or migrated
+ */
+export async function openDatabase(file: string): Promise<EmbeddedDatabase> {
+  try {
+    const path = file === MEMORY ? MEMORY : createPrivateFile(file)
+    const entry = await acquire(path)
+    const { connection, kysely } = await entry.opened
+    let closed = false
+    const close = async () => {
+      if (closed) return
+      closed = true
+      release(path, entry, connection)
+    }
+    return Object.freeze({ connection, kysely, close })
+  } catch (error) {
+    throw error instanceof DependencyMissing ? error : new StoreUnavailable({ cause: error })
+  }
+}
+
+function release(path: string, entry: Shared, connection: Database.Database): void {
+  entry.users -= 1
+  if (entry.users > 0) return
+  if (shared.get(path) === entry) shared.delete(path)
+  connection.close()
+}

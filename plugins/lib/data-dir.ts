@@ -1,0 +1,72 @@
+import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type Database from 'libsql'
+import { ConfigInvalid } from './errors.js'
+import { loadOptional } from './optional.js'
+
+/** The SQLite driver. @throws DEPENDENCY_MISSING */
+export async function loadLibsql() {
+  return (await loadOptional('libsql', () => import('libsql'), 'The embedded database')).default
+}
+
+/**
+ * Makes the file, readable by its owner only (SQLite gives its journals the mode of the file), in a
+ * directory of mode 0700 unless there is one, and returns its real path.
+ *
+ * `wx` fails on a file that exists *without opening it*: closing any descriptor of a file drops every
+ * lock that this process holds on it (POSIX advisory locks), SQLite's included.
+ */
+export function createPrivateFile(file: string): string {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+  return realpathSync(file)
+}
+
+/** The embedded database of a data directory. */
+export function databaseFile(dataDir: string): string {
+  return join(dataDir, 'identity.db')
+}
+
+/**
+ * Claims a data directory for this process, for as long as it lives. The lock is SQLite's own, on a file
+ * of its own, so that a process that was killed leaves none behind, and the command line, which does not
+ * claim, can open the database beside the server. Nobody waits for it.
+ * @throws CONFIG_INVALID when it is claimed already, or cannot be written; DEPENDENCY_MISSING
+ */
+export async function lockDataDir(dataDir: string): Promise<{ release(): void }> {
+  const Libsql = await loadLibsql()
+  try {
+    const lock = new Libsql(createPrivateFile(join(dataDir, 'identity.lock')))
+    return Object.freeze({ release: claim(lock) })
+  } catch (error) {
+    throw new ConfigInvalid(`DATA_DIR: ${dataDir} ${reason(error)}.`, { cause: error })
+  }
+}
+
+/** Takes the lock or closes the connection; returns what gives it back. */
+function claim(lock: Database.Database): () => void {
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    lock.close()
+    throw error
+  }
+  return () => {
+    if (!lock.open) return
+    // Closing alone would not do: a connection lives on until its transaction has ended.
+    lock.exec('ROLLBACK')
+    lock.close()
+  }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return 'cannot be used'
+  const busy = 'code' in error && error.code === 'SQLITE_BUSY'
+  return busy
+    ? 'is served by another process, and one at a time may serve it'
+    : `cannot be used (${error.message})`
+}
