@@ -1,5 +1,5 @@
 import type { Claims, ClaimValue } from './contract.js'
-import { ClaimInvalid, ClaimReserved, ClaimSensitive } from './errors.js'
+import { ClaimInvalid, ClaimSensitive } from './errors.js'
 
 /**
  * Names that never belong where a client can read them. Compared whole, without case, `_` and `-`, so
@@ -34,12 +34,6 @@ const SENSITIVE = new Set([
   ],
 ])
 
-/** What the suite itself puts there: RFC 7519 §4.1 and ours. */
-const RESERVED = new Set([
-  ...['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'sid', 'auth_time', 'typ', 'kid', 'alg'],
-  ...['username', 'role', 'epoch', 'gen', 'remember', '__proto__', 'constructor', 'prototype'],
-])
-
 const DEPTH_MAX = 8
 
 function refuseSensitive(name: string): void {
@@ -67,13 +61,11 @@ const NONE: Claims = Object.freeze({})
 
 /**
  * A frozen copy of what an application wants a credential to carry.
- * @throws CLAIM_SENSITIVE for the name of a secret at any depth, CLAIM_RESERVED for one that the suite
- *   sets, CLAIM_INVALID for what is not JSON
+ * @throws CLAIM_SENSITIVE for the name of a secret at any depth, CLAIM_INVALID for what is not JSON
  */
 export function checkClaims(claims: unknown): Claims {
   if (claims === undefined || claims === null) return NONE
   if (typeof claims !== 'object' || Array.isArray(claims))
     throw new ClaimInvalid('claims', 'they are not an object')
-  for (const name of Object.keys(claims)) if (RESERVED.has(name)) throw new ClaimReserved(name)
   return copyObject(claims, 0)
 }

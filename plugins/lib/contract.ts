@@ -31,9 +31,12 @@ export interface Account {
   readonly id: string
   readonly username: string
   readonly role: string
-  /** Counts what ended every sign-in of the account (password change, role change, disabling). */
-  readonly epoch: number
+  /** Counts what ended every sign-in of the account (password change, role change, disabling). 0 without. */
+  readonly epoch?: number
 }
+
+/** An account whose fields were checked, and completed. */
+export type CheckedAccount = Readonly<Required<Account>>
 
 /** An account with what a profile shows of it. */
 export interface Profile extends Account {
@@ -91,6 +94,8 @@ export interface SignInOptions {
   readonly remember?: boolean
   /** Fields to carry in the credential; names of secrets are refused (`CLAIM_SENSITIVE`). */
   readonly claims?: Claims
+  /** The sign-in that this one replaces. Set by the suite, from the request's own credential. */
+  readonly replaces?: Pick<SignInRef, 'accountId' | 'signInId'>
 }
 
 /**
@@ -111,7 +116,7 @@ export interface AuthMode<N extends ModeName = ModeName> {
   issue(
     request: FastifyRequest,
     reply: FastifyReply,
-    account: Account,
+    account: CheckedAccount,
     options: SignInOptions,
   ): Promise<AuthModes[N]>
   /**

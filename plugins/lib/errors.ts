@@ -48,7 +48,6 @@ export const ClaimSensitive = define(
   'A credential may not carry %s: whoever holds it can read it.',
   500,
 )
-export const ClaimReserved = define('CLAIM_RESERVED', 'The claim %s is set by the suite itself.', 500)
 export const ClaimInvalid = define('CLAIM_INVALID', 'The claim %s cannot be carried: %s.', 500)
 export const ModeUnknown = define('MODE_UNKNOWN', 'No mode named %s is registered.', 500)
 export const OptionInvalid = define('OPTION_INVALID', 'The option %s %s.', 500)

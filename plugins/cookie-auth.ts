@@ -1,0 +1,127 @@
+import fastifyCookie from '@fastify/cookie'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { checkClaims } from './lib/claims.js'
+import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
+import { type CookiePayload, openCookie, sealCookie } from './lib/cookie-seal.js'
+import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
+import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
+import type { PurposeKeys } from './lib/keys.js'
+import { checkSeconds } from './lib/options.js'
+
+/** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
+export interface CookieIssued {
+  readonly signInId: string
+  /** Seconds. */
+  readonly expiresIn: number
+}
+
+declare module './lib/contract.js' {
+  interface AuthModes {
+    cookie: CookieIssued
+  }
+}
+
+export interface CookieAuthOptions {
+  /** Before the `__Host-` prefix. Defaults to `identity`. */
+  readonly name?: string
+  /** `Secure`, and the `__Host-` prefix. Defaults to true. */
+  readonly secure?: boolean
+  /** Lifetime in seconds. Defaults to 3600. */
+  readonly ttl?: number
+  /** Lifetime in seconds when remembered. Defaults to 604800. */
+  readonly rememberTtl?: number
+  /** Since the password was given, however often the cookie is renewed. In seconds. Defaults to 2592000. */
+  readonly absoluteTtl?: number
+}
+
+interface Settings {
+  readonly spec: CookieSpec
+  readonly ttl: number
+  readonly rememberTtl: number
+  readonly absoluteTtl: number
+}
+
+function checkOptions(options: CookieAuthOptions): Settings {
+  const absoluteTtl = checkSeconds('absoluteTtl', options.absoluteTtl ?? 2_592_000)
+  return Object.freeze({
+    spec: cookieSpec(options.name ?? 'identity', options.secure ?? true),
+    ttl: Math.min(checkSeconds('ttl', options.ttl ?? 3600), absoluteTtl),
+    rememberTtl: Math.min(checkSeconds('rememberTtl', options.rememberTtl ?? 604_800), absoluteTtl),
+    absoluteTtl,
+  })
+}
+
+const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
+const INVALID: Resolution = Object.freeze({ kind: 'refused', code: 'CREDENTIAL_INVALID' })
+const EXPIRED: Resolution = Object.freeze({ kind: 'refused', code: 'CREDENTIAL_EXPIRED' })
+const SIGNED_OUT: Resolution = Object.freeze({ kind: 'refused', code: 'SIGNED_OUT' })
+
+/** The mode: what the cookie says is true because only the server can have sealed it. */
+class CookieMode implements AuthMode<'cookie'> {
+  readonly name = 'cookie'
+  readonly ambient = true
+
+  constructor(
+    private readonly app: FastifyInstance,
+    private readonly settings: Settings,
+    private readonly keys: PurposeKeys,
+  ) {}
+
+  resolve(request: FastifyRequest): MaybePromise<Resolution> {
+    const reading = readCookie(request.headers.cookie, this.settings.spec.name)
+    if (reading.kind === 'absent') return ABSENT
+    const payload = reading.kind === 'one' ? openCookie(this.keys, reading.value) : null
+    if (!payload) return INVALID
+    // The browser's Max-Age binds only honest clients: the server checks for itself.
+    if (this.app.identityClock() >= payload.exp * 1000) return EXPIRED
+    const live = this.app.signIns.isLive(refOf(payload))
+    return live instanceof Promise ? live.then((is) => recognise(payload, is)) : recognise(payload, live)
+  }
+
+  async issue(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    account: CheckedAccount,
+    options: SignInOptions,
+  ): Promise<CookieIssued> {
+    const ext = checkClaims(options.claims)
+    const { spec, ttl, rememberTtl, absoluteTtl } = this.settings
+    const remember = options.remember === true
+    const expiresIn = remember ? rememberTtl : ttl
+    const start = { mode: this.name, account, options, idleTtl: expiresIn, absoluteTtl }
+    const record = await this.app.signIns.begin(request, start)
+    const claims = claimsOf(record, account, ext, record.createdAt, expiresIn)
+    setCookie(reply, spec, sealCookie(this.keys, { v: 1, remember, ...claims }), expiresIn)
+    return { signInId: record.id, expiresIn }
+  }
+
+  async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    const reading = readCookie(request.headers.cookie, this.settings.spec.name)
+    const payload = reading.kind === 'one' ? openCookie(this.keys, reading.value) : null
+    if (payload) await this.app.signIns.end(refOf(payload))
+    this.forget(request, reply)
+    return payload !== null
+  }
+
+  forget(request: FastifyRequest, reply: FastifyReply): void {
+    forgetCookie(request, reply, this.settings.spec)
+  }
+}
+
+function recognise(payload: CookiePayload, live: boolean): Resolution {
+  return live ? { kind: 'identity', identity: identityOf(payload, 'cookie') } : SIGNED_OUT
+}
+
+async function cookieAuth(app: FastifyInstance, options: CookieAuthOptions): Promise<void> {
+  const settings = checkOptions(options)
+  // Only its writer is needed: ours are read from the header directly.
+  if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
+  app.authModes.add(new CookieMode(app, settings, app.keyRing.purpose('cookie')))
+}
+
+export default fp(cookieAuth, {
+  fastify: '5.x',
+  name: 'fastify-identity-cookie',
+  dependencies: ['fastify-identity-core', 'fastify-identity-sign-ins'],
+})

@@ -1,0 +1,150 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import fp from 'fastify-plugin'
+import { checkAccount } from './lib/account-check.js'
+import type {
+  Account,
+  AuthMode,
+  AuthModes,
+  Clock,
+  Identity,
+  ModeName,
+  SignInOptions,
+} from './lib/contract.js'
+import { CredentialAmbiguous, IdentityUnguarded, OptionInvalid } from './lib/errors.js'
+import { createGuard, type Guard, type GuardOptions, type GuardSettings, kCaller } from './lib/guard.js'
+import { createKeyRing, type KeyRing } from './lib/keys.js'
+import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
+import type { UnauthenticatedStatus } from './lib/refusals.js'
+import type { OnRefused } from './lib/search.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    authModes: ModeRegistry
+    /** The suite's keys, one for each purpose. */
+    keyRing: KeyRing
+    /** Milliseconds since 1970, injected. */
+    identityClock: Clock
+    /** Makes a guard: `{ preHandler: app.guard({ role: 'admin' }) }`. */
+    guard(options?: GuardOptions): Guard
+  }
+  interface FastifyRequest {
+    /** Who is asking. @throws IDENTITY_UNGUARDED on a route without a guard, or with an optional one and nobody */
+    readonly identity: Identity
+    /** The same, or null behind an optional guard. @throws IDENTITY_UNGUARDED on a route without a guard */
+    readonly identityOrNull: Identity | null
+    /**
+     * Signs in somebody whom the application has recognised, and ends the sign-in that the request's own
+     * credential of that mode stood for.
+     * @throws MODE_UNKNOWN, OPTION_INVALID, CLAIM_SENSITIVE, CLAIM_INVALID, STORE_UNAVAILABLE
+     */
+    signIn<N extends ModeName>(mode: N, account: Account, options?: SignInOptions): Promise<AuthModes[N]>
+    /**
+     * Ends the sign-in that the request's credential of this mode stands for, and takes it back.
+     * @returns whether there was a genuine one
+     * @throws MODE_UNKNOWN, CREDENTIAL_AMBIGUOUS, STORE_UNAVAILABLE
+     */
+    signOut(mode: ModeName): Promise<boolean>
+  }
+}
+
+export type { ModeRegistry }
+
+export interface IdentityOptions {
+  /** At least 32 bytes each. The first signs, all verify. */
+  readonly secrets: readonly string[]
+  /** Whether a bad credential ends the search for the caller. Defaults to `stop`. */
+  readonly onRefused?: OnRefused
+  /** Defaults to 401. */
+  readonly unauthenticatedStatus?: UnauthenticatedStatus
+  readonly clock?: Clock
+}
+
+const kReply = Symbol('fastify-identity.reply')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kReply]: FastifyReply | null
+  }
+}
+
+/** The sign-in that a new one of this mode replaces. A malformed credential stands for none. */
+async function ownIdentity(mode: AuthMode, request: FastifyRequest): Promise<Identity | null> {
+  try {
+    const resolution = await mode.resolve(request)
+    return resolution.kind === 'identity' ? resolution.identity : null
+  } catch (error) {
+    if (error instanceof CredentialAmbiguous) return null
+    throw error
+  }
+}
+
+async function signIn<N extends ModeName>(
+  this: FastifyRequest,
+  name: N,
+  account: Account,
+  options: SignInOptions = {},
+): Promise<AuthModes[N]> {
+  const mode = this.server.authModes.get(name)
+  const checked = checkAccount(account)
+  const replaces = (await ownIdentity(mode, this)) ?? undefined
+  return mode.issue(this, replyOf(this), checked, { ...options, replaces })
+}
+
+async function signOut(this: FastifyRequest, name: ModeName): Promise<boolean> {
+  return this.server.authModes.get(name).revoke(this, replyOf(this))
+}
+
+function replyOf(request: FastifyRequest): FastifyReply {
+  const reply = request[kReply]
+  if (!reply) throw new IdentityUnguarded()
+  return reply
+}
+
+function rememberReply(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  request[kReply] = reply
+  done()
+}
+
+function readCaller(this: FastifyRequest): Identity | null {
+  const caller = this[kCaller]
+  if (caller === undefined) throw new IdentityUnguarded()
+  return caller
+}
+
+function readIdentity(this: FastifyRequest): Identity {
+  const caller = this[kCaller]
+  if (!caller) throw new IdentityUnguarded()
+  return caller
+}
+
+function checkOptions({ onRefused = 'stop', unauthenticatedStatus = 401 }: IdentityOptions) {
+  if (onRefused !== 'stop' && onRefused !== 'next') {
+    throw new OptionInvalid('onRefused', 'wants "stop" or "next"')
+  }
+  if (unauthenticatedStatus !== 401 && unauthenticatedStatus !== 403) {
+    throw new OptionInvalid('unauthenticatedStatus', 'wants 401 or 403')
+  }
+  return { onRefused, unauthenticatedStatus }
+}
+
+async function identity(app: FastifyInstance, options: IdentityOptions): Promise<void> {
+  const { registry, selectModes } = createModeRegistry(app)
+  const settings: GuardSettings = Object.freeze({ ...checkOptions(options), selectModes })
+  app.decorate('keyRing', createKeyRing(options.secrets))
+  app.decorate('identityClock', options.clock ?? Date.now)
+  app.decorate('authModes', registry)
+  app.decorate('guard', (guardOptions: GuardOptions = {}) => createGuard(app, settings, guardOptions))
+  app.decorateRequest(kCaller, undefined)
+  app.decorateRequest(kReply, null)
+  app.decorateRequest('identity', { getter: readIdentity })
+  app.decorateRequest('identityOrNull', { getter: readCaller })
+  app.decorateRequest('signIn', signIn)
+  app.decorateRequest('signOut', signOut)
+  app.addHook('onRequest', rememberReply)
+}
+
+export default fp(identity, {
+  fastify: '5.x',
+  name: 'fastify-identity-core',
+  dependencies: ['fastify-identity-csrf'],
+})

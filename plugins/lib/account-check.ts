@@ -1,0 +1,28 @@
+import type { Account, CheckedAccount } from './contract.js'
+import { OptionInvalid } from './errors.js'
+
+/** So that a credential stays well below what browsers and proxies carry. In UTF-16 units. */
+const FIELD_MAX = 256
+
+function isField(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= FIELD_MAX
+}
+
+/**
+ * A frozen copy of the account's own fields and nothing else: an application's row may hold a password
+ * hash, which must not travel on into a credential.
+ * @throws OPTION_INVALID
+ */
+export function checkAccount(account: Account): CheckedAccount {
+  const { id, username, role, epoch = 0 } = account
+  if (!isField(id) || !isField(username) || !isField(role)) {
+    throw new OptionInvalid(
+      'account',
+      `wants id, username and role as strings of 1 to ${FIELD_MAX} characters`,
+    )
+  }
+  if (!Number.isSafeInteger(epoch) || epoch < 0) {
+    throw new OptionInvalid('account.epoch', 'wants a whole number, 0 or more')
+  }
+  return Object.freeze({ id, username, role, epoch })
+}

@@ -1,0 +1,34 @@
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { IdentityClaims } from './identity-claims.js'
+import type { PurposeKeys } from './keys.js'
+import { signValue, verifyValue } from './signed-value.js'
+
+/** What the cookie holds: readable by whoever holds it, so nothing that is secret. */
+const Payload = Type.Object(
+  { v: Type.Literal(1), remember: Type.Boolean(), ...IdentityClaims },
+  { additionalProperties: false },
+)
+export type CookiePayload = Static<typeof Payload>
+const payload = Compile(Payload)
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/** The cookie's value: the payload as base64url JSON, signed. */
+export function sealCookie(keys: PurposeKeys, content: CookiePayload): string {
+  return signValue(keys, Buffer.from(JSON.stringify(content)).toString('base64url'))
+}
+
+/** Null for whatever was not sealed under one of these keys. Says nothing of expiry. */
+export function openCookie(keys: PurposeKeys, value: string): CookiePayload | null {
+  const encoded = verifyValue(keys, value)
+  if (encoded === null) return null
+  const content = parseJson(Buffer.from(encoded, 'base64url').toString())
+  return payload.Check(content) ? content : null
+}

@@ -1,0 +1,72 @@
+import { type Static, Type } from 'typebox'
+import type { CheckedAccount, Claims, Identity, ModeName, SignInRef } from './contract.js'
+import type { SignInRecord } from './stores/contract.js'
+
+const Text = Type.String({ minLength: 1, maxLength: 256 })
+/** Finite, and exact: `1e400` and `1.5` are no dates. */
+const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+/**
+ * What a self-contained credential says of its owner, in a cookie and in a token alike. Names as in RFC 7519
+ * §4.1, OpenID Connect Core §2 (`auth_time`) and Front-Channel Logout §3 (`sid`). Times are in seconds.
+ */
+export const IdentityClaims = {
+  sub: Text,
+  username: Text,
+  role: Text,
+  epoch: Whole,
+  gen: Whole,
+  sid: Text,
+  auth_time: Whole,
+  iat: Whole,
+  exp: Whole,
+  ext: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+}
+
+const Shape = Type.Object(IdentityClaims)
+type IdentityClaimValues = Static<typeof Shape>
+
+/**
+ * @param issuedAt in ms
+ * @param ttl in seconds; cut off at the sign-in's absolute limit
+ */
+export function claimsOf(
+  record: SignInRecord,
+  account: CheckedAccount,
+  ext: Claims,
+  issuedAt: number,
+  ttl: number,
+): IdentityClaimValues {
+  const iat = Math.floor(issuedAt / 1000)
+  return {
+    sub: account.id,
+    username: account.username,
+    role: account.role,
+    epoch: record.epoch,
+    gen: record.generation,
+    sid: record.id,
+    auth_time: Math.floor(record.createdAt / 1000),
+    iat,
+    exp: Math.min(iat + ttl, Math.floor(record.absoluteExpiresAt / 1000)),
+    ...(Object.keys(ext).length > 0 ? { ext } : {}),
+  }
+}
+
+export function refOf(claims: IdentityClaimValues): SignInRef {
+  return { accountId: claims.sub, signInId: claims.sid, epoch: claims.epoch, generation: claims.gen }
+}
+
+const NO_CLAIMS: Claims = Object.freeze({})
+
+/** The identity that genuine, live claims stand for. */
+export function identityOf(claims: IdentityClaimValues, mode: ModeName): Identity {
+  return Object.freeze({
+    accountId: claims.sub,
+    username: claims.username,
+    role: claims.role,
+    mode,
+    signInId: claims.sid,
+    authTime: claims.auth_time * 1000,
+    claims: claims.ext ? Object.freeze(claims.ext as Claims) : NO_CLAIMS,
+  })
+}

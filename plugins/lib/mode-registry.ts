@@ -1,0 +1,44 @@
+import type { FastifyInstance } from 'fastify'
+import type { AuthMode, ModeName } from './contract.js'
+import { ModeUnknown, OptionInvalid } from './errors.js'
+
+/** The registered modes, in the order of registration. */
+export interface ModeRegistry {
+  /** @throws OPTION_INVALID when the name is taken or the application has started */
+  add(mode: AuthMode): void
+  /** @throws MODE_UNKNOWN */
+  get<N extends ModeName>(name: N): AuthMode<N>
+  readonly names: readonly ModeName[]
+}
+
+/** A registry that closes when the application has started: modes that came later would have no guard. */
+export function createModeRegistry(app: FastifyInstance) {
+  const modes = new Map<string, AuthMode>()
+  let started = false
+  app.addHook('onReady', async function closeModeRegistry() {
+    started = true
+  })
+  const find = (name: string): AuthMode => {
+    const mode = modes.get(name)
+    if (!mode) throw new ModeUnknown(name)
+    return mode
+  }
+  const registry: ModeRegistry = {
+    add(mode) {
+      if (started) throw new OptionInvalid('mode', 'must be added before the application starts')
+      if (modes.has(mode.name)) throw new OptionInvalid('mode', `${mode.name} is registered twice`)
+      modes.set(mode.name, mode)
+    },
+    get: <N extends ModeName>(name: N) => find(name) as AuthMode<N>,
+    get names() {
+      return [...modes.values()].map(({ name }) => name)
+    },
+  }
+  const selectModes = (names?: readonly ModeName[]): readonly AuthMode[] => {
+    for (const name of names ?? []) find(name)
+    const selected = [...modes.values()].filter(({ name }) => names?.includes(name) ?? true)
+    if (selected.length === 0) throw new OptionInvalid('guard', 'has no registered mode to ask')
+    return selected
+  }
+  return { registry, selectModes }
+}

@@ -1,0 +1,51 @@
+import type { AuthMode, RefusalCode } from './contract.js'
+import {
+  CredentialExpired,
+  CredentialInvalid,
+  NotSignedIn,
+  SignedOut,
+  TokenExpired,
+  TokenInvalid,
+} from './errors.js'
+
+/** 401 where the caller may authenticate (RFC 9110 §15.5.2); 403 for contracts that want it. */
+export type UnauthenticatedStatus = 401 | 403
+
+/** A credential that a mode refused. */
+export interface Refused {
+  readonly code: RefusalCode
+  readonly mode: AuthMode
+}
+
+const ERRORS = {
+  NOT_SIGNED_IN: NotSignedIn,
+  TOKEN_EXPIRED: TokenExpired,
+  TOKEN_INVALID: TokenInvalid,
+  CREDENTIAL_EXPIRED: CredentialExpired,
+  CREDENTIAL_INVALID: CredentialInvalid,
+  SIGNED_OUT: SignedOut,
+}
+
+/**
+ * `WWW-Authenticate` (RFC 9110 §11.6.1). A refused token adds `error="invalid_token"` (RFC 6750 §3.1).
+ * Where no mode has a registered scheme there is still one challenge to name, since a 401 must have one.
+ */
+function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): string {
+  const schemes = modes.flatMap(({ scheme }) => (scheme ? [scheme] : []))
+  const invalid = new Set(refused.map(({ mode }) => mode.scheme))
+  const parts = schemes.map((scheme) => (invalid.has(scheme) ? `${scheme} error="invalid_token"` : scheme))
+  return parts.length > 0 ? parts.join(', ') : 'Cookie'
+}
+
+/** The error for a caller whom no mode recognised: the first refusal's reason, in the modes' order. */
+export function refusal(
+  status: UnauthenticatedStatus,
+  modes: readonly AuthMode[],
+  refused: readonly Refused[],
+): Error {
+  const error = new ERRORS[refused[0]?.code ?? 'NOT_SIGNED_IN']()
+  return Object.assign(error, {
+    statusCode: status,
+    headers: { 'www-authenticate': challenge(modes, refused) },
+  })
+}

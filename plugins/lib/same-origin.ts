@@ -1,0 +1,68 @@
+import type { FastifyRequest } from 'fastify'
+import { CrossSite, OptionInvalid, Prefetch } from './errors.js'
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/** True for the methods that change nothing (RFC 9110 §9.2.1). */
+export function isSafeMethod(method: string): boolean {
+  return SAFE_METHODS.has(method)
+}
+
+/** Origins as browsers send them (RFC 6454 §6.2), checked and frozen. @throws OPTION_INVALID */
+export function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
+  for (const origin of origins) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      throw new OptionInvalid('allowedOrigins', 'wants origins such as https://app.example.com')
+    }
+  }
+  return new Set(origins)
+}
+
+/** Compared with the origin's own scheme, so that `example.com:443` is `example.com` for https. */
+function isHost(origin: string, host: string): boolean {
+  if (!URL.canParse(origin)) return false
+  const { protocol, host: originHost } = new URL(origin)
+  const own = `${protocol}//${host}`
+  return originHost !== '' && URL.canParse(own) && new URL(own).host === originHost
+}
+
+/**
+ * Whether the request came from our own pages, from a program, or from an origin we allow: by
+ * `Sec-Fetch-Site` (W3C Fetch Metadata §2.3), and by `Origin` where a browser sends none. A client that
+ * sends neither is no browser, and holds no ambient authority that could be abused.
+ */
+export function isSameOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): boolean {
+  const { origin, 'sec-fetch-site': site } = request.headers
+  if (origin !== undefined && allowed.has(origin)) return true
+  if (site !== undefined) return site === 'same-origin' || site === 'none'
+  return origin === undefined || isHost(origin, request.host)
+}
+
+/**
+ * Refuses what came from another site.
+ * @throws CROSS_SITE
+ */
+export function checkSameOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): void {
+  if (!isSameOrigin(request, allowed)) throw new CrossSite()
+}
+
+function isPrefetch(request: FastifyRequest): boolean {
+  const { 'sec-purpose': secPurpose, purpose } = request.headers
+  return [secPurpose, purpose].some((value) => String(value ?? '').startsWith('prefetch'))
+}
+
+/** A browser's navigation or image load, which carries neither header to a plain-http host. */
+function isUnlabelledBrowser(request: FastifyRequest): boolean {
+  const { origin, accept, 'sec-fetch-site': site } = request.headers
+  return origin === undefined && site === undefined && /text\/html|image\//i.test(accept ?? '')
+}
+
+/**
+ * The check for a logout, which may be a plain link: another site's link or image must not sign anybody out.
+ * @throws CROSS_SITE, PREFETCH
+ */
+export function checkLogoutOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): void {
+  if (isPrefetch(request)) throw new Prefetch()
+  checkSameOrigin(request, allowed)
+  if (request.method === 'GET' && isUnlabelledBrowser(request)) throw new CrossSite()
+}
