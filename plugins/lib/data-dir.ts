@@ -21,7 +21,7 @@ export function createPrivateFile(file: string): string {
   try {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (codeOf(error) !== 'EEXIST') throw error
   }
   return realpathSync(file)
 }
@@ -64,9 +64,11 @@ function claim(lock: Database.Database): () => void {
 }
 
 function reason(error: unknown): string {
-  if (!(error instanceof Error)) return 'cannot be used'
-  const busy = 'code' in error && error.code === 'SQLITE_BUSY'
-  return busy
+  return codeOf(error) === 'SQLITE_BUSY'
     ? 'is served by another process, and one at a time may serve it'
-    : `cannot be used (${error.message})`
+    : `cannot be used (${error})`
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }

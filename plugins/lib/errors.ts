@@ -26,6 +26,14 @@ export const RoleRequired = define('ROLE_REQUIRED', 'Your role does not allow th
 export const ModeRequired = define('MODE_REQUIRED', 'This way of signing in does not allow this.', 403)
 export const CrossSite = define('CROSS_SITE', 'The request came from another site.', 403)
 export const Prefetch = define('PREFETCH', 'A prefetch never signs anybody out.', 403)
+export const UsernameInvalid = define(
+  'USERNAME_INVALID',
+  'A username is 1 to 64 visible characters, with single spaces between them.',
+  400,
+)
+export const UsernameTaken = define('USERNAME_TAKEN', 'This username is taken.', 409)
+/** Raised with the reason: `too_short`, `too_long`, … */
+export const PasswordRefused = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)
 export const StoreUnavailable = define(
   'STORE_UNAVAILABLE',
   'The service cannot answer now. Try again shortly.',

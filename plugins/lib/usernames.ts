@@ -1,0 +1,41 @@
+/** The most characters (code points) of a username, as typed and as compared. */
+export const USERNAME_MAX_LENGTH = 64
+
+/**
+ * What two names could differ in without looking different: controls, format characters (joiners and
+ * direction marks among them), private and unassigned code points, lone surrogates, every space and
+ * separator but U+0020, what renderers leave out (variation selectors, fillers), and the blank Braille
+ * cell. Unassigned ones also because a later Unicode may fold them.
+ */
+const INVISIBLE = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\u2800]|(?! )\p{Z}/u
+/** A space is part of a name only between two other characters. */
+const LOOSE_SPACE = /^ | $| {2}/
+
+function isPresentable(name: string): boolean {
+  if (name.length > 2 * USERNAME_MAX_LENGTH) return false
+  const { length } = [...name]
+  return length >= 1 && length <= USERNAME_MAX_LENGTH && !INVISIBLE.test(name) && !LOOSE_SPACE.test(name)
+}
+
+/**
+ * Upper case first, so that all lower-case forms of a letter meet (`ß` and `SS`, `ς` and `σ`); then
+ * again until nothing moves (`ẞ` takes two rounds).
+ */
+function fold(name: string): string {
+  const folded = name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+  return folded === name ? name : fold(folded)
+}
+
+/**
+ * The form that usernames are compared by (NFKC, then case folding without a locale), or null when the
+ * text is no username: 1 to 64 characters of any script, all of them visible, single spaces between them.
+ * Nothing is trimmed. Idempotent.
+ *
+ * Limits: letters of different scripts that look alike (Latin `a`, Cyrillic `а`) stay different names;
+ * `ı`, `İ` and `i` fold as they do outside Turkish; names that need joiners (U+200C, U+200D) are refused.
+ */
+export function canonicalUsername(typed: string): string | null {
+  if (!isPresentable(typed)) return null
+  const canonical = fold(typed)
+  return isPresentable(canonical) ? canonical : null
+}
