@@ -1,0 +1,148 @@
+import type { SignInRef } from '../contract.js'
+import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
+import { MemoryRevocations } from './memory-revocations.js'
+import { isWithinLimits, judgeRefresh, movedIdleLimit, newestFirst, rotatedState } from './rules.js'
+
+/**
+ * A state store in this process's memory, for tests: everybody is signed out when the process ends.
+ * No operation awaits anything, so each is atomic.
+ */
+export function createMemoryStore(): StateStore {
+  return new MemoryStore()
+}
+
+class MemoryStore implements StateStore {
+  readonly kind = 'memory'
+  readonly #revocations = new MemoryRevocations()
+  readonly #signIns = new Map<string, Map<string, SignInRecord>>()
+  readonly #sessions = new Map<string, SessionRecord>()
+
+  generation() {
+    return this.#revocations.generation
+  }
+
+  isLive(ref: SignInRef) {
+    return this.#revocations.isLive(ref)
+  }
+
+  async addSignIn(record: SignInRecord) {
+    const own = this.#ofAccount(record.accountId)
+    dropPassed(own, record.createdAt)
+    own.set(record.id, Object.freeze({ ...record }))
+    this.#signIns.set(record.accountId, own)
+  }
+
+  async findSignIn(accountId: string, id: string, now: number) {
+    return this.#find(accountId, id, now)
+  }
+
+  async listSignIns(accountId: string, now: number) {
+    const own = [...this.#ofAccount(accountId).values()]
+    return newestFirst(own.filter((record) => isWithinLimits(record, now)))
+  }
+
+  async touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
+    const own = this.#ofAccount(accountId)
+    const record = own.get(id)
+    if (!record) return false
+    const seen = Math.max(record.lastSeenAt, lastSeenAt)
+    own.set(
+      id,
+      Object.freeze({ ...record, lastSeenAt: seen, idleExpiresAt: movedIdleLimit(record, idleExpiresAt) }),
+    )
+    return true
+  }
+
+  async rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
+    const record = this.#find(accountId, id, rotation.now)
+    if (!record?.refresh) return { outcome: 'gone' }
+    const outcome = judgeRefresh(record.refresh, rotation)
+    if (outcome !== 'rotated') return { outcome, signIn: record }
+    const signIn = Object.freeze({ ...record, refresh: rotatedState(rotation) })
+    this.#ofAccount(accountId).set(id, signIn)
+    return { outcome, signIn }
+  }
+
+  async endSignIn(accountId: string, id: string, until: number) {
+    return this.#end(accountId, id, until)
+  }
+
+  async endSignIns(accountId: string, except: string | null, now: number) {
+    const own = [...this.#ofAccount(accountId).values()]
+    const ending = own.filter((record) => record.id !== except && isWithinLimits(record, now))
+    for (const { id, absoluteExpiresAt } of ending) this.#end(accountId, id, absoluteExpiresAt)
+    return ending.map(({ id }) => id)
+  }
+
+  async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
+    this.#revocations.raise(accountId, epoch, spared, until)
+  }
+
+  async createSession(key: string, record: SessionRecord) {
+    if (this.#sessions.has(key)) return false
+    this.#sessions.set(key, Object.freeze({ ...record }))
+    return true
+  }
+
+  readSession(key: string, now: number) {
+    const record = this.#sessions.get(key)
+    return record && isWithinLimits(record, now) ? record : null
+  }
+
+  async replaceSession(key: string, record: SessionRecord) {
+    const stored = this.#sessions.get(key)
+    if (!stored) return 'gone'
+    if (stored.version !== record.version - 1) return 'conflict'
+    this.#sessions.set(key, Object.freeze({ ...record }))
+    return 'replaced'
+  }
+
+  async touchSession(key: string, idleExpiresAt: number) {
+    const stored = this.#sessions.get(key)
+    if (!stored) return false
+    this.#sessions.set(
+      key,
+      Object.freeze({ ...stored, idleExpiresAt: movedIdleLimit(stored, idleExpiresAt) }),
+    )
+    return true
+  }
+
+  async destroySession(key: string) {
+    return this.#sessions.delete(key)
+  }
+
+  async ping() {}
+
+  async sweep(now: number) {
+    this.#revocations.sweep(now)
+    dropPassed(this.#sessions, now)
+    for (const [accountId, own] of this.#signIns) {
+      dropPassed(own, now)
+      if (own.size === 0) this.#signIns.delete(accountId)
+    }
+  }
+
+  async close() {}
+
+  /** A map that is not stored yet when the account has no sign-in. */
+  #ofAccount(accountId: string): Map<string, SignInRecord> {
+    return this.#signIns.get(accountId) ?? new Map()
+  }
+
+  #find(accountId: string, id: string, now: number): SignInRecord | null {
+    const record = this.#ofAccount(accountId).get(id)
+    return record && isWithinLimits(record, now) ? record : null
+  }
+
+  #end(accountId: string, id: string, until: number): boolean {
+    this.#revocations.end(id, until)
+    const own = this.#ofAccount(accountId)
+    const sessionKey = own.get(id)?.sessionKey
+    if (sessionKey) this.#sessions.delete(sessionKey)
+    return own.delete(id)
+  }
+}
+
+function dropPassed<T extends Parameters<typeof isWithinLimits>[0]>(records: Map<string, T>, now: number) {
+  for (const [key, record] of records) if (!isWithinLimits(record, now)) records.delete(key)
+}

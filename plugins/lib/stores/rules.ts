@@ -1,0 +1,52 @@
+import { randomInt } from 'node:crypto'
+import type { RefreshState, Rotation, SignInRecord } from './contract.js'
+
+/*
+ * What every adapter decides in the same way. The Redis adapter says some of it a second time, in Lua:
+ * the contract suite holds the two together.
+ */
+
+/** 1 to 2^48 - 2: a list that was lost gets another one, but for a chance of 1 in 2^48. */
+export function newGeneration(): number {
+  return randomInt(1, 2 ** 48 - 1)
+}
+
+/** A limit is passed when `now` reaches it. Times are in ms. */
+export function isWithinLimits(
+  limits: { readonly idleExpiresAt: number; readonly absoluteExpiresAt: number },
+  now: number,
+): boolean {
+  return now < limits.idleExpiresAt && now < limits.absoluteExpiresAt
+}
+
+/** Where a touch moves an idle limit: forward, never back, never past the absolute limit (ms). */
+export function movedIdleLimit(
+  limits: { readonly idleExpiresAt: number; readonly absoluteExpiresAt: number },
+  idleExpiresAt: number,
+): number {
+  return Math.max(limits.idleExpiresAt, Math.min(idleExpiresAt, limits.absoluteExpiresAt))
+}
+
+/** By creation; those of one instant by id, so that every adapter lists them alike. */
+export function newestFirst(records: SignInRecord[]): SignInRecord[] {
+  return records.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
+}
+
+/**
+ * What a presented refresh token is. A counter above the stored one means that the store lost a write:
+ * tokens are derived from the counter, so a genuine one was handed out.
+ */
+export function judgeRefresh(stored: RefreshState, rotation: Rotation): 'rotated' | 'repeated' | 'reused' {
+  const { presented, now, grace } = rotation
+  if (presented >= stored.counter) return 'rotated'
+  return presented === stored.counter - 1 && now < stored.rotatedAt + grace ? 'repeated' : 'reused'
+}
+
+/** The refresh state after a rotation. */
+export function rotatedState(rotation: Rotation): RefreshState {
+  return Object.freeze({
+    counter: rotation.presented + 1,
+    keyId: rotation.keyId,
+    rotatedAt: rotation.now,
+  })
+}
