@@ -1,0 +1,62 @@
+import type { AccountSource, CheckedAccount, Profile } from '../contract.js'
+
+/** What an account of ours can be. */
+export const ROLES = ['admin', 'user'] as const
+export type Role = (typeof ROLES)[number]
+
+/** Whether the text names a role. */
+export function isRole(text: string): text is Role {
+  return ROLES.some((role) => role === text)
+}
+
+export interface NewAccount {
+  readonly username: string
+  readonly password: string
+  readonly role: Role
+}
+
+/** A profile that always has an epoch. */
+export type OwnProfile = Profile & CheckedAccount
+
+/** An account as an administrator sees it. Times are in ms. */
+export interface AccountDetails extends OwnProfile {
+  readonly disabled: boolean
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+export interface AccountPage {
+  readonly accounts: readonly AccountDetails[]
+  /** What to ask for as `after` to get the next page, or null after the last one. */
+  readonly next: string | null
+}
+
+/**
+ * The suite's own accounts. Each change that ends the account's sign-ins raises its epoch in the same
+ * statement, and hands back the account with the new one for the state store to distribute.
+ * All throw STORE_UNAVAILABLE on a database fault.
+ */
+export interface Accounts extends AccountSource {
+  verify(username: string, password: string): Promise<CheckedAccount | null>
+  find(id: string): Promise<OwnProfile | null>
+  /**
+   * Adds an account. How good the password must be is the caller's to say.
+   * @throws USERNAME_INVALID, USERNAME_TAKEN, or PASSWORD_REFUSED for one above 1024 bytes
+   */
+  create(account: NewAccount): Promise<OwnProfile>
+  /**
+   * Replaces the password if `current` is the present one, and still is when the new one is stored.
+   * @returns null when it is not, or the account is gone or disabled
+   * @throws PASSWORD_REFUSED when the new one is above 1024 bytes
+   */
+  changePassword(id: string, current: string, replacement: string): Promise<CheckedAccount | null>
+  /** @returns null when there is no such account */
+  setRole(id: string, role: Role): Promise<CheckedAccount | null>
+  /** @returns null when there is no such account */
+  setDisabled(id: string, disabled: boolean): Promise<CheckedAccount | null>
+  /** The account of that name, disabled or not. */
+  findByUsername(username: string): Promise<AccountDetails | null>
+  /** At most `limit` accounts in the order of their names, from the first or from where a page ended. */
+  list(page: { readonly limit: number; readonly after?: string | null }): Promise<AccountPage>
+  count(): Promise<number>
+}
