@@ -62,3 +62,6 @@ export const OptionInvalid = define('OPTION_INVALID', 'The option %s %s.', 500)
 export const DependencyMissing = define('DEPENDENCY_MISSING', '%s needs the package %s: npm install %s', 500)
 /** The environment is malformed or unsafe; the message names the variable. */
 export const ConfigInvalid = define('CONFIG_INVALID', '%s', 500)
+
+/** How long a client should wait before it asks again, in seconds (RFC 9110 §10.2.3). */
+Object.assign(StoreUnavailable.prototype, { headers: { 'retry-after': '1' } })

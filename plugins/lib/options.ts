@@ -1,7 +1,7 @@
 import { OptionInvalid } from './errors.js'
 
 /** Ten years: more is a mistake in units. */
-const SECONDS_MAX = 10 * 366 * 24 * 3600
+export const SECONDS_MAX = 10 * 366 * 24 * 3600
 
 /**
  * A duration in whole seconds. 0 and NaN must not pass: a lifetime of 0 has made keys immortal elsewhere.

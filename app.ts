@@ -1,0 +1,105 @@
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import accounts from './plugins/accounts.js'
+import cookieAuth from './plugins/cookie-auth.js'
+import csrf from './plugins/csrf.js'
+import identity from './plugins/identity.js'
+import { type Config, type Environment, readConfig } from './plugins/lib/config.js'
+import type { Clock } from './plugins/lib/contract.js'
+import { seedForDevelopment } from './plugins/lib/development-accounts.js'
+import { developmentSecret } from './plugins/lib/development-secret.js'
+import { ConfigInvalid } from './plugins/lib/errors.js'
+import sessionAuth from './plugins/session-auth.js'
+import signIns from './plugins/sign-ins.js'
+import stores from './plugins/stores.js'
+import tokenAuth from './plugins/token-auth.js'
+import { apiRoutes } from './routes/api.js'
+
+export interface UserCenterOptions {
+  /** Defaults to `process.env`. */
+  readonly env?: Environment
+  readonly clock?: Clock
+  /** True where the process is ours: an invalid environment ends it with one sentence instead of a stack. */
+  readonly standalone?: boolean
+}
+
+/** Credentials are short; a body beyond this is refused before it is read (`BODY_TOO_LARGE`). In bytes. */
+const BODY_LIMIT = 16 * 1024
+
+/** The server's own options for an environment; the plugin refuses one that is invalid. */
+export function serverOptions(env: Environment): FastifyServerOptions {
+  const proxies = (env.TRUST_PROXY ?? '').split(',').map((entry) => entry.trim())
+  return {
+    trustProxy: env.TRUST_PROXY?.trim() === 'true' ? true : proxies.filter((entry) => entry !== ''),
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 30_000,
+  }
+}
+
+/** What `fastify start -o` hands to the server and to the plugin. */
+export const options = { ...serverOptions(process.env), standalone: true }
+
+async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  await app.register(helmet)
+  if (config.allowedOrigins.length > 0) {
+    await app.register(cors, { origin: [...config.allowedOrigins], credentials: true })
+  }
+}
+
+/** The suite, in the order in which its parts lean on each other; the modes in the order they are asked. */
+async function registerSuite(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
+  const { dataDir, redisUrl, cookieSecure: secure, rememberTtl } = config
+  const secrets = config.secrets ?? [developmentSecret(dataDir)]
+  await app.register(stores, redisUrl === null ? { dataDir } : { redisUrl })
+  await app.register(accounts, { dataDir, clock })
+  await app.register(csrf, { allowedOrigins: config.allowedOrigins })
+  await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
+  await app.register(signIns, { clock })
+  await app.register(tokenAuth, {
+    issuer: config.tokenIssuer,
+    audience: config.tokenAudience,
+    accessTtl: config.accessTokenTtl,
+    refreshTtl: config.refreshTokenTtl,
+    refreshGrace: config.refreshGrace,
+  })
+  await app.register(sessionAuth, {
+    secure,
+    idleTtl: config.sessionIdleTtl,
+    absoluteTtl: config.sessionAbsoluteTtl,
+    rememberTtl,
+  })
+  await app.register(cookieAuth, {
+    secure,
+    ttl: config.cookieTtl,
+    rememberTtl,
+    absoluteTtl: config.cookieAbsoluteTtl,
+  })
+}
+
+async function build(
+  app: FastifyInstance,
+  { env = process.env, clock = Date.now }: UserCenterOptions,
+): Promise<void> {
+  const config = readConfig(env)
+  await registerServer(app, config)
+  await registerSuite(app, config, clock)
+  await seedForDevelopment(app, config)
+  await app.register(apiRoutes)
+}
+
+/**
+ * The user center, as a plugin: `fastify start -o dist/app.js` runs it.
+ * @throws CONFIG_INVALID with one sentence that names the variable
+ */
+export default async function userCenter(app: FastifyInstance, options: UserCenterOptions): Promise<void> {
+  try {
+    await build(app, options)
+  } catch (error) {
+    if (!(options.standalone && error instanceof ConfigInvalid)) throw error
+    process.stderr.write(`fastify-identity cannot start: ${error.message}\n`)
+    process.exit(1)
+  }
+}

@@ -1,0 +1,82 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import accounts from './accounts.js'
+import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
+import csrf, { type CsrfOptions } from './csrf.js'
+import identity, { type IdentityOptions } from './identity.js'
+import type { AccountSource, ModeName } from './lib/contract.js'
+import { OptionInvalid } from './lib/errors.js'
+import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
+import signIns from './sign-ins.js'
+import stores, { type StoresOptions } from './stores.js'
+import tokenAuth, { type TokenAuthOptions } from './token-auth.js'
+
+export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
+export type { CsrfOptions } from './csrf.js'
+export type { IdentityOptions, ModeRegistry } from './identity.js'
+// A star, so that an application can add a mode by `declare module 'fastify-identity' { interface AuthModes … }`.
+export * from './lib/contract.js'
+export type { Guard, GuardOptions } from './lib/guard.js'
+export type { StateStore } from './lib/stores/contract.js'
+export type { SessionAuthOptions, SessionIssued } from './session-auth.js'
+export type { SignIns } from './sign-ins.js'
+export type { StoresOptions } from './stores.js'
+export type { TokenAuthOptions, TokenPair } from './token-auth.js'
+
+type BuiltInMode = 'token' | 'session' | 'cookie'
+
+export interface SuiteOptions extends IdentityOptions, CsrfOptions {
+  /** Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }` or `{ memory: true }`. */
+  readonly state: StoresOptions
+  /** The application's own accounts, or `{ dataDir }` for the suite's. */
+  readonly accounts: AccountSource | { readonly dataDir: string }
+  /** Which modes, in the order in which they are asked. Defaults to token, session, cookie. */
+  readonly modes?: readonly BuiltInMode[]
+  /** `Secure` cookies with the `__Host-` prefix. Defaults to true: over plain http say false. */
+  readonly secure?: boolean
+  readonly token?: TokenAuthOptions
+  readonly session?: Omit<SessionAuthOptions, 'secure'>
+  readonly cookie?: Omit<CookieAuthOptions, 'secure'>
+}
+
+const ALL_MODES: readonly BuiltInMode[] = ['token', 'session', 'cookie']
+
+/** The modes to register. @throws OPTION_INVALID for an unknown one, or options for one that is left out */
+function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
+  const modes = options.modes ?? ALL_MODES
+  if (modes.length === 0 || !modes.every((name) => ALL_MODES.includes(name))) {
+    throw new OptionInvalid('modes', 'wants some of "token", "session" and "cookie"')
+  }
+  for (const name of ALL_MODES) {
+    if (options[name] && !modes.includes(name))
+      throw new OptionInvalid(name, 'would do nothing: its mode is left out')
+  }
+  return modes
+}
+
+async function registerMode(app: FastifyInstance, name: ModeName, options: SuiteOptions): Promise<void> {
+  const { secure } = options
+  if (name === 'token') await app.register(tokenAuth, options.token ?? {})
+  else if (name === 'session') await app.register(sessionAuth, { ...options.session, secure })
+  else await app.register(cookieAuth, { ...options.cookie, secure })
+}
+
+/**
+ * The whole suite in one register call.
+ * @throws OPTION_INVALID, at boot, naming the option and what it wanted
+ */
+async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void> {
+  const modes = checkModes(options)
+  const { clock, secrets, onRefused, unauthenticatedStatus, allowedOrigins } = options
+  await app.register(stores, options.state)
+  await app.register(
+    accounts,
+    'verify' in options.accounts ? { source: options.accounts } : { ...options.accounts, clock },
+  )
+  await app.register(csrf, { allowedOrigins })
+  await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
+  await app.register(signIns, { clock })
+  for (const name of modes) await registerMode(app, name, options)
+}
+
+export default fp(suite, { fastify: '5.x', name: 'fastify-identity' })

@@ -1,0 +1,114 @@
+import { isIP } from 'node:net'
+import * as read from './config/values.js'
+import { ConfigInvalid } from './errors.js'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The user center's settings, read once from the environment. TTLs are in seconds. */
+export interface Config {
+  readonly production: boolean
+  readonly host: string
+  readonly dataDir: string
+  readonly redisUrl: string | null
+  /** null: to be generated into `dataDir`, in development only. */
+  readonly secrets: readonly string[] | null
+  readonly tokenIssuer: string
+  readonly tokenAudience: string
+  readonly accessTokenTtl: number
+  readonly refreshTokenTtl: number
+  readonly refreshGrace: number
+  readonly cookieTtl: number
+  readonly rememberTtl: number
+  readonly cookieAbsoluteTtl: number
+  readonly sessionIdleTtl: number
+  readonly sessionAbsoluteTtl: number
+  readonly cookieSecure: boolean
+  /** Addresses and CIDR ranges of the proxies in front; `true` trusts whoever connects. */
+  readonly trustProxy: readonly string[] | true
+  readonly allowedOrigins: readonly string[]
+}
+
+/** Variables that later versions read. Ignoring one would be a setting that does nothing. */
+const NOT_YET = ['DATABASE_URL', 'TOKEN_PRIVATE_KEY']
+
+function refuseUnsafeProduction(env: Environment): void {
+  if (!env.AUTH_SECRETS) {
+    throw new ConfigInvalid(
+      'AUTH_SECRETS is required in production: one or more secrets of at least 32 bytes.',
+    )
+  }
+  const scaledOut = Boolean(env.REDIS_URL && env.DATABASE_URL)
+  if (!scaledOut && !read.flag(env, 'SINGLE_INSTANCE', false)) {
+    throw new ConfigInvalid(
+      'Production needs both REDIS_URL and DATABASE_URL, or SINGLE_INSTANCE=true to run one process on the embedded stores.',
+    )
+  }
+}
+
+/** Lifetimes that contradict each other: the shorter would silently win. */
+function refuseContradictions(config: Config): void {
+  const pairs = [
+    ['ACCESS_TOKEN_TTL', config.accessTokenTtl, 'REFRESH_TOKEN_TTL', config.refreshTokenTtl],
+    ['COOKIE_TTL', config.cookieTtl, 'COOKIE_ABSOLUTE_TTL', config.cookieAbsoluteTtl],
+    ['REMEMBER_TTL', config.rememberTtl, 'COOKIE_ABSOLUTE_TTL', config.cookieAbsoluteTtl],
+    ['SESSION_IDLE_TTL', config.sessionIdleTtl, 'SESSION_ABSOLUTE_TTL', config.sessionAbsoluteTtl],
+  ] as const
+  for (const [name, value, limitName, limit] of pairs) {
+    if (value > limit) throw new ConfigInvalid(`${name} must not be longer than ${limitName}.`)
+  }
+}
+
+function readTrustProxy(env: Environment, production: boolean): readonly string[] | true {
+  const value = env.TRUST_PROXY?.trim()
+  if (value === 'true') {
+    // Then every client could write its own address, and the throttle would count for nobody.
+    if (production)
+      throw new ConfigInvalid('TRUST_PROXY=true is refused in production: list the proxies’ addresses.')
+    return true
+  }
+  const entries = read.list(env, 'TRUST_PROXY')
+  for (const entry of entries) {
+    const [address = '', bits, ...rest] = entry.split('/')
+    const size = isIP(address) === 4 ? 32 : 128
+    const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size)
+    if (!isIP(address) || !fits || rest.length > 0) {
+      throw new ConfigInvalid('TRUST_PROXY must be a list of addresses or CIDR ranges, such as 10.0.0.0/8.')
+    }
+  }
+  return entries
+}
+
+/**
+ * Reads, checks and freezes the settings.
+ * @throws CONFIG_INVALID with one sentence that names the variable
+ */
+export function readConfig(env: Environment): Config {
+  const production = env.NODE_ENV === 'production'
+  if (production) refuseUnsafeProduction(env)
+  for (const name of NOT_YET) {
+    if (env[name]) throw new ConfigInvalid(`${name} is not supported by this version.`)
+  }
+  read.port(env)
+  const config: Config = Object.freeze({
+    production,
+    host: read.text(env, 'HOST', '127.0.0.1'),
+    dataDir: read.text(env, 'DATA_DIR', './data'),
+    redisUrl: read.redisUrl(env),
+    secrets: read.secrets(env),
+    tokenIssuer: read.text(env, 'TOKEN_ISSUER', 'fastify-identity'),
+    tokenAudience: read.text(env, 'TOKEN_AUDIENCE', 'fastify-identity'),
+    accessTokenTtl: read.seconds(env, 'ACCESS_TOKEN_TTL', 900),
+    refreshTokenTtl: read.seconds(env, 'REFRESH_TOKEN_TTL', 604_800),
+    refreshGrace: read.seconds(env, 'REFRESH_GRACE', 10, 0),
+    cookieTtl: read.seconds(env, 'COOKIE_TTL', 3600),
+    rememberTtl: read.seconds(env, 'REMEMBER_TTL', 604_800),
+    cookieAbsoluteTtl: read.seconds(env, 'COOKIE_ABSOLUTE_TTL', 2_592_000),
+    sessionIdleTtl: read.seconds(env, 'SESSION_IDLE_TTL', 7200),
+    sessionAbsoluteTtl: read.seconds(env, 'SESSION_ABSOLUTE_TTL', 604_800),
+    cookieSecure: read.flag(env, 'COOKIE_SECURE', production),
+    trustProxy: readTrustProxy(env, production),
+    allowedOrigins: read.origins(env),
+  })
+  refuseContradictions(config)
+  return config
+}

@@ -1,0 +1,80 @@
+import type { Environment } from '../config.js'
+import { ConfigInvalid } from '../errors.js'
+import { SECONDS_MAX } from '../options.js'
+import { parseOrigins } from '../same-origin.js'
+import { secretWeakness } from '../secret-strength.js'
+
+/*
+ * Readers of one variable each. A variable that is empty counts as not set: that is what a blank line in an
+ * environment file means. No message quotes a value: it may be a secret in the wrong place.
+ */
+
+export function text(env: Environment, name: string, fallback: string): string {
+  const value = env[name]?.trim()
+  return value ? value : fallback
+}
+
+export function list(env: Environment, name: string): readonly string[] {
+  const parts = (env[name] ?? '').split(',').map((part) => part.trim())
+  return Object.freeze(parts.filter((part) => part !== ''))
+}
+
+/** @throws CONFIG_INVALID unless it is `true` or `false` */
+export function flag(env: Environment, name: string, fallback: boolean): boolean {
+  const value = text(env, name, String(fallback))
+  if (value !== 'true' && value !== 'false') throw new ConfigInvalid(`${name} must be true or false.`)
+  return value === 'true'
+}
+
+/** Digits only: `1e3`, `0x10` and ` 15m` are not what somebody meant. @throws CONFIG_INVALID */
+export function seconds(env: Environment, name: string, fallback: number, least = 1): number {
+  const value = text(env, name, String(fallback))
+  const number = Number(value)
+  if (!/^\d+$/.test(value) || number < least || number > SECONDS_MAX) {
+    throw new ConfigInvalid(`${name} must be whole seconds, from ${least} to ${SECONDS_MAX}.`)
+  }
+  return number
+}
+
+/** Only checked: it is fastify-cli that listens. @throws CONFIG_INVALID */
+export function port(env: Environment): void {
+  const value = text(env, 'PORT', '3000')
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
+    throw new ConfigInvalid('PORT must be a port number, from 0 to 65535.')
+  }
+}
+
+/** @throws CONFIG_INVALID */
+export function redisUrl(env: Environment): string | null {
+  const value = env.REDIS_URL?.trim()
+  if (!value) return null
+  if (!URL.canParse(value) || !/^rediss?:$/.test(new URL(value).protocol)) {
+    throw new ConfigInvalid('REDIS_URL must be a redis:// or rediss:// address.')
+  }
+  return value
+}
+
+/** @throws CONFIG_INVALID */
+export function secrets(env: Environment): readonly string[] | null {
+  const all = list(env, 'AUTH_SECRETS')
+  if (all.length === 0) return null
+  for (const [index, secret] of all.entries()) {
+    const weakness = secretWeakness(secret)
+    if (weakness) throw new ConfigInvalid(`AUTH_SECRETS: secret number ${index + 1} ${weakness}.`)
+  }
+  if (new Set(all).size !== all.length) throw new ConfigInvalid('AUTH_SECRETS lists one secret twice.')
+  return all
+}
+
+/** @throws CONFIG_INVALID */
+export function origins(env: Environment): readonly string[] {
+  const all = list(env, 'ALLOWED_ORIGINS')
+  try {
+    parseOrigins(all)
+  } catch (cause) {
+    throw new ConfigInvalid('ALLOWED_ORIGINS must be a list of origins, such as https://app.example.com.', {
+      cause,
+    })
+  }
+  return all
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigInvalid } from './errors.js'
+import { secretWeakness } from './secret-strength.js'
+
+/** The secret of an earlier start, or null. */
+function readSecret(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
+    throw new ConfigInvalid(`DATA_DIR: ${file} cannot be read.`, { cause })
+  }
+}
+
+/**
+ * Written beside and linked into place: of two processes that start at once, both read the same secret, and
+ * none reads half of one.
+ */
+function createSecret(dataDir: string, file: string): void {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
+  writeFileSync(draft, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
+  try {
+    linkSync(draft, file)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  } finally {
+    rmSync(draft)
+  }
+}
+
+/**
+ * The secret of a development installation: generated once into its data directory (mode 0600), so that a
+ * restart signs nobody out.
+ * @throws CONFIG_INVALID when the file holds no proper secret
+ */
+export function developmentSecret(dataDir: string): string {
+  const file = join(dataDir, 'secret')
+  if (readSecret(file) === null) createSecret(dataDir, file)
+  const secret = readSecret(file) ?? ''
+  const weakness = secretWeakness(secret)
+  if (weakness) throw new ConfigInvalid(`DATA_DIR: the secret in ${file} ${weakness}.`)
+  return secret
+}

@@ -1,0 +1,32 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ModeName } from '../plugins/lib/contract.js'
+import { type MessageKey, messageFor } from './messages.js'
+
+/** Every answer of the user center. `code` equals the HTTP status; `error` is there on failures only. */
+export interface Answer {
+  readonly code: number
+  readonly msg: string
+  readonly data?: unknown
+  readonly auth_type?: ModeName
+  readonly error?: string
+}
+
+/** The body of a 200. */
+export function answer(
+  request: FastifyRequest,
+  key: MessageKey,
+  rest: Pick<Answer, 'data' | 'auth_type'> = {},
+): Answer {
+  return { code: 200, msg: messageFor(request, key), ...rest }
+}
+
+/** Sends a failure in the same form. */
+export function sendFailure(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  key: MessageKey,
+): FastifyReply {
+  const body: Answer = { code: status, msg: messageFor(request, key), error: key }
+  return reply.code(status).send(body)
+}

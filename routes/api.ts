@@ -1,0 +1,26 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { handleFailures } from './failures.js'
+import { healthRoutes } from './health.js'
+import { loginRoutes } from './login.js'
+import { logoutRoutes } from './logout.js'
+import { signInRoutes } from './sign-ins.js'
+import { userInfoRoutes } from './user-info.js'
+
+/** Every answer here depends on who is asking, or says something that is true only now. */
+function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  reply.header('cache-control', 'no-store')
+  done()
+}
+
+/** The user center's JSON API. */
+export async function apiRoutes(app: FastifyInstance): Promise<void> {
+  handleFailures(app)
+  // Only JSON is read: a form on another site could send text/plain without asking.
+  app.removeContentTypeParser('text/plain')
+  app.addHook('onRequest', forbidCaching)
+  await app.register(healthRoutes)
+  await app.register(loginRoutes)
+  await app.register(logoutRoutes)
+  await app.register(userInfoRoutes)
+  await app.register(signInRoutes)
+}

@@ -1,0 +1,48 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { sendFailure } from './answer.js'
+import { isMessageKey, type MessageKey } from './messages.js'
+
+/** What Fastify's own refusals are called here, by status. */
+const BY_STATUS: Record<number, MessageKey> = {
+  400: 'BODY_INVALID',
+  404: 'NOT_FOUND',
+  413: 'BODY_TOO_LARGE',
+  415: 'CONTENT_TYPE_UNSUPPORTED',
+}
+
+interface Failure {
+  readonly status: number
+  readonly key: MessageKey
+}
+
+function failureOf(error: FastifyError): Failure {
+  const status = error.validation ? 400 : (error.statusCode ?? 500)
+  if (status !== 500 && isMessageKey(error.code)) return { status, key: error.code }
+  const key = BY_STATUS[status]
+  return key ? { status, key } : { status: 500, key: 'INTERNAL' }
+}
+
+/**
+ * Answers every error in the contract's form. What a store or a library says of its trouble goes to the
+ * log alone.
+ */
+export function answerFailure(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const { status, key } = failureOf(error)
+  if (status >= 500) request.log.error({ err: error }, 'request failed')
+  else request.log.info({ code: key }, 'request refused')
+  return sendFailure(request, reply, status, key)
+}
+
+export function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return sendFailure(request, reply, 404, 'NOT_FOUND')
+}
+
+/** Gives an application's scope the contract's failures. */
+export function handleFailures(app: FastifyInstance): void {
+  app.setErrorHandler(answerFailure)
+  app.setNotFoundHandler(answerNotFound)
+}

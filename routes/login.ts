@@ -1,0 +1,85 @@
+import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Account } from '../plugins/lib/contract.js'
+import { CredentialsRefused } from '../plugins/lib/errors.js'
+import type { TokenPair } from '../plugins/token-auth.js'
+import { answer } from './answer.js'
+
+/** In code points. A name or password beyond these bounds is refused before anything is looked up or hashed. */
+const credentials = {
+  username: Type.String({ minLength: 1, maxLength: 256 }),
+  password: Type.String({ minLength: 1, maxLength: 1024 }),
+}
+const Credentials = Type.Object(credentials, { additionalProperties: false })
+const RememberedCredentials = Type.Object(
+  { ...credentials, remember: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+)
+const RefreshBody = Type.Object(
+  { refresh_token: Type.String({ minLength: 1, maxLength: 4096 }) },
+  { additionalProperties: false },
+)
+
+/** A pair of tokens as it goes over the wire (RFC 6749 §5.1). Lifetimes are in seconds. */
+function tokenData(pair: TokenPair) {
+  return {
+    token: pair.token,
+    token_type: pair.tokenType,
+    expires_in: pair.expiresIn,
+    refresh_token: pair.refreshToken,
+    refresh_expires_in: pair.refreshExpiresIn,
+  }
+}
+
+async function verifyCredentials(
+  request: FastifyRequest,
+  { username, password }: { username: string; password: string },
+): Promise<Account> {
+  const account = await request.server.accountSource.verify(username, password)
+  if (!account) throw new CredentialsRefused()
+  return account
+}
+
+/** The three ways in, and the refresh of a token. All of them only from our own pages, or from no page. */
+export async function loginRoutes(scope: FastifyInstance): Promise<void> {
+  const app = scope.withTypeProvider<TypeBoxTypeProvider>()
+  const preHandler = app.csrf.sameOrigin
+
+  app.post(
+    '/login_cookie',
+    { schema: { body: RememberedCredentials }, preHandler },
+    async function loginByCookie(request) {
+      const { remember } = request.body
+      await request.signIn('cookie', await verifyCredentials(request, request.body), { remember })
+      return answer(request, 'SIGNED_IN', { auth_type: 'cookie' })
+    },
+  )
+
+  app.post(
+    '/login_session',
+    { schema: { body: RememberedCredentials }, preHandler },
+    async function loginBySession(request) {
+      const { remember } = request.body
+      await request.signIn('session', await verifyCredentials(request, request.body), { remember })
+      return answer(request, 'SIGNED_IN', { auth_type: 'session' })
+    },
+  )
+
+  app.post(
+    '/login_token',
+    { schema: { body: Credentials }, preHandler },
+    async function loginByToken(request) {
+      const pair = await request.signIn('token', await verifyCredentials(request, request.body))
+      return answer(request, 'SIGNED_IN', { auth_type: 'token', data: tokenData(pair) })
+    },
+  )
+
+  app.post(
+    '/refresh_token',
+    { schema: { body: RefreshBody }, preHandler },
+    async function refreshToken(request) {
+      const pair = await app.refreshTokens.refresh(request, request.body.refresh_token)
+      return answer(request, 'REFRESHED', { auth_type: 'token', data: tokenData(pair) })
+    },
+  )
+}

@@ -1,0 +1,80 @@
+import type { FastifyInstance, FastifyRequest, HTTPMethods, RouteHandlerMethod } from 'fastify'
+import { Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { answer } from './answer.js'
+import { BodyInvalid } from './errors.js'
+
+const METHODS: HTTPMethods[] = ['GET', 'POST']
+
+const refreshBody = Compile(
+  Type.Object(
+    { refresh_token: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })) },
+    { additionalProperties: false },
+  ),
+)
+
+/** A logout says nothing by its body: whatever it is, it is let through unread. */
+function ignoreBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', function skipBody(_request, payload, done) {
+    payload.resume()
+    done(null)
+  })
+}
+
+/** Reads JSON where there is any, and nothing else. */
+function readJsonOnly(app: FastifyInstance): void {
+  ignoreBodies(app)
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    function parseJson(_request, body, done) {
+      if (body === '') return done(null)
+      try {
+        done(null, JSON.parse(String(body)))
+      } catch {
+        done(new BodyInvalid())
+      }
+    },
+  )
+}
+
+/** The refresh token in the body, or null where there is no body. @throws BODY_INVALID */
+function refreshTokenOf(request: FastifyRequest): string | null {
+  if (request.body === undefined || request.body === null) return null
+  if (!refreshBody.Check(request.body)) throw new BodyInvalid()
+  return request.body.refresh_token ?? null
+}
+
+function addLogout(app: FastifyInstance, url: string, handler: RouteHandlerMethod): void {
+  // HEAD would run the GET handler, and sign somebody out to whom a link checker came.
+  app.route({ method: METHODS, url, exposeHeadRoute: false, preHandler: app.csrf.logout, handler })
+}
+
+async function cookieAndSession(app: FastifyInstance): Promise<void> {
+  ignoreBodies(app)
+  addLogout(app, '/logout_cookie', async function logoutCookie(request) {
+    await request.signOut('cookie')
+    return answer(request, 'LOGGED_OUT', { auth_type: 'cookie' })
+  })
+  addLogout(app, '/logout_session', async function logoutSession(request) {
+    await request.signOut('session')
+    return answer(request, 'LOGGED_OUT', { auth_type: 'session' })
+  })
+}
+
+async function token(app: FastifyInstance): Promise<void> {
+  readJsonOnly(app)
+  addLogout(app, '/logout_token', async function logoutToken(request) {
+    const refreshToken = refreshTokenOf(request)
+    await request.signOut('token')
+    if (refreshToken !== null) await app.refreshTokens.revoke(refreshToken)
+    return answer(request, 'LOGGED_OUT', { auth_type: 'token' })
+  })
+}
+
+/** A logout for each mode. Twice, or without a credential, is 200 and does nothing. */
+export async function logoutRoutes(app: FastifyInstance): Promise<void> {
+  await app.register(cookieAndSession)
+  await app.register(token)
+}

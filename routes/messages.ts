@@ -1,0 +1,58 @@
+import type { FastifyRequest } from 'fastify'
+
+/** English and Chinese, by error code or by what went well. */
+const MESSAGES = {
+  SIGNED_IN: ['You are signed in.', '登录成功。'],
+  LOGGED_OUT: ['You are signed out.', '已退出登录。'],
+  REFRESHED: ['Here is a new pair of tokens.', '令牌已刷新。'],
+  RECOGNISED: ['This is who you are.', '获取用户信息成功。'],
+  LISTED: ['These are your sign-ins.', '以下是您的登录记录。'],
+  ENDED: ['Ended.', '已结束。'],
+  UP: ['The process is up.', '进程正在运行。'],
+  READY: ['The stores answer.', '存储服务正常。'],
+
+  NOT_SIGNED_IN: ['You are not signed in.', '您尚未登录。'],
+  TOKEN_EXPIRED: ['The access token has expired.', '访问令牌已过期。'],
+  TOKEN_INVALID: ['The access token is not valid.', '访问令牌无效。'],
+  CREDENTIAL_EXPIRED: ['Your sign-in has expired.', '登录已过期。'],
+  CREDENTIAL_INVALID: ['The credential is not valid.', '登录凭证无效。'],
+  SIGNED_OUT: ['This sign-in was ended.', '该登录已被结束。'],
+  CREDENTIAL_AMBIGUOUS: [
+    'The Authorization header is malformed or sent twice.',
+    'Authorization 请求头格式错误或重复。',
+  ],
+  CREDENTIALS_REFUSED: ['Wrong username or password.', '用户名或密码错误。'],
+  REFRESH_REFUSED: ['The refresh token is not valid.', '刷新令牌无效。'],
+  ROLE_REQUIRED: ['Your role does not allow this.', '您的角色无权执行此操作。'],
+  MODE_REQUIRED: ['This way of signing in does not allow this.', '当前登录方式无权执行此操作。'],
+  CROSS_SITE: ['The request came from another site.', '请求来自其他站点。'],
+  PREFETCH: ['A prefetch never signs anybody out.', '预取请求不会退出登录。'],
+  BODY_INVALID: ['The request is not of the form that is expected here.', '请求格式不正确。'],
+  BODY_TOO_LARGE: ['The request body is too large.', '请求体过大。'],
+  CONTENT_TYPE_UNSUPPORTED: ['Send the body as application/json.', '请以 application/json 发送请求体。'],
+  NOT_FOUND: ['There is nothing here.', '未找到。'],
+  STORE_UNAVAILABLE: ['The service cannot answer now. Try again shortly.', '服务暂时不可用，请稍后重试。'],
+  INTERNAL: ['Something went wrong on our side.', '服务器内部错误。'],
+} as const
+
+export type MessageKey = keyof typeof MESSAGES
+
+export function isMessageKey(code: string): code is MessageKey {
+  return Object.hasOwn(MESSAGES, code)
+}
+
+/** The weight that an `Accept-Language` header gives to a language (RFC 9110 §12.5.4). */
+function weightOf(header: string, language: string): number {
+  const ranges = header.split(',').map((range) => range.trim().toLowerCase())
+  const weights = ranges
+    .filter((range) => range.split(/[-;]/, 1)[0]?.trim() === language)
+    .map((range) => Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1))
+  return Math.max(0, ...weights.filter(Number.isFinite))
+}
+
+/** For people, in Chinese when the request prefers it and in English otherwise. */
+export function messageFor(request: FastifyRequest, key: MessageKey): string {
+  const accepted = request.headers['accept-language'] ?? ''
+  const [english, chinese] = MESSAGES[key]
+  return weightOf(accepted, 'zh') > weightOf(accepted, 'en') ? chinese : english
+}

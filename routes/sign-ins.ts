@@ -1,0 +1,84 @@
+import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { SignInRecord } from '../plugins/lib/stores/contract.js'
+import { answer } from './answer.js'
+import { NotFound } from './errors.js'
+
+const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
+const EndQuery = Type.Object(
+  { except: Type.Optional(Type.Literal('current')) },
+  { additionalProperties: false },
+)
+const NameParams = Type.Object({ username: Type.String({ minLength: 1, maxLength: 256 }) })
+
+const iso = (time: number) => new Date(time).toISOString()
+
+/** A sign-in as its owner sees it: nothing in it works as a credential. */
+function show(record: SignInRecord, currentId: string) {
+  return {
+    id: record.id,
+    auth_type: record.mode,
+    created_at: iso(record.createdAt),
+    last_seen_at: iso(record.lastSeenAt),
+    expires_at: iso(Math.min(record.idleExpiresAt, record.absoluteExpiresAt)),
+    ip: record.ip,
+    user_agent: record.userAgent,
+    current: record.id === currentId,
+  }
+}
+
+/** The caller's own sign-in is ended: what the client holds of it goes too. */
+function forgetOwn(request: FastifyRequest, reply: FastifyReply): void {
+  request.server.authModes.get(request.identity.mode).forget(request, reply)
+}
+
+/** Where am I signed in? And not any more. */
+export async function signInRoutes(scope: FastifyInstance): Promise<void> {
+  const app = scope.withTypeProvider<TypeBoxTypeProvider>()
+  const preHandler = app.guard()
+
+  app.get('/sign_ins', { preHandler }, async function listSignIns(request) {
+    const { accountId, signInId } = request.identity
+    const records = await app.signIns.list(accountId)
+    return answer(request, 'LISTED', { data: records.map((record) => show(record, signInId)) })
+  })
+
+  app.delete(
+    '/sign_ins/:id',
+    { schema: { params: IdParams }, preHandler },
+    async function endSignIn(request, reply) {
+      const { accountId, signInId } = request.identity
+      const { id } = request.params
+      // Somebody else's sign-in is as unknown here as one that never was.
+      if (!(await app.signIns.find(accountId, id))) throw new NotFound()
+      await app.signIns.end({ accountId, signInId: id })
+      if (id === signInId) forgetOwn(request, reply)
+      return answer(request, 'ENDED', { data: { ended: 1 } })
+    },
+  )
+
+  app.delete(
+    '/sign_ins',
+    { schema: { querystring: EndQuery }, preHandler },
+    async function endSignIns(request, reply) {
+      const { accountId, signInId } = request.identity
+      const except = request.query.except ? signInId : undefined
+      const ended = await app.signIns.endAll(accountId, except)
+      if (!except) forgetOwn(request, reply)
+      return answer(request, 'ENDED', { data: { ended } })
+    },
+  )
+
+  const adminOnly = app.guard({ role: 'admin' })
+  app.delete(
+    '/accounts/:username/sign_ins',
+    { schema: { params: NameParams }, preHandler: adminOnly },
+    async function endSignInsOfAccount(request, reply) {
+      const account = await app.accounts.findByUsername(request.params.username)
+      if (!account) throw new NotFound()
+      const ended = await app.signIns.endAll(account.id)
+      if (account.id === request.identity.accountId) forgetOwn(request, reply)
+      return answer(request, 'ENDED', { data: { ended } })
+    },
+  )
+}
