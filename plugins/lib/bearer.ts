@@ -1,0 +1,45 @@
+import type { FastifyRequest } from 'fastify'
+import { CredentialAmbiguous } from './errors.js'
+
+/** The scheme, ended by whatever cannot be part of its name (a token, RFC 9110 §5.6.2). Case counts for nothing (§11.1). */
+const SCHEME = /^bearer(?![\w!#$%&'*+.^`|~-])/i
+/** The scheme, one space and a token68 (RFC 6750 §2.1, RFC 9110 §11.4). */
+const CREDENTIALS = /^bearer ([\w.~+/-]+=*)$/i
+
+const NAME = 'authorization'
+
+/** Node keeps the first of several lines and drops the others: only the raw list still shows them. */
+function countLines(rawHeaders: readonly string[]): number {
+  let lines = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]
+    if (name?.length === NAME.length && name.toLowerCase() === NAME) lines++
+  }
+  return lines
+}
+
+/** RFC 6750 §3.1: a malformed request is 400, `invalid_request`. */
+function ambiguous(): Error {
+  const headers = { 'www-authenticate': 'Bearer error="invalid_request"' }
+  return Object.assign(new CredentialAmbiguous(), { headers })
+}
+
+/**
+ * The bearer token of a request, or null when it has none. Each odd form has one answer:
+ * - no header, an empty one, any scheme but Bearer (`Bearerx` is another one): null;
+ * - `bearer` in any case, one space, a token68: the token, whatever is in it;
+ * - Bearer followed by anything else (nothing, two spaces, a tab, a list, `Bearer,abc`): an error;
+ * - two `Authorization` lines, whatever their schemes, since proxies differ on which one counts: an error.
+ *
+ * White space around the whole value is not seen here: Node's parser removes it (RFC 9110 §5.5).
+ * @throws CREDENTIAL_AMBIGUOUS
+ */
+export function readBearer(request: FastifyRequest): string | null {
+  const header = request.headers.authorization
+  if (header === undefined) return null
+  if (countLines(request.raw.rawHeaders) > 1) throw ambiguous()
+  if (!SCHEME.test(header)) return null
+  const token = CREDENTIALS.exec(header)?.[1]
+  if (token === undefined) throw ambiguous()
+  return token
+}

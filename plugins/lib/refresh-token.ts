@@ -1,0 +1,56 @@
+import type { PurposeKeys } from './keys.js'
+import { signValue, verifyValue } from './signed-value.js'
+import type { SignInRecord } from './stores/contract.js'
+
+/** What a refresh token stands for. */
+export interface RefreshClaims {
+  readonly accountId: string
+  readonly signInId: string
+  /** How many rotations came before it. */
+  readonly counter: number
+}
+
+/*
+ * The content: counter (6 bytes, big endian), sign-in id (16 bytes), account id (UTF-16, little endian, to
+ * the end). Fixed widths first, so that no two contents share an encoding; UTF-16, because UTF-8 spells
+ * lone surrogates alike.
+ */
+const COUNTER_BYTES = 6
+const SIGN_IN_BYTES = 16
+const HEAD_BYTES = COUNTER_BYTES + SIGN_IN_BYTES
+
+function encode({ accountId, signInId, counter }: RefreshClaims): string {
+  const head = Buffer.alloc(HEAD_BYTES)
+  head.writeUIntBE(counter, 0, COUNTER_BYTES)
+  head.write(signInId, COUNTER_BYTES, 'base64url')
+  return Buffer.concat([head, Buffer.from(accountId, 'utf16le')]).toString('base64url')
+}
+
+function decode(content: string): RefreshClaims {
+  const bytes = Buffer.from(content, 'base64url')
+  return Object.freeze({
+    accountId: bytes.toString('utf16le', HEAD_BYTES),
+    signInId: bytes.toString('base64url', COUNTER_BYTES, HEAD_BYTES),
+    counter: bytes.readUIntBE(0, COUNTER_BYTES),
+  })
+}
+
+/**
+ * The newest refresh token of a sign-in. It is derived again whenever it is needed and stored nowhere: under
+ * the key that the record names, it always is the same text.
+ * @returns null for a sign-in that has none, and when the key has left the ring
+ */
+export function deriveRefreshToken(keys: PurposeKeys, record: SignInRecord): string | null {
+  const { refresh, accountId, id } = record
+  const key = refresh ? keys.find(refresh.keyId) : undefined
+  if (!refresh || !key) return null
+  const content = encode({ accountId, signInId: id, counter: refresh.counter })
+  return signValue({ ...keys, signing: { id: refresh.keyId, key } }, content)
+}
+
+/** What a genuine refresh token, old or new, stands for; null for anything else that a client may send. */
+export function openRefreshToken(keys: PurposeKeys, text: unknown): RefreshClaims | null {
+  if (typeof text !== 'string') return null
+  const content = verifyValue(keys, text)
+  return content === null ? null : decode(content)
+}

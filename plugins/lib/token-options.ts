@@ -1,0 +1,68 @@
+import type { FastifyInstance } from 'fastify'
+import type { AccessTokenRules } from './access-token.js'
+import type { AccountSource } from './contract.js'
+import { OptionInvalid } from './errors.js'
+import { checkSeconds } from './options.js'
+
+export interface TokenAuthOptions {
+  /** Required in every token (`iss`). Defaults to `fastify-identity`. */
+  readonly issuer?: string
+  /** Required in every token (`aud`). Defaults to `fastify-identity`. */
+  readonly audience?: string
+  /** Lifetime of an access token, in seconds. Lowering it refuses the longer ones that are out. Defaults to 900. */
+  readonly accessTtl?: number
+  /** Since the password was given, however often the token is rotated. In seconds. Defaults to 604800. */
+  readonly refreshTtl?: number
+  /** How long a retry with the token before gets the same successor, in seconds; 0 for never. Defaults to 10. */
+  readonly refreshGrace?: number
+  /** How far in the future a token may have been issued, in seconds (0 to 60). Defaults to 5. */
+  readonly clockTolerance?: number
+  /** Where a refresh looks the account up. Defaults to `app.accountSource`. */
+  readonly accounts?: Pick<AccountSource, 'find'>
+}
+
+/** Checked and completed. Durations are in seconds. */
+export interface TokenSettings extends AccessTokenRules {
+  readonly refreshTtl: number
+  readonly refreshGrace: number
+  readonly accounts: Pick<AccountSource, 'find'>
+}
+
+const TEXT_MAX = 256
+/** An hour: a grace without a limit lets a thief with an old token fetch the newest one. */
+const GRACE_MAX = 3600
+const TOLERANCE_MAX = 60
+
+function checkText(name: string, value: string): string {
+  if (typeof value !== 'string' || value === '' || value.length > TEXT_MAX) {
+    throw new OptionInvalid(name, `wants 1 to ${TEXT_MAX} characters`)
+  }
+  return value
+}
+
+function checkSpan(name: string, value: number, max: number): number {
+  if (!Number.isSafeInteger(value) || value < 0 || value > max) {
+    throw new OptionInvalid(name, `wants whole seconds from 0 to ${max}`)
+  }
+  return value
+}
+
+/** Without one a refresh could not tell whether the account is still there: refused at boot, not at 3 a.m. */
+function findAccounts(app: FastifyInstance, options: TokenAuthOptions): Pick<AccountSource, 'find'> {
+  if (options.accounts) return options.accounts
+  if (app.hasDecorator('accountSource')) return app.getDecorator<AccountSource>('accountSource')
+  throw new OptionInvalid('accounts', 'is missing: refreshing a token looks its account up there')
+}
+
+/** @throws OPTION_INVALID */
+export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOptions): TokenSettings {
+  return Object.freeze({
+    issuer: checkText('issuer', options.issuer ?? 'fastify-identity'),
+    audience: checkText('audience', options.audience ?? 'fastify-identity'),
+    accessTtl: checkSeconds('accessTtl', options.accessTtl ?? 900),
+    refreshTtl: checkSeconds('refreshTtl', options.refreshTtl ?? 604_800),
+    refreshGrace: checkSpan('refreshGrace', options.refreshGrace ?? 10, GRACE_MAX),
+    clockTolerance: checkSpan('clockTolerance', options.clockTolerance ?? 5, TOLERANCE_MAX),
+    accounts: findAccounts(app, options),
+  })
+}

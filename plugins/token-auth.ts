@@ -1,0 +1,113 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type AccessClaims, AccessTokens } from './lib/access-token.js'
+import { readBearer } from './lib/bearer.js'
+import { checkClaims } from './lib/claims.js'
+import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
+import { identityOf, refOf } from './lib/identity-claims.js'
+import { createTokenCodecs, sharedTokenKeys } from './lib/token-keys.js'
+import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token-options.js'
+import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token-refresh.js'
+
+declare module './lib/contract.js' {
+  interface AuthModes {
+    token: TokenPair
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What a refresh and a logout by refresh token call. */
+    refreshTokens: RefreshTokens
+  }
+}
+
+export type { RefreshTokens, TokenAuthOptions, TokenPair }
+
+const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
+const INVALID: Resolution = Object.freeze({ kind: 'refused', code: 'TOKEN_INVALID' })
+const EXPIRED: Resolution = Object.freeze({ kind: 'refused', code: 'TOKEN_EXPIRED' })
+const SIGNED_OUT: Resolution = Object.freeze({ kind: 'refused', code: 'SIGNED_OUT' })
+
+/** The mode: a short-lived access token that the client sends itself, and a refresh token that rotates. */
+class TokenMode implements AuthMode<'token'> {
+  readonly name = 'token'
+  readonly ambient = false
+  readonly scheme = 'Bearer'
+
+  constructor(
+    private readonly app: FastifyInstance,
+    private readonly settings: TokenSettings,
+    private readonly access: AccessTokens,
+  ) {}
+
+  resolve(request: FastifyRequest): MaybePromise<Resolution> {
+    const token = readBearer(request)
+    if (token === null) return ABSENT
+    const now = this.app.identityClock()
+    const claims = this.access.open(token, now)
+    if (!claims) return INVALID
+    if (now >= claims.exp * 1000) return EXPIRED
+    const live = this.app.signIns.isLive(refOf(claims))
+    return live instanceof Promise ? live.then((is) => recognise(claims, is)) : recognise(claims, live)
+  }
+
+  async issue(
+    request: FastifyRequest,
+    _reply: FastifyReply,
+    account: CheckedAccount,
+    options: SignInOptions,
+  ): Promise<TokenPair> {
+    const claims = checkClaims(options.claims)
+    this.access.checkSize(account, claims)
+    const keys = this.app.keyRing.purpose('refresh-token')
+    const record = await this.app.signIns.begin(request, {
+      mode: this.name,
+      account,
+      options,
+      absoluteTtl: this.settings.refreshTtl,
+      refreshKeyId: keys.signing.id,
+      claims,
+    })
+    const { createdAt } = record
+    return tokenPair(keys, record, this.access.issue(record, account, claims, createdAt), createdAt)
+  }
+
+  async revoke(request: FastifyRequest): Promise<boolean> {
+    const token = readBearer(request)
+    const claims = token === null ? null : this.access.open(token, this.app.identityClock())
+    if (claims) await this.app.signIns.end(refOf(claims))
+    return claims !== null
+  }
+
+  /** The client holds the tokens, and nothing that a server sends makes it forget them. */
+  forget(): void {}
+}
+
+function recognise(claims: AccessClaims, live: boolean): Resolution {
+  return live ? { kind: 'identity', identity: identityOf(claims, 'token') } : SIGNED_OUT
+}
+
+async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promise<void> {
+  const settings = checkTokenOptions(app, options)
+  const keys = sharedTokenKeys(app.keyRing.purpose('access-token'))
+  const access = new AccessTokens(await createTokenCodecs(app, keys), settings)
+  app.authModes.add(new TokenMode(app, settings, access))
+  app.decorate(
+    'refreshTokens',
+    new Refresher({
+      signIns: app.signIns,
+      clock: app.identityClock,
+      accounts: settings.accounts,
+      access,
+      keys: app.keyRing.purpose('refresh-token'),
+      refreshGrace: settings.refreshGrace,
+    }),
+  )
+}
+
+export default fp(tokenAuth, {
+  fastify: '5.x',
+  name: 'fastify-identity-token',
+  dependencies: ['fastify-identity-core', 'fastify-identity-sign-ins'],
+})
