@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import type { Cluster, Redis } from 'ioredis'
+
+export type RedisClient = Redis | Cluster
+
+/**
+ * Redis collects a key this long (ms) after its limit. The limits themselves are stored, and compared with
+ * the `now` that is handed in; nothing may vanish early because two clocks disagree.
+ */
+export const GARBAGE_MARGIN = 3_600_000
+
+/** A script that touches one key, so that it runs on a cluster too. It reads no clock: `now` is an argument. */
+export interface Script {
+  readonly lua: string
+  readonly sha: string
+}
+
+function script(lua: string): Script {
+  return Object.freeze({ lua, sha: createHash('sha1').update(lua).digest('hex') })
+}
+
+/** Runs a script by its digest, and by its text where the server does not know it (yet, or any more). */
+export async function runScript(
+  client: RedisClient,
+  { lua, sha }: Script,
+  key: string,
+  ...args: (string | number)[]
+): Promise<unknown> {
+  try {
+    return await client.evalsha(sha, 1, key, ...args)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return client.eval(lua, 1, key, ...args)
+  }
+}
+
+/*
+ * The revocation list. One sorted set, for a list and its marker must be lost together:
+ *   g                        the marker: minus the generation
+ *   s:<sign-in>              an ended sign-in: the time (ms) until which it is kept
+ *   e:<account>              a raised epoch: minus the epoch
+ *   p:<length>:<account>:<sign-in>  a sign-in that was spared: minus the epoch that spared it
+ *   t:<member>               the time (ms) until which an e: or p: member is kept
+ * Only times are positive, so what has passed is a range of scores, and the marker is never in it.
+ */
+
+/** KEYS: list. ARGV: the score of a new marker. Returns that of the list's, which is the new one if it had none. */
+export const GENERATION = script(`
+redis.call('ZADD', KEYS[1], 'NX', ARGV[1], 'g')
+return redis.call('ZSCORE', KEYS[1], 'g')
+`)
+
+/**
+ * The one place where revocations are written. KEYS: list. ARGV: for each, its member, its score, and for
+ * epochs (negative scores) the time until which it is kept. The strictest wins: the later time, the higher epoch.
+ */
+export const REVOKE = script(`
+for i = 1, #ARGV, 3 do
+  local member, score, keep = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  if keep == '' then
+    redis.call('ZADD', KEYS[1], 'GT', score, member)
+  else
+    redis.call('ZADD', KEYS[1], 'LT', score, member)
+    redis.call('ZADD', KEYS[1], 'GT', keep, 't:' .. member)
+  end
+end
+`)
+
+/** KEYS: list. ARGV: now, how many at most. Returns how many were dropped. */
+export const SWEEP = script(`
+local passed = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', ARGV[1], 'LIMIT', 0, ARGV[2])
+for _, member in ipairs(passed) do
+  redis.call('ZREM', KEYS[1], member)
+  if string.sub(member, 1, 2) == 't:' then redis.call('ZREM', KEYS[1], string.sub(member, 3)) end
+end
+return #passed
+`)
+
+/* A sign-in's text: see redis-codec.ts. What scripts change stands before the first line break. */
+const SIGN_IN = `
+local function parse(text)
+  if not text then return nil end
+  local idle, seen, absolute, refresh, rest = string.match(text, '^(%w+),(%w+),(%w+),([^\\n]*)(\\n.*)$')
+  if not idle then return nil end
+  return { idle = idle, seen = seen, absolute = absolute, refresh = refresh, rest = rest }
+end
+local function time(text) return tonumber(text, 36) end
+local function write(key, id, s)
+  local text = s.idle .. ',' .. s.seen .. ',' .. s.absolute .. ',' .. s.refresh .. s.rest
+  redis.call('HSET', key, id, text)
+  return text
+end
+local function passed(s, now) return now >= time(s.idle) or now >= time(s.absolute) end
+`
+
+/** KEYS: an account's sign-ins. ARGV: id, text, now, ms to keep the key. Drops what is past its limits. */
+export const ADD_SIGN_IN = script(`${SIGN_IN}
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local s = parse(all[i + 1])
+  if not s or passed(s, tonumber(ARGV[3])) then redis.call('HDEL', KEYS[1], all[i]) end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+`)
+
+/** KEYS: an account's sign-ins. ARGV: id, last seen, idle limit (both in base 36). Returns 1 if there is one. */
+export const TOUCH_SIGN_IN = script(`${SIGN_IN}
+local s = parse(redis.call('HGET', KEYS[1], ARGV[1]))
+if not s then return 0 end
+local seen, idle = ARGV[2], ARGV[3]
+if time(idle) > time(s.absolute) then idle = s.absolute end
+if time(seen) > time(s.seen) then s.seen = seen end
+if time(idle) > time(s.idle) then s.idle = idle end
+write(KEYS[1], ARGV[1], s)
+return 1
+`)
+
+/**
+ * KEYS: an account's sign-ins. ARGV: id, the presented counter, now, grace (ms), the refresh state that
+ * follows. Returns the outcome and the sign-in's text.
+ */
+export const ROTATE_REFRESH = script(`${SIGN_IN}
+local id, presented, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local text = redis.call('HGET', KEYS[1], id)
+local s = parse(text)
+if not s or s.refresh == '' or passed(s, now) then return { 'gone', '' } end
+local counter, rotated = string.match(s.refresh, '^(%w+),(%w+),')
+counter, rotated = time(counter), time(rotated)
+if presented >= counter then
+  s.refresh = ARGV[5]
+  return { 'rotated', write(KEYS[1], id, s) }
+end
+if presented == counter - 1 and now < rotated + tonumber(ARGV[4]) then return { 'repeated', text } end
+return { 'reused', text }
+`)
+
+/** KEYS: a session. ARGV: the version that must be stored (base 36), the text that follows, ms to keep it. */
+export const REPLACE_SESSION = script(`
+local text = redis.call('GET', KEYS[1])
+if not text then return 'gone' end
+if string.match(text, '^(%w+),') ~= ARGV[1] then return 'conflict' end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 'replaced'
+`)
+
+/** KEYS: a session. ARGV: idle limit (base 36), ms to keep it. Returns 1 if there is one. */
+export const TOUCH_SESSION = script(`
+local text = redis.call('GET', KEYS[1])
+if not text then return 0 end
+local version, idle, absolute, rest = string.match(text, '^(%w+),(%w+),(%w+)(\\n.*)$')
+local moved = ARGV[1]
+if tonumber(moved, 36) > tonumber(absolute, 36) then moved = absolute end
+if tonumber(moved, 36) > tonumber(idle, 36) then
+  redis.call('SET', KEYS[1], version .. ',' .. moved .. ',' .. absolute .. rest, 'PX', ARGV[2])
+end
+return 1
+`)

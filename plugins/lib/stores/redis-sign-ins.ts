@@ -1,0 +1,72 @@
+import type { Rotation, RotationResult, SignInRecord } from './contract.js'
+import { base36, decodeSignIn, encodeRefresh, encodeSignIn } from './redis-codec.js'
+import {
+  ADD_SIGN_IN,
+  GARBAGE_MARGIN,
+  type RedisClient,
+  ROTATE_REFRESH,
+  runScript,
+  TOUCH_SIGN_IN,
+} from './redis-scripts.js'
+import { isWithinLimits, newestFirst, rotatedState } from './rules.js'
+
+/** Sign-ins, those of an account in one hash. See StateStore for what the operations promise. */
+export class RedisSignIns {
+  readonly #client: RedisClient
+  readonly #prefix: string
+
+  constructor(client: RedisClient, prefix: string) {
+    this.#client = client
+    this.#prefix = prefix
+  }
+
+  async add(record: SignInRecord): Promise<void> {
+    const { id, createdAt, absoluteExpiresAt } = record
+    const keep = absoluteExpiresAt - createdAt + GARBAGE_MARGIN
+    const args = [id, encodeSignIn(record), createdAt, keep]
+    await runScript(this.#client, ADD_SIGN_IN, this.#key(record.accountId), ...args)
+  }
+
+  /** The record as it is stored, past its limits or not. */
+  async read(accountId: string, id: string): Promise<SignInRecord | null> {
+    return decodeSignIn(accountId, id, (await this.#client.hget(this.#key(accountId), id)) ?? '')
+  }
+
+  async find(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
+    const record = await this.read(accountId, id)
+    return record && isWithinLimits(record, now) ? record : null
+  }
+
+  async list(accountId: string, now: number): Promise<SignInRecord[]> {
+    const texts = await this.#client.hgetall(this.#key(accountId))
+    const records = Object.entries(texts).flatMap(([id, text]) => decodeSignIn(accountId, id, text) ?? [])
+    return newestFirst(records.filter((record) => isWithinLimits(record, now)))
+  }
+
+  async touch(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number): Promise<boolean> {
+    const args = [id, base36(lastSeenAt), base36(idleExpiresAt)]
+    return (await runScript(this.#client, TOUCH_SIGN_IN, this.#key(accountId), ...args)) === 1
+  }
+
+  async rotate(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
+    const { presented, now, grace } = rotation
+    const args = [id, presented, now, grace, encodeRefresh(rotatedState(rotation))]
+    const answer = await runScript(this.#client, ROTATE_REFRESH, this.#key(accountId), ...args)
+    const [outcome, text = ''] = Array.isArray(answer) ? answer.map(String) : []
+    const signIn = decodeSignIn(accountId, id, text)
+    if (!signIn || (outcome !== 'rotated' && outcome !== 'repeated' && outcome !== 'reused')) {
+      return { outcome: 'gone' }
+    }
+    return { outcome, signIn }
+  }
+
+  /** @returns how many there were */
+  remove(accountId: string, ids: readonly string[]): Promise<number> {
+    return this.#client.hdel(this.#key(accountId), ...ids)
+  }
+
+  /** In braces, so that what comes to stand beside an account's sign-ins can share their slot. */
+  #key(accountId: string): string {
+    return `${this.#prefix}si:{${accountId}}`
+  }
+}

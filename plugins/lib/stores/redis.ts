@@ -1,0 +1,159 @@
+import type { SignInRef } from '../contract.js'
+import type { Rotation, SessionRecord, SignInRecord, StateStore } from './contract.js'
+import { COMMAND_TIMEOUT, redisFault } from './redis-client.js'
+import { endedSignIn, RedisRevocations, raisedEpoch } from './redis-revocations.js'
+import type { RedisClient } from './redis-scripts.js'
+import { RedisSessions } from './redis-sessions.js'
+import { RedisSignIns } from './redis-sign-ins.js'
+
+export interface RedisStoreOptions {
+  /** Stands before every key. `fid:` by default. */
+  readonly prefix?: string
+  /** How long an operation may take, in ms. 1000 by default. */
+  readonly commandTimeout?: number
+  /** Runs at `close`, for a client that belongs to the store. */
+  readonly onClose?: () => Promise<void>
+}
+
+/**
+ * State in Redis 6.2 or newer, standalone or a cluster: every script touches one key.
+ * An operation that takes longer than the timeout is a fault, whatever the client's own settings are.
+ */
+export function createRedisStore(client: RedisClient, options: RedisStoreOptions = {}): StateStore {
+  return new RedisStore(client, options)
+}
+
+class RedisStore implements StateStore {
+  readonly kind = 'redis'
+  readonly #client: RedisClient
+  readonly #timeout: number
+  readonly #onClose: (() => Promise<void>) | undefined
+  readonly #revocations: RedisRevocations
+  readonly #signIns: RedisSignIns
+  readonly #sessions: RedisSessions
+
+  constructor(client: RedisClient, options: RedisStoreOptions) {
+    const { prefix = 'fid:', commandTimeout = COMMAND_TIMEOUT, onClose } = options
+    this.#client = client
+    this.#timeout = commandTimeout
+    this.#onClose = onClose
+    this.#revocations = new RedisRevocations(client, prefix)
+    this.#signIns = new RedisSignIns(client, prefix)
+    this.#sessions = new RedisSessions(client, prefix)
+  }
+
+  generation() {
+    return this.#inTime(this.#revocations.generation())
+  }
+
+  isLive(ref: SignInRef) {
+    return this.#inTime(this.#revocations.isLive(ref))
+  }
+
+  addSignIn(record: SignInRecord) {
+    return this.#inTime(this.#signIns.add(record))
+  }
+
+  findSignIn(accountId: string, id: string, now: number) {
+    return this.#inTime(this.#signIns.find(accountId, id, now))
+  }
+
+  listSignIns(accountId: string, now: number) {
+    return this.#inTime(this.#signIns.list(accountId, now))
+  }
+
+  touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
+    return this.#inTime(this.#signIns.touch(accountId, id, lastSeenAt, idleExpiresAt))
+  }
+
+  rotateRefresh(accountId: string, id: string, rotation: Rotation) {
+    return this.#inTime(this.#signIns.rotate(accountId, id, rotation))
+  }
+
+  endSignIn(accountId: string, id: string, until: number) {
+    return this.#inTime(this.#end(accountId, id, until))
+  }
+
+  endSignIns(accountId: string, except: string | null, now: number) {
+    return this.#inTime(this.#endAll(accountId, except, now))
+  }
+
+  raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
+    return this.#inTime(this.#revocations.revoke(raisedEpoch(accountId, epoch, spared, until)))
+  }
+
+  createSession(key: string, record: SessionRecord) {
+    return this.#inTime(this.#sessions.create(key, record))
+  }
+
+  readSession(key: string, now: number) {
+    return this.#inTime(this.#sessions.read(key, now))
+  }
+
+  replaceSession(key: string, record: SessionRecord) {
+    return this.#inTime(this.#sessions.replace(key, record))
+  }
+
+  touchSession(key: string, idleExpiresAt: number) {
+    return this.#inTime(this.#sessions.touch(key, idleExpiresAt))
+  }
+
+  destroySession(key: string) {
+    return this.#inTime(this.#sessions.destroy(key))
+  }
+
+  async ping() {
+    await this.#inTime(this.#client.ping())
+  }
+
+  async sweep(now: number) {
+    while (await this.#inTime(this.#revocations.sweep(now)));
+  }
+
+  async close() {
+    await this.#onClose?.()
+  }
+
+  /**
+   * Two round trips, because the keys are in different slots. The revocation is what counts: nothing is
+   * removed before it is stored, so that a failed end leaves a sign-in that can be seen and ended again.
+   * Reading the record meanwhile does no harm.
+   */
+  async #end(accountId: string, id: string, until: number): Promise<boolean> {
+    const revoked = this.#revocations.revoke([endedSignIn(id, until)])
+    const [record] = await Promise.all([this.#signIns.read(accountId, id), revoked])
+    return record !== null && (await this.#remove(accountId, [record])) === 1
+  }
+
+  async #endAll(accountId: string, except: string | null, now: number): Promise<string[]> {
+    const ending = (await this.#signIns.list(accountId, now)).filter(({ id }) => id !== except)
+    if (ending.length === 0) return []
+    await this.#revocations.revoke(ending.map((record) => endedSignIn(record.id, record.absoluteExpiresAt)))
+    await this.#remove(accountId, ending)
+    return ending.map(({ id }) => id)
+  }
+
+  async #remove(accountId: string, records: readonly SignInRecord[]): Promise<number> {
+    const ids = records.map(({ id }) => id)
+    const sessionKeys = records.flatMap(({ sessionKey }) => sessionKey ?? [])
+    const destroyed = sessionKeys.map((key) => this.#sessions.destroy(key))
+    const [removed] = await Promise.all([this.#signIns.remove(accountId, ids), ...destroyed])
+    return removed
+  }
+
+  /** @throws STORE_UNAVAILABLE when it fails or takes too long */
+  async #inTime<T>(operation: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const timeout = () => reject(new Error(`Redis did not answer within ${this.#timeout} ms`))
+      timer = setTimeout(timeout, this.#timeout)
+    })
+    try {
+      return await Promise.race([operation, late])
+    } catch (error) {
+      throw redisFault(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
