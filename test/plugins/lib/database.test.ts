@@ -1,0 +1,187 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { databaseFile, lockDataDir, openDatabase } from '../../../plugins/lib/database.js'
+import { migrations } from '../../../plugins/lib/migrations/index.js'
+
+const CHILD = fileURLToPath(new URL('../../helpers/database-child.ts', import.meta.url))
+
+/** Another process, that opens and locks what it is told to. */
+function startChild() {
+  const child = spawn(process.execPath, [...process.execArgv, CHILD])
+  t.teardown(() => child.kill('SIGKILL'))
+  child.stderr.pipe(process.stderr)
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const nextLine = async (): Promise<unknown> => (await lines.next()).value
+  const ready = nextLine()
+  const ask = async (action: 'open' | 'lock', dataDir: string) => {
+    await ready
+    child.stdin.write(`${action}\t${dataDir}\n`)
+    return nextLine()
+  }
+  return { ready, ask, child }
+}
+
+const others = [startChild(), startChild()] as const
+
+const modeOf = (path: string) => statSync(path).mode & 0o777
+
+t.test('the file and its journals are readable by their owner only', async (t) => {
+  const dataDir = join(t.testdir(), 'deep', 'data')
+  const database = await openDatabase(databaseFile(dataDir))
+  t.teardown(database.close)
+  t.equal(modeOf(dataDir), 0o700)
+  const files = readdirSync(dataDir)
+  t.ok(files.includes('identity.db'))
+  t.ok(files.includes('identity.db-wal'))
+  for (const file of files) t.equal(modeOf(join(dataDir, file)), 0o600, file)
+})
+
+t.test('an existing directory keeps its mode', async (t) => {
+  const dataDir = t.testdir()
+  mkdirSync(join(dataDir, 'mine'), { mode: 0o755 })
+  const database = await openDatabase(databaseFile(join(dataDir, 'mine')))
+  t.teardown(database.close)
+  t.equal(modeOf(join(dataDir, 'mine')), 0o755)
+})
+
+t.test('commits are logged, synced, and wait for a foreign writer', async (t) => {
+  const { connection, close } = await openDatabase(databaseFile(t.testdir()))
+  t.teardown(close)
+  t.match(connection.pragma('journal_mode'), [{ journal_mode: 'wal' }])
+  t.match(connection.pragma('synchronous'), [{ synchronous: 2 }])
+  t.match(connection.pragma('busy_timeout'), [{ timeout: 5000 }])
+})
+
+t.test(
+  'one process has one connection to a file, whatever its path, until the last user closes it',
+  async (t) => {
+    const dir = join(t.testdir({ real: {} }), 'real')
+    symlinkSync(dir, `${dir}-link`)
+    const [first, second] = await Promise.all([
+      openDatabase(databaseFile(dir)),
+      openDatabase(databaseFile(`${dir}-link`)),
+    ])
+    t.equal(first.connection, second.connection)
+    t.equal(first.kysely, second.kysely)
+    await first.close()
+    await first.close()
+    t.same(await second.kysely.selectFrom('accounts').select('id').execute(), [])
+    await second.close()
+    t.equal(second.connection.open, false)
+    const third = await openDatabase(databaseFile(dir))
+    t.not(third.connection, second.connection)
+    t.equal(third.connection.open, true)
+    await third.close()
+  },
+)
+
+t.test('a database in memory is shared with nobody', async (t) => {
+  const [first, second] = await Promise.all([openDatabase(':memory:'), openDatabase(':memory:')])
+  t.not(first.connection, second.connection)
+  await first.close()
+  t.equal(second.connection.open, true)
+  await second.close()
+})
+
+t.test('migrations run once', async (t) => {
+  const dir = t.testdir()
+  const executed = async () => {
+    const { connection, close } = await openDatabase(databaseFile(dir))
+    const rows = connection.prepare('SELECT name, timestamp FROM kysely_migration ORDER BY name').all()
+    const schema = connection.prepare('SELECT name, sql FROM sqlite_master ORDER BY name').all()
+    await close()
+    return { rows, schema }
+  }
+  const before = await executed()
+  t.match(
+    before.rows,
+    Object.keys(migrations).map((name) => ({ name })),
+  )
+  t.same(await executed(), before)
+})
+
+t.test('a database that a newer version has migrated is refused, and left as it is', async (t) => {
+  const dir = t.testdir()
+  const newer = await openDatabase(databaseFile(dir))
+  newer.connection.exec("INSERT INTO kysely_migration VALUES ('9999_later', '2099-01-01T00:00:00.000Z')")
+  await newer.close()
+  for (const _attempt of [1, 2]) {
+    await t.rejects(openDatabase(databaseFile(dir)), {
+      code: 'STORE_UNAVAILABLE',
+      cause: /9999_later is missing/,
+    })
+  }
+})
+
+t.test('a file that is no database is refused, and left as it is', async (t) => {
+  const dir = t.testdir()
+  writeFileSync(databaseFile(dir), 'something else '.repeat(1000))
+  const attempts = [openDatabase(databaseFile(dir)), openDatabase(databaseFile(dir))]
+  for (const attempt of attempts) {
+    await t.rejects(attempt, { code: 'STORE_UNAVAILABLE', statusCode: 503, cause: { code: 'SQLITE_NOTADB' } })
+  }
+  t.equal(statSync(databaseFile(dir)).size, 15_000)
+})
+
+t.test('a file that cannot be made is a store fault', async (t) => {
+  const dir = t.testdir({ taken: 'a file' })
+  await t.rejects(openDatabase(databaseFile(join(dir, 'taken'))), {
+    code: 'STORE_UNAVAILABLE',
+    cause: { code: 'EEXIST' },
+  })
+})
+
+t.test('processes that start at the same moment all open one new database', async (t) => {
+  await Promise.all(others.map(({ ready }) => ready))
+  const parent = t.testdir()
+  for (const attempt of ['1', '2', '3', '4', '5']) {
+    const dir = join(parent, attempt)
+    const asked = others.map(({ ask }) => ask('open', dir))
+    const own = await openDatabase(databaseFile(dir))
+    t.same(await Promise.all(asked), Array(2).fill('opened, 0 accounts'))
+    const run = own.connection.prepare('SELECT name FROM kysely_migration').all()
+    t.equal(run.length, Object.keys(migrations).length)
+    await own.close()
+  }
+})
+
+t.test('a data directory is served by one process at a time, and a kill leaves no lock', async (t) => {
+  const dataDir = t.testdir()
+  const [other] = others
+  const own = await lockDataDir(dataDir)
+  t.match(await other.ask('lock', dataDir), new RegExp(`CONFIG_INVALID.*DATA_DIR: ${dataDir} is served`))
+  await t.rejects(lockDataDir(dataDir), { code: 'CONFIG_INVALID' }, 'nor twice by one process')
+  own.release()
+  own.release()
+  t.equal(await other.ask('lock', dataDir), 'locked')
+  await t.rejects(lockDataDir(dataDir), {
+    code: 'CONFIG_INVALID',
+    message: `DATA_DIR: ${dataDir} is served by another process, and one at a time may serve it.`,
+  })
+  other.child.kill('SIGKILL')
+  await once(other.child, 'exit')
+  const next = await lockDataDir(dataDir)
+  next.release()
+  t.equal(modeOf(join(dataDir, 'identity.lock')), 0o600)
+})
+
+t.test('the database of a claimed directory can be opened beside its server', async (t) => {
+  const dataDir = t.testdir()
+  const lock = await lockDataDir(dataDir)
+  t.equal(await others[1].ask('open', dataDir), 'opened, 0 accounts')
+  await t.rejects(lockDataDir(dataDir), { code: 'CONFIG_INVALID' }, 'and the claim stands')
+  lock.release()
+})
+
+t.test('a data directory that cannot be written is named', async (t) => {
+  const dir = t.testdir({ taken: 'a file' })
+  await t.rejects(lockDataDir(join(dir, 'taken')), {
+    code: 'CONFIG_INVALID',
+    message: /^DATA_DIR: .*taken cannot be used/,
+  })
+})
