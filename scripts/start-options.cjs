@@ -1,0 +1,11 @@
+// Options of `fastify start`, read after it has loaded `.env`, so that the server listens where the
+// application believes it does. Without an address fastify-cli picks every interface inside a container.
+const { HOST, PORT, LOG_LEVEL } = process.env
+
+module.exports = {
+  address: HOST || '127.0.0.1',
+  port: Number(PORT || 3000),
+  logLevel: LOG_LEVEL || 'info',
+  // Milliseconds for the requests that are being answered when the stop signal comes; 500 by default.
+  closeGraceDelay: 10_000,
+}
