@@ -59,18 +59,19 @@ function connect(address: string | number): Socket {
   return typeof address === 'number' ? createConnection(address, '127.0.0.1') : createConnection(address)
 }
 
-async function answers(address: string | number): Promise<boolean> {
-  const socket = connect(address)
-  try {
-    await once(socket, 'connect')
-    socket.write('PING\r\n')
-    const [answer] = await once(socket, 'data')
-    return String(answer).startsWith('+PONG')
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
+/** Whether a Redis answers there: with PONG, or because it wants a password, with an error. */
+function answers(address: string | number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(address)
+    const settle = (answer: string) => {
+      socket.destroy()
+      resolve(/^(\+PONG|-NOAUTH)/.test(answer))
+    }
+    socket.once('connect', () => socket.write('PING\r\n'))
+    socket.once('data', (data) => settle(String(data)))
+    socket.once('error', () => settle(''))
+    socket.once('close', () => settle(''))
+  })
 }
 
 async function launch(address: string | number, directory: string, extra: readonly string[]) {

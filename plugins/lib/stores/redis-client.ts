@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { OptionInvalid, StoreUnavailable } from '../errors.js'
 
 export interface OpenRedisOptions {
@@ -31,10 +31,12 @@ function reconnectDelay(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt - 1, 10), RECONNECT_DELAY_MAX)
 }
 
+const URL_WANTED = 'wants redis://… or rediss://…, or the path of a socket'
+
 function checkUrl(url: string): void {
   if (url.startsWith('/') && !url.startsWith('//')) return
   if (URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)) return
-  throw new OptionInvalid('redisUrl', 'wants redis://… or rediss://…, or the path of a socket')
+  throw new OptionInvalid('redisUrl', URL_WANTED)
 }
 
 /**
@@ -47,7 +49,7 @@ function checkUrl(url: string): void {
 export function openRedis(url: string, options: OpenRedisOptions = {}): Redis {
   checkUrl(url)
   const commandTimeout = options.commandTimeout ?? COMMAND_TIMEOUT
-  const client = new Redis(url, {
+  const client = connect(url, {
     // RESP2: an old server answers HELLO 3 with an error that repeats its arguments, password included.
     protocol: 2,
     commandTimeout,
@@ -65,6 +67,15 @@ export function openRedis(url: string, options: OpenRedisOptions = {}): Redis {
   })
   client.on('error', (error) => options.onError?.(withoutArguments(error)))
   return client
+}
+
+/** The driver refuses what is malformed inside a URL with errors that repeat it. */
+function connect(url: string, options: RedisOptions): Redis {
+  try {
+    return new Redis(url, options)
+  } catch {
+    throw new OptionInvalid('redisUrl', URL_WANTED)
+  }
 }
 
 /** Resolves when the client is connected, has failed to connect, or `timeout` ms have passed. */
