@@ -51,6 +51,7 @@ export const SessionNotLoaded = define(
   'request.session was read on a route that does not use the session.',
   500,
 )
+export const SessionDataInvalid = define('SESSION_DATA_INVALID', 'The session cannot hold %s: %s.', 500)
 export const ClaimSensitive = define(
   'CLAIM_SENSITIVE',
   'A credential may not carry %s: whoever holds it can read it.',

@@ -1,0 +1,82 @@
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { Claims, Identity, SignInRef } from './contract.js'
+import { ClaimInvalid } from './errors.js'
+import { IdentityClaims } from './identity-claims.js'
+
+const { sub, username, role, epoch, gen, sid } = IdentityClaims
+const AnyObject = Type.Record(Type.String(), Type.Unknown())
+
+/** The sign-in that a session stands for. `auth_time` is in ms. */
+const SessionSignIn = Type.Object(
+  {
+    ...{ sid, sub, username, role, epoch, gen },
+    auth_time: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    remember: Type.Boolean(),
+    claims: AnyObject,
+  },
+  { additionalProperties: false },
+)
+
+/** What a session record holds: the sign-in, or null for an anonymous visitor's; and the application's data. */
+const SessionContent = Type.Object(
+  { signIn: Type.Union([Type.Null(), SessionSignIn]), data: AnyObject },
+  { additionalProperties: false },
+)
+
+export type SessionSignIn = Static<typeof SessionSignIn>
+export type SessionContent = Static<typeof SessionContent>
+
+const content = Compile(SessionContent)
+
+/** The content of a record that opened. Null when it is not of this form: as if there were no record. */
+export function parseContent(text: string): SessionContent | null {
+  const value: unknown = JSON.parse(text)
+  return content.Check(value) ? value : null
+}
+
+function freezeDeep<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) freezeDeep(inner)
+    Object.freeze(value)
+  }
+  return value
+}
+
+function toJson(claims: object): string {
+  try {
+    return JSON.stringify(claims)
+  } catch (cause) {
+    throw Object.assign(new ClaimInvalid('claims', 'they are not JSON'), { cause })
+  }
+}
+
+/**
+ * A copy of what an application adds to a sign-in. It stays on the server, so any JSON will do: names that a
+ * client must not read are no matter here.
+ * @throws CLAIM_INVALID for what is not a JSON object
+ */
+export function copyClaims(claims: unknown): Record<string, unknown> {
+  if (claims === undefined || claims === null) return {}
+  if (typeof claims !== 'object' || Array.isArray(claims)) {
+    throw new ClaimInvalid('claims', 'they are not an object')
+  }
+  return JSON.parse(toJson(claims))
+}
+
+export function refOfSession(signIn: SessionSignIn): SignInRef {
+  return { accountId: signIn.sub, signInId: signIn.sid, epoch: signIn.epoch, generation: signIn.gen }
+}
+
+/** The identity of a session whose sign-in is live. */
+export function identityOfSession(signIn: SessionSignIn): Identity {
+  return Object.freeze({
+    accountId: signIn.sub,
+    username: signIn.username,
+    role: signIn.role,
+    mode: 'session',
+    signInId: signIn.sid,
+    authTime: signIn.auth_time,
+    claims: freezeDeep(signIn.claims as Claims),
+  })
+}

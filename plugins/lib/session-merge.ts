@@ -1,0 +1,52 @@
+import { SessionDataInvalid } from './errors.js'
+
+/** Session data as JSON texts by top-level key: what is compared, key by key, to find what a request changed. */
+export type Snapshot = ReadonlyMap<string, string>
+
+/** What a request did to the data: the new JSON text of each key that it set, null for each that it deleted. */
+export type Changes = ReadonlyMap<string, string | null>
+
+function toJson(key: string, value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    throw Object.assign(new SessionDataInvalid(key, 'it is not JSON'), { cause })
+  }
+}
+
+/** A snapshot of the object's own keys. What JSON has no form for (undefined, a function) counts as not there. */
+export function snapshotOf(data: object): Snapshot {
+  const snapshot = new Map<string, string>()
+  for (const [key, value] of Object.entries(data)) {
+    const text = toJson(key, value)
+    if (text !== undefined) snapshot.set(key, text)
+  }
+  return snapshot
+}
+
+/** A copy of the data that shares nothing with it. */
+export function dataOf(snapshot: Snapshot): Record<string, unknown> {
+  // fromEntries defines properties: a key `__proto__` stays a key.
+  return Object.fromEntries([...snapshot].map(([key, text]) => [key, JSON.parse(text)]))
+}
+
+/** What leads from one snapshot to the other. */
+export function changesBetween(before: Snapshot, after: Snapshot): Changes {
+  const changes = new Map<string, string | null>()
+  for (const [key, text] of after) if (before.get(key) !== text) changes.set(key, text)
+  for (const key of before.keys()) if (!after.has(key)) changes.set(key, null)
+  return changes
+}
+
+/**
+ * The data with the changes made to it, whatever else has changed in it since: writers of different keys
+ * lose nothing, and of two writers of one key the last one wins.
+ */
+export function applyChanges(data: object, changes: Changes): Record<string, unknown> {
+  const merged = new Map<string, unknown>(Object.entries(data))
+  for (const [key, text] of changes) {
+    if (text === null) merged.delete(key)
+    else merged.set(key, JSON.parse(text))
+  }
+  return Object.fromEntries(merged)
+}

@@ -1,0 +1,156 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { SessionIssued } from '../session-auth.js'
+import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './contract.js'
+import { StoreUnavailable } from './errors.js'
+import { copyClaims, identityOfSession, refOfSession, type SessionContent } from './session-content.js'
+import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './session-cookie.js'
+import { type StoredSession, whenReady } from './session-records.js'
+import type { Legacy, SessionParts } from './session-slot.js'
+import { kSession, renewalOf, SessionTurn } from './session-turn.js'
+import { lifetimeOf } from './session-use.js'
+import type { SignInRecord } from './stores/contract.js'
+
+const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
+const INVALID: Resolution = Object.freeze({ kind: 'refused', code: 'CREDENTIAL_INVALID' })
+const SIGNED_OUT: Resolution = Object.freeze({ kind: 'refused', code: 'SIGNED_OUT' })
+const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
+
+type Genuine = Extract<SessionCredential, { kind: 'genuine' }>
+
+function contentOf(
+  record: SignInRecord,
+  account: CheckedAccount,
+  options: SignInOptions,
+  legacy: Legacy,
+): SessionContent {
+  const { signIn, data } = legacy
+  return {
+    signIn: {
+      sid: record.id,
+      sub: account.id,
+      username: account.username,
+      role: account.role,
+      epoch: record.epoch,
+      gen: record.generation,
+      auth_time: record.createdAt,
+      remember: options.remember === true,
+      claims: copyClaims(options.claims),
+    },
+    // An anonymous visitor's data goes along, and an account's own. Never from one account to another.
+    data: !signIn || signIn.sub === account.id ? data : {},
+  }
+}
+
+/** The mode: the cookie holds a signed random id, everything else stays on the server. */
+export class SessionMode implements AuthMode<'session'> {
+  readonly name = 'session'
+  readonly ambient = true
+
+  constructor(
+    private readonly parts: SessionParts,
+    private readonly cookie: SessionCookie,
+  ) {}
+
+  resolve(request: FastifyRequest): MaybePromise<Resolution> {
+    const credential = this.cookie.read(request)
+    if (credential.kind === 'absent') return ABSENT
+    if (credential.kind === 'invalid') return INVALID
+    return whenReady(this.parts.use.load(credential.id), (stored) => {
+      if (!stored) return SIGNED_OUT
+      this.noteUse(SessionTurn.of(request), credential, stored)
+      const { signIn } = stored.content
+      return signIn ? { kind: 'identity', identity: identityOfSession(signIn) } : ABSENT
+    })
+  }
+
+  /** Touches the session, and has its cookie renewed with the answer, where either is due. */
+  noteUse(turn: SessionTurn, credential: Genuine, stored: StoredSession): Promise<StoredSession> | null {
+    const { use, ttls, clock } = this.parts
+    const used = use.note(stored)
+    turn.renewal = renewalOf(credential, stored, used, ttls, clock) ?? turn.renewal
+    return used.after
+  }
+
+  async issue(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    account: CheckedAccount,
+    options: SignInOptions,
+  ): Promise<SessionIssued> {
+    const legacy = await this.legacyOf(request)
+    // A new id at every sign-in: one that somebody planted in the browser before is worth nothing after.
+    const id = newSessionId()
+    const [stored, signInId] = await this.begin(request, id, account, options, legacy)
+    const lifetime = lifetimeOf(this.parts.ttls, options.remember === true)
+    this.cookie.set(reply, id, options.remember === true ? lifetime.idleTtl : undefined)
+    const turn = SessionTurn.of(request)
+    turn.held = id
+    turn.renewal = null
+    turn.slot?.openStored(id, stored, null)
+    return { signInId }
+  }
+
+  async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+    const credential = this.cookie.read(request)
+    if (credential.kind === 'genuine') await this.end(request, credential.id)
+    this.forget(request, reply)
+    return credential.kind === 'genuine'
+  }
+
+  forget(request: FastifyRequest, reply: FastifyReply): void {
+    if (request[kSession]) request[kSession].renewal = null
+    this.cookie.forget(request, reply)
+  }
+
+  /** What the request's own session leaves, as it is in the store now. */
+  private async legacyOf(request: FastifyRequest): Promise<Legacy> {
+    const slot = request[kSession]?.slot
+    if (slot) return slot.legacy()
+    const credential = this.cookie.read(request)
+    if (credential.kind !== 'genuine') return NO_LEGACY
+    const stored = await this.parts.records.read(sessionKeyOf(credential.id))
+    return stored ? { key: stored.key, ...stored.content } : NO_LEGACY
+  }
+
+  /**
+   * Stores sign-in and session, then ends what they replace. When a step fails, nothing that was there
+   * before is ended, and what was begun is taken back as far as the store lets us: nobody holds it.
+   */
+  private async begin(
+    request: FastifyRequest,
+    id: string,
+    account: CheckedAccount,
+    options: SignInOptions,
+    legacy: Legacy,
+  ): Promise<[StoredSession, string]> {
+    const { signIns, records, ttls } = this.parts
+    const key = sessionKeyOf(id)
+    const lifetime = lifetimeOf(ttls, options.remember === true)
+    const start = { mode: this.name, account, ...lifetime, sessionKey: key }
+    const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
+    try {
+      const stored = await records.create(key, contentOf(record, account, options, legacy), record)
+      if (!stored) throw new StoreUnavailable()
+      await this.endPredecessor(legacy, options)
+      return [stored, record.id]
+    } catch (error) {
+      await signIns.end({ accountId: account.id, signInId: record.id }).catch(() => {})
+      throw error
+    }
+  }
+
+  private async endPredecessor(legacy: Legacy, options: SignInOptions): Promise<void> {
+    const replaced = options.replaces ?? (legacy.signIn && refOfSession(legacy.signIn))
+    if (replaced) await this.parts.signIns.end(replaced)
+    if (legacy.key) await this.parts.records.destroy(legacy.key)
+  }
+
+  private async end(request: FastifyRequest, id: string): Promise<void> {
+    const { records, signIns } = this.parts
+    const key = sessionKeyOf(id)
+    const stored = await records.read(key)
+    if (stored?.content.signIn) await signIns.end(refOfSession(stored.content.signIn))
+    else await records.destroy(key)
+    request[kSession]?.slot?.drop(id)
+  }
+}

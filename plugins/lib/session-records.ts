@@ -1,0 +1,92 @@
+import type { Clock, MaybePromise } from './contract.js'
+import { SessionDataInvalid } from './errors.js'
+import type { PurposeKeys } from './keys.js'
+import { parseContent, type SessionContent } from './session-content.js'
+import { isUnderSigningKey, seal, unseal } from './session-seal.js'
+import type { SessionRecord, StateStore } from './stores/contract.js'
+
+/** When a session ends, in ms. */
+export interface SessionLimits {
+  readonly idleExpiresAt: number
+  readonly absoluteExpiresAt: number
+}
+
+/** A session as it was read. */
+export interface StoredSession extends SessionLimits {
+  readonly key: string
+  readonly version: number
+  readonly content: SessionContent
+  /** Sealed under a key that no longer signs. */
+  readonly stale: boolean
+}
+
+/** Goes on with a value that may be there already: without a promise where none came. */
+export function whenReady<T, U>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<U>,
+): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
+/** Sessions in the store, sealed. Every method may throw STORE_UNAVAILABLE. */
+export class SessionRecords {
+  constructor(
+    private readonly store: StateStore,
+    private readonly keys: PurposeKeys,
+    private readonly maxBytes: number,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The session, or null: none, past a limit, or a record that does not open, which is as good as none. */
+  read(key: string): MaybePromise<StoredSession | null> {
+    return whenReady(this.store.readSession(key, this.clock()), (record) => record && this.open(key, record))
+  }
+
+  /** Null when the key is taken. @throws SESSION_DATA_INVALID when it is too large */
+  async create(key: string, content: SessionContent, limits: SessionLimits): Promise<StoredSession | null> {
+    const { idleExpiresAt, absoluteExpiresAt } = limits
+    const session = { key, version: 1, content, stale: false, idleExpiresAt, absoluteExpiresAt }
+    return (await this.store.createSession(key, this.close(session))) ? session : null
+  }
+
+  /**
+   * Replaces the content of a session that nobody replaced since it was read. One that was destroyed
+   * (`gone`) stays destroyed.
+   * @throws SESSION_DATA_INVALID when it is too large
+   */
+  async replace(
+    stored: StoredSession,
+    content: SessionContent,
+  ): Promise<StoredSession | 'conflict' | 'gone'> {
+    const next = { ...stored, version: stored.version + 1, content, stale: false }
+    const outcome = await this.store.replaceSession(stored.key, this.close(next))
+    return outcome === 'replaced' ? next : outcome
+  }
+
+  /** Moves the idle limit forward. False when there is no such session any more. */
+  touch(key: string, idleExpiresAt: number): Promise<boolean> {
+    return this.store.touchSession(key, idleExpiresAt)
+  }
+
+  destroy(key: string): Promise<boolean> {
+    return this.store.destroySession(key)
+  }
+
+  private open(key: string, record: SessionRecord): StoredSession | null {
+    const text = unseal(this.keys, key, record.sealed)
+    const content = text === null ? null : parseContent(text)
+    if (!content) return null
+    const { version, idleExpiresAt, absoluteExpiresAt, sealed } = record
+    const stale = !isUnderSigningKey(this.keys, sealed)
+    return { key, version, content, stale, idleExpiresAt, absoluteExpiresAt }
+  }
+
+  private close(session: StoredSession): SessionRecord {
+    const sealed = seal(this.keys, session.key, JSON.stringify(session.content))
+    if (sealed.length > this.maxBytes) {
+      throw new SessionDataInvalid('so much', `sealed it is ${sealed.length} bytes of ${this.maxBytes}`)
+    }
+    const { version, idleExpiresAt, absoluteExpiresAt } = session
+    return { version, sealed, idleExpiresAt, absoluteExpiresAt }
+  }
+}

@@ -1,0 +1,195 @@
+import { callbackify } from 'node:util'
+import type { Session } from 'fastify'
+import type { SignIns } from '../sign-ins.js'
+import type { Clock } from './contract.js'
+import { refOfSession, type SessionSignIn } from './session-content.js'
+import { applyChanges, type Changes, changesBetween, dataOf, type Snapshot } from './session-merge.js'
+import type { SessionRecords, StoredSession } from './session-records.js'
+import {
+  NO_ID,
+  openStock,
+  type SessionHolder,
+  type SessionObject,
+  snapshotOfObject,
+  snapshotOfStored,
+} from './session-stock.js'
+import type { SessionTtls, SessionUse } from './session-use.js'
+import { SessionWriter } from './session-writer.js'
+
+export interface SessionParts {
+  readonly records: SessionRecords
+  readonly use: SessionUse
+  readonly signIns: SignIns
+  readonly ttls: SessionTtls
+  readonly clock: Clock
+}
+
+/** What a session leaves to the one that a sign-in puts in its place. */
+export interface Legacy {
+  /** Of its record, if there is one. */
+  readonly key: string | null
+  readonly signIn: SessionSignIn | null
+  readonly data: Record<string, unknown>
+}
+
+const NO_DATA: Snapshot = new Map()
+
+/**
+ * `request.session` of one request: the place of the session object, and the store that @fastify/session
+ * believes it saves to. A save is what the request changed, merged into what is stored by then. Only ids
+ * that were made in this request are ever created, so that a session that was destroyed never comes back.
+ */
+export class SessionSlot implements SessionHolder {
+  private current: SessionObject | null = null
+  /** By id: the session as this request last saw it, null when it is gone. Without an entry it is new. */
+  private readonly known = new Map<string, StoredSession | null>()
+  /** Ids that this request destroyed. */
+  private readonly ended = new Set<string>()
+  /** What each session object held when it was made, or saved last. */
+  private readonly bases = new WeakMap<object, Snapshot>()
+  private readonly openSession: (id: string) => void
+  private readonly writer: SessionWriter
+  private opening = false
+  private touching: Promise<StoredSession> | null = null
+  private failure: unknown = null
+
+  constructor(private readonly parts: SessionParts) {
+    this.writer = new SessionWriter(parts.records, parts.ttls, parts.clock)
+    this.openSession = openStock(this)
+  }
+
+  get session(): SessionObject | null {
+    return this.current
+  }
+
+  /** Set by @fastify/session: to an object that it made, or to null for a session that it destroyed. */
+  set session(session: SessionObject | null) {
+    this.current = session
+    if (session && !this.bases.has(session)) this.bases.set(session, this.storedSnapshot(session.sessionId))
+  }
+
+  /** The session's id, if the session is stored. */
+  get storedId(): string | null {
+    const id = this.current?.sessionId
+    return id !== undefined && this.known.get(id) ? id : null
+  }
+
+  /** Whether the session was destroyed, by this request or meanwhile. */
+  isGone(id: string): boolean {
+    return this.known.get(id) === null
+  }
+
+  /** Whether this request destroyed it. */
+  hasEnded(id: string): boolean {
+    return this.ended.has(id)
+  }
+
+  /** Makes `request.session` a new one, of which nothing is stored until something is put there. */
+  openNew(): void {
+    this.openSession(NO_ID)
+  }
+
+  /** Makes `request.session` one that is stored. @param touching what it becomes when a touch is under way */
+  openStored(id: string, stored: StoredSession, touching: Promise<StoredSession> | null): void {
+    this.known.set(id, stored)
+    this.touching = touching
+    this.opening = true
+    this.openSession(id)
+    this.opening = false
+  }
+
+  /** Makes `request.session` null when it is the one of this id, which was destroyed. */
+  drop(id: string): void {
+    this.known.set(id, null)
+    if (this.current?.sessionId === id) this.current = null
+  }
+
+  /** Saves what the request changed, if anything. */
+  async saveChanges(): Promise<void> {
+    const { current } = this
+    if (current && this.changesOf(current).size > 0) await this.save(current)
+  }
+
+  /** What there is to carry over, unsaved changes included. */
+  async legacy(): Promise<Legacy> {
+    const { current } = this
+    if (!current) return { key: null, signIn: null, data: {} }
+    const changes = this.changesOf(current)
+    const stored = this.known.get(current.sessionId) ?? null
+    const now = stored && (await this.parts.records.read(stored.key))
+    const data = applyChanges(now?.content.data ?? {}, changes)
+    return { key: stored?.key ?? null, signIn: stored?.content.signIn ?? null, data }
+  }
+
+  /** For `session.save()`, and for the new session of `session.regenerate()`. */
+  set(_id: string, session: Session, callback: (error?: unknown) => void): void {
+    callbackify(() => this.save(session as SessionObject))(callback)
+  }
+
+  /** For `openStored`, which must have its answer at once, and for `session.reload()`. */
+  get(id: string, callback: (error: unknown, session?: Session | null) => void): void {
+    if (this.opening) callback(null, this.storedData(id))
+    else callbackify(() => this.reload(id))(callback)
+  }
+
+  /** For `session.destroy()`, and for the old session of `session.regenerate()`. */
+  destroy(id: string, callback: (error?: unknown) => void): void {
+    callbackify(() => this.end(id))(callback)
+  }
+
+  private storedSnapshot(id: string): Snapshot {
+    const stored = this.known.get(id)
+    return stored ? snapshotOfStored(stored.content.data) : NO_DATA
+  }
+
+  /** A copy of its own for the session object, which the application will change in place. */
+  private storedData(id: string): Session {
+    return dataOf(this.storedSnapshot(id)) as unknown as Session
+  }
+
+  private changesOf(session: SessionObject): Changes {
+    return changesBetween(this.bases.get(session) ?? NO_DATA, snapshotOfObject(session))
+  }
+
+  private async save(session: SessionObject): Promise<void> {
+    const id = session.sessionId
+    const stored = this.known.get(id)
+    if (stored === null) return
+    // Its predecessor could not be ended: two would be live.
+    if (this.failure) throw this.failure
+    const saving = snapshotOfObject(session)
+    const changes = changesBetween(this.bases.get(session) ?? NO_DATA, saving)
+    const current = stored && (await this.touched(stored))
+    this.known.set(
+      id,
+      current ? await this.writer.merge(current, changes) : await this.writer.create(id, changes),
+    )
+    this.bases.set(session, saving)
+  }
+
+  /** A write must not move back the idle limit that the same request's touch moves forward. */
+  private async touched(stored: StoredSession): Promise<StoredSession> {
+    const touched = await this.touching
+    this.touching = null
+    return touched?.key === stored.key ? touched : stored
+  }
+
+  private async reload(id: string): Promise<Session | null> {
+    if (!this.known.get(id)) return null
+    this.known.set(id, await this.parts.use.load(id))
+    return this.storedData(id)
+  }
+
+  private async end(id: string): Promise<void> {
+    const stored = this.known.get(id)
+    try {
+      if (stored?.content.signIn) await this.parts.signIns.end(refOfSession(stored.content.signIn))
+      else if (stored) await this.parts.records.destroy(stored.key)
+    } catch (error) {
+      this.failure = error
+      throw error
+    }
+    this.known.set(id, null)
+    this.ended.add(id)
+  }
+}

@@ -1,0 +1,146 @@
+import fastifyCookie from '@fastify/cookie'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { type CookieSpec, cookieSpec } from './lib/cookies.js'
+import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
+import { checkSeconds } from './lib/options.js'
+import { SessionCookie } from './lib/session-cookie.js'
+import { SessionMode } from './lib/session-mode.js'
+import { SessionRecords } from './lib/session-records.js'
+import { type SessionParts, SessionSlot } from './lib/session-slot.js'
+import type { SessionObject } from './lib/session-stock.js'
+import { kSession, SessionTurn } from './lib/session-turn.js'
+import { type SessionTtls, SessionUse } from './lib/session-use.js'
+
+/** What a session sign-in hands back. The credential is in `Set-Cookie`. */
+export interface SessionIssued {
+  readonly signInId: string
+}
+
+declare module './lib/contract.js' {
+  interface AuthModes {
+    session: SessionIssued
+  }
+}
+
+/** Gives a route `request.session`: `{ onRequest: app.useSession }`, or as `preHandler`. */
+export type UseSession = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Hook for routes that use `request.session`: `{ onRequest: app.useSession }`, as `preHandler`, or
+     * `scope.addHook('onRequest', app.useSession)`. Nothing is stored, and no cookie set, before something is
+     * put there. The session is read from the store once, and what the route changed is saved before the
+     * answer goes out: a key that another request changed meanwhile is kept, and a session that was
+     * destroyed meanwhile stays destroyed. `destroy()` and `regenerate()` end the sign-in as well. The
+     * cookie is the mode's: what is set on `session.cookie` or by `session.options()` has no effect.
+     *
+     * An application types its data by `declare module 'fastify' { interface Session { … } }`.
+     * @throws STORE_UNAVAILABLE before the handler runs, or instead of its answer when saving fails;
+     * CROSS_SITE for an unsafe request that another site sent with somebody's session;
+     * SESSION_DATA_INVALID for data that is no JSON, is too large, or has a reserved name
+     */
+    useSession: UseSession
+  }
+}
+
+export interface SessionAuthOptions {
+  /** Before the `__Host-` prefix. Defaults to `session`. */
+  readonly name?: string
+  /** `Secure`, and the `__Host-` prefix. Defaults to true. */
+  readonly secure?: boolean
+  /** Seconds without use. Defaults to 7200. */
+  readonly idleTtl?: number
+  /** Seconds since the sign-in, however much it is used. Defaults to 604800. */
+  readonly absoluteTtl?: number
+  /**
+   * Seconds without use when remembered, and the cookie's `Max-Age`. Defaults to 604800. A remembered
+   * session's absolute limit is the longer one of this and `absoluteTtl`.
+   */
+  readonly rememberTtl?: number
+  /** The most that a session may take in the store, sealed, in bytes. Defaults to 65536. */
+  readonly maxBytes?: number
+}
+
+interface Settings {
+  readonly spec: CookieSpec
+  readonly ttls: SessionTtls
+  readonly maxBytes: number
+}
+
+/** RFC 6265 §4.1.1: a token. */
+const COOKIE_NAME = /^[\w!#$%&'*+.^`|~-]+$/
+const MAX_BYTES = 65_536
+
+function checkOptions(options: SessionAuthOptions): Settings {
+  const { name = 'session', secure = true, maxBytes = MAX_BYTES } = options
+  if (!COOKIE_NAME.test(name)) throw new OptionInvalid('name', 'wants the name of a cookie')
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1024) {
+    throw new OptionInvalid('maxBytes', 'wants whole bytes, 1024 or more')
+  }
+  const absoluteTtl = checkSeconds('absoluteTtl', options.absoluteTtl ?? 604_800)
+  const idleTtl = Math.min(checkSeconds('idleTtl', options.idleTtl ?? 7200), absoluteTtl)
+  const rememberTtl = checkSeconds('rememberTtl', options.rememberTtl ?? 604_800)
+  const ttls = Object.freeze({ idleTtl, absoluteTtl, rememberTtl })
+  return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes })
+}
+
+function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionParts {
+  const { signIns, identityClock: clock, log } = app
+  const records = new SessionRecords(app.stateStore, app.keyRing.purpose('session-data'), maxBytes, clock)
+  const use = new SessionUse({ records, signIns, ttls, clock, log })
+  return Object.freeze({ records, use, signIns, ttls, clock })
+}
+
+function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: SessionCookie, mode: SessionMode) {
+  return async function useSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const turn = SessionTurn.of(request)
+    if (turn.slot) return
+    // What depends on who is asking must not be kept by a cache (RFC 9111 §5.2.2.5).
+    reply.header('cache-control', 'no-store')
+    const credential = cookie.read(request)
+    const stored = credential.kind === 'genuine' ? await parts.use.load(credential.id) : null
+    const slot = new SessionSlot(parts)
+    if (credential.kind === 'genuine' && stored) {
+      app.csrf.checkAmbient(request)
+      turn.held = credential.id
+      slot.openStored(credential.id, stored, mode.noteUse(turn, credential, stored))
+    } else slot.openNew()
+    turn.slot = slot
+  }
+}
+
+function readSession(this: FastifyRequest): SessionObject {
+  const slot = this[kSession]?.slot
+  if (!slot) throw new SessionNotLoaded()
+  // null once it was destroyed, which its type conceals: as @fastify/session has it.
+  return slot.session as SessionObject
+}
+
+async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): Promise<void> {
+  const settings = checkOptions(options)
+  // Only its writer is needed: ours are read from the header directly.
+  if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
+  const cookie = new SessionCookie(settings.spec, app.keyRing.purpose('session-id'))
+  const parts = makeParts(app, settings)
+  const mode = new SessionMode(parts, cookie)
+  app.authModes.add(mode)
+  app.decorate('useSession', makeUseSession(app, parts, cookie, mode))
+  app.decorateRequest(kSession, null)
+  app.decorateRequest('session', { getter: readSession })
+  app.addHook('onSend', function settleSession(request, reply, _payload, done) {
+    const turn = request[kSession]
+    if (turn) turn.settle(reply, cookie).then(() => done(), done)
+    else done()
+  })
+  app.addHook('onClose', function finishTouches() {
+    return parts.use.settle()
+  })
+}
+
+export default fp(sessionAuth, {
+  fastify: '5.x',
+  name: 'fastify-identity-session',
+  dependencies: ['fastify-identity-core', 'fastify-identity-sign-ins'],
+})
