@@ -1,6 +1,14 @@
-import type { FastifyInstance, FastifyRequest, HTTPMethods, RouteHandlerMethod } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  HTTPMethods,
+  RouteHandlerMethod,
+} from 'fastify'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { readBearer } from '../plugins/lib/bearer.js'
 import { answer } from './answer.js'
 import { BodyInvalid } from './errors.js'
 
@@ -46,9 +54,21 @@ function refreshTokenOf(request: FastifyRequest): string | null {
   return request.body.refresh_token ?? null
 }
 
+/** Of every logout, whatever its mode: which of two credentials was to be ended? */
+function refuseAmbiguous(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  readBearer(request)
+  done()
+}
+
 function addLogout(app: FastifyInstance, url: string, handler: RouteHandlerMethod): void {
   // HEAD would run the GET handler, and sign somebody out to whom a link checker came.
-  app.route({ method: METHODS, url, exposeHeadRoute: false, preHandler: app.csrf.logout, handler })
+  app.route({
+    method: METHODS,
+    url,
+    exposeHeadRoute: false,
+    preHandler: [refuseAmbiguous, app.csrf.logout],
+    handler,
+  })
 }
 
 async function cookieAndSession(app: FastifyInstance): Promise<void> {

@@ -1,0 +1,192 @@
+import { test } from 'tap'
+import { ADMIN, type Credential, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+test('POST /login_cookie sets the auth cookie, and nothing else', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { response } = await signIn(app, 'cookie')
+  t.match(response.json(), { code: 200, auth_type: 'cookie' })
+  t.type(response.json().msg, 'string')
+  t.equal(response.cookies.length, 1)
+  const [cookie] = response.cookies
+  t.match(cookie, { name: 'identity', httpOnly: true, sameSite: 'Lax', path: '/', maxAge: 3600 })
+  t.notOk(cookie?.secure)
+  t.equal(response.headers['cache-control'], 'no-store')
+})
+
+test('POST /login_session sets a session cookie that ends with the browser, with a new id every time', async (t) => {
+  const { app } = await startUserCenter(t)
+  const first = await signIn(app, 'session')
+  t.match(first.response.json(), { code: 200, auth_type: 'session' })
+  const [cookie] = first.response.cookies
+  t.match(cookie, { name: 'session', httpOnly: true, sameSite: 'Lax', path: '/' })
+  t.equal(cookie?.maxAge, undefined)
+  t.equal(cookie?.expires, undefined)
+  const second = await signIn(app, 'session', USER, first.credential)
+  t.not(second.credential.cookie, first.credential.cookie)
+})
+
+test('POST /login_token answers a pair of tokens and sets no cookie', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { response } = await signIn(app, 'token')
+  const { code, auth_type, data } = response.json()
+  t.match({ code, auth_type }, { code: 200, auth_type: 'token' })
+  t.same(Object.keys(data), ['token', 'token_type', 'expires_in', 'refresh_token', 'refresh_expires_in'])
+  t.match(data, { token_type: 'Bearer', expires_in: 900, refresh_expires_in: 604_800 })
+  t.equal(response.headers['set-cookie'], undefined)
+})
+
+test('COOKIE_SECURE makes cookies Secure and gives them the __Host- prefix', async (t) => {
+  const { app } = await startUserCenter(t, { COOKIE_SECURE: 'true' })
+  for (const mode of ['cookie', 'session'] as const) {
+    const { response, credential } = await signIn(app, mode)
+    const name = mode === 'cookie' ? '__Host-identity' : '__Host-session'
+    t.match(response.cookies[0], { name, secure: true, httpOnly: true, sameSite: 'Lax', path: '/' })
+    t.equal(response.cookies[0]?.domain, undefined)
+    t.match((await userInfo(app, credential)).json(), { code: 200, auth_type: mode })
+  }
+})
+
+test('remember lengthens the life of both cookies', async (t) => {
+  const { app, clock } = await startUserCenter(t)
+  for (const mode of ['cookie', 'session'] as const) {
+    const { response, credential } = await signIn(app, mode, { ...USER, remember: true })
+    t.equal(response.cookies[0]?.maxAge, 604_800, mode)
+    clock.advance(604_800 - 1)
+    t.equal((await userInfo(app, credential)).statusCode, 200, `${mode}: until its last second`)
+    clock.advance(1)
+    t.equal((await userInfo(app, credential)).statusCode, 403, `${mode}: and no longer`)
+  }
+})
+
+test('a wrong password and an unknown user get the same 401, byte for byte', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const mode of MODES) {
+    const wrong = await post(app, `/login_${mode}`, { ...USER, password: 'wrong password' })
+    const unknown = await post(app, `/login_${mode}`, { username: 'nobody', password: 'wrong password' })
+    refused(t, wrong, 401, 'CREDENTIALS_REFUSED', mode)
+    t.equal(wrong.body, unknown.body)
+    const comparable = (headers: object) => ({ ...headers, date: '' })
+    t.same(comparable(wrong.headers), comparable(unknown.headers))
+    t.equal(wrong.headers['set-cookie'], undefined)
+  }
+})
+
+test('a bad body is 400 and nothing is verified', async (t) => {
+  const { app } = await startUserCenter(t)
+  const bodies: [string, unknown][] = [
+    ['nothing', undefined],
+    ['an empty object', {}],
+    ['null', null],
+    ['an array', [USER]],
+    ['a string', 'user1'],
+    ['a number', 7],
+    ['no password', { username: 'user1' }],
+    ['no username', { password: 'user123' }],
+    ['an array for a name', { ...USER, username: ['user1'] }],
+    ['an object for a password', { ...USER, password: { $ne: '' } }],
+    ['null for a password', { ...USER, password: null }],
+    ['a number for a password', { ...USER, password: 123 }],
+    ['an empty name', { ...USER, username: '' }],
+    ['an empty password', { ...USER, password: '' }],
+    ['a long name', { ...USER, username: 'x'.repeat(257) }],
+    ['a password above 1 KiB', { ...USER, password: 'x'.repeat(1025) }],
+    ['a field that does not belong', { ...USER, role: 'admin' }],
+    ['remember that is no boolean', { ...USER, remember: 'true' }],
+  ]
+  let verified = 0
+  const { verify } = app.accountSource
+  app.accountSource.verify = (...args) => {
+    verified++
+    return verify(...args)
+  }
+  for (const mode of MODES) {
+    for (const [name, body] of bodies) {
+      const payload = body === undefined ? undefined : JSON.stringify(body)
+      const headers = { 'content-type': 'application/json' }
+      const response = await app.inject({ method: 'POST', url: `/login_${mode}`, payload, headers })
+      refused(t, response, 400, 'BODY_INVALID', `${mode}: ${name}`)
+    }
+    const malformed = {
+      method: 'POST',
+      url: `/login_${mode}`,
+      headers: { 'content-type': 'application/json' },
+    } as const
+    refused(t, await app.inject({ ...malformed, payload: '{"username":' }), 400, 'BODY_INVALID')
+    const polluting = '{"username":"user1","password":"user123","__proto__":{"role":"admin"}}'
+    refused(t, await app.inject({ ...malformed, payload: polluting }), 400, 'BODY_INVALID', '__proto__')
+  }
+  refused(
+    t,
+    await post(app, '/login_token', { ...USER, remember: true }),
+    400,
+    'BODY_INVALID',
+    'remember a token',
+  )
+  t.equal(verified, 0)
+})
+
+test('a body that is too large or of another type is refused unread', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const mode of MODES) {
+    const url = `/login_${mode}`
+    const large = await post(app, url, { ...USER, password: 'x'.repeat(1024 * 1024) })
+    refused(t, large, 413, 'BODY_TOO_LARGE', mode)
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'application/xml',
+      'multipart/form-data',
+    ]) {
+      const headers = { 'content-type': type }
+      const response = await app.inject({ method: 'POST', url, headers, payload: JSON.stringify(USER) })
+      refused(t, response, 415, 'CONTENT_TYPE_UNSUPPORTED', `${mode}: ${type}`)
+    }
+  }
+})
+
+test('a login from another site is refused, whether or not the password is right', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const mode of MODES) {
+    const foreign: Credential[] = [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }]
+    for (const headers of foreign) {
+      refused(t, await post(app, `/login_${mode}`, USER, headers), 403, 'CROSS_SITE', mode)
+    }
+    refused(
+      t,
+      await post(app, `/login_${mode}`, {}, { origin: 'https://evil.example' }),
+      400,
+      'BODY_INVALID',
+      mode,
+    )
+  }
+})
+
+test('a granted sign-in ends the one that the same credential stood for; a refused one ends nothing', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const mode of MODES) {
+    const first = await signIn(app, mode)
+    await post(app, `/login_${mode}`, { ...USER, password: 'wrong password' }, first.credential)
+    t.equal((await userInfo(app, first.credential)).statusCode, 200, `${mode}: still there after a refusal`)
+    const second = await signIn(app, mode, ADMIN, first.credential)
+    refused(t, await userInfo(app, first.credential), 403, 'SIGNED_OUT', mode)
+    t.match((await userInfo(app, second.credential)).json(), { data: { username: 'admin' }, auth_type: mode })
+  }
+})
+
+test('usernames are compared by NFKC and case folding', async (t) => {
+  const { app } = await startUserCenter(t)
+  await signIn(app, 'cookie', { username: 'ＵＳＥＲ１', password: 'user123' })
+})
+
+test('messages are in Chinese when the request prefers it', async (t) => {
+  const { app } = await startUserCenter(t)
+  const response = await post(
+    app,
+    '/login_cookie',
+    { ...USER, password: 'no' },
+    { 'accept-language': 'zh-CN,zh;q=0.9,en;q=0.8' },
+  )
+  t.equal(response.json().msg, '用户名或密码错误。')
+  t.equal(response.json().error, 'CREDENTIALS_REFUSED')
+})

@@ -1,0 +1,106 @@
+import type { FastifyInstance } from 'fastify'
+import { type Test, test } from 'tap'
+import { MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+/** What a request may take while the store is away, in ms: the command timeout and some air. */
+const IN_TIME = 2500
+
+/** Everything that needs the store is refused in time, saying when to come back and nothing of the store. */
+async function refusesAll(t: Test, app: FastifyInstance, credentials: readonly Record<string, string>[]) {
+  const requests = [
+    ...credentials.map((headers) => () => userInfo(app, headers)),
+    ...credentials.map((headers) => () => app.inject({ url: '/sign_ins', headers })),
+    ...MODES.map((mode) => () => post(app, `/login_${mode}`, USER)),
+    ...MODES.map((mode, index) => () => post(app, `/logout_${mode}`, {}, credentials[index])),
+    () => app.inject({ url: '/readyz' }),
+  ]
+  await Promise.all(
+    requests.map(async (send) => {
+      const since = Date.now()
+      const response = await send()
+      t.ok(Date.now() - since < IN_TIME, 'inside the command timeout')
+      refused(t, response, 503, 'STORE_UNAVAILABLE')
+      t.match(response.headers['retry-after'], /^\d+$/)
+      t.notMatch(response.body, /redis|ECONN|timed? ?out|stack/i)
+      t.equal(response.headers['set-cookie'], undefined)
+    }),
+  )
+}
+
+async function answersPublic(t: Test, app: FastifyInstance) {
+  t.equal((await app.inject({ url: '/healthz' })).statusCode, 200)
+  refused(t, await userInfo(app), 403, 'NOT_SIGNED_IN', 'nobody needs no store')
+}
+
+/** Waits for the connection to come back by itself. */
+async function recovers(t: Test, app: FastifyInstance) {
+  for (let tries = 0; tries < 100; tries++) {
+    if ((await app.inject({ url: '/readyz' })).statusCode === 200) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  t.fail('did not recover within 5 s')
+}
+
+test('Redis frozen: 503 in time, and recovery by itself with everybody still signed in', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  const { app } = await startUserCenter(t, { REDIS_URL: redis.url })
+  const credentials = []
+  for (const mode of MODES) credentials.push((await signIn(app, mode)).credential)
+  redis.pause()
+  await refusesAll(t, app, credentials)
+  await answersPublic(t, app)
+  redis.resume()
+  await recovers(t, app)
+  await signIn(app, 'cookie')
+})
+
+test('Redis killed: 503 in time; what it lost is refused, never brought back', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  const { app } = await startUserCenter(t, { REDIS_URL: redis.url })
+  const credentials = []
+  for (const mode of MODES) credentials.push((await signIn(app, mode)).credential)
+  const out = await signIn(app, 'token')
+  await post(app, '/logout_token', {}, out.credential)
+  await redis.kill()
+  await refusesAll(t, app, credentials)
+  await answersPublic(t, app)
+  await redis.start()
+  await recovers(t, app)
+  for (const headers of [...credentials, out.credential]) {
+    refused(t, await userInfo(app, headers), 403, 'SIGNED_OUT', 'the revocation list is another one')
+  }
+  for (const mode of MODES) {
+    const { credential } = await signIn(app, mode)
+    t.equal((await userInfo(app, credential)).json().auth_type, mode)
+  }
+})
+
+test('Redis away at boot: the app starts, and works when it comes', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  await redis.kill()
+  const { app } = await startUserCenter(t, { REDIS_URL: redis.url })
+  await answersPublic(t, app)
+  refused(t, await post(app, '/login_cookie', USER), 503, 'STORE_UNAVAILABLE')
+  await redis.start()
+  await recovers(t, app)
+  t.equal((await signIn(app, 'session')).response.statusCode, 200)
+})
+
+test('two instances on one Redis: signed in here, known there, signed out everywhere', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  const url = redis.url
+  const here = await startUserCenter(t, { REDIS_URL: url })
+  const there = await startUserCenter(t, { REDIS_URL: url, DATA_DIR: here.dataDir }, here.clock)
+  for (const mode of MODES) {
+    const { credential } = await signIn(here.app, mode)
+    t.equal((await userInfo(there.app, credential)).json().auth_type, mode)
+    await post(there.app, `/logout_${mode}`, {}, credential)
+    refused(t, await userInfo(here.app, credential), 403, 'SIGNED_OUT', mode)
+  }
+})

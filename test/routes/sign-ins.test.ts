@@ -1,0 +1,125 @@
+import { test } from 'tap'
+import { ADMIN, MODES, refused, signIn, userInfo } from '../helpers/http.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+test('GET /sign_ins lists every place, whatever the mode, and nothing that works as a credential', async (t) => {
+  const { app, clock } = await startUserCenter(t)
+  const all = []
+  for (const mode of MODES) {
+    all.push(await signIn(app, mode, undefined, { 'user-agent': `agent ${mode}` }))
+    clock.advance(1)
+  }
+  await signIn(app, 'cookie', ADMIN)
+  const [token, session, cookie] = all
+  const response = await app.inject({ url: '/sign_ins', headers: session?.credential })
+  const { code, data } = response.json()
+  t.equal(code, 200)
+  t.match(data, [
+    { auth_type: 'cookie', current: false },
+    { auth_type: 'session', current: true, user_agent: 'agent session', ip: '127.0.0.1' },
+    { auth_type: 'token', current: false },
+  ])
+  const fields = [
+    'id',
+    'auth_type',
+    'created_at',
+    'last_seen_at',
+    'expires_at',
+    'ip',
+    'user_agent',
+    'current',
+  ]
+  for (const entry of data) {
+    t.same(Object.keys(entry), fields)
+    for (const field of ['created_at', 'last_seen_at', 'expires_at']) {
+      t.equal(new Date(entry[field]).toISOString(), entry[field], `${field} is ISO 8601 in UTC`)
+    }
+    const asCredential = {
+      cookie: `identity=${entry.id}; session=${entry.id}`,
+      authorization: `Bearer ${entry.id}`,
+    }
+    refused(t, await userInfo(app, asCredential), 403, 'TOKEN_INVALID')
+  }
+  for (const secret of [token?.refreshToken, cookie?.credential.cookie, session?.credential.cookie]) {
+    t.notMatch(response.body, String(secret).split('=').at(-1))
+  }
+})
+
+test('DELETE /sign_ins/:id ends one, and is 404 for one that is not yours', async (t) => {
+  const { app } = await startUserCenter(t)
+  const mine = await signIn(app, 'cookie')
+  const here = await signIn(app, 'session')
+  const theirs = await signIn(app, 'token', ADMIN)
+  const list = async (headers: Record<string, string>) =>
+    (await app.inject({ url: '/sign_ins', headers })).json().data
+  const end = (id: string, headers: Record<string, string>) =>
+    app.inject({ method: 'DELETE', url: `/sign_ins/${id}`, headers })
+
+  const [foreign] = await list(theirs.credential)
+  refused(t, await end(foreign.id, here.credential), 404, 'NOT_FOUND')
+  refused(t, await end('unknown', here.credential), 404, 'NOT_FOUND')
+  t.equal((await userInfo(app, theirs.credential)).statusCode, 200, 'theirs is untouched')
+
+  const other = (await list(here.credential)).find((entry: { current: boolean }) => !entry.current)
+  const ended = await end(other.id, here.credential)
+  t.match(ended.json(), { code: 200, data: { ended: 1 } })
+  t.equal(ended.headers['set-cookie'], undefined)
+  refused(t, await userInfo(app, mine.credential), 403, 'SIGNED_OUT')
+  refused(t, await end(other.id, here.credential), 404, 'NOT_FOUND', 'twice')
+
+  const [own] = await list(here.credential)
+  t.match((await end(own.id, here.credential)).cookies, [{ name: 'session', value: '', maxAge: 0 }])
+  refused(t, await userInfo(app, here.credential), 403, 'SIGNED_OUT')
+})
+
+test('DELETE /sign_ins ends all of them, or all others', async (t) => {
+  const { app } = await startUserCenter(t)
+  const bystander = await signIn(app, 'cookie', ADMIN)
+  for (const mode of MODES) {
+    const others = await Promise.all(MODES.map((each) => signIn(app, each)))
+    const here = await signIn(app, mode)
+    const end = (query: string) =>
+      app.inject({ method: 'DELETE', url: `/sign_ins${query}`, headers: here.credential })
+    refused(t, await end('?except=other'), 400, 'BODY_INVALID')
+    t.match((await end('?except=current')).json(), { code: 200, data: { ended: 3 } })
+    for (const { credential } of others) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+    t.equal((await userInfo(app, here.credential)).statusCode, 200, `${mode}: this one is spared`)
+    const all = await end('')
+    t.match(all.json(), { code: 200, data: { ended: 1 } })
+    t.equal(all.cookies.length, mode === 'token' ? 0 : 1, `${mode}: its own cookie is cleared`)
+    refused(t, await userInfo(app, here.credential), 403, 'SIGNED_OUT', mode)
+  }
+  t.equal((await userInfo(app, bystander.credential)).statusCode, 200, 'another account is untouched')
+})
+
+test('DELETE /accounts/:username/sign_ins is for admins', async (t) => {
+  const { app } = await startUserCenter(t)
+  const admin = await signIn(app, 'token', ADMIN)
+  const user = await Promise.all(MODES.map((mode) => signIn(app, mode)))
+  const end = (name: string, headers: Record<string, string> = {}) =>
+    app.inject({ method: 'DELETE', url: `/accounts/${name}/sign_ins`, headers })
+  refused(t, await end('user1'), 403, 'NOT_SIGNED_IN')
+  refused(t, await end('admin', user[0]?.credential), 403, 'ROLE_REQUIRED')
+  refused(t, await end('nobody', admin.credential), 404, 'NOT_FOUND')
+  t.match((await end('USER1', admin.credential)).json(), { code: 200, data: { ended: 3 } })
+  for (const { credential } of user) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  t.equal((await userInfo(app, admin.credential)).statusCode, 200)
+})
+
+test('every route here asks who it is, and refuses another site’s request by cookie', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  for (const [method, url] of [
+    ['GET', '/sign_ins'],
+    ['DELETE', '/sign_ins'],
+    ['DELETE', '/sign_ins/x'],
+  ] as const) {
+    refused(t, await app.inject({ method, url }), 403, 'NOT_SIGNED_IN', `${method} ${url}`)
+  }
+  const foreign = { ...credential, origin: 'https://evil.example' }
+  refused(t, await app.inject({ method: 'DELETE', url: '/sign_ins', headers: foreign }), 403, 'CROSS_SITE')
+  const { credential: token } = await signIn(app, 'token')
+  const byToken = { ...foreign, ...token }
+  const response = await app.inject({ method: 'DELETE', url: '/sign_ins?except=current', headers: byToken })
+  t.equal(response.statusCode, 200, 'a token is never sent unasked')
+})

@@ -1,0 +1,146 @@
+import { test } from 'tap'
+import { ADMIN, listen, MODES, refused, sendRaw, signIn, USER, userInfo } from '../helpers/http.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+test('GET /user_info says who is asking and how it knew', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const mode of MODES) {
+    const { credential } = await signIn(app, mode, ADMIN)
+    const response = await userInfo(app, credential)
+    const body = response.json()
+    t.same(Object.keys(body).sort(), ['auth_type', 'code', 'data', 'msg'])
+    t.match(body, { code: 200, auth_type: mode, data: { username: 'admin', role: 'admin' } })
+    t.same(Object.keys(body.data), ['username', 'role', 'avatar'])
+    t.ok(URL.canParse(body.data.avatar))
+    t.equal(response.headers['cache-control'], 'no-store')
+    t.equal(response.headers['set-cookie'], undefined)
+  }
+})
+
+test('the token is tried first, then the session, then the cookie', async (t) => {
+  const { app } = await startUserCenter(t)
+  const token = await signIn(app, 'token', ADMIN)
+  const session = await signIn(app, 'session')
+  const cookie = await signIn(app, 'cookie')
+  const cookies = { cookie: `${cookie.credential.cookie}; ${session.credential.cookie}` }
+  t.equal((await userInfo(app, { ...token.credential, ...cookies })).json().auth_type, 'token')
+  t.equal((await userInfo(app, cookies)).json().auth_type, 'session')
+})
+
+test('a credential that is bad does not stop the search here, and does on every other route', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  const mixed = { ...credential, authorization: 'Bearer junk' }
+  t.equal((await userInfo(app, mixed)).json().auth_type, 'cookie')
+  refused(t, await app.inject({ url: '/sign_ins', headers: mixed }), 403, 'TOKEN_INVALID')
+})
+
+test('nobody recognised: 403 with the reason, and a challenge', async (t) => {
+  const { app, clock } = await startUserCenter(t)
+  const { credential: token } = await signIn(app, 'token')
+  const { credential: cookie } = await signIn(app, 'cookie')
+  const nobody = await userInfo(app)
+  refused(t, nobody, 403, 'NOT_SIGNED_IN')
+  t.equal(nobody.headers['www-authenticate'], 'Bearer')
+  t.equal(nobody.headers['cache-control'], 'no-store')
+  const invalid = await userInfo(app, { authorization: 'Bearer junk' })
+  refused(t, invalid, 403, 'TOKEN_INVALID')
+  t.equal(invalid.headers['www-authenticate'], 'Bearer error="invalid_token"')
+  refused(t, await userInfo(app, { cookie: 'identity=user_id=123456' }), 403, 'CREDENTIAL_INVALID')
+  refused(t, await userInfo(app, { cookie: 'session=123456' }), 403, 'CREDENTIAL_INVALID')
+  refused(
+    t,
+    await userInfo(app, { authorization: 'Basic dXNlcjE6dXNlcjEyMw==' }),
+    403,
+    'NOT_SIGNED_IN',
+    'another scheme',
+  )
+  clock.advance(3600)
+  refused(t, await userInfo(app, token), 403, 'TOKEN_EXPIRED')
+  refused(t, await userInfo(app, cookie), 403, 'CREDENTIAL_EXPIRED')
+  refused(
+    t,
+    await userInfo(app, { ...token, ...cookie }),
+    403,
+    'TOKEN_EXPIRED',
+    'the first in order is reported',
+  )
+})
+
+test('a session ends when it is idle for SESSION_IDLE_TTL, and at SESSION_ABSOLUTE_TTL however busy it is', async (t) => {
+  const { app, clock } = await startUserCenter(t, { SESSION_IDLE_TTL: '100', SESSION_ABSOLUTE_TTL: '250' })
+  const { credential } = await signIn(app, 'session')
+  for (let used = 0; used < 4; used++) {
+    clock.advance(60)
+    t.equal((await userInfo(app, credential)).statusCode, 200, `${(used + 1) * 60} s`)
+  }
+  clock.advance(10)
+  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'the absolute limit')
+  const idle = await signIn(app, 'session')
+  clock.advance(100)
+  refused(t, await userInfo(app, idle.credential), 403, 'SIGNED_OUT', 'the idle limit')
+})
+
+test('a malformed or doubled Authorization is 400, one answer for each odd form', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'token')
+  const token = String(credential.authorization).slice('Bearer '.length)
+  const port = await listen(app)
+  const ask = async (lines: string, path = '/user_info') =>
+    sendRaw(port, `GET ${path} HTTP/1.1\r\nHost: x\r\n${lines}Connection: close\r\n\r\n`)
+  const ambiguous = [
+    'Authorization: Bearer\r\n',
+    `Authorization: Bearer  ${token}\r\n`,
+    `Authorization: Bearer\t${token}\r\n`,
+    `Authorization: Bearer ${token} x\r\n`,
+    `Authorization: Bearer ${token},${token}\r\n`,
+    `Authorization: Bearer ${token}\r\nAuthorization: Bearer ${token}\r\n`,
+    `Authorization: Basic x\r\nAuthorization: Bearer ${token}\r\n`,
+  ]
+  for (const lines of ambiguous) {
+    for (const path of ['/user_info', '/sign_ins', '/logout_token', '/logout_cookie', '/logout_session']) {
+      const answer = await ask(lines, path)
+      t.match(answer, /^HTTP\/1\.1 400 /, `${path} ${lines.replace(token, '…')}`)
+      t.match(answer, /"error":"CREDENTIAL_AMBIGUOUS"/)
+      t.notMatch(answer, token)
+    }
+  }
+  t.match(await ask(`Authorization: bearer ${token}\r\n`), /^HTTP\/1\.1 200 /, 'the scheme in lower case')
+  t.match(
+    await ask(`Authorization: Bearer ${token} \r\n`),
+    /^HTTP\/1\.1 200 /,
+    'white space at the end is the parser’s',
+  )
+  t.match(await ask(`Authorization: Bearerx ${token}\r\n`), /NOT_SIGNED_IN/, 'another scheme')
+  t.equal((await userInfo(app, credential)).statusCode, 200, 'the good token is still good')
+})
+
+test('a cookie sent twice is no credential', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const mode of ['cookie', 'session'] as const) {
+    const { credential } = await signIn(app, mode)
+    const cookie = String(credential.cookie)
+    refused(t, await userInfo(app, { cookie: `${cookie}; ${cookie}` }), 403, 'CREDENTIAL_INVALID', mode)
+    t.equal((await userInfo(app, credential)).statusCode, 200)
+  }
+})
+
+test('an account that is gone is nobody', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'token')
+  app.accountSource.find = async () => null
+  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+})
+
+test('people stay signed in when the process restarts', async (t) => {
+  const first = await startUserCenter(t)
+  const signedIn = await Promise.all(MODES.map((mode) => signIn(first.app, mode, USER)))
+  const ended = await signIn(first.app, 'cookie')
+  await first.app.inject({ method: 'POST', url: '/logout_cookie', headers: ended.credential })
+  await first.app.close()
+  const { app } = await startUserCenter(t, { DATA_DIR: first.dataDir }, first.clock)
+  for (const [index, { credential }] of signedIn.entries()) {
+    t.match((await userInfo(app, credential)).json(), { code: 200, auth_type: MODES[index] })
+  }
+  refused(t, await userInfo(app, ended.credential), 403, 'SIGNED_OUT', 'who signed out stays signed out')
+})
