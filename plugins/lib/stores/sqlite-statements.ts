@@ -1,0 +1,108 @@
+import type Database from 'libsql'
+
+/*
+ * All the SQL of the SQLite store. Statements are prepared when they are first used, and answer arrays
+ * (`raw`) in the order of the columns that they name.
+ */
+
+const SIGN_IN = `account_id, id, mode, epoch, generation, created_at, last_seen_at, idle_expires_at,
+  absolute_expires_at, ip, user_agent, session_key, refresh_counter, refresh_key_id, refresh_rotated_at, claims`
+const SESSION = 'version, sealed, idle_expires_at, absolute_expires_at'
+/** How many rows one sweep statement drops: a longer one would keep the event loop from everybody else. */
+export const SWEEP_BATCH = 500
+
+function drop(table: string, key: string, limit: string): string {
+  return `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${limit} <= ? LIMIT ${SWEEP_BATCH})`
+}
+
+export const SQL = {
+  generation: 'SELECT generation FROM revocation_list',
+  makeGeneration: 'INSERT OR IGNORE INTO revocation_list VALUES (1, ?)',
+  liveness: `SELECT (SELECT generation FROM revocation_list),
+    EXISTS (SELECT 1 FROM ended_sign_ins WHERE id = ?),
+    (SELECT epoch FROM raised_epochs WHERE account_id = ?),
+    (SELECT epoch FROM spared_sign_ins WHERE account_id = ? AND id = ?)`,
+  endSignIn: `INSERT INTO ended_sign_ins VALUES (?, ?)
+    ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
+  raiseEpoch: `INSERT INTO raised_epochs VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET epoch = max(epoch, excluded.epoch), until = max(until, excluded.until)`,
+  spare: `INSERT INTO spared_sign_ins VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET epoch = max(epoch, excluded.epoch), until = max(until, excluded.until)`,
+
+  dropPassed: 'DELETE FROM sign_ins WHERE account_id = ? AND min(idle_expires_at, absolute_expires_at) <= ?',
+  addSignIn: `INSERT OR REPLACE INTO sign_ins (${SIGN_IN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  findSignIn: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ? AND id = ?`,
+  listSignIns: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ?`,
+  touchSignIn: `UPDATE sign_ins SET last_seen_at = max(last_seen_at, ?),
+    idle_expires_at = max(idle_expires_at, min(absolute_expires_at, ?)) WHERE account_id = ? AND id = ?`,
+  setRefresh: `UPDATE sign_ins SET refresh_counter = ?, refresh_key_id = ?, refresh_rotated_at = ?
+    WHERE account_id = ? AND id = ?`,
+  removeSignIn: 'DELETE FROM sign_ins WHERE account_id = ? AND id = ?',
+
+  createSession: `INSERT OR IGNORE INTO sessions (${SESSION}, key) VALUES (?, ?, ?, ?, ?)`,
+  readSession: `SELECT ${SESSION} FROM sessions WHERE key = ?`,
+  replaceSession: `UPDATE sessions SET (${SESSION}) = (?, ?, ?, ?) WHERE key = ? AND version = ?`,
+  touchSession: `UPDATE sessions
+    SET idle_expires_at = max(idle_expires_at, min(absolute_expires_at, ?)) WHERE key = ?`,
+  destroySession: 'DELETE FROM sessions WHERE key = ?',
+
+  sweepSignIns: drop('sign_ins', 'account_id, id', 'idle_expires_at'),
+  sweepSessions: drop('sessions', 'key', 'idle_expires_at'),
+  sweepEnded: drop('ended_sign_ins', 'id', 'until'),
+  sweepEpochs: drop('raised_epochs', 'account_id', 'until'),
+  sweepSpared: drop('spared_sign_ins', 'account_id, id', 'until'),
+} as const
+
+export type StatementName = keyof typeof SQL
+type Value = string | number | null
+
+/** The statements over one connection. */
+export class Statements {
+  readonly #connection: Database.Database
+  readonly #prepared = new Map<StatementName, Database.Statement>()
+
+  constructor(connection: Database.Database) {
+    this.#connection = connection
+  }
+
+  /** The first row's values, or undefined. */
+  get(name: StatementName, ...values: Value[]): unknown {
+    return this.#prepare(name).get(values)
+  }
+
+  all(name: StatementName, ...values: Value[]): unknown[] {
+    return this.#prepare(name).all(values)
+  }
+
+  /** @returns how many rows changed */
+  run(name: StatementName, ...values: Value[]): number {
+    return this.#prepare(name).run(values).changes
+  }
+
+  /**
+   * Runs `work` in one transaction that has the write lock from the start, without leaving the stack: others
+   * use the same connection between two turns of the event loop.
+   */
+  atomically<T>(work: () => T): T {
+    this.#connection.exec('BEGIN IMMEDIATE')
+    try {
+      const result = work()
+      this.#connection.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  #prepare(name: StatementName): Database.Statement {
+    // A prepared statement goes on answering after its connection was closed.
+    if (!this.#connection.open) throw new Error('The database is closed')
+    const known = this.#prepared.get(name)
+    if (known) return known
+    const statement = this.#connection.prepare(SQL[name])
+    const made = statement.reader ? statement.raw() : statement
+    this.#prepared.set(name, made)
+    return made
+  }
+}

@@ -1,0 +1,180 @@
+import type { SignInRef } from '../contract.js'
+import type { EmbeddedDatabase } from '../database.js'
+import { StoreUnavailable } from '../errors.js'
+import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
+import { isWithinLimits, judgeRefresh, newestFirst, newGeneration, rotatedState } from './rules.js'
+import {
+  readGeneration,
+  readLiveness,
+  readSession,
+  readSignIn,
+  writeSession,
+  writeSignIn,
+} from './sqlite-rows.js'
+import { type StatementName, Statements, SWEEP_BATCH } from './sqlite-statements.js'
+
+/**
+ * State in the embedded file, on the connection that it shares with the accounts. What answers at once does
+ * so without a promise; what takes several statements is one synchronous transaction.
+ */
+export function createSqliteStore(database: EmbeddedDatabase): StateStore {
+  return new SqliteStore(database)
+}
+
+const SWEEPS: StatementName[] = ['sweepSignIns', 'sweepSessions', 'sweepEnded', 'sweepEpochs', 'sweepSpared']
+
+class SqliteStore implements StateStore {
+  readonly kind = 'sqlite'
+  readonly #database: EmbeddedDatabase
+  readonly #statements: Statements
+
+  constructor(database: EmbeddedDatabase) {
+    this.#database = database
+    this.#statements = new Statements(database.connection)
+  }
+
+  generation() {
+    return attempt(() => readGeneration(this.#statements.get('generation')) ?? this.#makeGeneration())
+  }
+
+  isLive({ accountId, signInId, epoch, generation }: SignInRef) {
+    const row = attempt(() => this.#statements.get('liveness', signInId, accountId, accountId, signInId))
+    const list = readLiveness(row)
+    if (list.generation !== generation || list.ended) return false
+    return epoch >= list.raised || list.spared >= list.raised
+  }
+
+  async addSignIn(record: SignInRecord) {
+    this.#atomically(() => {
+      this.#statements.run('dropPassed', record.accountId, record.createdAt)
+      this.#statements.run('addSignIn', ...writeSignIn(record))
+    })
+  }
+
+  async findSignIn(accountId: string, id: string, now: number) {
+    return attempt(() => this.#find(accountId, id, now))
+  }
+
+  async listSignIns(accountId: string, now: number) {
+    return attempt(() => this.#list(accountId, now))
+  }
+
+  async touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
+    return attempt(() => this.#statements.run('touchSignIn', lastSeenAt, idleExpiresAt, accountId, id) > 0)
+  }
+
+  async rotateRefresh(accountId: string, id: string, rotation: Rotation) {
+    return this.#atomically(() => this.#rotate(accountId, id, rotation))
+  }
+
+  async endSignIn(accountId: string, id: string, until: number) {
+    return this.#atomically(() => this.#end(accountId, id, until))
+  }
+
+  async endSignIns(accountId: string, except: string | null, now: number) {
+    return this.#atomically(() => {
+      const ending = this.#list(accountId, now).filter(({ id }) => id !== except)
+      for (const { id, absoluteExpiresAt } of ending) this.#end(accountId, id, absoluteExpiresAt)
+      return ending.map(({ id }) => id)
+    })
+  }
+
+  async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
+    this.#atomically(() => {
+      this.#statements.run('raiseEpoch', accountId, epoch, until)
+      if (spared !== null) this.#statements.run('spare', accountId, spared, epoch, until)
+    })
+  }
+
+  async createSession(key: string, record: SessionRecord) {
+    return attempt(() => this.#statements.run('createSession', ...writeSession(record), key) > 0)
+  }
+
+  readSession(key: string, now: number) {
+    const record = readSession(attempt(() => this.#statements.get('readSession', key)))
+    return record && isWithinLimits(record, now) ? record : null
+  }
+
+  async replaceSession(key: string, record: SessionRecord) {
+    return this.#atomically(() => {
+      const values = writeSession(record)
+      if (this.#statements.run('replaceSession', ...values, key, record.version - 1) > 0) return 'replaced'
+      return this.#statements.get('readSession', key) ? 'conflict' : 'gone'
+    })
+  }
+
+  async touchSession(key: string, idleExpiresAt: number) {
+    return attempt(() => this.#statements.run('touchSession', idleExpiresAt, key) > 0)
+  }
+
+  async destroySession(key: string) {
+    return attempt(() => this.#statements.run('destroySession', key) > 0)
+  }
+
+  async ping() {
+    attempt(() => this.#statements.get('generation'))
+  }
+
+  async sweep(now: number) {
+    for (const name of SWEEPS) {
+      while (attempt(() => this.#statements.run(name, now)) === SWEEP_BATCH) await nextTurn()
+    }
+  }
+
+  close() {
+    return this.#database.close()
+  }
+
+  #makeGeneration(): number {
+    const made = newGeneration()
+    this.#statements.run('makeGeneration', made)
+    return readGeneration(this.#statements.get('generation')) ?? made
+  }
+
+  #find(accountId: string, id: string, now: number): SignInRecord | null {
+    const record = readSignIn(this.#statements.get('findSignIn', accountId, id))
+    return record && isWithinLimits(record, now) ? record : null
+  }
+
+  #list(accountId: string, now: number): SignInRecord[] {
+    const records = this.#statements.all('listSignIns', accountId).flatMap((row) => readSignIn(row) ?? [])
+    return newestFirst(records.filter((record) => isWithinLimits(record, now)))
+  }
+
+  #rotate(accountId: string, id: string, rotation: Rotation): RotationResult {
+    const record = this.#find(accountId, id, rotation.now)
+    if (!record?.refresh) return { outcome: 'gone' }
+    const outcome = judgeRefresh(record.refresh, rotation)
+    if (outcome !== 'rotated') return { outcome, signIn: record }
+    const refresh = rotatedState(rotation)
+    const { counter, keyId, rotatedAt } = refresh
+    this.#statements.run('setRefresh', counter, keyId, rotatedAt, accountId, id)
+    return { outcome, signIn: Object.freeze({ ...record, refresh }) }
+  }
+
+  #end(accountId: string, id: string, until: number): boolean {
+    this.#statements.run('endSignIn', id, until)
+    const sessionKey = readSignIn(this.#statements.get('findSignIn', accountId, id))?.sessionKey
+    if (sessionKey != null) this.#statements.run('destroySession', sessionKey)
+    return this.#statements.run('removeSignIn', accountId, id) > 0
+  }
+
+  #atomically<T>(work: () => T): T {
+    return attempt(() => this.#statements.atomically(work))
+  }
+}
+
+/** @throws STORE_UNAVAILABLE when the file is busy for too long, closed, full, or damaged */
+function attempt<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw new StoreUnavailable({ cause: error })
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
