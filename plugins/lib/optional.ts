@@ -1,8 +1,11 @@
 import { DependencyMissing } from './errors.js'
 
+/** By code, and by message too: behind loader hooks (tsx, ts-node) Node's error arrives without its code. */
 function isNotFound(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false
-  return error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND'
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? error.code : ''
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') return true
+  return /^Cannot find (package|module) /.test(error.message)
 }
 
 /**

@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util'
+import { isRole, ROLES, type Role } from '../accounts/contract.js'
+import { UsernameInvalid } from '../errors.js'
+import { canonicalUsername } from '../usernames.js'
+import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
+import { accountsFile, withAccounts } from './open-accounts.js'
+import { readNewPassword } from './password-input.js'
+
+const PASSWORD_OPTION = /^--?p(w|wd|ass|asswd|assword|assphrase)?(=|$)/i
+
+function refusePasswordArgument(args: readonly string[]): void {
+  if (!optionsOf(args).some((arg) => PASSWORD_OPTION.test(arg))) return
+  throw new UsageError(
+    'A password is never taken from an argument, where others on this machine can read it: type it at the prompt, or send it on standard input.',
+  )
+}
+
+function parse(args: string[]): { username: string; role: Role } {
+  refusePasswordArgument(args)
+  const { values, positionals } = parseArgs({
+    args,
+    options: { role: { type: 'string', default: 'user' } },
+    allowPositionals: true,
+  })
+  const [username, ...rest] = positionals
+  if (username === undefined || rest.length > 0) throw new UsageError('account add takes one NAME.')
+  if (!isRole(values.role)) throw new UsageError(`The role is one of: ${ROLES.join(', ')}.`)
+  return { username, role: values.role }
+}
+
+async function addAccount(args: string[], terminal: Terminal): Promise<void> {
+  const { username, role } = parse(args)
+  if (canonicalUsername(username) === null) throw new UsernameInvalid()
+  const file = accountsFile(terminal)
+  const password = await readNewPassword(terminal)
+  await withAccounts(file, (accounts) => accounts.create({ username, password, role }))
+  terminal.stdout.write(`The account ${username} was added, with the role ${role}.\n`)
+}
+
+/** Makes an account: in production the only way to the first one. */
+export const accountAdd: Command = {
+  name: 'account add',
+  usage: `NAME [--role ${ROLES.join('|')}]`,
+  summary: 'Adds an account (role user by default). The password is asked for, or read from standard input.',
+  run: addAccount,
+}

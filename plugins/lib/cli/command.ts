@@ -1,0 +1,32 @@
+import type { Readable, Writable } from 'node:stream'
+
+/** What a command reads and writes: the process's own, or a test's. */
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: Writable
+  readonly stderr: Writable
+}
+
+/** One subcommand: one small file. */
+export interface Command {
+  /** The words that choose it: `account add`. */
+  readonly name: string
+  /** What follows its name. */
+  readonly usage: string
+  readonly summary: string
+  /** @throws UsageError, Refusal, or an error of the suite */
+  run(args: string[], terminal: Terminal): Promise<void>
+}
+
+/** The command was called in a wrong way: exit status 2. */
+export class UsageError extends Error {}
+
+/** The command was understood and not carried out: exit status 1. */
+export class Refusal extends Error {}
+
+/** What may hold options: the arguments before `--`. */
+export function optionsOf(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--')
+  return end === -1 ? args : args.slice(0, end)
+}

@@ -1,0 +1,69 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { PASSWORD_MAX_BYTES, PASSWORD_MIN_LENGTH, passwordFault } from '../passwords.js'
+import { Refusal, type Terminal } from './command.js'
+
+const LINE_FEED = 10
+const CARRIAGE_RETURN = 13
+/** No password of a line that is longer than this, in bytes, could be accepted: reading stops. */
+const READ_MAX = PASSWORD_MAX_BYTES + 1
+
+const FAULTS = {
+  too_short: `The password is too short: it needs ${PASSWORD_MIN_LENGTH} characters or more.`,
+  too_long: `The password is too long: it may have ${PASSWORD_MAX_BYTES} bytes at most.`,
+}
+
+function decode(bytes: Buffer): string {
+  const end = bytes.at(-1) === CARRIAGE_RETURN ? -1 : bytes.length
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, end))
+  } catch {
+    throw new Refusal('The password on standard input is not UTF-8 text.')
+  }
+}
+
+/** The first line of standard input, without its end (LF or CRLF). What follows is not read. */
+async function readFirstLine({ stdin }: Terminal): Promise<string> {
+  let read = Buffer.alloc(0)
+  for await (const chunk of stdin) {
+    read = Buffer.concat([read, chunk])
+    const end = read.indexOf(LINE_FEED)
+    if (end !== -1) return decode(read.subarray(0, end))
+    if (read.length > READ_MAX) throw new Refusal(FAULTS.too_long)
+  }
+  return decode(read)
+}
+
+/** Asks twice. readline edits the line and turns the terminal's echo off; what it echoes itself goes nowhere. */
+async function prompt({ stdin, stderr }: Terminal): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const readline = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 })
+  // Collected from the start: a second line that is pasted with the first one would be lost otherwise.
+  const lines = readline[Symbol.asyncIterator]()
+  const ask = async (question: string) => {
+    stderr.write(question)
+    const { done, value } = await lines.next()
+    stderr.write('\n')
+    if (done) throw new Refusal('Nothing was changed: no password was given.')
+    return value
+  }
+  try {
+    const password = await ask('Password: ')
+    if ((await ask('The same again: ')) !== password) throw new Refusal('The two passwords differ.')
+    return password
+  } finally {
+    readline.close()
+  }
+}
+
+/**
+ * A new password from the terminal, without echo and asked twice, or else the first line of standard
+ * input. Never from an argument: others on the machine can read those.
+ * @throws Refusal, also when it is too short or too long
+ */
+export async function readNewPassword(terminal: Terminal): Promise<string> {
+  const password = await (terminal.stdin.isTTY ? prompt(terminal) : readFirstLine(terminal))
+  const fault = passwordFault(password)
+  if (fault) throw new Refusal(FAULTS[fault])
+  return password
+}
