@@ -47,7 +47,8 @@ class TokenMode implements AuthMode<'token'> {
     const now = this.app.identityClock()
     const claims = this.access.open(token, now)
     if (!claims) return INVALID
-    if (now >= claims.exp * 1000) return EXPIRED
+    const inTime = now < claims.exp * 1000
+    if (!inTime) return EXPIRED
     const live = this.app.signIns.isLive(refOf(claims))
     return live instanceof Promise ? live.then((is) => recognise(claims, is)) : recognise(claims, live)
   }

@@ -87,8 +87,8 @@ export class AccessTokens {
   #isOurs({ iss, aud, iat, exp }: AccessClaims, now: number): boolean {
     const { issuer, audience, accessTtl, clockTolerance } = this.rules
     const lifetime = exp - iat
-    const isIssuedAhead = iat * 1000 > now + clockTolerance * 1000
-    return iss === issuer && aud === audience && lifetime > 0 && lifetime <= accessTtl && !isIssuedAhead
+    const isIssued = iat * 1000 <= now + clockTolerance * 1000
+    return iss === issuer && aud === audience && lifetime > 0 && lifetime <= accessTtl && isIssued
   }
 }
 

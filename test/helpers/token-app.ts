@@ -21,6 +21,8 @@ export interface TokenAppOptions {
   readonly identity?: Partial<IdentityOptions>
   /** The accounts that a refresh finds. */
   readonly accounts?: Map<string, Profile>
+  /** Gets the application's log, line by line. */
+  readonly log?: string[]
   readonly before?: (app: FastifyInstance) => Promise<void>
   readonly after?: (app: FastifyInstance) => Promise<void>
 }
@@ -42,11 +44,13 @@ function recordingStore(store: StateStore, calls: string[]): StateStore {
 
 /** A small application on the token mode alone. `calls` names each call of the store. */
 export async function tokenApp(t: Test, options: TokenAppOptions = {}) {
-  const { clock = { now: START }, accounts = new Map([[ALICE.id, ALICE]]) } = options
+  const { clock = { now: START }, accounts = new Map<string, Profile>([[ALICE.id, ALICE]]) } = options
   const calls: string[] = []
   const store = recordingStore(options.store ?? createMemoryStore(), calls)
   const now = () => clock.now
-  const app = Fastify({ forceCloseConnections: true })
+  const { log } = options
+  const logger = log ? { stream: { write: (line: string) => void log.push(line) } } : false
+  const app: FastifyInstance = Fastify({ forceCloseConnections: true, logger })
   t.teardown(() => app.close())
   await options.before?.(app)
   await app.register(
