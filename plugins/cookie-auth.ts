@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { checkClaims } from './lib/claims.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
-import { type CookiePayload, openCookie, sealCookie } from './lib/cookie-seal.js'
+import { type CookiePayload, checkCookieSize, openCookie, sealCookie } from './lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
 import type { PurposeKeys } from './lib/keys.js'
@@ -73,8 +73,10 @@ class CookieMode implements AuthMode<'cookie'> {
     if (reading.kind === 'absent') return ABSENT
     const payload = reading.kind === 'one' ? openCookie(this.keys, reading.value) : null
     if (!payload) return INVALID
-    // The browser's Max-Age binds only honest clients: the server checks for itself.
-    if (this.app.identityClock() >= payload.exp * 1000) return EXPIRED
+    // The browser's Max-Age binds only honest clients: the server checks for itself. A clock that has lost
+    // the time (NaN) makes everything expired.
+    const inTime = this.app.identityClock() < payload.exp * 1000
+    if (!inTime) return EXPIRED
     const live = this.app.signIns.isLive(refOf(payload))
     return live instanceof Promise ? live.then((is) => recognise(payload, is)) : recognise(payload, live)
   }
@@ -86,12 +88,14 @@ class CookieMode implements AuthMode<'cookie'> {
     options: SignInOptions,
   ): Promise<CookieIssued> {
     const ext = checkClaims(options.claims)
+    checkCookieSize(account, ext)
     const { spec, ttl, rememberTtl, absoluteTtl } = this.settings
     const remember = options.remember === true
-    const expiresIn = remember ? rememberTtl : ttl
-    const start = { mode: this.name, account, options, idleTtl: expiresIn, absoluteTtl }
+    const idleTtl = remember ? rememberTtl : ttl
+    const start = { mode: this.name, account, options, idleTtl, absoluteTtl }
     const record = await this.app.signIns.begin(request, start)
-    const claims = claimsOf(record, account, ext, record.createdAt, expiresIn)
+    const claims = claimsOf(record, account, ext, record.createdAt, idleTtl)
+    const expiresIn = claims.exp - claims.iat
     setCookie(reply, spec, sealCookie(this.keys, { v: 1, remember, ...claims }), expiresIn)
     return { signInId: record.id, expiresIn }
   }

@@ -11,9 +11,18 @@ import type {
   SignInOptions,
 } from './lib/contract.js'
 import { CredentialAmbiguous, IdentityUnguarded, OptionInvalid } from './lib/errors.js'
-import { createGuard, type Guard, type GuardOptions, type GuardSettings, kCaller } from './lib/guard.js'
+import {
+  createGuard,
+  forbidCaching,
+  type Guard,
+  type GuardOptions,
+  type GuardSettings,
+  kCaller,
+} from './lib/guard.js'
+import { checkOnRefused } from './lib/guard-options.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
+import { checkClock } from './lib/options.js'
 import type { UnauthenticatedStatus } from './lib/refusals.js'
 import type { OnRefused } from './lib/search.js'
 
@@ -86,12 +95,16 @@ async function signIn<N extends ModeName>(
 ): Promise<AuthModes[N]> {
   const mode = this.server.authModes.get(name)
   const checked = checkAccount(account)
+  const reply = replyOf(this)
+  forbidCaching(reply)
   const replaces = (await ownIdentity(mode, this)) ?? undefined
-  return mode.issue(this, replyOf(this), checked, { ...options, replaces })
+  return mode.issue(this, reply, checked, { ...options, replaces })
 }
 
 async function signOut(this: FastifyRequest, name: ModeName): Promise<boolean> {
-  return this.server.authModes.get(name).revoke(this, replyOf(this))
+  const reply = replyOf(this)
+  forbidCaching(reply)
+  return this.server.authModes.get(name).revoke(this, reply)
 }
 
 function replyOf(request: FastifyRequest): FastifyReply {
@@ -117,21 +130,20 @@ function readIdentity(this: FastifyRequest): Identity {
   return caller
 }
 
-function checkOptions({ onRefused = 'stop', unauthenticatedStatus = 401 }: IdentityOptions) {
-  if (onRefused !== 'stop' && onRefused !== 'next') {
-    throw new OptionInvalid('onRefused', 'wants "stop" or "next"')
-  }
+function checkOptions(options: IdentityOptions) {
+  const { onRefused = 'stop', unauthenticatedStatus = 401, clock = Date.now } = options
   if (unauthenticatedStatus !== 401 && unauthenticatedStatus !== 403) {
     throw new OptionInvalid('unauthenticatedStatus', 'wants 401 or 403')
   }
-  return { onRefused, unauthenticatedStatus }
+  return { onRefused: checkOnRefused(onRefused), unauthenticatedStatus, clock: checkClock(clock) }
 }
 
 async function identity(app: FastifyInstance, options: IdentityOptions): Promise<void> {
+  const { clock, ...answers } = checkOptions(options)
   const { registry, selectModes } = createModeRegistry(app)
-  const settings: GuardSettings = Object.freeze({ ...checkOptions(options), selectModes })
+  const settings: GuardSettings = Object.freeze({ ...answers, selectModes })
   app.decorate('keyRing', createKeyRing(options.secrets))
-  app.decorate('identityClock', options.clock ?? Date.now)
+  app.decorate('identityClock', clock)
   app.decorate('authModes', registry)
   app.decorate('guard', (guardOptions: GuardOptions = {}) => createGuard(app, settings, guardOptions))
   app.decorateRequest(kCaller, undefined)

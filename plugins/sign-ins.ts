@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { CheckedAccount, Claims, Clock, MaybePromise, SignInOptions, SignInRef } from './lib/contract.js'
+import { checkClock, checkSeconds } from './lib/options.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
 
 /** What a mode says of a sign-in that it starts. TTLs are in seconds. */
@@ -51,8 +52,9 @@ declare module 'fastify' {
 export interface SignInsOptions {
   readonly clock?: Clock
   /**
-   * The longest that any credential lives, in seconds: how long the end of a sign-in without a record is
-   * remembered. Defaults to 400 days, the longest that a browser keeps a cookie.
+   * The longest that any sign-in lives, in seconds, whatever its mode asks for: the end of one is remembered
+   * for so long, and a credential that lived on would come back. Defaults to 400 days, the longest that a
+   * browser keeps a cookie.
    */
   readonly longestTtl?: number
 }
@@ -91,14 +93,28 @@ function makeRecord(
 function createSignIns(store: StateStore, clock: Clock, longestTtl: number): SignIns {
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
     store.endSignIn(ref.accountId, ref.signInId, clock() + longestTtl * 1000)
+  const replace = async (old: Pick<SignInRef, 'accountId' | 'signInId'>, record: SignInRecord) => {
+    try {
+      await end(old)
+    } catch (error) {
+      // Nobody will hold the new one: taken back, as far as the store lets us, so that no list shows it.
+      await end({ accountId: record.accountId, signInId: record.id }).catch(() => {})
+      throw error
+    }
+  }
   return {
     async begin(request, start) {
-      const record = makeRecord(request, start, await store.generation(), clock())
+      const absoluteTtl = Math.min(start.absoluteTtl, longestTtl)
+      const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
       await store.addSignIn(record)
-      if (start.options.replaces) await end(start.options.replaces)
+      if (start.options.replaces) await replace(start.options.replaces, record)
       return record
     },
-    isLive: (ref) => store.isLive(ref),
+    isLive(ref) {
+      const live = store.isLive(ref)
+      // A driver's own kind of promise is no `Promise`, and a mode would take it for "yes".
+      return typeof live === 'boolean' ? live : Promise.resolve(live)
+    },
     find: (accountId, id) => store.findSignIn(accountId, id, clock()),
     list: (accountId) => store.listSignIns(accountId, clock()),
     touch(ref, idleTtl) {
@@ -111,8 +127,10 @@ function createSignIns(store: StateStore, clock: Clock, longestTtl: number): Sig
   }
 }
 
+/** @throws OPTION_INVALID */
 async function signIns(app: FastifyInstance, options: SignInsOptions): Promise<void> {
-  const { clock = Date.now, longestTtl = LONGEST_TTL } = options
+  const clock = checkClock(options.clock ?? Date.now)
+  const longestTtl = checkSeconds('longestTtl', options.longestTtl ?? LONGEST_TTL)
   app.decorate('signIns', createSignIns(app.stateStore, clock, longestTtl))
 }
 

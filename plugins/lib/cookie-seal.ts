@@ -1,5 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import type { CheckedAccount, Claims } from './contract.js'
+import { ClaimInvalid } from './errors.js'
 import { IdentityClaims } from './identity-claims.js'
 import type { PurposeKeys } from './keys.js'
 import { signValue, verifyValue } from './signed-value.js'
@@ -17,6 +19,19 @@ function parseJson(text: string): unknown {
     return JSON.parse(text)
   } catch {
     return null
+  }
+}
+
+/** What varies, in bytes of JSON: with the rest, as base64url, it stays below what `openCookie` looks at. */
+const VARIABLE_MAX = 2560
+
+/**
+ * Before anything is stored: a cookie above the cap would be issued and never recognised.
+ * @throws CLAIM_INVALID
+ */
+export function checkCookieSize(account: CheckedAccount, ext: Claims): void {
+  if (Buffer.byteLength(JSON.stringify([account, ext])) > VARIABLE_MAX) {
+    throw new ClaimInvalid('claims', 'the cookie would be too long')
   }
 }
 

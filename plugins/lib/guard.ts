@@ -1,20 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { AuthMode, Identity, MaybePromise, ModeName } from './contract.js'
-import { ModeRequired, OptionInvalid, RoleRequired } from './errors.js'
+import { ModeRequired, RoleRequired } from './errors.js'
+import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
 import { type Refused, refusal, type UnauthenticatedStatus } from './refusals.js'
 import { type Found, findCaller, type OnRefused } from './search.js'
 
-/** What a guard asks for. Everything that is given must hold. */
-export interface GuardOptions {
-  /** Lets a caller without any credential pass: `request.identityOrNull` is null then. */
-  readonly optional?: boolean
-  /** One of these roles (`ROLE_REQUIRED`, 403). */
-  readonly role?: string | readonly string[]
-  /** Only these modes are asked; one that recognised the caller before must be among them (`MODE_REQUIRED`, 403). */
-  readonly modes?: readonly ModeName[]
-  /** Overrides the suite's setting for this guard. */
-  readonly onRefused?: OnRefused
-}
+export type { GuardOptions }
 
 /** Works as `preHandler`, and unchanged as `onRequest`, where nobody unauthenticated has a body parsed. */
 export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
@@ -36,67 +27,46 @@ declare module 'fastify' {
   }
 }
 
-interface Plan {
-  readonly options: GuardOptions
-  readonly roles: readonly string[] | null
+interface Plan extends GuardRules {
   readonly onRefused: OnRefused
   readonly status: UnauthenticatedStatus
-  modes: readonly AuthMode[]
-}
-
-function rolesOf({ role }: GuardOptions): readonly string[] | null {
-  if (role === undefined) return null
-  const roles = typeof role === 'string' ? [role] : [...role]
-  // An empty list would refuse everybody, and a list of one `undefined` too: a mistake either way.
-  if (roles.length === 0 || roles.some((name) => typeof name !== 'string' || name === '')) {
-    throw new OptionInvalid('role', 'wants the name of a role, or several')
-  }
-  return roles
+  /** Those to ask. None until the application is ready. */
+  asked: readonly AuthMode[]
 }
 
 function makePlan(options: GuardOptions, settings: GuardSettings): Plan {
-  const onRefused = options.onRefused ?? settings.onRefused
-  return {
-    options: Object.freeze({ ...options }),
-    roles: rolesOf(options),
-    onRefused,
-    status: settings.unauthenticatedStatus,
-    modes: [],
-  }
+  const rules = checkGuardOptions(options)
+  const { onRefused = settings.onRefused } = rules
+  return { ...rules, onRefused, status: settings.unauthenticatedStatus, asked: [] }
 }
 
 /** Refuses a caller who is known but not allowed. */
 function checkAllowed(plan: Plan, identity: Identity): void {
-  const { modes } = plan.options
-  if (modes && !modes.includes(identity.mode)) throw new ModeRequired()
+  if (plan.modes && !plan.modes.includes(identity.mode)) throw new ModeRequired()
   if (plan.roles && !plan.roles.includes(identity.role)) throw new RoleRequired()
 }
 
 /** True where the caller may go on as nobody. */
 function mayBeNobody(plan: Plan, refused: readonly Refused[]): boolean {
-  return plan.options.optional === true && (refused.length === 0 || plan.onRefused === 'next')
+  return plan.optional && (refused.length === 0 || plan.onRefused === 'next')
 }
 
 function admit(plan: Plan, request: FastifyRequest, found: Found): void {
   const { identity, mode, refused } = found
-  if (!identity && !mayBeNobody(plan, refused)) throw refusal(plan.status, plan.modes, refused)
+  if (!identity && !mayBeNobody(plan, refused)) throw refusal(plan.status, plan.asked, refused)
   // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
   if (mode?.ambient) request.server.csrf.checkAmbient(request)
   if (identity) checkAllowed(plan, identity)
-  request[kCaller] = identity
-}
-
-/** A caller whom an earlier guard recognised is tested, never looked for again: two guards, one person. */
-function admitAgain(plan: Plan, caller: Identity | null): void {
-  if (caller) checkAllowed(plan, caller)
-  else if (!plan.options.optional) throw refusal(plan.status, plan.modes, [])
+  request[kCaller] = identity && Object.freeze(identity)
 }
 
 /** Admits or throws; a promise only where a mode had to ask its store. */
 function judge(plan: Plan, request: FastifyRequest): MaybePromise<void> {
   const caller = request[kCaller]
-  if (caller !== undefined) return admitAgain(plan, caller)
-  const found = findCaller(request, plan.modes, plan.onRefused)
+  // A caller whom an earlier guard recognised is tested, never looked for again: two guards, one person.
+  // Where one found nobody, this one looks for itself: it may ask other modes, or mind a bad credential.
+  if (caller) return checkAllowed(plan, caller)
+  const found = findCaller(request, plan.asked, plan.onRefused)
   if (found instanceof Promise) return found.then((late) => admit(plan, request, late))
   return admit(plan, request, found)
 }
@@ -106,14 +76,18 @@ function refuse(done: HookHandlerDoneFunction, thrown: unknown): void {
   done(thrown instanceof Error ? thrown : new Error('a mode threw what is no error', { cause: thrown }))
 }
 
+/** What depends on who is asking must not be kept by a cache, and given to the next (RFC 9111 §5.2.2.5). */
+export function forbidCaching(reply: FastifyReply): void {
+  reply.header('cache-control', 'no-store')
+}
+
 function runGuard(
   plan: Plan,
   request: FastifyRequest,
   reply: FastifyReply,
   done: HookHandlerDoneFunction,
 ): void {
-  // What depends on who is asking must not be kept by a cache (RFC 9111 §5.2.2.5).
-  reply.header('cache-control', 'no-store')
+  forbidCaching(reply)
   let judged: MaybePromise<void>
   try {
     judged = judge(plan, request)
@@ -136,7 +110,7 @@ function runGuard(
 export function createGuard(app: FastifyInstance, settings: GuardSettings, options: GuardOptions): Guard {
   const plan = makePlan(options, settings)
   app.addHook('onReady', async function selectGuardModes() {
-    plan.modes = settings.selectModes(options.modes)
+    plan.asked = settings.selectModes(plan.modes ?? undefined)
   })
   return function identityGuard(request, reply, done) {
     runGuard(plan, request, reply, done)

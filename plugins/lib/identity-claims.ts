@@ -58,6 +58,13 @@ export function refOf(claims: IdentityClaimValues): SignInRef {
 
 const NO_CLAIMS: Claims = Object.freeze({})
 
+/** All the way down: an identity may be handed to more than one request. */
+function freezeDeep<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const inner of Object.values(value)) freezeDeep(inner)
+  return Object.freeze(value)
+}
+
 /** The identity that genuine, live claims stand for. */
 export function identityOf(claims: IdentityClaimValues, mode: ModeName): Identity {
   return Object.freeze({
@@ -67,6 +74,6 @@ export function identityOf(claims: IdentityClaimValues, mode: ModeName): Identit
     mode,
     signInId: claims.sid,
     authTime: claims.auth_time * 1000,
-    claims: claims.ext ? Object.freeze(claims.ext as Claims) : NO_CLAIMS,
+    claims: claims.ext ? freezeDeep(claims.ext as Claims) : NO_CLAIMS,
   })
 }

@@ -4,11 +4,23 @@ import { ModeUnknown, OptionInvalid } from './errors.js'
 
 /** The registered modes, in the order of registration. */
 export interface ModeRegistry {
-  /** @throws OPTION_INVALID when the name is taken or the application has started */
+  /** @throws OPTION_INVALID when the mode is incomplete, its name is taken, or the application has started */
   add(mode: AuthMode): void
   /** @throws MODE_UNKNOWN */
   get<N extends ModeName>(name: N): AuthMode<N>
   readonly names: readonly ModeName[]
+}
+
+const METHODS = ['resolve', 'issue', 'revoke', 'forget'] as const
+
+/** A mode that left out `ambient` would go without the same-origin check: nothing may be left out. */
+function checkMode(mode: AuthMode): void {
+  const name: unknown = mode.name
+  if (typeof name !== 'string' || name === '') throw new OptionInvalid('mode', 'wants a name')
+  if (typeof mode.ambient !== 'boolean') throw new OptionInvalid('mode', 'wants ambient to be true or false')
+  for (const method of METHODS) {
+    if (typeof mode[method] !== 'function') throw new OptionInvalid('mode', `wants the function ${method}`)
+  }
 }
 
 /** A registry that closes when the application has started: modes that came later would have no guard. */
@@ -25,6 +37,7 @@ export function createModeRegistry(app: FastifyInstance) {
   }
   const registry: ModeRegistry = {
     add(mode) {
+      checkMode(mode)
       if (started) throw new OptionInvalid('mode', 'must be added before the application starts')
       if (modes.has(mode.name)) throw new OptionInvalid('mode', `${mode.name} is registered twice`)
       modes.set(mode.name, mode)

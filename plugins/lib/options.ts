@@ -1,3 +1,4 @@
+import type { Clock } from './contract.js'
 import { OptionInvalid } from './errors.js'
 
 /** Ten years: more is a mistake in units. */
@@ -12,4 +13,10 @@ export function checkSeconds(name: string, value: number): number {
     throw new OptionInvalid(name, `wants whole seconds from 1 to ${SECONDS_MAX}`)
   }
   return value
+}
+
+/** @throws OPTION_INVALID */
+export function checkClock(clock: Clock): Clock {
+  if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
+  return clock
 }

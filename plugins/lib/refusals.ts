@@ -31,9 +31,11 @@ const ERRORS = {
  * Where no mode has a registered scheme there is still one challenge to name, since a 401 must have one.
  */
 function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): string {
-  const schemes = modes.flatMap(({ scheme }) => (scheme ? [scheme] : []))
+  const schemes = new Set(modes.flatMap(({ scheme }) => (scheme ? [scheme] : [])))
   const invalid = new Set(refused.map(({ mode }) => mode.scheme))
-  const parts = schemes.map((scheme) => (invalid.has(scheme) ? `${scheme} error="invalid_token"` : scheme))
+  const parts = [...schemes].map((scheme) =>
+    invalid.has(scheme) ? `${scheme} error="invalid_token"` : scheme,
+  )
   return parts.length > 0 ? parts.join(', ') : 'Cookie'
 }
 

@@ -31,6 +31,8 @@ export function findCaller(
   const next = (resolution: Resolution): MaybePromise<Found> => {
     if (resolution.kind === 'identity') return { identity: resolution.identity, mode, refused }
     if (resolution.kind === 'absent') return findCaller(request, modes, onRefused, index + 1, refused)
+    // A mode in plain JavaScript may answer anything: what is no resolution must not pass for "not mine".
+    if (resolution.kind !== 'refused') throw new TypeError(`mode ${mode.name} answered with no resolution`)
     const all = [...refused, { code: resolution.code, mode }]
     if (onRefused === 'stop') return { identity: null, mode: null, refused: all }
     return findCaller(request, modes, onRefused, index + 1, all)

@@ -1,0 +1,73 @@
+import type { ModeName } from './contract.js'
+import { OptionInvalid } from './errors.js'
+import type { OnRefused } from './search.js'
+
+/** What a guard asks for. Everything that is given must hold. */
+export interface GuardOptions {
+  /** Lets a caller without any credential pass: `request.identityOrNull` is null then. */
+  readonly optional?: boolean
+  /** One of these roles (`ROLE_REQUIRED`, 403). */
+  readonly role?: string | readonly string[]
+  /** Only these modes are asked; one that recognised the caller before must be among them (`MODE_REQUIRED`, 403). */
+  readonly modes?: readonly ModeName[]
+  /** Overrides the suite's setting for this guard. */
+  readonly onRefused?: OnRefused
+}
+
+/** The same, copied and checked. null: not asked for. */
+export interface GuardRules {
+  readonly optional: boolean
+  readonly roles: readonly string[] | null
+  readonly modes: readonly ModeName[] | null
+  /** undefined: as the suite has it. */
+  readonly onRefused: OnRefused | undefined
+}
+
+const KNOWN = new Set(['optional', 'role', 'modes', 'onRefused'])
+
+/** @throws OPTION_INVALID */
+export function checkOnRefused(value: OnRefused): OnRefused {
+  if (value !== 'stop' && value !== 'next') throw new OptionInvalid('onRefused', 'wants "stop" or "next"')
+  return value
+}
+
+/**
+ * A list of names. An empty one would refuse everybody; one that is there but undefined (a setting that
+ * was never made) would let everybody in whom it was meant to keep out. A mistake either way.
+ */
+function checkNames<N extends string>(option: string, names: unknown, given: readonly N[]): readonly N[] {
+  const isList = Array.isArray(names) && names.length > 0
+  if (!isList || names.some((name) => typeof name !== 'string' || name === '')) {
+    throw new OptionInvalid(option, 'wants at least one name')
+  }
+  return Object.freeze([...given])
+}
+
+function rolesOf(options: GuardOptions): readonly string[] | null {
+  if (!('role' in options)) return null
+  const roles = Array.isArray(options.role) ? options.role : [options.role]
+  return checkNames<string>('role', roles, roles)
+}
+
+function modesOf(options: GuardOptions): readonly ModeName[] | null {
+  return 'modes' in options ? checkNames('modes', options.modes, options.modes ?? []) : null
+}
+
+/**
+ * A guard's options, copied and frozen. A misspelt one (`roles`) is refused: it would let in everybody
+ * who is signed in.
+ * @throws OPTION_INVALID
+ */
+export function checkGuardOptions(options: GuardOptions): GuardRules {
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw new OptionInvalid(name, 'is unknown to a guard')
+  }
+  const { optional = false, onRefused } = options
+  if (typeof optional !== 'boolean') throw new OptionInvalid('optional', 'wants true or false')
+  return Object.freeze({
+    optional,
+    roles: rolesOf(options),
+    modes: modesOf(options),
+    onRefused: onRefused === undefined ? undefined : checkOnRefused(onRefused),
+  })
+}
