@@ -48,15 +48,33 @@ function keyId(secret: string): string {
   return derive(secret, 'key-id', 6).toString('base64url')
 }
 
-function purposeKeys(secrets: readonly string[], purpose: Purpose): PurposeKeys {
-  const all = secrets.map((secret) => ({
-    id: keyId(secret),
-    key: createSecretKey(derive(secret, `${purpose}/${ALGORITHMS[purpose]}`, 32)),
-  }))
+function purposeKey(secret: string, purpose: Purpose): PurposeKey {
+  const bytes = derive(secret, `${purpose}/${ALGORITHMS[purpose]}`, 32)
+  return Object.freeze({ id: keyId(secret), key: createSecretKey(bytes) })
+}
+
+function purposeKeys([first, ...others]: Secrets, purpose: Purpose): PurposeKeys {
+  const signing = purposeKey(first, purpose)
+  const all = Object.freeze([signing, ...others.map((secret) => purposeKey(secret, purpose))])
   const byId = new Map(all.map(({ id, key }) => [id, key]))
-  const [signing] = all
-  if (!signing) throw new OptionInvalid('secrets', 'needs at least one secret')
   return Object.freeze({ signing, all, find: (id: string) => byId.get(id) })
+}
+
+type Secrets = readonly [string, ...string[]]
+
+/** Own copy of the secrets, so that changing the option's array later changes nothing. */
+function checkSecrets(secrets: unknown): Secrets {
+  const [first, ...others] = Array.isArray(secrets) ? secrets : []
+  if (first === undefined) throw new OptionInvalid('secrets', 'needs a list of at least one secret')
+  for (const secret of [first, ...others]) {
+    if (typeof secret !== 'string' || Buffer.byteLength(secret) < SECRET_BYTES) {
+      throw new OptionInvalid('secrets', `needs secrets of at least ${SECRET_BYTES} bytes each`)
+    }
+  }
+  if (new Set([first, ...others]).size <= others.length) {
+    throw new OptionInvalid('secrets', 'lists one secret twice')
+  }
+  return [first, ...others]
 }
 
 /**
@@ -64,13 +82,7 @@ function purposeKeys(secrets: readonly string[], purpose: Purpose): PurposeKeys 
  * @throws OPTION_INVALID when there is no secret, or one that is too short or listed twice
  */
 export function createKeyRing(secrets: readonly string[]): KeyRing {
-  const own = Object.freeze([...secrets])
-  for (const secret of own) {
-    if (typeof secret !== 'string' || Buffer.byteLength(secret) < SECRET_BYTES) {
-      throw new OptionInvalid('secrets', `needs secrets of at least ${SECRET_BYTES} bytes each`)
-    }
-  }
-  if (new Set(own).size !== own.length) throw new OptionInvalid('secrets', 'lists one secret twice')
+  const own = checkSecrets(secrets)
   const made = new Map<Purpose, PurposeKeys>()
   return Object.freeze({
     purpose(purpose: Purpose) {

@@ -1,0 +1,140 @@
+import t from 'tap'
+import { createKeyRing, type Purpose, SECRET_BYTES } from '../../../plugins/lib/keys.js'
+
+const ASCII = 'A secret of 32 bytes: 0123456789'
+const UMLAUT = 'Ein zweites, längeres Geheimnis – nicht geheim'
+
+/*
+ * Computed by node:crypto alone: HKDF-SHA256 of the secret, no salt, info `fastify-identity/v1/<label>`.
+ * A change of any of them signs everybody out.
+ */
+const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
+  [ASCII]: {
+    id: 'KYumSSN_',
+    keys: {
+      cookie: 'e1e01b7aaf65aa3e8ae18e4b3a5880fa8f5dd0a1efad37fb0147f0a287576036',
+      'session-id': '5f6ef93b304d399853d2e8278988826b7ea34a5d93437e4be600b30b282478b2',
+      'session-data': '52b3a90673fedfa357e2d2d8a1894b01599ccf050537facdc7c861ac835acff5',
+      'access-token': '56d11c360df4102d75f7be8782d11ca6c4fc4dbb4a6295519f2e63d9fd15c73e',
+      'refresh-token': 'fca98fa0d8f7cce45a9410af7b2e326f7a14f6e9cd2bde2df2cb5abf4d5c9cc9',
+    },
+  },
+  [UMLAUT]: {
+    id: 'XnFOhz1o',
+    keys: {
+      cookie: '6568e9ad3b08b196553328664af3c3dd4603a9f3fcba822e61dd864b69e9d30d',
+      'session-id': '8ceae256ef4ac8cb172fc709123ca466530562ed7def6d4e49bcc0c3dd32840d',
+      'session-data': '295f86f00c2758631e4a7303b952b44106495c4da98c29a7e2b2978c0bc391d2',
+      'access-token': '3c5dfe58df22890c7fd35fc42f5691dd266c06d9f5efdcd00bb36abff8aa5581',
+      'refresh-token': '240d0af84017eb70d97ad363159dbf8053b4e30decf01d53fcbefd9c7f834245',
+    },
+  },
+}
+
+const PURPOSES = [
+  'cookie',
+  'session-id',
+  'session-data',
+  'access-token',
+  'refresh-token',
+] as const satisfies readonly Purpose[]
+
+const hex = (secrets: readonly string[], purpose: Purpose) =>
+  createKeyRing(secrets).purpose(purpose).signing.key.export().toString('hex')
+
+for (const [secret, { id, keys }] of Object.entries(VECTORS)) {
+  t.test(`keys and key id of the test vector ${id} are what they always were`, async (t) => {
+    for (const purpose of PURPOSES) {
+      const { signing } = createKeyRing([secret]).purpose(purpose)
+      t.equal(signing.key.export().toString('hex'), keys[purpose], purpose)
+      t.equal(signing.id, id, `${purpose}: id`)
+    }
+  })
+}
+
+t.test('every purpose and every secret has a key of its own', async (t) => {
+  const secrets = Array.from({ length: 8 }, (_, index) => `${index} ${'x'.repeat(SECRET_BYTES)}`)
+  const all = secrets.flatMap((secret) => PURPOSES.map((purpose) => hex([secret], purpose)))
+  t.equal(new Set(all).size, secrets.length * PURPOSES.length)
+  const ids = secrets.map((secret) => createKeyRing([secret]).purpose('cookie').signing.id)
+  t.equal(new Set(ids).size, secrets.length)
+})
+
+t.test('the first secret signs, every secret is found by its id, wherever it stands', async (t) => {
+  for (const secrets of [
+    [ASCII, UMLAUT],
+    [UMLAUT, ASCII],
+  ]) {
+    const { signing, all, find } = createKeyRing(secrets).purpose('cookie')
+    t.same(
+      all.map(({ id }) => id),
+      secrets.map((secret) => VECTORS[secret]?.id),
+    )
+    t.equal(signing, all[0])
+    for (const secret of secrets) {
+      const { id = '', keys } = VECTORS[secret] ?? {}
+      t.equal(find(id)?.export().toString('hex'), keys?.cookie, `${id} of ${secrets.length}`)
+    }
+  }
+})
+
+t.test('an unknown id finds nothing', async (t) => {
+  const { find } = createKeyRing([ASCII]).purpose('cookie')
+  for (const id of [
+    VECTORS[UMLAUT]?.id ?? '',
+    '',
+    'KYumSSN',
+    'KYumSSN-',
+    'kyumssn_',
+    '0',
+    '__proto__',
+    'constructor',
+  ]) {
+    t.equal(find(id), undefined, JSON.stringify(id))
+  }
+})
+
+t.test('a ring derives each purpose once, and nobody can change what it hands out', async (t) => {
+  const ring = createKeyRing([ASCII, UMLAUT])
+  const keys = ring.purpose('cookie')
+  t.equal(ring.purpose('cookie'), keys)
+  t.not(ring.purpose('session-id'), keys)
+  for (const value of [ring, keys, keys.all, keys.signing]) t.ok(Object.isFrozen(value))
+})
+
+t.test('the ring keeps its own copy of the secrets', async (t) => {
+  const secrets = [ASCII]
+  const ring = createKeyRing(secrets)
+  secrets[0] = UMLAUT
+  t.equal(ring.purpose('cookie').signing.id, VECTORS[ASCII]?.id)
+})
+
+t.test('length is counted in bytes, not in characters', async (t) => {
+  t.ok(createKeyRing(['ä'.repeat(16)]))
+  t.throws(() => createKeyRing(['ä'.repeat(15)]), { code: 'OPTION_INVALID' })
+})
+
+t.test('secrets that cannot be keys are refused at once, and not quoted', async (t) => {
+  const refused: Record<string, unknown> = {
+    'no list': undefined,
+    null: null,
+    'one text instead of a list': ASCII,
+    'no secret': [],
+    'an empty secret': [''],
+    'a short one': [ASCII.slice(1)],
+    'a short one behind a good one': [ASCII, ASCII.slice(1)],
+    'undefined behind a good one': [ASCII, undefined],
+    'a number': [2 ** 300],
+    'bytes instead of text': [Buffer.from(ASCII)],
+    'one listed twice': [ASCII, UMLAUT, ASCII],
+  }
+  for (const [what, secrets] of Object.entries(refused)) {
+    const error = t.throws(
+      () => createKeyRing(secrets as string[]),
+      { code: 'OPTION_INVALID', statusCode: 500 },
+      what,
+    )
+    t.notMatch(String(error), ASCII.slice(1), `${what}: not quoted`)
+    t.match(String(error), 'secrets', `${what}: names the option`)
+  }
+})
