@@ -14,7 +14,8 @@ function isField(value: unknown): value is string {
  * @throws OPTION_INVALID
  */
 export function checkAccount(account: Account): CheckedAccount {
-  const { id, username, role, epoch = 0 } = account
+  // An application that hands on what `verify` said of a wrong password hands on null.
+  const { id, username, role, epoch = 0 }: Partial<Account> = account ?? {}
   if (!isField(id) || !isField(username) || !isField(role)) {
     throw new OptionInvalid(
       'account',
