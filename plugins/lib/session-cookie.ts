@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type CookieSpec, forgetCookie, readCookie, setCookie } from './cookies.js'
+import { type CookieSpec, readCookie } from './cookies.js'
 import type { PurposeKeys } from './keys.js'
 import { isUnderSigningKey } from './session-seal.js'
 import { signValue, verifyValue } from './signed-value.js'
@@ -27,6 +27,11 @@ export type SessionCredential =
 const ABSENT: SessionCredential = Object.freeze({ kind: 'absent' })
 const INVALID: SessionCredential = Object.freeze({ kind: 'invalid' })
 
+/** What an answer does to the cookie. `maxAge` is in seconds; without it the cookie ends with the browser. */
+export type CookieChange =
+  | { readonly kind: 'set'; readonly id: string; readonly maxAge?: number }
+  | { readonly kind: 'clear' }
+
 /** The session cookie: a signed id, so that an id that we did not make never reaches a store. */
 export class SessionCookie {
   constructor(
@@ -42,18 +47,19 @@ export class SessionCookie {
     return { kind: 'genuine', id, stale: !isUnderSigningKey(this.keys, reading.value) }
   }
 
-  /** Ends with the browser, unless `maxAge` (seconds) is given. */
-  set(reply: FastifyReply, id: string, maxAge?: number): void {
-    setCookie(reply, this.spec, signValue(this.keys, id), maxAge)
+  /** Whether the request came with one, good or bad. */
+  isIn(request: FastifyRequest): boolean {
+    return readCookie(request.headers.cookie, this.spec.name).kind !== 'absent'
   }
 
-  /** Clears the cookie, with the attributes it was set with. */
-  clear(reply: FastifyReply): void {
-    reply.clearCookie(this.spec.name, this.spec.attributes)
-  }
-
-  /** Clears the cookie if the request came with one, whatever it holds. */
-  forget(request: FastifyRequest, reply: FastifyReply): void {
-    forgetCookie(request, reply, this.spec)
+  /**
+   * Into the headers at once: @fastify/cookie loses what is set after its own `onSend` hook where it does
+   * not parse cookies as well. Cleared with the attributes that it was set with.
+   */
+  write(reply: FastifyReply, change: CookieChange): void {
+    const { name, attributes } = this.spec
+    const value = change.kind === 'set' ? signValue(this.keys, change.id) : ''
+    const life = change.kind === 'set' ? { maxAge: change.maxAge } : { maxAge: 0, expires: new Date(0) }
+    reply.header('set-cookie', reply.server.serializeCookie(name, value, { ...attributes, ...life }))
   }
 }

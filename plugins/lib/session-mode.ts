@@ -67,13 +67,13 @@ export class SessionMode implements AuthMode<'session'> {
   noteUse(turn: SessionTurn, credential: Genuine, stored: StoredSession): Promise<StoredSession> | null {
     const { use, ttls, clock } = this.parts
     const used = use.note(stored)
-    turn.renewal = renewalOf(credential, stored, used, ttls, clock) ?? turn.renewal
+    turn.change ??= renewalOf(credential, stored, used, ttls, clock)
     return used.after
   }
 
   async issue(
     request: FastifyRequest,
-    reply: FastifyReply,
+    _reply: FastifyReply,
     account: CheckedAccount,
     options: SignInOptions,
   ): Promise<SessionIssued> {
@@ -81,25 +81,23 @@ export class SessionMode implements AuthMode<'session'> {
     // A new id at every sign-in: one that somebody planted in the browser before is worth nothing after.
     const id = newSessionId()
     const [stored, signInId] = await this.begin(request, id, account, options, legacy)
-    const lifetime = lifetimeOf(this.parts.ttls, options.remember === true)
-    this.cookie.set(reply, id, options.remember === true ? lifetime.idleTtl : undefined)
     const turn = SessionTurn.of(request)
+    const maxAge = options.remember === true ? this.parts.ttls.rememberTtl : undefined
     turn.held = id
-    turn.renewal = null
+    turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
     return { signInId }
   }
 
-  async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  async revoke(request: FastifyRequest): Promise<boolean> {
     const credential = this.cookie.read(request)
     if (credential.kind === 'genuine') await this.end(request, credential.id)
-    this.forget(request, reply)
+    this.forget(request)
     return credential.kind === 'genuine'
   }
 
-  forget(request: FastifyRequest, reply: FastifyReply): void {
-    if (request[kSession]) request[kSession].renewal = null
-    this.cookie.forget(request, reply)
+  forget(request: FastifyRequest): void {
+    SessionTurn.of(request).change = this.cookie.isIn(request) ? { kind: 'clear' } : null
   }
 
   /** What the request's own session leaves, as it is in the store now. */
