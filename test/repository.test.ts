@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import t from 'tap'
+
+const ROOT = join(import.meta.dirname, '..')
+const NOT_OURS = new Set(['node_modules', 'dist', '.tap', '.git', 'data', 'coverage'])
+
+/** Longer than this, a file holds more than one thing. */
+const LONGEST_SOURCE = 200
+
+function* filesIn(directory: string): Generator<string> {
+  for (const entry of readdirSync(join(ROOT, directory), { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (NOT_OURS.has(entry.name)) continue
+    if (entry.isDirectory()) yield* filesIn(path)
+    else if (entry.isFile()) yield path
+  }
+}
+
+const files = [...filesIn('.')]
+const texts = new Map(files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]))
+
+/** The files among these in which the pattern occurs. */
+function filesWith(pattern: RegExp, among: (file: string) => boolean): string[] {
+  return files.filter((file) => among(file) && pattern.test(texts.get(file) ?? ''))
+}
+
+const isSource = (file: string) => /^(app\.ts$|(plugins|routes|bin|examples|scripts)\/)/.test(file)
+const isTest = (file: string) => file.startsWith('test/') && extname(file) === '.ts'
+const isHere = (file: string) => file === join('test', 'repository.test.ts')
+
+t.test('the lock file names versions and hashes, and no registry', async (t) => {
+  const { packages } = JSON.parse(texts.get('package-lock.json') ?? '')
+  const resolved = Object.entries<{ resolved?: string }>(packages).filter(([, value]) => value.resolved)
+  t.same(resolved, [])
+})
+
+t.test('what npm would leave out in silence is no optional dependency', async (t) => {
+  // An optional dependency is left out where it, or what it depends on, does not claim to run on this Node.
+  const { packages } = JSON.parse(texts.get('package-lock.json') ?? '')
+  const tooNew = Object.entries<{ optional?: boolean; engines?: { node?: string } }>(packages)
+    .filter(([, value]) => value.optional && /^>=\s*2[1-9]/.test(value.engines?.node ?? ''))
+    .map(([name]) => name)
+  t.same(tooNew, [])
+})
+
+t.test('no test is skipped, put off or run alone', async (t) => {
+  t.same(
+    filesWith(/\bt\w*\.(skip|todo|only)\(|\b(skip|todo|only): /, (file) => isTest(file) && !isHere(file)),
+    [],
+  )
+})
+
+t.test('nothing here points outside of the repository', async (t) => {
+  t.same(
+    filesWith(/\.\.\/shared|\/work\//, (file) => !isHere(file)),
+    [],
+  )
+})
+
+t.test('a source file holds one thing', async (t) => {
+  const long = files.filter(
+    (file) => isSource(file) && (texts.get(file) ?? '').split('\n').length > LONGEST_SOURCE,
+  )
+  t.same(long, [])
+})
+
+t.test('every file directly under plugins/ is a Fastify plugin', async (t) => {
+  const plugins = readdirSync(join(ROOT, 'plugins'), { withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  )
+  for (const { name } of plugins) {
+    const { default: plugin } = await import(pathToFileURL(join(ROOT, 'plugins', name)).href)
+    t.type(plugin, 'function', `${name} exports one`)
+    t.type(plugin[Symbol.for('fastify.display-name')], 'string', `${name} has a name`)
+    t.equal(plugin[Symbol.for('skip-override')], true, `${name} decorates the application itself`)
+  }
+})

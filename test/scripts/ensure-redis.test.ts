@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process'
+import { chmod, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+
+const SCRIPT = `
+import { ensureRedis } from './scripts/ensure-redis.mjs'
+process.getuid = () => Number(process.env.UID_HERE)
+console.log(JSON.stringify(ensureRedis()))
+`
+
+/** A directory to be the whole PATH, with these programs. */
+async function machine(t: Test, programs: Record<string, string>): Promise<string> {
+  const path = t.testdir({})
+  await symlink('/bin/sh', join(path, 'sh'))
+  for (const [name, script] of Object.entries(programs)) {
+    await writeFile(join(path, name), `#!/bin/sh\n${script}\n`)
+    await chmod(join(path, name), 0o755)
+  }
+  return path
+}
+
+/** The sentence that the test command would stop with, or null, and what was printed before. */
+async function ensure(path: string, uid: number): Promise<{ said: string[]; sentence: string | null }> {
+  const env = { PATH: path, UID_HERE: String(uid) }
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', SCRIPT], {
+    env,
+  })
+  const lines = stdout.trimEnd().split('\n')
+  return { said: lines.slice(0, -1), sentence: JSON.parse(lines.at(-1) ?? '') }
+}
+
+const REDIS = 'exit 0'
+// Notes how it was called, and does as told when it is asked to install.
+const aptGet = (then: string) => `
+echo "$DEBIAN_FRONTEND $RUNLEVEL $*" >> "\${0%/*}/calls"
+case "$*" in *install*) ${then};; esac`
+
+t.test('a redis-server that is there is left alone', async (t) => {
+  const path = await machine(t, { 'redis-server': REDIS, 'apt-get': aptGet('exit 1') })
+  t.same(await ensure(path, 0), { said: [], sentence: null })
+})
+
+t.test('root on Debian gets it installed, and no server of its own started', async (t) => {
+  const put = 'cp="${0%/*}/redis-server"; echo "#!/bin/sh" > "$cp"; /bin/chmod +x "$cp"'
+  const path = await machine(t, { 'apt-get': aptGet(put) })
+  const { said, sentence } = await ensure(path, 0)
+  t.equal(sentence, null)
+  t.match(said.join(), 'installing')
+  t.match(await readFile(join(path, 'calls'), 'utf8'), /noninteractive 1 .*install -y .*redis-server/)
+})
+
+t.test('where it cannot be installed, one sentence says what to install', async (t) => {
+  const failing = await machine(t, { 'apt-get': aptGet('exit 100') })
+  const none = await machine(t, {})
+  for (const [path, uid] of [
+    [failing, 0],
+    [failing, 1000],
+    [none, 0],
+  ] as const) {
+    const { sentence } = await ensure(path, uid)
+    t.match(sentence, /^The tests need redis-server[^\n]*redis\.io\/download\.$/)
+  }
+})
