@@ -5,7 +5,7 @@ import { ConfigInvalid } from './errors.js'
 import { loadOptional } from './optional.js'
 
 /** The SQLite driver. @throws DEPENDENCY_MISSING */
-export async function loadLibsql() {
+export async function loadLibsql(): Promise<typeof Database> {
   return (await loadOptional('libsql', () => import('libsql'), 'The embedded database')).default
 }
 
