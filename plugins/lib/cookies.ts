@@ -1,5 +1,6 @@
 import type {} from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { OptionInvalid } from './errors.js'
 
 /** The attributes that a cookie is set with, and must be cleared with. */
 export interface CookieAttributes {
@@ -15,11 +16,18 @@ export interface CookieSpec {
   readonly attributes: CookieAttributes
 }
 
+/** A token (RFC 9110 §5.6.2) without a prefix of its own, which a browser would take as a promise. */
+const NAME = /^(?!__(host|secure)-)[\w!#$%&'*+.^`|~-]{1,64}$/i
+
 /**
  * With `secure` the name gets the `__Host-` prefix (RFC 6265bis §4.1.3.2): a browser then takes it only
  * over TLS, for this host alone and all its paths, so that no sibling domain can plant one.
+ * @throws OPTION_INVALID for a name that no browser would keep
  */
 export function cookieSpec(name: string, secure: boolean): CookieSpec {
+  if (!NAME.test(name)) throw new OptionInvalid('name', 'wants the name of a cookie, without a prefix')
+  // '@fastify/cookie' would take 'auto' for a guess: the name could promise what the attribute does not keep.
+  if (typeof secure !== 'boolean') throw new OptionInvalid('secure', 'wants true or false')
   const attributes = { httpOnly: true, sameSite: 'lax', path: '/', secure } as const
   return Object.freeze({ name: secure ? `__Host-${name}` : name, attributes: Object.freeze(attributes) })
 }
@@ -39,11 +47,27 @@ function pairEnd(header: string, start: number): number {
   return end === -1 ? header.length : end
 }
 
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}
+
+/**
+ * `header[start..end]` without the spaces and tabs around it, and only these (RFC 6265bis §5.6).
+ * `String.trim` would take a no-break space away too: a sibling domain may plant a cookie named
+ * `<no-break space>__Host-identity`, which no browser's prefix rule covers, and it would pass for ours.
+ */
+function trimmed(header: string, start: number, end: number): string {
+  let [from, to] = [start, end]
+  while (from < to && isBlank(header.charCodeAt(from))) from += 1
+  while (to > from && isBlank(header.charCodeAt(to - 1))) to -= 1
+  return header.slice(from, to)
+}
+
 /** The trimmed value when the pair in `header[start..end]` has that name, or null. */
 function valueOfPair(header: string, name: string, start: number, end: number): string | null {
   const equals = header.indexOf('=', start)
   if (equals === -1 || equals >= end) return null
-  return header.slice(start, equals).trim() === name ? header.slice(equals + 1, end).trim() : null
+  return trimmed(header, start, equals) === name ? trimmed(header, equals + 1, end) : null
 }
 
 /**
@@ -63,13 +87,31 @@ export function readCookie(header: string | undefined, name: string): CookieRead
   return found === null ? ABSENT : { kind: 'one', value: found }
 }
 
+/**
+ * What an application that registered @fastify/cookie before us may have as its defaults (`parseOptions`).
+ * None may reach our cookies: a `Domain` makes a browser drop a `__Host-` cookie, a signature garbles it.
+ */
+const NO_DEFAULTS = Object.freeze({
+  domain: undefined,
+  encode: undefined,
+  expires: undefined,
+  maxAge: undefined,
+  partitioned: undefined,
+  priority: undefined,
+  signed: false,
+})
+
 /** Sets the cookie; with `maxAge` (seconds) it outlives the browser, without it ends with it. */
 export function setCookie(reply: FastifyReply, spec: CookieSpec, value: string, maxAge?: number): void {
-  reply.setCookie(spec.name, value, { ...spec.attributes, ...(maxAge === undefined ? {} : { maxAge }) })
+  reply.setCookie(spec.name, value, { ...NO_DEFAULTS, ...spec.attributes, maxAge })
 }
 
-/** Clears the cookie if the request came with it, with the attributes it was set with. */
+/** Clears the cookie, with the attributes it was set with: a browser keeps a `__Host-` one otherwise. */
+export function clearCookie(reply: FastifyReply, spec: CookieSpec): void {
+  reply.clearCookie(spec.name, { ...NO_DEFAULTS, ...spec.attributes })
+}
+
+/** The same if the request came with it. */
 export function forgetCookie(request: FastifyRequest, reply: FastifyReply, spec: CookieSpec): void {
-  if (readCookie(request.headers.cookie, spec.name).kind === 'absent') return
-  reply.clearCookie(spec.name, spec.attributes)
+  if (readCookie(request.headers.cookie, spec.name).kind !== 'absent') clearCookie(reply, spec)
 }
