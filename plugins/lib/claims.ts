@@ -2,57 +2,71 @@ import type { Claims, ClaimValue } from './contract.js'
 import { ClaimInvalid, ClaimSensitive } from './errors.js'
 
 /**
- * Names that never belong where a client can read them. Compared whole, without case, `_` and `-`, so
- * that `card_number` and `cardNumber` are one name and `password_changed_at` is none of them.
+ * Names that never belong where a client can read them. Compared whole, without case, `_`, `-`, `.` and
+ * spaces, so that `card_number` and `cardNumber` are one name and `password_changed_at` is none of them.
  */
-const SENSITIVE = new Set([
-  ...[
-    'password',
-    'passwd',
-    'pwd',
-    'passphrase',
-    'passwordhash',
-    'hash',
-    'salt',
-    'pin',
-    'otp',
-    'totp',
-    'mfasecret',
-  ],
-  ...['secret', 'clientsecret', 'apikey', 'privatekey', 'secretkey', 'accesstoken', 'refreshtoken', 'token'],
-  ...['cardnumber', 'creditcard', 'card', 'cvv', 'cvc', 'iban', 'accountnumber', 'bankaccount'],
-  ...['ssn', 'socialsecuritynumber', 'idnumber', 'idcard', 'passport', 'passportnumber', 'taxid'],
-  ...[
-    'phone',
-    'phonenumber',
-    'mobile',
-    'address',
-    'homeaddress',
-    'birthdate',
-    'dateofbirth',
-    'securityanswer',
-  ],
-])
+const SENSITIVE = new Set(
+  [
+    // What proves who somebody is
+    'password passwords passwd pwd passphrase passcode oldpassword newpassword currentpassword',
+    'userpassword plainpassword rawpassword passwordhash hashedpassword passwordsalt hash salt',
+    'pin pincode otp otpsecret totp totpsecret onetimepassword mfasecret twofactorsecret',
+    'recoverycode recoverycodes backupcode backupcodes securityanswer secretanswer credential credentials',
+    // What opens other doors
+    'secret secrets secretkey clientsecret apisecret sharedsecret authsecret authsecrets apikey apikeys',
+    'accesskey secretaccesskey privatekey signingkey encryptionkey token accesstoken refreshtoken authtoken',
+    'apitoken bearertoken sessiontoken idtoken resettoken jwt connectionstring databaseurl',
+    // Money
+    'card cardnumber cardno creditcard creditcardnumber debitcard debitcardnumber pan cvv cvv2 cvc cvc2',
+    'cardcvv cardcvc cardexpiry iban accountnumber bankaccount bankaccountnumber bankcard routingnumber',
+    // Papers
+    'ssn socialsecurity socialsecuritynumber idnumber idno idcard idcardnumber nationalid nationalidnumber',
+    'identitynumber identitycard passport passportnumber passportno driverslicense driverlicense taxid taxnumber',
+    // How to reach or impersonate a person
+    'phone phonenumber phoneno telephone mobile mobilenumber mobilephone cellphone address homeaddress',
+    'streetaddress postaladdress billingaddress shippingaddress birthdate dateofbirth birthday dob maidenname',
+    'mothersmaidenname',
+  ].flatMap((line) => line.split(' ')),
+)
 
 const DEPTH_MAX = 8
+/** Values within values: an object that is there twice at each depth would be copied for ever. */
+const VALUES_MAX = 1000
 
-function refuseSensitive(name: string): void {
-  if (SENSITIVE.has(name.toLowerCase().replace(/[_\-\s]/g, ''))) throw new ClaimSensitive(name)
+interface Budget {
+  left: number
 }
 
-function copyValue(name: string, value: unknown, depth: number): ClaimValue {
-  if (depth > DEPTH_MAX) throw new ClaimInvalid(name, 'it is nested too deep')
+function refuseName(name: string): void {
+  if (SENSITIVE.has(name.toLowerCase().replace(/[_\-.\s]/g, ''))) throw new ClaimSensitive(name)
+  // Merging the claims into another object would set its prototype.
+  if (name === '__proto__') throw new ClaimInvalid(name, 'it is no name for a field')
+}
+
+/** True for `{…}`. A Date, a Map or an instance of a class would lose what it stands for. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function copyValue(name: string, value: unknown, depth: number, budget: Budget): ClaimValue {
+  budget.left -= 1
+  if (depth > DEPTH_MAX || budget.left < 0)
+    throw new ClaimInvalid(name, 'it is nested too deep, or too large')
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  if (Array.isArray(value)) return Object.freeze(value.map((item) => copyValue(name, item, depth + 1)))
-  if (typeof value === 'object') return copyObject(value, depth)
+  if (Array.isArray(value)) {
+    // Visits the holes of an array too, which are no JSON.
+    return Object.freeze(Array.from(value, (item) => copyValue(name, item, depth + 1, budget)))
+  }
+  if (typeof value === 'object' && isPlain(value)) return copyObject(value, depth, budget)
   throw new ClaimInvalid(name, 'it is not JSON')
 }
 
-function copyObject(value: object, depth: number): { readonly [name: string]: ClaimValue } {
+function copyObject(value: object, depth: number, budget: Budget): Claims {
   const pairs = Object.entries(value).map(([name, inner]) => {
-    refuseSensitive(name)
-    return [name, copyValue(name, inner, depth + 1)] as const
+    refuseName(name)
+    return [name, copyValue(name, inner, depth + 1, budget)] as const
   })
   return Object.freeze(Object.fromEntries(pairs))
 }
@@ -65,7 +79,8 @@ const NONE: Claims = Object.freeze({})
  */
 export function checkClaims(claims: unknown): Claims {
   if (claims === undefined || claims === null) return NONE
-  if (typeof claims !== 'object' || Array.isArray(claims))
+  if (typeof claims !== 'object' || Array.isArray(claims) || !isPlain(claims)) {
     throw new ClaimInvalid('claims', 'they are not an object')
-  return copyObject(claims, 0)
+  }
+  return copyObject(claims, 0, { left: VALUES_MAX })
 }
