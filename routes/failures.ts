@@ -34,7 +34,8 @@ export function answerFailure(
   const { status, key } = failureOf(error)
   if (status >= 500) request.log.error({ err: error }, 'request failed')
   else request.log.info({ code: key }, 'request refused')
-  return sendFailure(request, reply, status, key)
+  // The challenge, and when to come back: Fastify sends them by itself only where nobody handles its errors.
+  return sendFailure(request, reply.headers(error.headers ?? {}), status, key)
 }
 
 export function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

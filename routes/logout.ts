@@ -21,9 +21,19 @@ const refreshBody = Compile(
   ),
 )
 
-/** A logout says nothing by its body: whatever it is, it is let through unread. */
+/**
+ * A body that is not for us is let through unread. Its type is taken away, since Fastify refuses a malformed
+ * one before it asks for a parser.
+ */
+function dropContentType(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  const type = request.headers['content-type']
+  if (!type?.toLowerCase().startsWith('application/json')) delete request.headers['content-type']
+  done()
+}
+
 function ignoreBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
+  app.addHook('onRequest', dropContentType)
   app.addContentTypeParser('*', function skipBody(_request, payload, done) {
     payload.resume()
     done(null)

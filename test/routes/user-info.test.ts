@@ -125,11 +125,15 @@ test('a cookie sent twice is no credential', async (t) => {
   }
 })
 
-test('an account that is gone is nobody', async (t) => {
+test('an account that was disabled is nobody', async (t) => {
   const { app } = await startUserCenter(t)
-  const { credential } = await signIn(app, 'token')
-  app.accountSource.find = async () => null
-  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  const admin = await app.accounts.findByUsername('user1')
+  for (const mode of MODES) {
+    const { credential } = await signIn(app, mode)
+    await app.accounts.setDisabled(String(admin?.id), true)
+    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+    await app.accounts.setDisabled(String(admin?.id), false)
+  }
 })
 
 test('people stay signed in when the process restarts', async (t) => {
