@@ -1,7 +1,5 @@
-import { type Static, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
-import type { Claims } from '../contract.js'
 import type { RefreshState, SessionRecord, SignInRecord } from './contract.js'
+import { claimsOrNull, list, number, text, textOrNull } from './narrow.js'
 
 /*
  * How records are written in Redis. Text, with numbers in base 36: it costs the least memory that scripts
@@ -17,8 +15,8 @@ export function base36(value: number): string {
   return value.toString(36)
 }
 
-function fromBase36(text: string): number {
-  return Number.parseInt(text, 36)
+function fromBase36(digits: string): number {
+  return Number.parseInt(digits, 36)
 }
 
 /** JSON, so that no key id can hold a line break. */
@@ -29,7 +27,7 @@ export function encodeRefresh({ counter, keyId, rotatedAt }: RefreshState): stri
 export function encodeSignIn(record: SignInRecord): string {
   const { idleExpiresAt, lastSeenAt, absoluteExpiresAt, refresh } = record
   const times = [idleExpiresAt, lastSeenAt, absoluteExpiresAt].map(base36).join(',')
-  const fixed: Fixed = [
+  const fixed = [
     record.mode,
     record.epoch,
     base36(record.generation),
@@ -42,62 +40,50 @@ export function encodeSignIn(record: SignInRecord): string {
   return `${times},${refresh ? encodeRefresh(refresh) : ''}\n${JSON.stringify(fixed)}`
 }
 
-const ClaimsOrNull = Type.Unsafe<Claims | null>(
-  Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
-)
-/** What never changes of a sign-in. */
-const Fixed = Type.Tuple([
-  Type.String({ title: 'mode' }),
-  Type.Integer({ title: 'epoch' }),
-  Type.String({ title: 'generation' }),
-  Type.String({ title: 'created at' }),
-  Type.String({ title: 'address' }),
-  Type.String({ title: 'user agent' }),
-  Type.Union([Type.String(), Type.Null()], { title: 'session key' }),
-  ClaimsOrNull,
-])
-type Fixed = Static<typeof Fixed>
-const fixedCheck = Compile(Fixed)
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}
-
 const REFRESH = /^(\w+),(\w+),(.*)$/
 
-function decodeRefresh(text: string): RefreshState | null {
-  const [, counter, rotatedAt, keyId] = REFRESH.exec(text) ?? []
-  const parsed = parseJson(`"${keyId}"`)
-  if (!counter || !rotatedAt || typeof parsed !== 'string') return null
+/** @throws SyntaxError, TypeError */
+function decodeRefresh(encoded: string): RefreshState | null {
+  if (encoded === '') return null
+  const [, counter, rotatedAt, keyId] = REFRESH.exec(encoded) ?? []
   return Object.freeze({
-    counter: fromBase36(counter),
-    keyId: parsed,
-    rotatedAt: fromBase36(rotatedAt),
+    counter: fromBase36(text(counter)),
+    keyId: text(JSON.parse(`"${text(keyId)}"`)),
+    rotatedAt: fromBase36(text(rotatedAt)),
   })
+}
+
+/** What never changes of a sign-in. @throws SyntaxError, TypeError */
+function decodeFixed(json: string) {
+  const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims] = list(JSON.parse(json))
+  return {
+    mode: text(mode),
+    epoch: number(epoch),
+    generation: fromBase36(text(generation)),
+    createdAt: fromBase36(text(createdAt)),
+    ip: text(ip),
+    userAgent: text(userAgent),
+    sessionKey: textOrNull(sessionKey),
+    claims: claimsOrNull(claims),
+  }
 }
 
 const SIGN_IN = /^(\w+),(\w+),(\w+),([^\n]*)\n(.*)$/s
 
 /** Null for a text that `encodeSignIn` did not make: unreadable is as good as absent. */
-export function decodeSignIn(accountId: string, id: string, text: string): SignInRecord | null {
-  const [, idle, seen, absolute, refresh, rest] = SIGN_IN.exec(text) ?? []
-  if (!idle || !seen || !absolute || refresh === undefined || rest === undefined) return null
-  const fixed = parseJson(rest)
-  if (!fixedCheck.Check(fixed)) return null
-  const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims] = fixed
-  return Object.freeze({
-    ...{ id, accountId, mode, epoch, ip, userAgent, sessionKey, claims },
-    generation: fromBase36(generation),
-    createdAt: fromBase36(createdAt),
-    lastSeenAt: fromBase36(seen),
-    idleExpiresAt: fromBase36(idle),
-    absoluteExpiresAt: fromBase36(absolute),
-    refresh: decodeRefresh(refresh),
-  })
+export function decodeSignIn(accountId: string, id: string, encoded: string): SignInRecord | null {
+  const [, idle, seen, absolute, refresh, fixed] = SIGN_IN.exec(encoded) ?? []
+  try {
+    return Object.freeze({
+      ...{ id, accountId, ...decodeFixed(text(fixed)) },
+      lastSeenAt: fromBase36(text(seen)),
+      idleExpiresAt: fromBase36(text(idle)),
+      absoluteExpiresAt: fromBase36(text(absolute)),
+      refresh: decodeRefresh(text(refresh)),
+    })
+  } catch {
+    return null
+  }
 }
 
 export function encodeSession({ version, idleExpiresAt, absoluteExpiresAt, sealed }: SessionRecord): string {
@@ -107,8 +93,8 @@ export function encodeSession({ version, idleExpiresAt, absoluteExpiresAt, seale
 const SESSION = /^(\w+),(\w+),(\w+)\n(.*)$/s
 
 /** Null for a text that `encodeSession` did not make. */
-export function decodeSession(text: string): SessionRecord | null {
-  const [, version, idle, absolute, sealed] = SESSION.exec(text) ?? []
+export function decodeSession(encoded: string): SessionRecord | null {
+  const [, version, idle, absolute, sealed] = SESSION.exec(encoded) ?? []
   if (!version || !idle || !absolute || sealed === undefined) return null
   return Object.freeze({
     version: fromBase36(version),

@@ -38,8 +38,9 @@ class SqliteStore implements StateStore {
   }
 
   isLive({ accountId, signInId, epoch, generation }: SignInRef) {
-    const row = attempt(() => this.#statements.get('liveness', signInId, accountId, accountId, signInId))
-    const list = readLiveness(row)
+    const list = attempt(() =>
+      readLiveness(this.#statements.get('liveness', signInId, accountId, accountId, signInId)),
+    )
     if (list.generation !== generation || list.ended) return false
     return epoch >= list.raised || list.spared >= list.raised
   }
@@ -91,7 +92,7 @@ class SqliteStore implements StateStore {
   }
 
   readSession(key: string, now: number) {
-    const record = readSession(attempt(() => this.#statements.get('readSession', key)))
+    const record = attempt(() => readSession(this.#statements.get('readSession', key)))
     return record && isWithinLimits(record, now) ? record : null
   }
 

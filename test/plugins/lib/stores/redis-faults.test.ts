@@ -113,7 +113,7 @@ t.test('a frozen server is a fault within the timeout, and its return is noticed
   const took = await elapsed(() =>
     Promise.all(everyOperation(store).map((run) => t.rejects(async () => run(), UNAVAILABLE))),
   )
-  t.ok(took >= TIMEOUT - 20 && took < 3 * TIMEOUT, `took ${took} ms`)
+  t.ok(took >= TIMEOUT - 20 && took < 5 * TIMEOUT, `took ${took} ms`)
   await t.rejects(store.ping(), UNAVAILABLE)
   server.resume()
   await untilItAnswers(store)
@@ -122,7 +122,7 @@ t.test('a frozen server is a fault within the timeout, and its return is noticed
 t.test('closing hangs on no server: answering, frozen, dead, never there', async (t) => {
   const server = await serve(t, { tcp: true })
   const closers = await Promise.all([1, 2].map(() => connected(t, server.url)))
-  t.ok((await elapsed(async () => closers[0]?.store.close())) < 200)
+  t.ok((await elapsed(async () => closers[0]?.store.close())) < 500)
   server.pause()
   const frozen = openStore(t, server.url)
   await firstAttempt(frozen.client, 50)
@@ -145,7 +145,7 @@ t.test('an application’s client keeps its own settings, and stays open', async
   const generation = await store.generation()
   server.pause()
   const took = await elapsed(() => t.rejects(store.ping(), UNAVAILABLE))
-  t.ok(took < 3 * TIMEOUT, 'in time, though the client itself would wait')
+  t.ok(took < 5 * TIMEOUT, 'in time, though the client itself would wait')
   server.resume()
   await store.close()
   t.equal(await store.generation(), generation)

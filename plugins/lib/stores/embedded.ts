@@ -1,0 +1,22 @@
+import { databaseFile, lockDataDir, openDatabase } from '../database.js'
+import type { StateStore } from './contract.js'
+import { createSqliteStore } from './sqlite.js'
+
+/**
+ * The store in the embedded file of a directory, which is claimed for this process until the store is closed.
+ * @throws CONFIG_INVALID when another process serves it, STORE_UNAVAILABLE, DEPENDENCY_MISSING
+ */
+export async function openEmbeddedStore(dataDir: string): Promise<StateStore> {
+  const lock = await lockDataDir(dataDir)
+  try {
+    const database = await openDatabase(databaseFile(dataDir))
+    const close = async () => {
+      await database.close()
+      lock.release()
+    }
+    return createSqliteStore({ ...database, close })
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}

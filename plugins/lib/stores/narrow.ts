@@ -1,0 +1,45 @@
+import type { Claims } from '../contract.js'
+
+/*
+ * What an engine gives back is looked at before it is believed. By hand: a schema compiler would be the
+ * largest thing that a store loads.
+ */
+
+/** @throws TypeError unless it is a string */
+export function text(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('A stored text is no text')
+  return value
+}
+
+/** @throws TypeError unless it is a finite number */
+export function number(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    throw new TypeError('A stored number is no number')
+  return value
+}
+
+/** @throws TypeError */
+export function textOrNull(value: unknown): string | null {
+  return value === null ? null : text(value)
+}
+
+/** @throws TypeError */
+export function numberOrNull(value: unknown): number | null {
+  return value === null ? null : number(value)
+}
+
+/** A list, as one that nothing is known of yet. @throws TypeError */
+export function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new TypeError('A stored list is no list')
+  return value
+}
+
+function isClaims(value: unknown): value is Claims {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Claims out of parsed JSON. @throws TypeError */
+export function claimsOrNull(value: unknown): Claims | null {
+  if (value === null || isClaims(value)) return value
+  throw new TypeError('Stored claims are no object')
+}

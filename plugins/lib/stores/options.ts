@@ -1,0 +1,108 @@
+import type { Clock } from '../contract.js'
+import { OptionInvalid } from '../errors.js'
+import { checkClock } from '../options.js'
+import type { StateStore } from './contract.js'
+import type { RedisClient } from './redis-scripts.js'
+
+interface CommonOptions {
+  /** Tells when something has passed and can be collected. Defaults to the system's clock. */
+  readonly clock?: Clock
+}
+
+interface CommandTimeout {
+  /** How long Redis may take to answer, in ms. 1000 by default; beyond it is STORE_UNAVAILABLE. */
+  readonly commandTimeout?: number
+}
+
+/** Where sign-ins, sessions and revocations live: exactly one of these. */
+export type StoresOptions =
+  /** In this process, for tests. */
+  | (CommonOptions & { readonly memory: true })
+  /** In the embedded file of a directory, which one process at a time serves. */
+  | (CommonOptions & { readonly dataDir: string })
+  /** `redis://`, `rediss://`, or the path of a socket. The connection is ours, and `app.redis.identity`. */
+  | (CommonOptions & CommandTimeout & { readonly redisUrl: string })
+  /** A client of ioredis that the application has, and closes. */
+  | (CommonOptions & CommandTimeout & { readonly redis: RedisClient })
+  /** A store of the application's own, which it sweeps and closes. */
+  | { readonly store: StateStore }
+
+/** The checked choice. */
+export type StoresChoice =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'dataDir'; readonly dataDir: string }
+  | { readonly kind: 'redisUrl'; readonly redisUrl: string }
+  | { readonly kind: 'redis'; readonly redis: RedisClient }
+  | { readonly kind: 'store'; readonly store: StateStore }
+
+export interface CheckedStores {
+  readonly choice: StoresChoice
+  readonly clock: Clock
+  readonly commandTimeout: number
+}
+
+const KINDS = ['memory', 'dataDir', 'redisUrl', 'redis', 'store'] as const
+const TIMEOUT_MAX = 60_000
+
+/** Every option that any of the choices has, as loosely as a caller without types may give it. */
+type Given = {
+  readonly [K in (typeof KINDS)[number]]?: K extends 'redis'
+    ? RedisClient
+    : K extends 'store'
+      ? StateStore
+      : unknown
+} & { readonly clock?: Clock; readonly commandTimeout?: number }
+
+/** @throws OPTION_INVALID naming the option and what it wants */
+export function checkStores(options: StoresOptions): CheckedStores {
+  const given: Given = { ...options }
+  const named = KINDS.filter((kind) => given[kind] !== undefined)
+  const [kind] = named
+  if (kind === undefined || named.length > 1) {
+    throw new OptionInvalid('stores', `wants exactly one of ${KINDS.join(', ')}`)
+  }
+  refuseUseless(given, kind)
+  const { clock = Date.now, commandTimeout = 1000 } = given
+  if (!Number.isSafeInteger(commandTimeout) || commandTimeout < 1 || commandTimeout > TIMEOUT_MAX) {
+    throw new OptionInvalid('commandTimeout', `wants whole milliseconds from 1 to ${TIMEOUT_MAX}`)
+  }
+  return Object.freeze({
+    choice: Object.freeze(choose(given, kind)),
+    clock: checkClock(clock),
+    commandTimeout,
+  })
+}
+
+const USEFUL: Record<StoresChoice['kind'], readonly string[]> = {
+  memory: ['clock'],
+  dataDir: ['clock'],
+  redisUrl: ['clock', 'commandTimeout'],
+  redis: ['clock', 'commandTimeout'],
+  store: [],
+}
+
+/** A setting that would do nothing is a mistake that must be seen. */
+function refuseUseless(given: Given, kind: StoresChoice['kind']): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && name !== kind && !USEFUL[kind].includes(name))
+      throw new OptionInvalid(name, `would do nothing with ${kind}`)
+  }
+}
+
+function choose(given: Given, kind: StoresChoice['kind']): StoresChoice {
+  const { dataDir, redisUrl, redis, store } = given
+  if (kind === 'dataDir' && typeof dataDir === 'string' && dataDir !== '') return { kind, dataDir }
+  if (kind === 'redisUrl' && typeof redisUrl === 'string') return { kind, redisUrl }
+  if (kind === 'redis' && typeof redis?.evalsha === 'function') return { kind, redis }
+  if (kind === 'store' && typeof store?.isLive === 'function') return { kind, store }
+  if (kind === 'memory' && given.memory === true) return { kind }
+  throw new OptionInvalid(kind, WANTED[kind])
+}
+
+const WANTED: Record<StoresChoice['kind'], string> = {
+  memory: 'wants true',
+  dataDir: 'wants the path of a directory',
+  redisUrl: 'wants redis://… or rediss://…, or the path of a socket',
+  redis: 'wants a client of ioredis',
+  store: 'wants a StateStore',
+}

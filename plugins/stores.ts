@@ -1,0 +1,60 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { StateStore } from './lib/stores/contract.js'
+import { type CheckedStores, checkStores, type StoresOptions } from './lib/stores/options.js'
+import { sweepRegularly } from './lib/stores/sweeper.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Where sign-ins, sessions and revocations live. */
+    stateStore: StateStore
+  }
+}
+
+export type { StateStore } from './lib/stores/contract.js'
+export type { StoresOptions } from './lib/stores/options.js'
+
+/**
+ * Chooses the store and owns its lifetime: what is opened here is swept here, and closed with the application.
+ * @throws OPTION_INVALID, CONFIG_INVALID when another process serves the directory, STORE_UNAVAILABLE,
+ *   DEPENDENCY_MISSING, all at boot
+ */
+async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promise<void> {
+  const checked = checkStores(options)
+  if (checked.choice.kind === 'store') {
+    app.decorate('stateStore', checked.choice.store)
+    return
+  }
+  const store = await open(app, checked)
+  const stopSweeping = sweepRegularly(store, checked.clock, app.log)
+  app.addHook('onClose', async function closeStateStore() {
+    stopSweeping()
+    await store.close()
+  })
+  app.decorate('stateStore', store)
+}
+
+/** Each adapter is loaded when it is chosen: the others' drivers cost nothing. */
+async function open(app: FastifyInstance, checked: CheckedStores): Promise<StateStore> {
+  const { choice, commandTimeout } = checked
+  switch (choice.kind) {
+    case 'dataDir': {
+      const { openEmbeddedStore } = await import('./lib/stores/embedded.js')
+      return openEmbeddedStore(choice.dataDir)
+    }
+    case 'redisUrl': {
+      const { openRedisStore } = await import('./lib/stores/own-redis.js')
+      return openRedisStore(app, choice.redisUrl, commandTimeout)
+    }
+    case 'redis': {
+      const { createRedisStore } = await import('./lib/stores/redis.js')
+      return createRedisStore(choice.redis, { commandTimeout })
+    }
+    default: {
+      const { createMemoryStore } = await import('./lib/stores/memory.js')
+      return createMemoryStore()
+    }
+  }
+}
+
+export default fp(storesPlugin, { fastify: '5.x', name: 'fastify-identity-stores' })
