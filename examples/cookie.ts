@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import fastifyIdentity, { type AccountSource, type Clock } from '../plugins/index.js'
-import { developmentSecret } from '../plugins/lib/development-secret.js'
+import fastifyIdentity, { type AccountSource, type Clock, developmentSecret } from '../plugins/index.js'
 
 /*
  * The cookie mode alone: who you are travels with the browser, and the server looks nothing up.

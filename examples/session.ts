@@ -1,9 +1,7 @@
 import formbody from '@fastify/formbody'
 import { Type, type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import { seedDevelopmentAccounts } from '../plugins/accounts.js'
-import fastifyIdentity, { type Clock } from '../plugins/index.js'
-import { developmentSecret } from '../plugins/lib/development-secret.js'
+import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts } from '../plugins/index.js'
 import { ITEM_MAX, PASSWORD_MAX, sendHome, sendLogin, USERNAME_MAX } from './session-pages.js'
 
 /*

@@ -1,8 +1,6 @@
 import { Type, type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyError, FastifyInstance } from 'fastify'
-import { seedDevelopmentAccounts } from '../plugins/accounts.js'
-import fastifyIdentity, { type Clock } from '../plugins/index.js'
-import { developmentSecret } from '../plugins/lib/development-secret.js'
+import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts } from '../plugins/index.js'
 import { CredentialsRefused } from '../plugins/lib/errors.js'
 
 /*

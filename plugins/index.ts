@@ -11,11 +11,13 @@ import signIns from './sign-ins.js'
 import stores, { type StoresOptions } from './stores.js'
 import tokenAuth, { type TokenAuthOptions } from './token-auth.js'
 
+export { seedDevelopmentAccounts } from './accounts.js'
 export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
 export type { CsrfOptions } from './csrf.js'
 export type { IdentityOptions, ModeRegistry } from './identity.js'
 // A star, so that an application can add a mode by `declare module 'fastify-identity' { interface AuthModes … }`.
 export * from './lib/contract.js'
+export { developmentSecret } from './lib/development-secret.js'
 export type { Guard, GuardOptions } from './lib/guard.js'
 export type { StateStore } from './lib/stores/contract.js'
 export type { SessionAuthOptions, SessionIssued } from './session-auth.js'

@@ -10,6 +10,9 @@ const BY_STATUS: Record<number, MessageKey> = {
   415: 'CONTENT_TYPE_UNSUPPORTED',
 }
 
+/** An error as the suite raises it: some bring headers. */
+type RaisedError = FastifyError & { readonly headers?: Readonly<Record<string, string>> }
+
 interface Failure {
   readonly status: number
   readonly key: MessageKey
@@ -27,7 +30,7 @@ function failureOf(error: FastifyError): Failure {
  * log alone.
  */
 export function answerFailure(
-  error: FastifyError,
+  error: RaisedError,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {

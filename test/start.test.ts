@@ -99,7 +99,7 @@ test('npm start builds and runs the user center; a stop signal lets requests fin
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ username: 'admin', password: 'admin123' }),
   })
-  const { data } = await login.json()
+  const { data }: { data: Record<'token' | 'refresh_token', string> } = JSON.parse(await login.text())
   const info = await fetch(`${origin}/user_info`, { headers: { authorization: `Bearer ${data.token}` } })
   t.match(await info.json(), { code: 200, auth_type: 'token', data: { username: 'admin' } })
 

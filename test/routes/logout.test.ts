@@ -59,7 +59,7 @@ test('logging out twice, or when not logged in, is 200 and does nothing', async 
     const without = await logout(app, mode, {})
     t.equal(without.statusCode, 200)
     t.equal(without.headers['set-cookie'], undefined)
-    const junk =
+    const junk: Credential =
       mode === 'token' ? { authorization: 'Bearer junk' } : { cookie: 'session=junk; identity=junk' }
     t.equal((await logout(app, mode, junk)).statusCode, 200)
   }
