@@ -38,5 +38,6 @@ export function findCaller(
     return findCaller(request, modes, onRefused, index + 1, all)
   }
   const resolution = mode.resolve(request)
-  return resolution instanceof Promise ? resolution.then(next) : next(resolution)
+  // Not `instanceof Promise`: a driver may have promises of its own kind.
+  return 'then' in resolution ? Promise.resolve(resolution).then(next) : next(resolution)
 }

@@ -1,4 +1,3 @@
-import { connect } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import csrf from '../../plugins/csrf.js'
@@ -6,6 +5,7 @@ import identity from '../../plugins/identity.js'
 import type { AuthMode } from '../../plugins/lib/contract.js'
 import { CredentialAmbiguous } from '../../plugins/lib/errors.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { listen, sendRaw } from '../helpers/http.js'
 import {
   ALICE,
   BOB,
@@ -190,14 +190,14 @@ t.test('a caller never outlives its request', async (t) => {
 
   t.test('to the next request on the same connection', async (t) => {
     const { app } = await buildSuite(t, { modes: [token()], routes: read })
-    await app.listen({ port: 0, host: '127.0.0.1' })
+    const port = await listen(app)
     const requests = [
       'GET /maybe HTTP/1.1\r\nHost: a\r\nX-Token: alice\r\n\r\n',
       'GET /maybe HTTP/1.1\r\nHost: a\r\n\r\n',
       'GET /unguarded HTTP/1.1\r\nHost: a\r\nX-Token: alice\r\n\r\n',
       'GET /me HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
     ]
-    const answer = await sendRaw(app, requests.join(''))
+    const answer = await sendRaw(port, requests.join(''))
     const bodies = answer.split('\r\n\r\n').slice(1)
     t.match(bodies[0], /^{"username":"alice"}/)
     t.match(bodies[1], /^{"username":null}/)
@@ -220,19 +220,6 @@ t.test('a caller never outlives its request', async (t) => {
     t.strictSame(who, ['alice', 'bob', 'CREDENTIAL_INVALID', 'alice'])
   })
 })
-
-function sendRaw(app: FastifyInstance, bytes: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(app.addresses()[0]?.port ?? 0, '127.0.0.1', () => socket.write(bytes))
-    let answer = ''
-    socket.setEncoding('utf8')
-    socket.on('data', (chunk) => {
-      answer += chunk
-    })
-    socket.on('error', reject)
-    socket.on('close', () => resolve(answer))
-  })
-}
 
 t.test('the modes are asked in the order of registration', async (t) => {
   const both = { 'x-token': 'alice', 'x-cookie': 'bob' }
