@@ -155,6 +155,16 @@ t.test('logging out without a token ends nothing', async (t) => {
   t.equal((await me(token)).statusCode, 200)
 })
 
+t.test('there is nothing to take back from the client', async (t) => {
+  const after = async (app: FastifyInstance) =>
+    void app.post('/forget', async (request, reply) => app.authModes.get('token').forget(request, reply))
+  const { app, login } = await tokenApp(t, { after })
+  const { token } = await login()
+  const headers = { authorization: `Bearer ${token}` }
+  const answer = await app.inject({ method: 'POST', url: '/forget', headers })
+  t.equal(answer.headers['set-cookie'], undefined)
+})
+
 t.test('a new sign-in ends the one that the request’s own token stood for', async (t) => {
   const { login, me, post } = await tokenApp(t)
   const before = await login()

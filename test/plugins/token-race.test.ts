@@ -1,16 +1,25 @@
 import t, { type Test } from 'tap'
+import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import { createRedisStore } from '../../plugins/lib/stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis-client.js'
+import { createSqliteStore } from '../../plugins/lib/stores/sqlite.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { START, tokenApp } from '../helpers/token-app.js'
 
-/** Two stores onto the same state, as two instances have. */
+/** Two stores onto the same state, as two instances have; one process at a time serves an embedded file. */
 type Opened = readonly [StateStore, StateStore]
 
 async function memory(): Promise<Opened> {
   const store = createMemoryStore()
+  return [store, store]
+}
+
+async function sqlite(t: Test): Promise<Opened> {
+  const database = await openDatabase(databaseFile(t.testdir()))
+  t.teardown(() => database.close())
+  const store = createSqliteStore(database)
   return [store, store]
 }
 
@@ -38,7 +47,7 @@ async function instances(t: Test, [first, second]: Opened, refreshGrace = 10) {
   return { here, there, clock, refreshAll }
 }
 
-for (const [name, open] of Object.entries({ memory, redis })) {
+for (const [name, open] of Object.entries({ memory, sqlite, redis })) {
   t.test(`${name}: 100 concurrent refreshes of one token have one live descendant`, async (t) => {
     const { here, there, clock, refreshAll } = await instances(t, await open(t))
     const first = await here.login()

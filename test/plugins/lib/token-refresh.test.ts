@@ -252,3 +252,20 @@ t.test('a sign-in that ends while a refresh runs gives no live token', async (t)
   isRefused(t, await refresh(refreshToken))
   t.equal((await me(token)).json().code, 'SIGNED_OUT')
 })
+
+t.test('a store that keeps no empty claims is as good', async (t) => {
+  const memory = createMemoryStore()
+  const store: StateStore = new Proxy(memory, {
+    get(target, name) {
+      if (name === 'addSignIn') {
+        return (record: Parameters<StateStore['addSignIn']>[0]) =>
+          memory.addSignIn({ ...record, claims: null })
+      }
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const { login, refresh, me } = await tokenApp(t, { store })
+  const { token } = isGranted(t, await refresh((await login()).refreshToken))
+  t.match((await me(token)).json(), { claims: {} })
+})
