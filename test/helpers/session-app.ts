@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
@@ -146,11 +146,27 @@ function callers(app: FastifyInstance) {
   }
 }
 
+/** What a handler waits at until the test lets it go on. */
+export interface Gate {
+  readonly opened: Promise<void>
+  open(): void
+}
+
+export function makeGate(): Gate {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
 /** A store of each kind, on real servers and files, that ends with the test. */
 export const STORES: Record<string, (t: Test) => Promise<StateStore>> = {
   memory: async () => createMemoryStore(),
   async sqlite(t) {
-    const directory = mkdtempSync(join(tmpdir(), 'session-'))
+    // In memory where there is such a directory: syncing a disk for each commit would take most of the time.
+    const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+    const directory = mkdtempSync(join(parent, 'session-'))
     const database = await openDatabase(join(directory, 'state.db'))
     t.teardown(async () => {
       await database.close()

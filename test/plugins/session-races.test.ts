@@ -1,0 +1,125 @@
+import t from 'tap'
+import { sessionKeyOf } from '../../plugins/lib/session-cookie.js'
+import { ALICE, cookieOf, type Gate, makeGate, STORES, sessionApp } from '../helpers/session-app.js'
+
+const LOGOUTS = 300
+const AT_ONCE = 30
+
+/** Handlers that have their session, and are held until the test lets them go on. */
+class Held {
+  readonly #gates = new Map<string, Gate>()
+  readonly #arrived = new Map<string, Gate>()
+  readonly #waiting = new Map<string, number>()
+
+  /** Called by a handler: resolves when `release` is called for its round. */
+  wait(round: string, expected: number): Promise<void> {
+    const waiting = (this.#waiting.get(round) ?? 0) + 1
+    this.#waiting.set(round, waiting)
+    if (waiting === expected) gateOf(this.#arrived, round).open()
+    return gateOf(this.#gates, round).opened
+  }
+
+  /** Resolves when all of a round have arrived. */
+  arrived(round: string): Promise<void> {
+    return gateOf(this.#arrived, round).opened
+  }
+
+  release(round: string): void {
+    gateOf(this.#gates, round).open()
+  }
+}
+
+function gateOf(gates: Map<string, Gate>, round: string): Gate {
+  const gate = gates.get(round) ?? makeGate()
+  gates.set(round, gate)
+  return gate
+}
+
+for (const [kind, makeStore] of Object.entries(STORES)) {
+  t.test(`${kind}: of ${LOGOUTS} logouts with three requests in flight, none is undone`, async (t) => {
+    const held = new Held()
+    const ids = new Map<string, string>()
+    const s = await sessionApp(t, {
+      store: await makeStore(t),
+      routes(app) {
+        const both = { onRequest: [app.guard(), app.useSession] }
+        app.get<{ Params: { round: string } }>('/read/:round', both, async (request) => {
+          ids.set(request.params.round, request.session.sessionId)
+          await held.wait(request.params.round, 3)
+          return request.session.cart
+        })
+        app.get<{ Params: { round: string } }>('/write/:round', both, async (request) => {
+          await held.wait(request.params.round, 3)
+          request.session.cart = ['late']
+        })
+        app.get<{ Params: { round: string } }>('/save/:round', both, async (request) => {
+          await held.wait(request.params.round, 3)
+          request.session.saved = true
+          await request.session.save()
+          request.session.more = true
+        })
+      },
+    })
+    const outcome = { undone: 0, records: 0, signIns: 0, cookies: 0, failed: 0 }
+    const logOut = async (round: string) => {
+      const cookie = await s.write({ cart: ['pear'] }, await s.login())
+      const running = ['read', 'write', 'save'].map((route) => s.get(`/${route}/${round}`, cookie))
+      await held.arrived(round)
+      const out = await s.post('/logout', cookie)
+      held.release(round)
+      const answers = await Promise.all(running)
+      if (out.statusCode !== 200 || answers.some(({ statusCode }) => statusCode !== 200)) outcome.failed++
+      if (answers.some((answer) => cookieOf(answer) !== undefined)) outcome.cookies++
+      if ((await s.me(cookie)).statusCode !== 401) outcome.undone++
+      const key = sessionKeyOf(ids.get(round) ?? '')
+      if ((await s.store.readSession(key, s.clock.now)) !== null) outcome.records++
+    }
+    for (let done = 0; done < LOGOUTS; done += AT_ONCE) {
+      await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => logOut(String(done + index))))
+    }
+    outcome.signIns = (await s.store.listSignIns(ALICE.id, s.clock.now)).length
+    t.equal(ids.size, LOGOUTS)
+    t.strictSame(outcome, { undone: 0, records: 0, signIns: 0, cookies: 0, failed: 0 })
+  })
+
+  t.test(
+    `${kind}: a session that is read while its owner logs out is never touched back to life`,
+    async (t) => {
+      const held = new Held()
+      const s = await sessionApp(t, {
+        store: await makeStore(t),
+        routes: (app) =>
+          app.get<{ Params: { round: string } }>(
+            '/read/:round',
+            { onRequest: app.useSession },
+            async (request) => {
+              await held.wait(request.params.round, 1)
+              return request.session.cart
+            },
+          ),
+      })
+      const cookies = await Promise.all(Array.from({ length: 20 }, () => s.login()))
+      s.clock.now += 3_600_000
+      await Promise.all(
+        cookies.map(async (cookie, round) => {
+          const reading = s.get(`/read/${round}`, cookie)
+          const leaving = s.post('/logout', cookie)
+          await Promise.all([held.arrived(String(round)), leaving])
+          held.release(String(round))
+          await reading
+        }),
+      )
+      const after = await Promise.all(cookies.map(async (cookie) => (await s.me(cookie)).statusCode))
+      t.ok(after.every((status) => status === 401))
+    },
+  )
+
+  t.test(`${kind}: of sign-ins with one cookie at once, each has an id of its own`, async (t) => {
+    const s = await sessionApp(t, { store: await makeStore(t) })
+    const visitor = await s.write({ cart: ['pear'] })
+    const cookies = await Promise.all(Array.from({ length: 10 }, () => s.login(ALICE, visitor)))
+    t.equal(new Set(cookies).size, 10)
+    t.equal((await s.me(visitor)).json().code, 'SIGNED_OUT')
+    t.equal((await s.store.listSignIns(ALICE.id, s.clock.now)).length, 10)
+  })
+}
