@@ -28,6 +28,9 @@ export interface UserCenterOptions {
 /** Credentials are short; a body beyond this is refused before it is read (`BODY_TOO_LARGE`). In bytes. */
 const BODY_LIMIT = 16 * 1024
 
+/** What a page of an allowed origin may do. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
+
 /** The server's own options for an environment; the plugin refuses one that is invalid. */
 export function serverOptions(env: Environment): FastifyServerOptions {
   const proxies = (env.TRUST_PROXY ?? '').split(',').map((entry) => entry.trim())
@@ -39,13 +42,16 @@ export function serverOptions(env: Environment): FastifyServerOptions {
 }
 
 /** What `fastify start -o` hands to the server and to the plugin. */
-export const options = { ...serverOptions(process.env), standalone: true }
+export const options: FastifyServerOptions & UserCenterOptions = {
+  ...serverOptions(process.env),
+  standalone: true,
+}
 
 async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   await app.register(helmet)
   if (config.allowedOrigins.length > 0) {
-    await app.register(cors, { origin: [...config.allowedOrigins], credentials: true })
+    await app.register(cors, { origin: [...config.allowedOrigins], credentials: true, methods: METHODS })
   }
 }
 
