@@ -16,6 +16,7 @@ import signIns from './plugins/sign-ins.js'
 import stores from './plugins/stores.js'
 import tokenAuth from './plugins/token-auth.js'
 import { apiRoutes } from './routes/api.js'
+import { drainConnections } from './routes/drain.js'
 
 export interface UserCenterOptions {
   /** Defaults to `process.env`. */
@@ -49,6 +50,7 @@ export const options: FastifyServerOptions & UserCenterOptions = {
 
 async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  drainConnections(app)
   await app.register(helmet)
   if (config.allowedOrigins.length > 0) {
     await app.register(cors, { origin: [...config.allowedOrigins], credentials: true, methods: METHODS })
