@@ -1,7 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { StateStore } from './lib/stores/contract.js'
+import { openEmbeddedStore } from './lib/stores/embedded.js'
+import { createMemoryStore } from './lib/stores/memory.js'
 import { type CheckedStores, checkStores, type StoresOptions } from './lib/stores/options.js'
+import { openRedisStore } from './lib/stores/own-redis.js'
+import { createRedisStore } from './lib/stores/redis.js'
 import { sweepRegularly } from './lib/stores/sweeper.js'
 
 declare module 'fastify' {
@@ -34,26 +38,17 @@ async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promi
   app.decorate('stateStore', store)
 }
 
-/** Each adapter is loaded when it is chosen: the others' drivers cost nothing. */
-async function open(app: FastifyInstance, checked: CheckedStores): Promise<StateStore> {
+function open(app: FastifyInstance, checked: CheckedStores): StateStore | Promise<StateStore> {
   const { choice, commandTimeout } = checked
   switch (choice.kind) {
-    case 'dataDir': {
-      const { openEmbeddedStore } = await import('./lib/stores/embedded.js')
+    case 'dataDir':
       return openEmbeddedStore(choice.dataDir)
-    }
-    case 'redisUrl': {
-      const { openRedisStore } = await import('./lib/stores/own-redis.js')
+    case 'redisUrl':
       return openRedisStore(app, choice.redisUrl, commandTimeout)
-    }
-    case 'redis': {
-      const { createRedisStore } = await import('./lib/stores/redis.js')
+    case 'redis':
       return createRedisStore(choice.redis, { commandTimeout })
-    }
-    default: {
-      const { createMemoryStore } = await import('./lib/stores/memory.js')
+    default:
       return createMemoryStore()
-    }
   }
 }
 

@@ -75,7 +75,7 @@ export function readLiveness(row: unknown): Liveness {
   }
 }
 
-/** Null where the row is missing. @throws TypeError */
-export function readGeneration(row: unknown): number | null {
-  return row === undefined ? null : number(list(row)[0])
+/** @throws TypeError */
+export function readGeneration(row: unknown): number {
+  return number(list(row)[0])
 }

@@ -17,7 +17,8 @@ function drop(table: string, key: string, limit: string): string {
 
 export const SQL = {
   generation: 'SELECT generation FROM revocation_list',
-  makeGeneration: 'INSERT OR IGNORE INTO revocation_list VALUES (1, ?)',
+  makeGeneration: `INSERT INTO revocation_list VALUES (1, ?)
+    ON CONFLICT DO UPDATE SET generation = generation RETURNING generation`,
   liveness: `SELECT (SELECT generation FROM revocation_list),
     EXISTS (SELECT 1 FROM ended_sign_ins WHERE id = ?),
     (SELECT epoch FROM raised_epochs WHERE account_id = ?),

@@ -34,7 +34,10 @@ class SqliteStore implements StateStore {
   }
 
   generation() {
-    return attempt(() => readGeneration(this.#statements.get('generation')) ?? this.#makeGeneration())
+    return attempt(() => {
+      const row = this.#statements.get('generation')
+      return readGeneration(row ?? this.#statements.get('makeGeneration', newGeneration()))
+    })
   }
 
   isLive({ accountId, signInId, epoch, generation }: SignInRef) {
@@ -124,12 +127,6 @@ class SqliteStore implements StateStore {
 
   close() {
     return this.#database.close()
-  }
-
-  #makeGeneration(): number {
-    const made = newGeneration()
-    this.#statements.run('makeGeneration', made)
-    return readGeneration(this.#statements.get('generation')) ?? made
   }
 
   #find(accountId: string, id: string, now: number): SignInRecord | null {

@@ -9,7 +9,7 @@ import { sessionRecord, signInRecord } from '../../../store-contract.js'
 
 const NOW = signInRecord().createdAt
 const UNTIL = signInRecord().absoluteExpiresAt
-const TIMEOUT = 200
+const TIMEOUT = 300
 const UNAVAILABLE = { code: 'STORE_UNAVAILABLE', statusCode: 503 }
 
 async function serve(t: Test, options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -142,11 +142,13 @@ t.test('an application’s client keeps its own settings, and stays open', async
   const client = new Redis(server.url)
   t.teardown(() => client.disconnect())
   const store = createRedisStore(client, { commandTimeout: TIMEOUT })
+  await untilItAnswers(store)
   const generation = await store.generation()
   server.pause()
   const took = await elapsed(() => t.rejects(store.ping(), UNAVAILABLE))
   t.ok(took < 5 * TIMEOUT, 'in time, though the client itself would wait')
   server.resume()
+  await untilItAnswers(store)
   await store.close()
   t.equal(await store.generation(), generation)
 })
