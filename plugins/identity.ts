@@ -70,9 +70,12 @@ export interface IdentityOptions {
 
 const kReply = Symbol('fastify-identity.reply')
 
+// Named out here: a name that is used within the augmentation alone loses its import in the declarations.
+type Reply = FastifyReply
+
 declare module 'fastify' {
   interface FastifyRequest {
-    [kReply]: FastifyReply | null
+    [kReply]: Reply | null
   }
 }
 
