@@ -31,13 +31,23 @@ export interface Config {
 /** Variables that later versions read. Ignoring one would be a setting that does nothing. */
 const NOT_YET = ['DATABASE_URL', 'TOKEN_PRIVATE_KEY']
 
+function isSet(env: Environment, name: string): boolean {
+  return read.text(env, name, '') !== ''
+}
+
+/** A trailing space (`set NODE_ENV=production &&` leaves one) or another case must not mean development. */
+function isProduction(env: Environment): boolean {
+  return read.text(env, 'NODE_ENV', '').toLowerCase() === 'production'
+}
+
 function refuseUnsafeProduction(env: Environment): void {
-  if (!env.AUTH_SECRETS) {
+  // A list of commas alone holds no secret either.
+  if (read.list(env, 'AUTH_SECRETS').length === 0) {
     throw new ConfigInvalid(
       'AUTH_SECRETS is required in production: one or more secrets of at least 32 bytes.',
     )
   }
-  const scaledOut = Boolean(env.REDIS_URL && env.DATABASE_URL)
+  const scaledOut = isSet(env, 'REDIS_URL') && isSet(env, 'DATABASE_URL')
   if (!scaledOut && !read.flag(env, 'SINGLE_INSTANCE', false)) {
     throw new ConfigInvalid(
       'Production needs both REDIS_URL and DATABASE_URL, or SINGLE_INSTANCE=true to run one process on the embedded stores.',
@@ -49,6 +59,7 @@ function refuseUnsafeProduction(env: Environment): void {
 function refuseContradictions(config: Config): void {
   const pairs = [
     ['ACCESS_TOKEN_TTL', config.accessTokenTtl, 'REFRESH_TOKEN_TTL', config.refreshTokenTtl],
+    ['REFRESH_GRACE', config.refreshGrace, 'REFRESH_TOKEN_TTL', config.refreshTokenTtl],
     ['COOKIE_TTL', config.cookieTtl, 'COOKIE_ABSOLUTE_TTL', config.cookieAbsoluteTtl],
     ['REMEMBER_TTL', config.rememberTtl, 'COOKIE_ABSOLUTE_TTL', config.cookieAbsoluteTtl],
     ['SESSION_IDLE_TTL', config.sessionIdleTtl, 'SESSION_ABSOLUTE_TTL', config.sessionAbsoluteTtl],
@@ -58,22 +69,24 @@ function refuseContradictions(config: Config): void {
   }
 }
 
+function isAddressRange(entry: string): boolean {
+  const [address = '', bits, ...rest] = entry.split('/')
+  const size = isIP(address) === 4 ? 32 : 128
+  const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size)
+  return isIP(address) !== 0 && fits && rest.length === 0
+}
+
 function readTrustProxy(env: Environment, production: boolean): readonly string[] | true {
-  const value = env.TRUST_PROXY?.trim()
-  if (value === 'true') {
-    // Then every client could write its own address, and the throttle would count for nobody.
-    if (production)
-      throw new ConfigInvalid('TRUST_PROXY=true is refused in production: list the proxies’ addresses.')
-    return true
-  }
   const entries = read.list(env, 'TRUST_PROXY')
-  for (const entry of entries) {
-    const [address = '', bits, ...rest] = entry.split('/')
-    const size = isIP(address) === 4 ? 32 : 128
-    const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size)
-    if (!isIP(address) || !fits || rest.length > 0) {
-      throw new ConfigInvalid('TRUST_PROXY must be a list of addresses or CIDR ranges, such as 10.0.0.0/8.')
-    }
+  // Then every client could write its own address, and the throttle would count for nobody.
+  if (production && entries.some((entry) => entry === 'true' || /\/0+$/.test(entry))) {
+    throw new ConfigInvalid(
+      'TRUST_PROXY must not trust every address in production: list the proxies’ addresses.',
+    )
+  }
+  if (entries.length === 1 && entries[0] === 'true') return true
+  if (!entries.every(isAddressRange)) {
+    throw new ConfigInvalid('TRUST_PROXY must be a list of addresses or CIDR ranges, such as 10.0.0.0/8.')
   }
   return entries
 }
@@ -83,18 +96,20 @@ function readTrustProxy(env: Environment, production: boolean): readonly string[
  * @throws CONFIG_INVALID with one sentence that names the variable
  */
 export function readConfig(env: Environment): Config {
-  const production = env.NODE_ENV === 'production'
+  const production = isProduction(env)
   if (production) refuseUnsafeProduction(env)
   for (const name of NOT_YET) {
-    if (env[name]) throw new ConfigInvalid(`${name} is not supported by this version.`)
+    if (isSet(env, name)) throw new ConfigInvalid(`${name} is not supported by this version.`)
   }
+  // Not used here, but checked: it is fastify-cli that listens, and only production that asks for the other.
   read.port(env)
+  read.flag(env, 'SINGLE_INSTANCE', false)
   const config: Config = Object.freeze({
     production,
     host: read.text(env, 'HOST', '127.0.0.1'),
     dataDir: read.text(env, 'DATA_DIR', './data'),
     redisUrl: read.redisUrl(env),
-    secrets: read.secrets(env),
+    secrets: read.secrets(env, production),
     tokenIssuer: read.text(env, 'TOKEN_ISSUER', 'fastify-identity'),
     tokenAudience: read.text(env, 'TOKEN_AUDIENCE', 'fastify-identity'),
     accessTokenTtl: read.seconds(env, 'ACCESS_TOKEN_TTL', 900),

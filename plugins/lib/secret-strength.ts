@@ -1,22 +1,46 @@
 import { SECRET_BYTES } from './keys.js'
 
 /** Words that examples and habits put into secrets. A secret that is made of them is known to everybody. */
-const KNOWN_WORDS =
-  /change[-_ ]?me|replace[-_ ]?me|your[-_ ]?(own|secret|key)|secret[-_ ]?key|password|passwd|keyboard[-_ ]?cat|super[-_ ]?secret|my[-_ ]?secret|example|default|insecure|development|0123456789|1234567890|abcdefgh|qwerty/gi
+const KNOWN_WORDS = new RegExp(
+  [
+    ...['change[-_ ]?(me|this|it)', 'replace[-_ ]?(me|this|it)', 'your[-_ ]?(own|key)', 'keyboard[-_ ]?cat'],
+    ...['passw(or)?d', 'secret', 'example', 'default', 'insecure', 'development', 'letmein', 'iloveyou'],
+    ...['(?:\\d+|thirty[-_ ]?two)[-_ ]?(bit|byte|char(acter)?)s?', 'at[-_ ]?least', 'bigger[-_ ]?than'],
+    ...['minimum', 'length', 'very[-_ ]?long', 'string', 'phrase'],
+    ...['0123456789', '1234567890', 'abcdefgh', 'qwerty', 'asdfgh', 'zxcvbn', 'deadbeef'],
+  ].join('|'),
+  'gi',
+)
 
-/** With fewer distinct characters than this, 32 bytes hold far less than 128 bits. */
-const DISTINCT_MIN = 10
+/** With fewer distinct characters than this, 32 of them hold less than 96 bits. */
+const DISTINCT_MIN = 8
 
-/** True for `abcabcabc…`: one short piece again and again. */
+/** True for `abcabcabcab`: one short piece again and again, the last time perhaps cut off. */
 function isRepetition(secret: string): boolean {
-  const period = `${secret}${secret}`.indexOf(secret, 1)
-  return period <= secret.length / 2
+  for (let period = 1; period <= secret.length / 2; period += 1) {
+    if (secret.startsWith(secret.slice(period))) return true
+  }
+  return false
 }
 
-/** Why a secret must not be used, or null. Never quotes the secret. */
+/** True for `bcdefg…`, `zyxwv…` and `112233…`: nearly every character stands beside the one before it. */
+function isSequence(secret: string): boolean {
+  const codes = [...secret].map((character) => character.charCodeAt(0))
+  const steps = codes.slice(1).filter((code, index) => Math.abs(code - (codes[index] ?? 0)) <= 1)
+  return steps.length > codes.length * 0.75
+}
+
+/** Why a secret can be no key at all, or null. */
+export function secretShortness(secret: string): string | null {
+  return Buffer.byteLength(secret) < SECRET_BYTES ? `is shorter than ${SECRET_BYTES} bytes` : null
+}
+
+/** Why a secret must not guard anything, or null. Never quotes the secret. */
 export function secretWeakness(secret: string): string | null {
-  if (Buffer.byteLength(secret) < SECRET_BYTES) return `is shorter than ${SECRET_BYTES} bytes`
-  if (isRepetition(secret) || new Set(secret).size < DISTINCT_MIN) return 'is trivial to guess'
+  const shortness = secretShortness(secret)
+  if (shortness) return shortness
+  const isTrivial = new Set(secret).size < DISTINCT_MIN || isRepetition(secret) || isSequence(secret)
+  if (isTrivial) return 'is trivial to guess'
   // What stands beside the known words must be a secret by itself.
   const rest = secret.replace(KNOWN_WORDS, '')
   if (rest !== secret && Buffer.byteLength(rest) < SECRET_BYTES) return 'is made of well known words'

@@ -2,7 +2,7 @@ import type { Environment } from '../config.js'
 import { ConfigInvalid } from '../errors.js'
 import { SECONDS_MAX } from '../options.js'
 import { parseOrigins } from '../same-origin.js'
-import { secretWeakness } from '../secret-strength.js'
+import { secretShortness, secretWeakness } from '../secret-strength.js'
 
 /*
  * Readers of one variable each. A variable that is empty counts as not set: that is what a blank line in an
@@ -46,20 +46,25 @@ export function port(env: Environment): void {
 
 /** @throws CONFIG_INVALID */
 export function redisUrl(env: Environment): string | null {
-  const value = env.REDIS_URL?.trim()
-  if (!value) return null
-  if (!URL.canParse(value) || !/^rediss?:$/.test(new URL(value).protocol)) {
+  const value = text(env, 'REDIS_URL', '')
+  if (value === '') return null
+  const { protocol = '', hostname = '' } = URL.canParse(value) ? new URL(value) : {}
+  if (!/^rediss?:$/.test(protocol) || hostname === '') {
     throw new ConfigInvalid('REDIS_URL must be a redis:// or rediss:// address.')
   }
   return value
 }
 
-/** @throws CONFIG_INVALID */
-export function secrets(env: Environment): readonly string[] | null {
+/**
+ * Null where there is none. In production they must also be hard to guess.
+ * @throws CONFIG_INVALID
+ */
+export function secrets(env: Environment, production: boolean): readonly string[] | null {
+  const weaknessOf = production ? secretWeakness : secretShortness
   const all = list(env, 'AUTH_SECRETS')
   if (all.length === 0) return null
   for (const [index, secret] of all.entries()) {
-    const weakness = secretWeakness(secret)
+    const weakness = weaknessOf(secret)
     if (weakness) throw new ConfigInvalid(`AUTH_SECRETS: secret number ${index + 1} ${weakness}.`)
   }
   if (new Set(all).size !== all.length) throw new ConfigInvalid('AUTH_SECRETS lists one secret twice.')

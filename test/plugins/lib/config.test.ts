@@ -1,0 +1,370 @@
+import { randomBytes } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { type Config, type Environment, readConfig } from '../../../plugins/lib/config.js'
+
+const SECRET = randomBytes(32).toString('base64url')
+const OTHER = randomBytes(32).toString('hex')
+const PRODUCTION = { NODE_ENV: 'production', AUTH_SECRETS: SECRET, SINGLE_INSTANCE: 'true' }
+
+const DEVELOPMENT_DEFAULTS: Config = {
+  production: false,
+  host: '127.0.0.1',
+  dataDir: './data',
+  redisUrl: null,
+  secrets: null,
+  tokenIssuer: 'fastify-identity',
+  tokenAudience: 'fastify-identity',
+  accessTokenTtl: 900,
+  refreshTokenTtl: 604_800,
+  refreshGrace: 10,
+  cookieTtl: 3600,
+  rememberTtl: 604_800,
+  cookieAbsoluteTtl: 2_592_000,
+  sessionIdleTtl: 7200,
+  sessionAbsoluteTtl: 604_800,
+  cookieSecure: false,
+  trustProxy: [],
+  allowedOrigins: [],
+}
+
+/** Refused with one sentence that names the variable, and that holds none of the environment's values. */
+function refused(t: Test, env: Environment, variable: string, what = JSON.stringify(env)): void {
+  const error = t.throws(() => readConfig(env), { code: 'CONFIG_INVALID' }, what)
+  const message = error instanceof Error ? error.message : ''
+  t.match(message, new RegExp(`\\b${variable}\\b`), `${what}: names ${variable}`)
+  t.match(message, /^[^\n]+\.$/, `${what}: one sentence`)
+  t.equal((message.match(/[.!?](\s|$)/g) ?? []).length, 1, `${what}: one sentence only`)
+  for (const value of Object.values(env)) {
+    // Short values, such as a digit, are in any sentence.
+    if (value && value.length > 9 && value.trim() !== 'production')
+      t.notOk(message.includes(value), `${what}: quotes nothing`)
+  }
+}
+
+t.test('in development every variable has a default', async (t) => {
+  t.strictSame(readConfig({}), DEVELOPMENT_DEFAULTS)
+})
+
+t.test('in production cookies are secure, and secrets are the operator’s', async (t) => {
+  t.strictSame(readConfig(PRODUCTION), {
+    ...DEVELOPMENT_DEFAULTS,
+    production: true,
+    cookieSecure: true,
+    secrets: [SECRET],
+  })
+})
+
+t.test('a blank line in an environment file sets nothing', async (t) => {
+  const names = [
+    'NODE_ENV',
+    'HOST',
+    'PORT',
+    'DATA_DIR',
+    'REDIS_URL',
+    'DATABASE_URL',
+    'AUTH_SECRETS',
+    'TOKEN_PRIVATE_KEY',
+  ]
+  names.push(
+    'TOKEN_ISSUER',
+    'TOKEN_AUDIENCE',
+    'ACCESS_TOKEN_TTL',
+    'REFRESH_TOKEN_TTL',
+    'REFRESH_GRACE',
+    'COOKIE_TTL',
+  )
+  names.push(
+    'REMEMBER_TTL',
+    'COOKIE_ABSOLUTE_TTL',
+    'SESSION_IDLE_TTL',
+    'SESSION_ABSOLUTE_TTL',
+    'COOKIE_SECURE',
+  )
+  names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE')
+  for (const blank of ['', ' ', '\t\r']) {
+    const env = Object.fromEntries(names.map((name) => [name, blank]))
+    t.strictSame(readConfig(env), DEVELOPMENT_DEFAULTS, JSON.stringify(blank))
+    for (const name of names.filter((name) => !(name in PRODUCTION))) {
+      t.strictSame(
+        readConfig({ ...PRODUCTION, [name]: blank }),
+        readConfig(PRODUCTION),
+        `${name} in production`,
+      )
+    }
+  }
+})
+
+t.test('the config is frozen at every depth', async (t) => {
+  const config = readConfig({
+    AUTH_SECRETS: SECRET,
+    TRUST_PROXY: '10.0.0.1',
+    ALLOWED_ORIGINS: 'https://a.example',
+  })
+  for (const value of [config, config.secrets, config.trustProxy, config.allowedOrigins])
+    t.ok(Object.isFrozen(value))
+})
+
+t.test('each variable sets what it says', async (t) => {
+  const rows: [variable: string, value: string, field: keyof Config, expected: unknown][] = [
+    ['NODE_ENV', 'development', 'production', false],
+    ['NODE_ENV', 'test', 'production', false],
+    ['HOST', '::1', 'host', '::1'],
+    ['HOST', ' localhost ', 'host', 'localhost'],
+    ['DATA_DIR', '/var/lib/identity', 'dataDir', '/var/lib/identity'],
+    ['REDIS_URL', 'redis://127.0.0.1:6379/2', 'redisUrl', 'redis://127.0.0.1:6379/2'],
+    ['REDIS_URL', 'rediss://user:p%40ss@redis.example', 'redisUrl', 'rediss://user:p%40ss@redis.example'],
+    ['REDIS_URL', ' redis://[::1]:6379 ', 'redisUrl', 'redis://[::1]:6379'],
+    ['AUTH_SECRETS', SECRET, 'secrets', [SECRET]],
+    ['AUTH_SECRETS', `${SECRET},${OTHER}`, 'secrets', [SECRET, OTHER]],
+    ['AUTH_SECRETS', ` ${OTHER} , ${SECRET} ,`, 'secrets', [OTHER, SECRET]],
+    ['TOKEN_ISSUER', 'https://id.example', 'tokenIssuer', 'https://id.example'],
+    ['TOKEN_AUDIENCE', 'api', 'tokenAudience', 'api'],
+    ['ACCESS_TOKEN_TTL', '60', 'accessTokenTtl', 60],
+    ['REFRESH_TOKEN_TTL', '86400', 'refreshTokenTtl', 86_400],
+    ['REFRESH_GRACE', '0', 'refreshGrace', 0],
+    ['REFRESH_GRACE', '30', 'refreshGrace', 30],
+    ['COOKIE_TTL', '60', 'cookieTtl', 60],
+    ['REMEMBER_TTL', '2592000', 'rememberTtl', 2_592_000],
+    ['COOKIE_ABSOLUTE_TTL', '31536000', 'cookieAbsoluteTtl', 31_536_000],
+    ['SESSION_IDLE_TTL', '60', 'sessionIdleTtl', 60],
+    ['SESSION_ABSOLUTE_TTL', '7200', 'sessionAbsoluteTtl', 7200],
+    ['COOKIE_SECURE', 'true', 'cookieSecure', true],
+    ['COOKIE_SECURE', 'false', 'cookieSecure', false],
+    ['TRUST_PROXY', 'true', 'trustProxy', true],
+    ['TRUST_PROXY', '10.0.0.1', 'trustProxy', ['10.0.0.1']],
+    ['TRUST_PROXY', '10.0.0.0/8, 172.16.0.0/12,::1', 'trustProxy', ['10.0.0.0/8', '172.16.0.0/12', '::1']],
+    ['TRUST_PROXY', 'fd00::/8,2001:db8::1/128', 'trustProxy', ['fd00::/8', '2001:db8::1/128']],
+    ['TRUST_PROXY', '0.0.0.0/0', 'trustProxy', ['0.0.0.0/0']],
+    ['ALLOWED_ORIGINS', 'https://app.example.com', 'allowedOrigins', ['https://app.example.com']],
+    [
+      'ALLOWED_ORIGINS',
+      'http://a.example:8080, https://b.example',
+      'allowedOrigins',
+      ['http://a.example:8080', 'https://b.example'],
+    ],
+  ]
+  for (const [variable, value, field, expected] of rows) {
+    t.strictSame(
+      readConfig({ [variable]: value }),
+      { ...DEVELOPMENT_DEFAULTS, [field]: expected },
+      `${variable}=${value}`,
+    )
+  }
+})
+
+t.test('a malformed variable is refused by name', async (t) => {
+  const notSeconds = [
+    '0',
+    '-1',
+    '1.5',
+    '1e3',
+    '0x10',
+    '15m',
+    '900s',
+    '1_000',
+    '+5',
+    '٣',
+    'NaN',
+    'Infinity',
+    '9'.repeat(30),
+    '900,900',
+  ]
+  const malformed: Record<string, string[]> = {
+    PORT: ['-1', '65536', '3000.5', '80a', '0x50', 'http', '100000'],
+    REDIS_URL: [
+      'localhost:6379',
+      'http://localhost',
+      'redis:localhost',
+      'redis://',
+      'redis:///1',
+      'unix:///tmp/redis',
+      'redis://a b',
+    ],
+    ACCESS_TOKEN_TTL: notSeconds,
+    REFRESH_TOKEN_TTL: notSeconds,
+    REFRESH_GRACE: notSeconds.filter((value) => value !== '0'),
+    COOKIE_TTL: notSeconds,
+    REMEMBER_TTL: notSeconds,
+    COOKIE_ABSOLUTE_TTL: notSeconds,
+    SESSION_IDLE_TTL: notSeconds,
+    SESSION_ABSOLUTE_TTL: notSeconds,
+    COOKIE_SECURE: ['TRUE', 'yes', '1', 'auto', 'truefalse'],
+    SINGLE_INSTANCE: ['TRUE', 'yes', '1', '0'],
+    TRUST_PROXY: [
+      'TRUE',
+      '1',
+      'false',
+      'loopback',
+      'proxy.example',
+      '10.0.0',
+      '10.0.0.0/33',
+      '10.0.0.0/',
+      '10.0.0.0/8/8',
+      '10.0.0.0/-1',
+      '::1/129',
+      '/8',
+      '10.0.0.1 10.0.0.2',
+      '10.0.0.1,true',
+    ],
+    ALLOWED_ORIGINS: [
+      '*',
+      'null',
+      'app.example.org',
+      'https://app.example.com/',
+      'https://APP.example.com',
+      'https://app.example.com:443',
+      'https://app.example.com/path',
+      'https://user@app.example.com',
+      'file:///tmp',
+      'https://*.example.com',
+      'https://a.example https://b.example',
+    ],
+    DATABASE_URL: ['postgres://localhost/identity'],
+    TOKEN_PRIVATE_KEY: ['/etc/identity/key.pem'],
+  }
+  for (const [variable, values] of Object.entries(malformed)) {
+    for (const value of values) {
+      refused(t, { [variable]: value }, variable, `${variable}=${value}`)
+      refused(t, { ...PRODUCTION, [variable]: value }, variable, `${variable}=${value} in production`)
+    }
+  }
+})
+
+t.test('any port is a port', async (t) => {
+  for (const PORT of ['0', '1', '80', '3000', '65535', ' 8080 '])
+    t.strictSame(readConfig({ PORT }), DEVELOPMENT_DEFAULTS)
+})
+
+t.test('lifetimes that contradict each other are refused by both names', async (t) => {
+  const pairs = [
+    ['ACCESS_TOKEN_TTL', 'REFRESH_TOKEN_TTL'],
+    ['REFRESH_GRACE', 'REFRESH_TOKEN_TTL'],
+    ['COOKIE_TTL', 'COOKIE_ABSOLUTE_TTL'],
+    ['REMEMBER_TTL', 'COOKIE_ABSOLUTE_TTL'],
+    ['SESSION_IDLE_TTL', 'SESSION_ABSOLUTE_TTL'],
+  ] as const
+  const short = {
+    ACCESS_TOKEN_TTL: '5',
+    REFRESH_GRACE: '5',
+    COOKIE_TTL: '5',
+    REMEMBER_TTL: '5',
+    SESSION_IDLE_TTL: '5',
+  }
+  for (const [name, limit] of pairs) {
+    const env = { ...short, [name]: '61', [limit]: '60' }
+    refused(t, env, name)
+    refused(t, env, limit)
+    t.ok(readConfig({ ...env, [name]: '60' }), `${name} may be as long as ${limit}`)
+  }
+  refused(t, { REFRESH_TOKEN_TTL: '600' }, 'ACCESS_TOKEN_TTL', 'a default contradicts as well')
+})
+
+t.test('production', async (t) => {
+  t.test('needs AUTH_SECRETS', async (t) => {
+    for (const AUTH_SECRETS of [undefined, '', ' ', ',', ' , ,']) {
+      refused(t, { ...PRODUCTION, AUTH_SECRETS }, 'AUTH_SECRETS', JSON.stringify(AUTH_SECRETS))
+    }
+  })
+
+  t.test('refuses a secret that is short, well known or trivial, also behind a good one', async (t) => {
+    const weak = {
+      short: SECRET.slice(0, 31),
+      'well known': 'change-me-to-a-secret-of-at-least-32-bytes',
+      trivial: 'x'.repeat(64),
+      'a sequence': 'abcdefghijklmnopqrstuvwxyz0123456789',
+      'the words of an example': 'keyboard cat keyboard cat keyboard cat',
+    }
+    for (const [what, secret] of Object.entries(weak)) {
+      refused(t, { ...PRODUCTION, AUTH_SECRETS: secret }, 'AUTH_SECRETS', what)
+      const env = { ...PRODUCTION, AUTH_SECRETS: `${SECRET},${secret}` }
+      refused(t, env, 'AUTH_SECRETS', `${what}, second`)
+      const error = t.throws(() => readConfig(env), { message: /secret number 2/ }, `${what}: says which one`)
+      t.notOk(String(error).includes(secret), `${what}: and does not quote it`)
+    }
+  })
+
+  t.test('needs both of REDIS_URL and DATABASE_URL, or SINGLE_INSTANCE=true', async (t) => {
+    const REDIS_URL = 'redis://localhost:6379'
+    const DATABASE_URL = 'postgres://localhost/identity'
+    for (const SINGLE_INSTANCE of [undefined, '', ' ', 'false']) {
+      for (const urls of [
+        {},
+        { REDIS_URL },
+        { DATABASE_URL },
+        { REDIS_URL, DATABASE_URL: ' ' },
+        { REDIS_URL: '', DATABASE_URL },
+      ]) {
+        const env = { ...PRODUCTION, SINGLE_INSTANCE, ...urls }
+        for (const name of ['SINGLE_INSTANCE', 'REDIS_URL', 'DATABASE_URL']) refused(t, env, name)
+      }
+    }
+    t.ok(readConfig(PRODUCTION), 'one process on the embedded stores')
+    t.equal(readConfig({ ...PRODUCTION, REDIS_URL }).redisUrl, REDIS_URL, 'one process on Redis')
+    const scaledOut = { NODE_ENV: 'production', AUTH_SECRETS: SECRET, REDIS_URL, DATABASE_URL }
+    refused(t, scaledOut, 'DATABASE_URL', 'both, which this version cannot serve yet')
+  })
+
+  t.test('refuses proxies that would trust everybody', async (t) => {
+    for (const TRUST_PROXY of [
+      'true',
+      ' true ',
+      '10.0.0.1,true',
+      '0.0.0.0/0',
+      '::/0',
+      '10.0.0.1, 0.0.0.0/00',
+    ]) {
+      refused(t, { ...PRODUCTION, TRUST_PROXY }, 'TRUST_PROXY', TRUST_PROXY)
+    }
+    t.strictSame(readConfig({ ...PRODUCTION, TRUST_PROXY: '10.0.0.0/8' }).trustProxy, ['10.0.0.0/8'])
+  })
+
+  t.test('is production in whatever case, and with whatever blanks a shell left', async (t) => {
+    for (const NODE_ENV of ['production', 'production ', ' production', 'PRODUCTION', 'Production\r']) {
+      refused(t, { NODE_ENV }, 'AUTH_SECRETS', JSON.stringify(NODE_ENV))
+      t.equal(readConfig({ ...PRODUCTION, NODE_ENV }).production, true)
+    }
+  })
+
+  t.test('may be told that cookies are not secure', async (t) => {
+    t.equal(readConfig({ ...PRODUCTION, COOKIE_SECURE: 'false' }).cookieSecure, false)
+  })
+})
+
+t.test('a secret listed twice, or too short, is refused in development too', async (t) => {
+  refused(t, { AUTH_SECRETS: `${SECRET},${OTHER},${SECRET}` }, 'AUTH_SECRETS')
+  refused(t, { AUTH_SECRETS: SECRET.slice(0, 31) }, 'AUTH_SECRETS')
+  refused(t, { AUTH_SECRETS: `${SECRET},${OTHER.slice(0, 20)}` }, 'AUTH_SECRETS')
+})
+
+t.test('in development a secret may be simple', async (t) => {
+  t.strictSame(readConfig({ AUTH_SECRETS: 'x'.repeat(32) }).secrets, ['x'.repeat(32)])
+})
+
+t.test('no refusal quotes a secret that stands in the wrong place', async (t) => {
+  for (const name of [
+    'PORT',
+    'REDIS_URL',
+    'ACCESS_TOKEN_TTL',
+    'COOKIE_SECURE',
+    'SINGLE_INSTANCE',
+    'TRUST_PROXY',
+    'ALLOWED_ORIGINS',
+    'DATABASE_URL',
+    'TOKEN_PRIVATE_KEY',
+  ]) {
+    refused(t, { [name]: SECRET }, name)
+  }
+})
+
+t.test('variables that other parts read, or that later versions will, change nothing here', async (t) => {
+  const env = {
+    LOG_LEVEL: 'debug',
+    REGISTRATION: 'closed',
+    LOGIN_LIMIT_ACCOUNT: '1',
+    LOGIN_LIMIT_ADDRESS: '1',
+    SIGN_IN_CAP: '1',
+  }
+  t.strictSame(readConfig(env), DEVELOPMENT_DEFAULTS)
+  t.strictSame(readConfig({ ...PRODUCTION, ...env }), readConfig(PRODUCTION))
+  t.strictSame(readConfig({ PATH: '/bin', AUTH_SECRET: 'x', auth_secrets: 'x' }), DEVELOPMENT_DEFAULTS)
+})

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { secretShortness, secretWeakness } from '../../../plugins/lib/secret-strength.js'
+
+t.test('random secrets raise no alarm', async (t) => {
+  const alarms: string[] = []
+  for (let round = 0; round < 1000; round += 1) {
+    const bytes = randomBytes(32 + (round % 33))
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      const secret = bytes.toString(encoding)
+      const weakness = secretWeakness(secret)
+      if (weakness) alarms.push(`${secret} ${weakness}`)
+    }
+  }
+  t.same(alarms, [])
+})
+
+t.test('secrets as people generate them raise no alarm', async (t) => {
+  const digits = (length: number) => Array.from(randomBytes(length), (byte) => byte % 10).join('')
+  const alarms = Array.from({ length: 200 }, () => [
+    randomBytes(16).toString('hex'),
+    `${randomBytes(16)
+      .toString('hex')
+      .replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}`,
+    digits(60),
+    `my-secret:${randomBytes(24).toString('base64')}`,
+    `development ${randomBytes(16).toString('hex')}`,
+  ])
+    .flat()
+    .filter((secret) => secretWeakness(secret) !== null)
+  t.same(alarms, [])
+  t.equal(
+    secretWeakness('cargo-velvet-thirst-oblong-magnet-walrus-cinder-pigeon'),
+    null,
+    'eight words drawn by dice',
+  )
+  t.equal(secretWeakness('Größe und Fülle, вода и хлеб, 木漏れ日'), null, 'any script')
+})
+
+t.test('a secret is long enough from 32 bytes on', async (t) => {
+  const good = randomBytes(48).toString('base64url')
+  t.equal(secretShortness(good.slice(0, 32)), null)
+  for (const secret of ['', 'x', good.slice(0, 31), 'ä'.repeat(15)]) {
+    t.equal(secretShortness(secret), 'is shorter than 32 bytes', secret)
+    t.equal(secretWeakness(secret), 'is shorter than 32 bytes', secret)
+  }
+  t.equal(secretShortness('a'.repeat(32)), null, 'length says nothing of quality')
+})
+
+t.test('a trivial secret is found out', async (t) => {
+  const trivial = [
+    'a'.repeat(40),
+    ' '.repeat(40),
+    'password'.repeat(5),
+    'keyboard cat keyboard cat keyboard cat',
+    'change-me-change-me-change-me-change-me',
+    'abc'.repeat(20),
+    'abc'.repeat(20).slice(1, -1),
+    '0123456789'.repeat(4),
+    'correcthorse'.repeat(3),
+    `${'correct horse battery '.repeat(2)}correct`,
+    'abcdefghijklmnopqrstuvwxyz0123456789',
+    'zyxwvutsrqponmlkjihgfedcbaZYXWVUTSRQ',
+    'BCDEFGHIJKLMNOPQRSTUVWXYZbcdefghijklmnopq',
+    '11112222333344445555666677778888',
+    '3141592653'.replace(/./g, (digit) => digit.repeat(4)),
+    'abababababababababababababababababababac',
+    Buffer.from(Array.from({ length: 40 }, (_, index) => 48 + index)).toString(),
+  ]
+  for (const secret of trivial) t.equal(secretWeakness(secret), 'is trivial to guess', secret)
+})
+
+t.test('a secret that stands in examples is found out', async (t) => {
+  const known = [
+    'changemechangeme_changeme-changeme!',
+    'CHANGE ME: your secret key goes here',
+    'please-replace-me-with-your-own-secret-key',
+    'super-secret-jwt-token-with-at-least-32-characters-long',
+    'a-string-secret-at-least-256-bits-long',
+    'your-256-bit-secret-your-256-bit-key',
+    'a secret with minimum length of 32 characters',
+    'averylogphrasebiggerthanthirtytwochars',
+    'my-secret-my-example-development-secret',
+    'Password1234567890Password0123456789!',
+    'qwertyuiop[]asdfghjkl;zxcvbnm,./1234567890',
+    'insecure-default-secret-for-development',
+  ]
+  for (const secret of known) t.equal(secretWeakness(secret), 'is made of well known words', secret)
+})
+
+t.test('what is said of a secret never quotes it', async (t) => {
+  for (const secret of ['hunter2', 'hunter2'.repeat(6), `hunter2-change-me-${'secret-'.repeat(3)}hunter2`]) {
+    t.notMatch(secretWeakness(secret), /hunter2/)
+  }
+})
