@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { ConfigInvalid } from './errors.js'
 import { secretWeakness } from './secret-strength.js'
 
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}
+
 /** The secret of an earlier start, or null. */
 function readSecret(file: string): string | null {
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null
+    if (codeOf(cause) === 'ENOENT') return null
     throw new ConfigInvalid(`DATA_DIR: ${file} cannot be read.`, { cause })
   }
 }
@@ -19,22 +23,23 @@ function readSecret(file: string): string | null {
  * none reads half of one.
  */
 function createSecret(dataDir: string, file: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
-  writeFileSync(draft, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
   try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    writeFileSync(draft, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
     linkSync(draft, file)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return
+    throw new ConfigInvalid(`DATA_DIR: ${file} cannot be written.`, { cause })
   } finally {
-    rmSync(draft)
+    rmSync(draft, { force: true })
   }
 }
 
 /**
  * The secret of a development installation: generated once into its data directory (mode 0600), so that a
  * restart signs nobody out.
- * @throws CONFIG_INVALID when the file holds no proper secret
+ * @throws CONFIG_INVALID when the file holds no proper secret, or cannot be read or written
  */
 export function developmentSecret(dataDir: string): string {
   const file = join(dataDir, 'secret')
