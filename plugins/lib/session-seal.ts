@@ -36,9 +36,9 @@ export function seal(keys: PurposeKeys, name: string, text: string): string {
 
 /** The text that was sealed for that record, or null: altered, moved, or sealed under a key that is gone. */
 export function unseal(keys: PurposeKeys, name: string, sealed: string): string | null {
-  const [, id, encoded] = SHAPE.exec(sealed) ?? []
-  const key = id && keys.find(id)
-  if (!id || !encoded || !key) return null
+  const [, id = '', encoded = ''] = SHAPE.exec(sealed) ?? []
+  const key = keys.find(id)
+  if (!key) return null
   const bytes = Buffer.from(encoded, 'base64url')
   if (bytes.length < IV_BYTES + TAG_BYTES) return null
   const decipher = createDecipheriv(CIPHER, sessionKey(key, name), bytes.subarray(0, IV_BYTES), {

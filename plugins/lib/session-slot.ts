@@ -148,7 +148,12 @@ export class SessionSlot implements SessionHolder {
   }
 
   private changesOf(session: SessionObject): Changes {
-    return changesBetween(this.bases.get(session) ?? NO_DATA, snapshotOfObject(session))
+    return changesBetween(this.baseOf(session), snapshotOfObject(session))
+  }
+
+  /** `regenerate()` saves a session object before it hands it over. */
+  private baseOf(session: SessionObject): Snapshot {
+    return this.bases.get(session) ?? NO_DATA
   }
 
   private async save(session: SessionObject): Promise<void> {
@@ -158,7 +163,7 @@ export class SessionSlot implements SessionHolder {
     // Its predecessor could not be ended: two would be live.
     if (this.failure) throw this.failure
     const saving = snapshotOfObject(session)
-    const changes = changesBetween(this.bases.get(session) ?? NO_DATA, saving)
+    const changes = changesBetween(this.baseOf(session), saving)
     const current = stored && (await this.touched(stored))
     this.known.set(
       id,

@@ -306,16 +306,32 @@ t.test('a touch that fails fails no request, and the next request tries again', 
 t.test('a session whose sign-in has no record any more is not kept alive', async (t) => {
   const s = await sessionApp(t)
   const cookie = await s.login()
+  const before = await recordOf(s, cookie)
+  Object.assign(s.store, { touchSignIn: async () => false })
   s.clock.now = START + IDLE / 2
-  const store = s.store
-  const signedOut = await store.listSignIns('a-1', s.clock.now)
-  t.equal(signedOut.length, 1)
-  await store.sweep(START + IDLE)
-  const fresh = await s.login()
-  s.clock.now += IDLE / 2
-  await store.endSignIn('a-1', (await s.me(fresh)).json().signInId, s.clock.now + ABSOLUTE)
-  refused(t, await s.me(fresh), 401, 'SIGNED_OUT')
-  refused(t, await s.me(cookie), 401, 'SIGNED_OUT')
+  t.equal((await s.me(cookie)).statusCode, 200)
+  await s.app.close()
+  t.notOk(s.calls.includes('touchSession'))
+  t.strictSame(await recordOf(s, cookie), before)
+})
+
+t.test('a sign-in whose session cannot be made is 503, and is taken back', async (t) => {
+  const s = await sessionApp(t)
+  Object.assign(s.store, { createSession: async () => false })
+  const response = await s.post('/login', undefined, { account: ALICE })
+  refused(t, response, 503, 'STORE_UNAVAILABLE')
+  t.equal(response.headers['set-cookie'], undefined)
+  t.strictSame(await s.store.listSignIns('a-1', START), [])
+})
+
+t.test('signing in with the cookie of a sign-in that was cut off ends what is left of it', async (t) => {
+  const s = await sessionApp(t)
+  const old = await s.write({ cart: ['pear'] }, await s.login())
+  await s.store.raiseEpoch('a-1', 1, null, START + ABSOLUTE)
+  const cookie = await s.login({ ...ALICE, epoch: 1 }, old)
+  t.equal(await recordOf(s, old), null)
+  t.equal((await s.store.listSignIns('a-1', START)).length, 1)
+  t.strictSame(await s.data(cookie), { cart: ['pear'] })
 })
 
 t.test('a remembered session has a Max-Age, its own idle limit, and slides with use', async (t) => {
@@ -532,5 +548,6 @@ t.test('options are checked at boot', async (t) => {
     before: async (app) => void (await app.register((await import('@fastify/cookie')).default)),
   })
   t.ok(await s.login(), "the application's own @fastify/cookie is used")
+  t.ok(await s.write({ cart: ['pear'] }))
   t.type(sessionAuth, 'function')
 })

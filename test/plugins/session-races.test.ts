@@ -2,7 +2,8 @@ import t from 'tap'
 import { sessionKeyOf } from '../../plugins/lib/session-cookie.js'
 import { ALICE, cookieOf, type Gate, makeGate, STORES, sessionApp } from '../helpers/session-app.js'
 
-const LOGOUTS = 300
+/** The real stores are what races are about; memory is here to tell a fault of ours from one of theirs. */
+const LOGOUTS: Record<string, number> = { memory: 60, sqlite: 300, redis: 300 }
 const AT_ONCE = 30
 
 /** Handlers that have their session, and are held until the test lets them go on. */
@@ -35,8 +36,13 @@ function gateOf(gates: Map<string, Gate>, round: string): Gate {
   return gate
 }
 
+// For machines with more to do.
+t.setTimeout(120_000)
+
 for (const [kind, makeStore] of Object.entries(STORES)) {
-  t.test(`${kind}: of ${LOGOUTS} logouts with three requests in flight, none is undone`, async (t) => {
+  const logouts = LOGOUTS[kind] ?? 0
+
+  t.test(`${kind}: of ${logouts} logouts with three requests in flight, none is undone`, async (t) => {
     const held = new Held()
     const ids = new Map<string, string>()
     const s = await sessionApp(t, {
@@ -74,11 +80,11 @@ for (const [kind, makeStore] of Object.entries(STORES)) {
       const key = sessionKeyOf(ids.get(round) ?? '')
       if ((await s.store.readSession(key, s.clock.now)) !== null) outcome.records++
     }
-    for (let done = 0; done < LOGOUTS; done += AT_ONCE) {
+    for (let done = 0; done < logouts; done += AT_ONCE) {
       await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => logOut(String(done + index))))
     }
     outcome.signIns = (await s.store.listSignIns(ALICE.id, s.clock.now)).length
-    t.equal(ids.size, LOGOUTS)
+    t.equal(ids.size, logouts)
     t.strictSame(outcome, { undone: 0, records: 0, signIns: 0, cookies: 0, failed: 0 })
   })
 
