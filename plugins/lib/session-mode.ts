@@ -140,7 +140,8 @@ export class SessionMode implements AuthMode<'session'> {
   private async endPredecessor(legacy: Legacy, options: SignInOptions): Promise<void> {
     const replaced = options.replaces ?? (legacy.signIn && refOfSession(legacy.signIn))
     if (replaced) await this.parts.signIns.end(replaced)
-    if (legacy.key) await this.parts.records.destroy(legacy.key)
+    // The session of a sign-in ends with it: in one step, so that no fault can end half of them.
+    if (legacy.key && !legacy.signIn) await this.parts.records.destroy(legacy.key)
   }
 
   private async end(request: FastifyRequest, id: string): Promise<void> {
