@@ -35,14 +35,28 @@ export interface RedisServerOptions {
 const MISSING = 'The tests need redis-server on the PATH: install it with "apt-get install redis-server".'
 const START_TIMEOUT = 10_000
 
-const running = new Set<ChildProcess>()
-const directories = new Set<string>()
+/**
+ * Reads the pid of the server that runs now, or an empty line when it has ended. Whatever ends the tests (a
+ * signal that nothing can catch included), its input then closes, and it ends the server and removes the directory.
+ */
+const GUARD = 'now=; while read -r pid; do now=$pid; done; [ -n "$now" ] && kill -9 "$now"; rm -rf "$0"'
 
-// A test file that fails half way must leave no server and no directory behind.
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
-})
+function startGuard(directory: string) {
+  const guard = spawn('sh', ['-c', GUARD, directory], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  guard.unref()
+  const { stdin } = guard
+  // The pipe alone must not keep the tests running.
+  if ('unref' in stdin && typeof stdin.unref === 'function') stdin.unref()
+  return {
+    watch(child: ChildProcess) {
+      stdin.write(`${child.pid ?? ''}\n`)
+      child.once('exit', () => stdin.writable && stdin.write('\n'))
+    },
+    end: () => stdin.end(),
+  }
+}
+
+type Guard = ReturnType<typeof startGuard>
 
 /** A TCP port that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -74,30 +88,37 @@ function answers(address: string | number): Promise<boolean> {
   })
 }
 
-async function launch(address: string | number, directory: string, extra: readonly string[]) {
+interface Place {
+  readonly directory: string
+  readonly guard: Guard
+  readonly args: readonly string[]
+}
+
+async function launch(address: string | number, { directory, guard, args }: Place): Promise<ChildProcess> {
   const where =
     typeof address === 'number'
       ? ['--port', String(address), '--bind', '127.0.0.1']
       : ['--port', '0', '--unixsocket', address]
   const quiet = ['--dir', directory, '--save', '', '--appendonly', 'no', '--daemonize', 'no']
-  const child = spawn('redis-server', [...where, ...quiet, ...extra], { stdio: 'ignore' })
-  let gone: Error | null = null
+  const child = spawn('redis-server', [...where, ...quiet, ...args], { stdio: 'ignore' })
+  guard.watch(child)
+  let failure = ''
   child.once('error', () => {
-    gone = new Error(MISSING)
+    failure = MISSING
   })
   child.once('exit', () => {
-    gone ??= new Error('redis-server ended by itself while starting.')
-    running.delete(child)
+    failure ||= 'redis-server ended by itself while starting.'
   })
-  running.add(child)
   const deadline = Date.now() + START_TIMEOUT
-  while (!(await answers(address))) {
-    if (gone) throw gone
-    if (Date.now() > deadline) throw new Error('redis-server did not start to answer.')
+  while (!(await answers(address)) && !failure) {
+    if (Date.now() > deadline) failure = 'redis-server did not start to answer.'
     await delay(5)
   }
-  // Somebody else's server may answer on a port that was taken meanwhile.
-  if (gone) throw gone
+  // Looked at last: somebody else's server may answer on a port that was taken meanwhile.
+  if (failure) {
+    child.kill('SIGKILL')
+    throw new Error(failure)
+  }
   return child
 }
 
@@ -108,27 +129,27 @@ async function end(child: ChildProcess): Promise<void> {
   await exited
 }
 
-async function launchAnywhere(options: RedisServerOptions, directory: string) {
-  const args = options.args ?? []
-  if (!options.tcp) {
-    const address = join(directory, 'redis.sock')
-    return { address, child: await launch(address, directory, args) }
+async function launchAnywhere(tcp: boolean, place: Place) {
+  if (!tcp) {
+    const address = join(place.directory, 'redis.sock')
+    return { address, child: await launch(address, place) }
   }
   for (let attempt = 1; ; attempt++) {
     const address = await freePort()
     try {
-      return { address, child: await launch(address, directory, args) }
+      return { address, child: await launch(address, place) }
     } catch (error) {
-      if (attempt === 5 || (error instanceof Error && error.message === MISSING)) throw error
+      if (attempt === 3 || (error instanceof Error && error.message === MISSING)) throw error
     }
   }
 }
 
 /** Starts a Redis of the test's own. Stop it in a teardown. */
-export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedis({ tcp = false, args = [] }: RedisServerOptions = {}): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
-  directories.add(directory)
-  const first = await launchAnywhere(options, directory)
+  const guard = startGuard(directory)
+  const place = { directory, guard, args }
+  const first = await launchAnywhere(tcp, place)
   const { address } = first
   let { child } = first
   return {
@@ -139,14 +160,14 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     },
     kill: () => end(child),
     async start() {
-      child = await launch(address, directory, options.args ?? [])
+      child = await launch(address, place)
     },
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     async stop() {
       await end(child)
       rmSync(directory, { recursive: true, force: true })
-      directories.delete(directory)
+      guard.end()
     },
   }
 }
