@@ -1,0 +1,35 @@
+import t from 'tap'
+import { checkGuardOptions, checkOnRefused } from '../../../plugins/lib/guard-options.js'
+
+t.test('nothing asked for is nothing but a caller', async (t) => {
+  const rules = checkGuardOptions({})
+  t.strictSame(rules, { optional: false, roles: null, modes: null, onRefused: undefined })
+  t.ok(Object.isFrozen(rules))
+})
+
+t.test('what is asked for is copied and frozen', async (t) => {
+  const role = ['admin']
+  const rules = checkGuardOptions({ optional: true, role, modes: ['token'], onRefused: 'next' })
+  role.push('user')
+  t.strictSame(rules, { optional: true, roles: ['admin'], modes: ['token'], onRefused: 'next' })
+  t.ok(Object.isFrozen(rules.roles))
+  t.ok(Object.isFrozen(rules.modes))
+  t.strictSame(checkGuardOptions({ role: 'admin' }).roles, ['admin'])
+})
+
+t.test('a refusal names the option', async (t) => {
+  for (const [name, options] of [
+    ['roles', { roles: 'admin' }],
+    ['role', { role: undefined }],
+    ['modes', { modes: [] }],
+    ['optional', { optional: 1 }],
+    ['onRefused', { onRefused: 'skip' }],
+  ] as const) {
+    t.throws(() => checkGuardOptions(options as object), {
+      code: 'OPTION_INVALID',
+      message: new RegExp(`option ${name} `),
+    })
+  }
+  t.throws(() => checkOnRefused(null as never), { code: 'OPTION_INVALID' })
+  t.equal(checkOnRefused('next'), 'next')
+})
