@@ -8,10 +8,16 @@ export function isSafeMethod(method: string): boolean {
   return SAFE_METHODS.has(method)
 }
 
-/** Origins as browsers send them (RFC 6454 §6.2), checked and frozen. @throws OPTION_INVALID */
+/**
+ * An origin as a browser writes that of a web page: no path, and no user. `capacitor://localhost` names an
+ * app's own pages, whatever stands on `localhost`. A `*` would be a name like any other, and match nothing.
+ */
+const WEB_ORIGIN = /^(https?:\/\/)[^\s/?#@\\,*]+$/i
+
+/** Origins as browsers send them (RFC 6454 §6.2), checked and copied. @throws OPTION_INVALID */
 export function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
   for (const origin of origins) {
-    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+    if (!WEB_ORIGIN.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin) {
       throw new OptionInvalid('allowedOrigins', 'wants origins such as https://app.example.com')
     }
   }
@@ -20,10 +26,10 @@ export function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
 
 /** Compared with the origin's own scheme, so that `example.com:443` is `example.com` for https. */
 function isHost(origin: string, host: string): boolean {
-  if (!URL.canParse(origin)) return false
-  const { protocol, host: originHost } = new URL(origin)
-  const own = `${protocol}//${host}`
-  return originHost !== '' && URL.canParse(own) && new URL(own).host === originHost
+  const [, scheme] = WEB_ORIGIN.exec(origin) ?? []
+  const own = `${scheme}${host}`
+  if (!scheme || !WEB_ORIGIN.test(own) || !URL.canParse(origin) || !URL.canParse(own)) return false
+  return new URL(own).host === new URL(origin).host
 }
 
 /**
@@ -48,7 +54,7 @@ export function checkSameOrigin(request: FastifyRequest, allowed: ReadonlySet<st
 
 function isPrefetch(request: FastifyRequest): boolean {
   const { 'sec-purpose': secPurpose, purpose } = request.headers
-  return [secPurpose, purpose].some((value) => String(value ?? '').startsWith('prefetch'))
+  return /\bprefetch\b/i.test(`${secPurpose},${purpose}`)
 }
 
 /** A browser's navigation or image load, which carries neither header to a plain-http host. */
@@ -62,7 +68,8 @@ function isUnlabelledBrowser(request: FastifyRequest): boolean {
  * @throws CROSS_SITE, PREFETCH
  */
 export function checkLogoutOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): void {
-  if (isPrefetch(request)) throw new Prefetch()
+  // HEAD asks for what GET would give without wanting it done: a link checker does, and signs nobody out.
+  if (request.method === 'HEAD' || isPrefetch(request)) throw new Prefetch()
   checkSameOrigin(request, allowed)
   if (request.method === 'GET' && isUnlabelledBrowser(request)) throw new CrossSite()
 }

@@ -1,0 +1,269 @@
+import { connect } from 'node:net'
+import Fastify, { type FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import csrf, { type CsrfOptions } from '../../plugins/csrf.js'
+
+const METHODS = [
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'TRACE',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'QUERY',
+  'PROPFIND',
+] as const
+const PARTNER = 'https://partner.example'
+
+/** An app with one route for each part of the check; `handled` lists what was let through. */
+async function makeApp(options: CsrfOptions = { allowedOrigins: [PARTNER] }) {
+  const app = Fastify()
+  for (const method of ['QUERY', 'PROPFIND']) app.addHttpMethod(method)
+  await app.register(csrf, options)
+  const handled: string[] = []
+  const handler = async (request: { method: string; url: string }) => {
+    handled.push(`${request.method} ${request.url}`)
+    return 'done'
+  }
+  app.post('/login', { onRequest: app.csrf.sameOrigin, handler })
+  app.post('/login_late', { preHandler: app.csrf.sameOrigin, handler })
+  app.route({ method: ['GET', 'POST'], url: '/logout', preHandler: app.csrf.logout, handler })
+  app.route({
+    method: [...METHODS],
+    url: '/recognised',
+    preHandler: async (request) => app.csrf.checkAmbient(request),
+    handler,
+  })
+  return { app, handled }
+}
+
+t.test('sameOrigin refuses another site before the handler runs', async (t) => {
+  const { app, handled } = await makeApp()
+  for (const url of ['/login', '/login_late']) {
+    for (const headers of [
+      { origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'cross-site' },
+      { origin: 'null' },
+    ] as object[]) {
+      const response = await app.inject({ method: 'POST', url, headers: { ...headers } })
+      t.equal(response.statusCode, 403)
+      t.equal(response.json().code, 'CROSS_SITE')
+    }
+  }
+  t.same(handled, [])
+})
+
+t.test('sameOrigin lets our own pages, allowed origins and programs pass', async (t) => {
+  const { app, handled } = await makeApp()
+  const passing: Record<string, string>[] = [
+    {},
+    { origin: 'http://localhost' },
+    { origin: PARTNER },
+    { origin: PARTNER, 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-origin' },
+    { 'sec-fetch-site': 'none' },
+  ]
+  for (const headers of passing) {
+    const response = await app.inject({
+      method: 'POST',
+      url: '/login',
+      headers: { host: 'localhost', ...headers },
+    })
+    t.equal(response.statusCode, 200, JSON.stringify(headers))
+  }
+  t.equal(handled.length, passing.length)
+})
+
+t.test('without options no other origin may call', async (t) => {
+  for (const options of [{}, { allowedOrigins: undefined }, { allowedOrigins: [] }]) {
+    const { app } = await makeApp(options)
+    const response = await app.inject({ method: 'POST', url: '/login', headers: { origin: PARTNER } })
+    t.equal(response.statusCode, 403)
+    t.equal(response.json().code, 'CROSS_SITE')
+  }
+})
+
+t.test('an allowed origin that is none refuses to boot', async (t) => {
+  for (const origin of [
+    '*',
+    'https://app.example.com/',
+    'app.example.com',
+    'null',
+    '',
+    'https://*.example.com',
+  ]) {
+    await t.rejects(
+      makeApp({ allowedOrigins: [origin] }),
+      { code: 'OPTION_INVALID', message: /allowedOrigins/ },
+      origin,
+    )
+  }
+  const text: unknown = PARTNER
+  await t.rejects(
+    makeApp({ allowedOrigins: text as string[] }),
+    { code: 'OPTION_INVALID' },
+    'a text instead of a list',
+  )
+})
+
+t.test('checkAmbient follows the method: what changes nothing may come from anywhere', async (t) => {
+  const { app, handled } = await makeApp()
+  for (const method of METHODS) {
+    const isSafe = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(method)
+    const call = (headers: Record<string, string>) =>
+      app.inject({ method: method as 'GET', url: '/recognised', headers })
+    for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }] as Record<
+      string,
+      string
+    >[]) {
+      handled.length = 0
+      const response = await call(headers)
+      t.equal(response.statusCode, isSafe ? 200 : 403, `${method} ${JSON.stringify(headers)}`)
+      t.same(handled, isSafe ? [`${method} /recognised`] : [], `${method}: the handler`)
+      if (!isSafe) t.equal(response.json().code, 'CROSS_SITE')
+    }
+    for (const headers of [{}, { 'sec-fetch-site': 'same-origin' }, { origin: PARTNER }] as Record<
+      string,
+      string
+    >[]) {
+      t.equal((await call(headers)).statusCode, 200, `${method} ${JSON.stringify(headers)}`)
+    }
+  }
+})
+
+t.test('logout refuses another site’s link, image and form, and a prefetch', async (t) => {
+  const { app, handled } = await makeApp()
+  const rows: [method: 'GET' | 'POST' | 'HEAD', headers: Record<string, string>, code: string][] = [
+    ['GET', { 'sec-fetch-site': 'cross-site', accept: 'text/html' }, 'CROSS_SITE'],
+    ['GET', { 'sec-fetch-site': 'cross-site', accept: 'image/*' }, 'CROSS_SITE'],
+    ['GET', { accept: 'text/html,*/*;q=0.8' }, 'CROSS_SITE'],
+    ['GET', { accept: 'image/avif,image/*,*/*;q=0.8' }, 'CROSS_SITE'],
+    ['POST', { origin: 'https://evil.example' }, 'CROSS_SITE'],
+    ['GET', { 'sec-purpose': 'prefetch', 'sec-fetch-site': 'same-origin' }, 'PREFETCH'],
+    ['GET', { 'sec-purpose': 'prefetch;prerender', 'sec-fetch-site': 'none' }, 'PREFETCH'],
+    ['GET', { purpose: 'prefetch' }, 'PREFETCH'],
+  ]
+  for (const [method, headers, code] of rows) {
+    const response = await app.inject({ method, url: '/logout', headers })
+    t.equal(response.statusCode, 403, JSON.stringify(headers))
+    t.equal(response.json().code, code, JSON.stringify(headers))
+  }
+  const head = await app.inject({ method: 'HEAD', url: '/logout' })
+  t.equal(head.statusCode, 403, 'Fastify would run the GET handler for HEAD')
+  t.same(handled, [])
+  for (const method of ['GET', 'POST'] as const)
+    t.equal((await app.inject({ method, url: '/logout' })).statusCode, 200)
+  t.same(handled, ['GET /logout', 'POST /logout'])
+})
+
+async function listen(t: Test, app: FastifyInstance): Promise<number> {
+  t.teardown(() => app.close())
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const address = app.server.address()
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+/** Sends lines as Latin-1, byte for byte, and returns the answer's status and error code. */
+function send(port: number, lines: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.setEncoding('latin1').on('data', (chunk) => {
+      answer += chunk
+    })
+    socket.on('error', reject).on('close', () => {
+      const status = answer.split(' ', 2)[1]
+      resolve([status, ...(/"code":"(\w+)"/.exec(answer)?.slice(1) ?? [])].join(' '))
+    })
+    socket.end(
+      Buffer.from(`${[...lines, 'Content-Length: 0', 'Connection: close'].join('\r\n')}\r\n\r\n`, 'latin1'),
+    )
+  })
+}
+
+t.test('over a socket, headers that come twice, empty or odd never pass wrongly', async (t) => {
+  const { app, handled } = await makeApp()
+  const port = await listen(t, app)
+  const own = `http://127.0.0.1:${port}`
+  const REFUSED = '403 CROSS_SITE'
+  const rows: [answer: string, ...headers: string[]][] = [
+    ['200'],
+    ['200', `Origin: ${own}`],
+    ['200', `ORIGIN: ${own}`],
+    ['200', `origin:\t ${own} \t`],
+    ['200', 'sec-fetch-SITE: same-origin'],
+    ['200', 'Sec-Fetch-Site: same-origin', 'Origin: https://evil.example'],
+    [REFUSED, 'Origin: https://evil.example'],
+    [REFUSED, 'Origin:'],
+    [REFUSED, 'Origin: null'],
+    [REFUSED, `Origin: ${own}`, `Origin: ${own}`],
+    [REFUSED, `Origin: ${own}`, 'Origin: https://evil.example'],
+    [REFUSED, 'Origin: https://evil.example', `Origin: ${own}`],
+    [REFUSED, 'Origin: https://evil.example', `origin: ${PARTNER}`],
+    [REFUSED, `Origin: ${PARTNER}`, 'Origin: https://evil.example'],
+    [REFUSED, `Origin: ${own}/`, 'Origin: https://evil.example'],
+    [REFUSED, `Origin: ${own}\u00a0`],
+    [REFUSED, `Origin: \u00a0${own}`],
+    [REFUSED, 'Sec-Fetch-Site:'],
+    [REFUSED, 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: cross-site'],
+    [REFUSED, 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Site: same-origin'],
+    [REFUSED, 'Sec-Fetch-Site: none', 'Sec-Fetch-Site: none'],
+    [REFUSED, 'Sec-Fetch-Site: same-origin\u00a0'],
+    [REFUSED, 'Sec-Fetch-Site: cross-site', `Origin: ${own}`],
+    [REFUSED, 'Origin: https://evil.example', 'X-Forwarded-Host: evil.example'],
+    [REFUSED, 'Origin: https://evil.example', 'Forwarded: host=evil.example'],
+    [REFUSED, 'Origin: https://evil.example', 'Host: evil.example'],
+  ]
+  for (const [answer, ...headers] of rows) {
+    handled.length = 0
+    t.equal(
+      await send(port, ['POST /login HTTP/1.1', `Host: 127.0.0.1:${port}`, ...headers]),
+      answer,
+      headers.join(' | '),
+    )
+    t.equal(handled.length, answer === '200' ? 1 : 0, 'the handler')
+  }
+})
+
+t.test(
+  'over a socket, a request without a host of its own passes only where nothing says a browser sent it',
+  async (t) => {
+    const { app, handled } = await makeApp()
+    const port = await listen(t, app)
+    const evil = 'Origin: http://evil.example'
+    t.equal(await send(port, ['POST /login HTTP/1.1', evil]), '400', 'HTTP/1.1 demands Host')
+    t.equal(await send(port, ['POST /login HTTP/1.0', evil]), '403 CROSS_SITE')
+    t.equal(await send(port, ['POST /login HTTP/1.0', 'Origin: http://']), '403 CROSS_SITE')
+    t.equal(await send(port, ['POST /login HTTP/1.1', 'Host:', evil]), '403 CROSS_SITE')
+    t.equal(await send(port, ['POST /login HTTP/1.1', 'Host:', 'Origin: http://']), '403 CROSS_SITE')
+    const absolute = 'POST http://evil.example/login HTTP/1.1'
+    t.not(
+      await send(port, [absolute, `Host: 127.0.0.1:${port}`, evil]),
+      '200',
+      'an absolute target is no Host',
+    )
+    t.same(handled, [])
+    t.equal(await send(port, ['POST /login HTTP/1.0']), '200')
+  },
+)
+
+t.test('over a socket, a prefetch is noticed among several purposes', async (t) => {
+  const { app, handled } = await makeApp()
+  const port = await listen(t, app)
+  for (const headers of [
+    ['Sec-Purpose: prefetch'],
+    ['SEC-PURPOSE: prefetch;prerender'],
+    ['Sec-Purpose: x', 'Sec-Purpose: prefetch'],
+    ['Sec-Purpose:', 'Purpose: prefetch'],
+  ]) {
+    t.equal(
+      await send(port, ['GET /logout HTTP/1.1', 'Host: a', ...headers]),
+      '403 PREFETCH',
+      headers.join(' | '),
+    )
+  }
+  t.equal(await send(port, ['HEAD /logout HTTP/1.1', 'Host: a']), '403')
+  t.same(handled, [])
+})
