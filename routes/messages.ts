@@ -27,6 +27,12 @@ const MESSAGES = {
   MODE_REQUIRED: ['This way of signing in does not allow this.', '当前登录方式无权执行此操作。'],
   CROSS_SITE: ['The request came from another site.', '请求来自其他站点。'],
   PREFETCH: ['A prefetch never signs anybody out.', '预取请求不会退出登录。'],
+  USERNAME_INVALID: [
+    'A username is 1 to 64 visible characters, with single spaces between them.',
+    '用户名须为 1 至 64 个可见字符，字符间最多一个空格。',
+  ],
+  USERNAME_TAKEN: ['This username is taken.', '该用户名已被使用。'],
+  PASSWORD_REFUSED: ['This password cannot be used.', '该密码不可使用。'],
   BODY_INVALID: ['The request is not of the form that is expected here.', '请求格式不正确。'],
   BODY_TOO_LARGE: ['The request body is too large.', '请求体过大。'],
   CONTENT_TYPE_UNSUPPORTED: ['Send the body as application/json.', '请以 application/json 发送请求体。'],
@@ -41,12 +47,14 @@ export function isMessageKey(code: string): code is MessageKey {
   return Object.hasOwn(MESSAGES, code)
 }
 
-/** The weight that an `Accept-Language` header gives to a language (RFC 9110 §12.5.4). */
+/** The weight that an `Accept-Language` header gives to a language, by name or by `*` (RFC 9110 §12.5.4). */
 function weightOf(header: string, language: string): number {
-  const ranges = header.split(',').map((range) => range.trim().toLowerCase())
-  const weights = ranges
-    .filter((range) => range.split(/[-;]/, 1)[0]?.trim() === language)
-    .map((range) => Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1))
+  const ranges = header.toLowerCase().split(',')
+  const named = (name: string) => ranges.filter((range) => /[^-;\s]+/.exec(range)?.[0] === name)
+  const own = named(language)
+  const weights = (own.length > 0 ? own : named('*')).map((range) =>
+    Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1),
+  )
   return Math.max(0, ...weights.filter(Number.isFinite))
 }
 
