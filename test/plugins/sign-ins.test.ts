@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import type { SignInRef } from '../../plugins/lib/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import signIns, { type SignInStart } from '../../plugins/sign-ins.js'
+import { listen, sendRaw } from '../helpers/http.js'
 import {
   ALICE,
   BOB,
@@ -73,8 +74,20 @@ t.test('a sign-in is stored with its limits and where it came from', async (t) =
 })
 
 t.test('a client without a user agent is stored all the same', async (t) => {
-  const { begin } = await signInsApp(t)
-  t.equal((await begin({}, { 'user-agent': '' })).userAgent, '')
+  const { app } = await signInsApp(t)
+  const port = await listen(app)
+  const answer = await sendRaw(
+    port,
+    'POST /begin HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}',
+  )
+  t.match(answer, /"userAgent":""/)
+})
+
+t.test('without a clock it goes by the time of day', async (t) => {
+  const { begin } = await signInsApp(t, { signIns: { clock: undefined } })
+  const before = Date.now()
+  const { createdAt } = await begin()
+  t.ok(createdAt >= before && createdAt <= Date.now())
 })
 
 t.test('the idle limit is never later than the absolute one', async (t) => {
