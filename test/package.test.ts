@@ -1,0 +1,236 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import t, { type Test } from 'tap'
+import { freePort } from './helpers/redis-server.js'
+
+// It builds, packs and installs once, and then looks at what a user would have.
+t.setTimeout(300_000)
+
+const ROOT = join(import.meta.dirname, '..')
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
+const NPM_QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+
+const DOCUMENTS = ['LICENSE', 'README.md', 'CHANGELOG.md']
+
+const run = promisify(execFile)
+
+/** Runs a program away from the measuring of coverage that the runner hands down to every child. */
+async function call(cwd: string, command: string, ...args: string[]): Promise<string> {
+  try {
+    const { stdout } = await run('env', ['-u', 'NODE_OPTIONS', command, ...args], { cwd })
+    return stdout
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
+  }
+}
+
+const node = (cwd: string, ...args: string[]) => call(cwd, process.execPath, ...args)
+
+/** The project of a user who has installed the package, and nothing but what it brings. */
+interface Project {
+  readonly directory: string
+  readonly packed: readonly string[]
+}
+
+/** Builds beside the checkout, where `dist/` may be what a server is running from. */
+async function pack(directory: string): Promise<{ tarball: string; packed: string[] }> {
+  const source = join(directory, 'source')
+  await mkdir(source)
+  for (const file of ['package.json', ...DOCUMENTS]) await cp(join(ROOT, file), join(source, file))
+  await node(ROOT, TSC, '-p', 'tsconfig.build.json', '--outDir', join(source, 'dist'))
+  const answer = await call(source, 'npm', 'pack', '--ignore-scripts', '--json', '--loglevel=error')
+  const [{ filename, files }] = JSON.parse(answer)
+  return { tarball: join(source, filename), packed: files.map(({ path }: { path: string }) => path) }
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    module: 'NodeNext',
+    target: 'ES2022',
+    lib: ['ES2023'],
+    types: ['node'],
+    strict: true,
+    // So that our own declarations are checked too.
+    skipLibCheck: false,
+  },
+  include: ['*.ts'],
+}
+
+async function install(directory: string): Promise<Project> {
+  const { tarball, packed } = await pack(directory)
+  const project = join(directory, 'project')
+  await mkdir(project)
+  const { version } = JSON.parse(await readFile(join(ROOT, 'node_modules/@types/node/package.json'), 'utf8'))
+  const types = `@types/node@${version}`
+  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  await writeFile(join(project, 'tsconfig.json'), JSON.stringify(TSCONFIG))
+  await call(project, 'npm', 'install', ...NPM_QUIET, tarball, types)
+  return { directory: project, packed }
+}
+
+/** The block of code that follows a marker in the README. */
+async function example(name: string): Promise<string> {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+  const [, code] = readme.split(`<!-- example: ${name} -->`)[1]?.match(/^\s*```ts\n(.*?)```/s) ?? []
+  if (code === undefined) throw new Error(`README.md has no example "${name}".`)
+  return code
+}
+
+/** A program of the project that listens. It is ended with the test that started it. */
+interface Server {
+  readonly origin: string
+  /** Asks it to stop, and waits until it has. @returns its exit code */
+  stop(): Promise<number | null>
+}
+
+async function untilListening(origin: string, child: ChildProcess, output: () => string): Promise<void> {
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`It ended by itself:\n${output()}`)
+    try {
+      await fetch(origin)
+      return
+    } catch {
+      await delay(25)
+    }
+  }
+}
+
+async function serve(t: Test, cwd: string, port: number, args: string[], env: object): Promise<Server> {
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exited = once(child, 'exit')
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
+  const origin = `http://127.0.0.1:${port}`
+  await untilListening(origin, child, () => output)
+  const stop = async () => {
+    child.kill('SIGTERM')
+    const [code] = await exited
+    return code
+  }
+  return { origin, stop }
+}
+
+function post(url: string, body: object): Promise<Response> {
+  const headers = { 'content-type': 'application/json' }
+  return fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
+}
+
+/** Starts what became of the example, on a port of its own, signs in there, and asks who that was. */
+async function tryExample(t: Test, edit = (code: string) => code) {
+  const port = await freePort()
+  const main = await readFile(join(project.directory, 'main.js'), 'utf8')
+  await writeFile(join(project.directory, 'served.js'), edit(main.replace('port: 3000', `port: ${port}`)))
+  const env = { AUTH_SECRET: 'a secret for tests, at least 32 bytes long' }
+  const { origin } = await serve(t, project.directory, port, ['served.js'], env)
+  const login = await post(`${origin}/login`, { username: 'alice', password: 'correct horse' })
+  const { token } = (await login.json()) as { token: string }
+  const me = await fetch(`${origin}/me`, { headers: { authorization: `Bearer ${token}` } })
+  const stranger = await fetch(`${origin}/me`)
+  return { status: me.status, identity: await me.json(), stranger: stranger.status }
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'package-'))
+t.teardown(() => rm(directory, { recursive: true, force: true }))
+const project = await install(directory)
+
+t.test('the package holds what a user needs, and nothing else', async (t) => {
+  const documents = project.packed.filter((file) => !file.startsWith('dist/'))
+  t.same(documents.sort(), [...DOCUMENTS, 'package.json'].sort())
+  const built = project.packed.filter((file) => file.startsWith('dist/'))
+  t.same([...new Set(built.map((file) => file.split('/')[1]))].sort(), [
+    'app.d.ts',
+    'app.js',
+    'bin',
+    'plugins',
+    'routes',
+  ])
+  t.same(
+    built.filter((file) => !/\.(js|d\.ts)$/.test(file)),
+    [],
+    'only JavaScript and its types',
+  )
+  for (const folder of ['plugins', 'routes', 'bin']) {
+    const sources = (await readdir(join(ROOT, folder), { recursive: true })).filter((file) =>
+      file.endsWith('.ts'),
+    )
+    for (const file of sources.map((source) => `dist/${folder}/${source.slice(0, -3)}`)) {
+      t.ok(built.includes(`${file}.js`) && built.includes(`${file}.d.ts`), file)
+    }
+  }
+})
+
+t.test("the README's example type-checks and runs in an empty project", async (t) => {
+  await writeFile(join(project.directory, 'main.ts'), await example('quick-start'))
+  await writeFile(
+    join(project.directory, 'fourth-mode.ts'),
+    `import type { AuthMode, ModeName } from 'fastify-identity'
+    declare module 'fastify-identity' {
+      interface AuthModes { 'api-key': { readonly key: string } }
+    }
+    export const name: ModeName = 'api-key'
+    export const issue: AuthMode<'api-key'>['issue'] = async () => ({ key: 'k' })
+    // @ts-expect-error: no mode has this name
+    export const unknown: ModeName = 'api-keys'
+    // @ts-expect-error: issuing hands back what the mode has declared
+    export const wrong: AuthMode<'api-key'>['issue'] = async () => ({ token: 'k' })
+    `,
+  )
+  await node(project.directory, TSC, '-p', '.')
+  const { status, identity, stranger } = await tryExample(t)
+  t.equal(status, 200)
+  t.match(identity, { username: 'alice', mode: 'token' })
+  t.equal(stranger, 401)
+})
+
+t.test('the user center starts from the package, and stops when it is told to', async (t) => {
+  const port = await freePort()
+  const env = { DATA_DIR: t.testdir({}), HOST: '127.0.0.1', PORT: String(port), NODE_ENV: 'development' }
+  const app = 'node_modules/fastify-identity/dist/app.js'
+  const config = join(ROOT, 'scripts/start-options.cjs')
+  const start = ['node_modules/.bin/fastify', 'start', '--options', '--config', config, app]
+  const { origin, stop } = await serve(t, project.directory, port, start, env)
+  t.equal((await fetch(`${origin}/healthz`)).status, 200)
+  const login = await post(`${origin}/login_token`, { username: 'user1', password: 'user123' })
+  t.match(await login.json(), { code: 200, auth_type: 'token' })
+  t.equal(await stop(), 0)
+})
+
+t.test('what is for users can be imported, and what is inside cannot', async (t) => {
+  const imported = (name: string) =>
+    node(project.directory, '-e', `import('${name}').then(() => 'imported', (e) => e.code).then(console.log)`)
+  for (const path of ['', '/errors', '/plugins/cookie-auth', '/plugins/identity']) {
+    t.equal(await imported(`fastify-identity${path}`), 'imported\n', path)
+  }
+  for (const path of [
+    '/plugins/lib/keys',
+    '/plugins/lib/stores/memory',
+    '/dist/plugins/index.js',
+    '/routes/login',
+  ]) {
+    t.equal(await imported(`fastify-identity${path}`), 'ERR_PACKAGE_PATH_NOT_EXPORTED\n', path)
+  }
+})
+
+t.test('the command line comes with it', async (t) => {
+  t.match(await call(project.directory, 'node_modules/.bin/fastify-identity', '--help'), /account add/)
+})
+
+t.test('the suite runs without the optional packages', async (t) => {
+  await call(project.directory, 'npm', 'ci', ...NPM_QUIET, '--omit=optional')
+  const installed = await readdir(join(project.directory, 'node_modules'))
+  t.notOk(installed.includes('libsql') || installed.includes('@node-rs'), 'they are gone')
+  await node(project.directory, TSC, '-p', '.')
+  const inMemory = (code: string) => code.replace("{ dataDir: './data' }", '{ memory: true }')
+  t.equal((await tryExample(t, inMemory)).status, 200)
+})
