@@ -15,6 +15,8 @@ export { seedDevelopmentAccounts } from './accounts.js'
 export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
 export type { CsrfOptions } from './csrf.js'
 export type { IdentityOptions, ModeRegistry } from './identity.js'
+/** For a mode of your own that puts claims where a client can read them. */
+export { checkClaims } from './lib/claims.js'
 // A star, so that an application can add a mode by `declare module 'fastify-identity' { interface AuthModes … }`.
 export * from './lib/contract.js'
 export { developmentSecret } from './lib/development-secret.js'

@@ -63,11 +63,11 @@ function trimmed(header: string, start: number, end: number): string {
   return header.slice(from, to)
 }
 
-/** The trimmed value when the pair in `header[start..end]` has that name, or null. */
-function valueOfPair(header: string, name: string, start: number, end: number): string | null {
-  const equals = header.indexOf('=', start)
-  if (equals === -1 || equals >= end) return null
-  return trimmed(header, start, equals) === name ? trimmed(header, equals + 1, end) : null
+/** The trimmed value when the pair has that name, or null. */
+function valueOfPair(pair: string, name: string): string | null {
+  const equals = pair.indexOf('=')
+  if (equals === -1) return null
+  return trimmed(pair, 0, equals) === name ? trimmed(pair, equals + 1, pair.length) : null
 }
 
 /**
@@ -79,7 +79,7 @@ export function readCookie(header: string | undefined, name: string): CookieRead
   let found: string | null = null
   for (let start = 0; start < header.length; ) {
     const end = pairEnd(header, start)
-    const value = valueOfPair(header, name, start, end)
+    const value = valueOfPair(header.slice(start, end), name)
     if (value !== null && found !== null) return DOUBLED
     found ??= value
     start = end + 1
