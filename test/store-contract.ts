@@ -192,6 +192,19 @@ async function signIns(t: Test, makeStore: MakeStore) {
     t.ok(await store.findSignIn('account-2', 'other', NOW))
   })
 
+  t.test('adding says how many the account has then', async (t) => {
+    const { store } = await makeStore(t)
+    t.equal(await store.addSignIn(signInRecord({ id: 'passed', idleExpiresAt: NOW + 5 })), 1)
+    t.equal(await store.addSignIn(signInRecord({ id: 'a' })), 2)
+    t.equal(await store.addSignIn(signInRecord({ accountId: 'account-2' })), 1)
+    t.equal(await store.addSignIn(signInRecord({ id: 'b', createdAt: NOW + 5 })), 2, 'less what has passed')
+    await store.endSignIn('account-1', 'a', UNTIL)
+    const counts = await Promise.all(
+      times(5, (index) => store.addSignIn(signInRecord({ id: `at-once-${index}` }))),
+    )
+    t.strictSame(counts.sort(), [2, 3, 4, 5, 6])
+  })
+
   t.test('a touch moves last seen and the idle limit forward, never back', async (t) => {
     const { store } = await makeStore(t)
     await store.addSignIn(signInRecord(TOKEN))
@@ -410,6 +423,29 @@ async function endings(t: Test, makeStore: MakeStore) {
     const left = (await store.listSignIns('account-1', NOW + 5)).map(({ id }) => id)
     t.strictSame(left, ['b'])
   })
+
+  t.test(
+    'ending what is below an epoch leaves those that began under it, and the one excepted',
+    async (t) => {
+      const { store } = await makeStore(t)
+      for (const [id, epoch] of [
+        ['old', 1],
+        ['older', 0],
+        ['excepted', 1],
+        ['new', 2],
+        ['newer', 3],
+      ] as const) {
+        await store.addSignIn(signInRecord({ id, epoch }))
+      }
+      const ended = await store.endSignIns('account-1', 'excepted', NOW, 2)
+      t.strictSame([...ended].sort(), ['old', 'older'])
+      for (const signInId of ['excepted', 'new', 'newer']) {
+        t.equal(await store.isLive(await refTo(store, { signInId })), true, signInId)
+      }
+      const left = (await store.listSignIns('account-1', NOW)).map(({ id }) => id)
+      t.strictSame(left.sort(), ['excepted', 'new', 'newer'])
+    },
+  )
 
   t.test('ending all ends all, and then there is nothing left to end', async (t) => {
     const { store } = await makeStore(t)

@@ -62,6 +62,21 @@ export type RotationResult =
   /** No such sign-in, or past its limits. */
   | { readonly outcome: 'gone' }
 
+/** When a process could no longer trust its own copy of the revocation list, and when it can again. */
+export interface FeedChange {
+  readonly kind: 'feed_lost' | 'feed_restored'
+  /** Why it was lost, or how it was made up for. For people, without a credential. */
+  readonly reason: string
+}
+
+/** What keeps a process's copy of the revocation list up to date. */
+export interface Feed {
+  /** Whether the copy may be trusted now. While it is not, every question goes to the store. */
+  healthy(): boolean
+  /** @returns what ends the subscription */
+  onChange(listener: (change: FeedChange) => void): () => void
+}
+
 /**
  * Where sign-ins, sessions and revocations live. Every operation is atomic, also between processes that
  * share the store. Limits are stored times compared with the `now` that is handed in; a store's own TTLs
@@ -69,6 +84,8 @@ export type RotationResult =
  */
 export interface StateStore {
   readonly kind: string
+  /** Where the store answers `isLive` from a copy in this process. */
+  readonly feed?: Feed
 
   /**
    * The revocation list's generation: made once, together with the list. When the list is lost (flushed,
@@ -81,8 +98,11 @@ export interface StateStore {
    */
   isLive(ref: SignInRef): MaybePromise<boolean>
 
-  /** Adds a sign-in, and drops those of the same account that are past their limits at `createdAt`. */
-  addSignIn(record: SignInRecord): Promise<void>
+  /**
+   * Adds a sign-in, and drops those of the same account that are past their limits at `createdAt`.
+   * @returns how many the account has then, this one included
+   */
+  addSignIn(record: SignInRecord): Promise<number>
   findSignIn(accountId: string, id: string, now: number): Promise<SignInRecord | null>
   /** The account's sign-ins within their limits, newest first. */
   listSignIns(accountId: string, now: number): Promise<SignInRecord[]>
@@ -96,8 +116,12 @@ export interface StateStore {
    * @returns whether a record existed
    */
   endSignIn(accountId: string, id: string, until: number): Promise<boolean>
-  /** The same for every sign-in of the account that is within its limits, but `except`. @returns the ids */
-  endSignIns(accountId: string, except: string | null, now: number): Promise<string[]>
+  /**
+   * The same for every sign-in of the account that is within its limits, but `except`; with `belowEpoch`
+   * only for those of an epoch below it.
+   * @returns the ids
+   */
+  endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number): Promise<string[]>
   /**
    * Refuses every credential of the account with an epoch below `epoch`, except that of the sign-in `spared`.
    * Combines by max: never lowers. The entry is kept until `until` (ms), when all that it refuses has expired.

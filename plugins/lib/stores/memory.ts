@@ -1,7 +1,7 @@
 import type { SignInRef } from '../contract.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { MemoryRevocations } from './memory-revocations.js'
-import { isWithinLimits, judgeRefresh, movedIdleLimit, newestFirst, rotatedState } from './rules.js'
+import { isToEnd, isWithinLimits, judgeRefresh, movedIdleLimit, newestFirst, rotatedState } from './rules.js'
 
 /**
  * A state store in this process's memory, for tests: everybody is signed out when the process ends.
@@ -30,6 +30,7 @@ class MemoryStore implements StateStore {
     dropPassed(own, record.createdAt)
     own.set(record.id, Object.freeze({ ...record }))
     this.#signIns.set(record.accountId, own)
+    return own.size
   }
 
   async findSignIn(accountId: string, id: string, now: number) {
@@ -67,9 +68,9 @@ class MemoryStore implements StateStore {
     return this.#end(accountId, id, until)
   }
 
-  async endSignIns(accountId: string, except: string | null, now: number) {
-    const own = [...this.#ofAccount(accountId).values()]
-    const ending = own.filter((record) => record.id !== except && isWithinLimits(record, now))
+  async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
+    const own = [...this.#ofAccount(accountId).values()].filter((record) => isWithinLimits(record, now))
+    const ending = own.filter((record) => isToEnd(record, except, belowEpoch))
     for (const { id, absoluteExpiresAt } of ending) this.#end(accountId, id, absoluteExpiresAt)
     return ending.map(({ id }) => id)
   }

@@ -93,7 +93,10 @@ end
 local function passed(s, now) return now >= time(s.idle) or now >= time(s.absolute) end
 `
 
-/** KEYS: an account's sign-ins. ARGV: id, text, now, ms to keep the key. Drops what is past its limits. */
+/**
+ * KEYS: an account's sign-ins. ARGV: id, text, now, ms to keep the key. Drops what is past its limits, and
+ * returns how many there are then.
+ */
 export const ADD_SIGN_IN = script(`${SIGN_IN}
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
@@ -102,6 +105,7 @@ for i = 1, #all, 2 do
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+return redis.call('HLEN', KEYS[1])
 `)
 
 /** KEYS: an account's sign-ins. ARGV: id, last seen, idle limit (both in base 36). Returns 1 if there is one. */

@@ -20,11 +20,12 @@ export class RedisSignIns {
     this.#prefix = prefix
   }
 
-  async add(record: SignInRecord): Promise<void> {
+  /** @returns how many the account has then */
+  async add(record: SignInRecord): Promise<number> {
     const { id, createdAt, absoluteExpiresAt } = record
     const keep = absoluteExpiresAt - createdAt + GARBAGE_MARGIN
     const args = [id, encodeSignIn(record), createdAt, keep]
-    await runScript(this.#client, ADD_SIGN_IN, this.#key(record.accountId), ...args)
+    return Number(await runScript(this.#client, ADD_SIGN_IN, this.#key(record.accountId), ...args))
   }
 
   /** The record as it is stored, past its limits or not. */

@@ -1,10 +1,15 @@
-import type { SignInRef } from '../contract.js'
+import type { MaybePromise, SignInRef } from '../contract.js'
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { COMMAND_TIMEOUT, redisFault } from './redis-client.js'
-import { endedSignIn, RedisRevocations, raisedEpoch } from './redis-revocations.js'
+import type { RedisReplicas } from './redis-replicas.js'
+import { endedSignIn, type Looked, RedisRevocations, type Revocation, raisedEpoch } from './redis-revocations.js'
 import type { RedisClient } from './redis-scripts.js'
 import { RedisSessions } from './redis-sessions.js'
 import { RedisSignIns } from './redis-sign-ins.js'
+import { isToEnd } from './rules.js'
+
+/** Stands before every key, unless something else is asked for. */
+export const PREFIX = 'fid:'
 
 export interface RedisStoreOptions {
   /** Stands before every key. `fid:` by default. */
@@ -12,7 +17,11 @@ export interface RedisStoreOptions {
   /** How long an operation may take, in ms. 1000 by default. */
   readonly commandTimeout?: number
   /** Runs at `close`, for a client that belongs to the store. */
-  readonly onClose?: () => Promise<void>
+  readonly onClose?: (() => Promise<void>) | undefined
+  /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
+  readonly onRevoked?: (revocation: Revocation) => void
+  /** Without them a revocation is stored as soon as the primary has it. */
+  readonly replicas?: RedisReplicas
 }
 
 /**
@@ -23,7 +32,7 @@ export function createRedisStore(client: RedisClient, options: RedisStoreOptions
   return new RedisStore(client, options)
 }
 
-class RedisStore implements StateStore {
+export class RedisStore implements StateStore {
   readonly kind = 'redis'
   readonly #client: RedisClient
   readonly #timeout: number
@@ -33,11 +42,11 @@ class RedisStore implements StateStore {
   readonly #sessions: RedisSessions
 
   constructor(client: RedisClient, options: RedisStoreOptions) {
-    const { prefix = 'fid:', commandTimeout = COMMAND_TIMEOUT, onClose } = options
+    const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, onClose, onRevoked, replicas } = options
     this.#client = client
     this.#timeout = commandTimeout
     this.#onClose = onClose
-    this.#revocations = new RedisRevocations(client, prefix)
+    this.#revocations = new RedisRevocations(client, { prefix, onRevoked, replicas })
     this.#signIns = new RedisSignIns(client, prefix)
     this.#sessions = new RedisSessions(client, prefix)
   }
@@ -46,8 +55,13 @@ class RedisStore implements StateStore {
     return this.#inTime(this.#revocations.generation())
   }
 
-  isLive(ref: SignInRef) {
-    return this.#inTime(this.#revocations.isLive(ref))
+  isLive(ref: SignInRef): MaybePromise<boolean> {
+    return this.look(ref).then(({ isLive }) => isLive)
+  }
+
+  /** What Redis says of a sign-in. One command. */
+  look(ref: SignInRef): Promise<Looked> {
+    return this.#inTime(this.#revocations.look(ref))
   }
 
   addSignIn(record: SignInRecord) {
@@ -74,8 +88,8 @@ class RedisStore implements StateStore {
     return this.#inTime(this.#end(accountId, id, until))
   }
 
-  endSignIns(accountId: string, except: string | null, now: number) {
-    return this.#inTime(this.#endAll(accountId, except, now))
+  endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
+    return this.#inTime(this.#endAll(accountId, except, now, belowEpoch))
   }
 
   raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
@@ -125,8 +139,9 @@ class RedisStore implements StateStore {
     return record !== null && (await this.#remove(accountId, [record])) === 1
   }
 
-  async #endAll(accountId: string, except: string | null, now: number): Promise<string[]> {
-    const ending = (await this.#signIns.list(accountId, now)).filter(({ id }) => id !== except)
+  async #endAll(accountId: string, except: string | null, now: number, below?: number): Promise<string[]> {
+    const records = await this.#signIns.list(accountId, now)
+    const ending = records.filter((record) => isToEnd(record, except, below))
     if (ending.length === 0) return []
     await this.#revocations.revoke(ending.map((record) => endedSignIn(record.id, record.absoluteExpiresAt)))
     await this.#remove(accountId, ending)

@@ -19,6 +19,11 @@ export function isWithinLimits(
   return now < limits.idleExpiresAt && now < limits.absoluteExpiresAt
 }
 
+/** Whether ending an account's sign-ins ends this one: all but `except`, or of these the ones below an epoch. */
+export function isToEnd(record: SignInRecord, except: string | null, belowEpoch?: number): boolean {
+  return record.id !== except && (belowEpoch === undefined || record.epoch < belowEpoch)
+}
+
 /** Where a touch moves an idle limit: forward, never back, never past the absolute limit (ms). */
 export function movedIdleLimit(
   limits: { readonly idleExpiresAt: number; readonly absoluteExpiresAt: number },

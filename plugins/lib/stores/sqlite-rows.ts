@@ -75,7 +75,7 @@ export function readLiveness(row: unknown): Liveness {
   }
 }
 
-/** @throws TypeError */
-export function readGeneration(row: unknown): number {
+/** The value of a row that has one. @throws TypeError */
+export function readNumber(row: unknown): number {
   return number(list(row)[0])
 }

@@ -32,6 +32,7 @@ export const SQL = {
 
   dropPassed: 'DELETE FROM sign_ins WHERE account_id = ? AND min(idle_expires_at, absolute_expires_at) <= ?',
   addSignIn: `INSERT OR REPLACE INTO sign_ins (${SIGN_IN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  countSignIns: 'SELECT count(*) FROM sign_ins WHERE account_id = ?',
   findSignIn: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ? AND id = ?`,
   listSignIns: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ?`,
   touchSignIn: `UPDATE sign_ins SET last_seen_at = max(last_seen_at, ?),

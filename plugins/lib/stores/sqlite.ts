@@ -2,10 +2,10 @@ import type { SignInRef } from '../contract.js'
 import type { EmbeddedDatabase } from '../database.js'
 import { StoreUnavailable } from '../errors.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
-import { isWithinLimits, judgeRefresh, newestFirst, newGeneration, rotatedState } from './rules.js'
+import { isToEnd, isWithinLimits, judgeRefresh, newestFirst, newGeneration, rotatedState } from './rules.js'
 import {
-  readGeneration,
   readLiveness,
+  readNumber,
   readSession,
   readSignIn,
   writeSession,
@@ -36,7 +36,7 @@ class SqliteStore implements StateStore {
   generation() {
     return attempt(() => {
       const row = this.#statements.get('generation')
-      return readGeneration(row ?? this.#statements.get('makeGeneration', newGeneration()))
+      return readNumber(row ?? this.#statements.get('makeGeneration', newGeneration()))
     })
   }
 
@@ -49,9 +49,10 @@ class SqliteStore implements StateStore {
   }
 
   async addSignIn(record: SignInRecord) {
-    this.#atomically(() => {
+    return this.#atomically(() => {
       this.#statements.run('dropPassed', record.accountId, record.createdAt)
       this.#statements.run('addSignIn', ...writeSignIn(record))
+      return readNumber(this.#statements.get('countSignIns', record.accountId))
     })
   }
 
@@ -75,9 +76,9 @@ class SqliteStore implements StateStore {
     return this.#atomically(() => this.#end(accountId, id, until))
   }
 
-  async endSignIns(accountId: string, except: string | null, now: number) {
+  async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
     return this.#atomically(() => {
-      const ending = this.#list(accountId, now).filter(({ id }) => id !== except)
+      const ending = this.#list(accountId, now).filter((record) => isToEnd(record, except, belowEpoch))
       for (const { id, absoluteExpiresAt } of ending) this.#end(accountId, id, absoluteExpiresAt)
       return ending.map(({ id }) => id)
     })
