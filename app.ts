@@ -67,6 +67,7 @@ async function registerSuite(app: FastifyInstance, config: Config, clock: Clock)
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
   await app.register(signIns, { clock })
   await app.register(tokenAuth, {
+    privateKeys: config.tokenKeys?.keys,
     issuer: config.tokenIssuer,
     audience: config.tokenAudience,
     accessTtl: config.accessTokenTtl,
@@ -87,11 +88,19 @@ async function registerSuite(app: FastifyInstance, config: Config, clock: Clock)
   })
 }
 
+/** Not refused: where secrets are mounted into a container, this is how they come, and nobody else is there. */
+function warnOfOpenFiles(app: FastifyInstance, { tokenKeys }: Config): void {
+  for (const file of tokenKeys?.openFiles ?? []) {
+    app.log.warn({ file }, 'TOKEN_PRIVATE_KEY names a file that is open to every user of this machine.')
+  }
+}
+
 async function build(
   app: FastifyInstance,
   { env = process.env, clock = Date.now }: UserCenterOptions,
 ): Promise<void> {
   const config = readConfig(env)
+  warnOfOpenFiles(app, config)
   await registerServer(app, config)
   await registerSuite(app, config, clock)
   await seedForDevelopment(app, config)

@@ -5,6 +5,8 @@ import { readBearer } from './lib/bearer.js'
 import { checkClaims } from './lib/claims.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
 import { identityOf, refOf } from './lib/identity-claims.js'
+import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/jwks.js'
+import { combineTokenKeys } from './lib/signing-keys.js'
 import { createTokenCodecs, sharedTokenKeys } from './lib/token-keys.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token-options.js'
 import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token-refresh.js'
@@ -19,10 +21,21 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** What a refresh and a logout by refresh token call. */
     refreshTokens: RefreshTokens
+    /** For whoever verifies our access tokens without asking us. */
+    tokenKeys: PublicTokenKeys
   }
 }
 
-export type { RefreshTokens, TokenAuthOptions, TokenPair }
+/** The public halves of the keys for access tokens. */
+export interface PublicTokenKeys {
+  /**
+   * The key set to serve at `/.well-known/jwks.json` (RFC 7517 §5): a copy, without any private member, and
+   * empty while tokens are signed with shared secrets alone.
+   */
+  jwks(): PublicKeySet
+}
+
+export type { PublicJwk, PublicKeySet, RefreshTokens, TokenAuthOptions, TokenPair }
 
 const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
 const INVALID: Resolution = Object.freeze({ kind: 'refused', code: 'TOKEN_INVALID' })
@@ -91,9 +104,11 @@ function recognise(claims: AccessClaims, live: boolean): Resolution {
 
 async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promise<void> {
   const settings = checkTokenOptions(app, options)
-  const keys = sharedTokenKeys(app.keyRing.purpose('access-token'))
+  const keys = combineTokenKeys(settings.privateKeys, sharedTokenKeys(app.keyRing.purpose('access-token')))
+  const published = publicKeySet(keys)
   const access = new AccessTokens(await createTokenCodecs(app, keys), settings)
   app.authModes.add(new TokenMode(app, settings, access))
+  app.decorate('tokenKeys', Object.freeze({ jwks: () => structuredClone(published) }))
   app.decorate(
     'refreshTokens',
     new Refresher({

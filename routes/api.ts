@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { handleFailures } from './failures.js'
 import { healthRoutes } from './health.js'
+import { jwksRoutes } from './jwks.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
 import { signInRoutes } from './sign-ins.js'
@@ -19,6 +20,7 @@ export async function apiRoutes(app: FastifyInstance): Promise<void> {
   app.removeContentTypeParser('text/plain')
   app.addHook('onRequest', forbidCaching)
   await app.register(healthRoutes)
+  await app.register(jwksRoutes)
   await app.register(loginRoutes)
   await app.register(logoutRoutes)
   await app.register(userInfoRoutes)

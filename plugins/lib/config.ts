@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { readTokenKeys, type TokenKeySettings } from './config/token-keys.js'
 import * as read from './config/values.js'
 import { ConfigInvalid } from './errors.js'
 
@@ -12,6 +13,8 @@ export interface Config {
   readonly redisUrl: string | null
   /** null: to be generated into `dataDir`, in development only. */
   readonly secrets: readonly string[] | null
+  /** null: the secrets sign tokens too. */
+  readonly tokenKeys: TokenKeySettings | null
   readonly tokenIssuer: string
   readonly tokenAudience: string
   readonly accessTokenTtl: number
@@ -29,7 +32,7 @@ export interface Config {
 }
 
 /** Variables that later versions read. Ignoring one would be a setting that does nothing. */
-const NOT_YET = ['DATABASE_URL', 'TOKEN_PRIVATE_KEY']
+const NOT_YET = ['DATABASE_URL']
 
 function isSet(env: Environment, name: string): boolean {
   return read.text(env, name, '') !== ''
@@ -110,6 +113,7 @@ export function readConfig(env: Environment): Config {
     dataDir: read.text(env, 'DATA_DIR', './data'),
     redisUrl: read.redisUrl(env),
     secrets: read.secrets(env, production),
+    tokenKeys: readTokenKeys(env),
     tokenIssuer: read.text(env, 'TOKEN_ISSUER', 'fastify-identity'),
     tokenAudience: read.text(env, 'TOKEN_AUDIENCE', 'fastify-identity'),
     accessTokenTtl: read.seconds(env, 'ACCESS_TOKEN_TTL', 900),

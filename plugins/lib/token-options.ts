@@ -3,6 +3,7 @@ import type { AccessTokenRules } from './access-token.js'
 import type { AccountSource } from './contract.js'
 import { OptionInvalid } from './errors.js'
 import { checkSeconds } from './options.js'
+import { checkSigningKeys, type SigningKeyInput, type SigningKeys } from './signing-keys.js'
 
 export interface TokenAuthOptions {
   /** Required in every token (`iss`). Defaults to `fastify-identity`. */
@@ -17,6 +18,12 @@ export interface TokenAuthOptions {
   readonly refreshGrace?: number
   /** How far in the future a token may have been issued, in seconds (0 to 60). Defaults to 5. */
   readonly clockTolerance?: number
+  /**
+   * Signs access tokens with an asymmetric key: PEMs, or keys of `node:crypto`, of Ed25519 (EdDSA), P-256 (ES256)
+   * or RSA of 2048 to 4096 bits (RS256), also mixed. The first signs, all verify; public ones may stand behind
+   * it. `'shared'` in front: the secrets go on signing, the keys are published and verify. Defaults to the secrets.
+   */
+  readonly privateKeys?: readonly SigningKeyInput[]
   /** Where a refresh looks the account up. Defaults to `app.accountSource`. */
   readonly accounts?: Pick<AccountSource, 'find'>
 }
@@ -25,6 +32,8 @@ export interface TokenAuthOptions {
 export interface TokenSettings extends AccessTokenRules {
   readonly refreshTtl: number
   readonly refreshGrace: number
+  /** None: the shared secrets sign. */
+  readonly privateKeys: SigningKeys
   readonly accounts: Pick<AccountSource, 'find'>
 }
 
@@ -47,6 +56,11 @@ function checkSpan(name: string, value: number, max: number): number {
   return value
 }
 
+function checkKeys(privateKeys: readonly SigningKeyInput[] | undefined): SigningKeys {
+  if (privateKeys === undefined) return []
+  return checkSigningKeys(privateKeys, (fault) => new OptionInvalid('privateKeys', `is refused: ${fault}`))
+}
+
 /** Without one a refresh could not tell whether the account is still there: refused at boot, not at 3 a.m. */
 function findAccounts(app: FastifyInstance, options: TokenAuthOptions): Pick<AccountSource, 'find'> {
   if (options.accounts) return options.accounts
@@ -63,6 +77,7 @@ export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOption
     refreshTtl: checkSeconds('refreshTtl', options.refreshTtl ?? 604_800),
     refreshGrace: checkSpan('refreshGrace', options.refreshGrace ?? 10, GRACE_MAX),
     clockTolerance: checkSpan('clockTolerance', options.clockTolerance ?? 5, TOLERANCE_MAX),
+    privateKeys: checkKeys(options.privateKeys),
     accounts: findAccounts(app, options),
   })
 }

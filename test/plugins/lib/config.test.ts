@@ -12,6 +12,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   dataDir: './data',
   redisUrl: null,
   secrets: null,
+  tokenKeys: null,
   tokenIssuer: 'fastify-identity',
   tokenAudience: 'fastify-identity',
   accessTokenTtl: 900,
@@ -220,7 +221,7 @@ t.test('a malformed variable is refused by name', async (t) => {
       'https://a.example https://b.example',
     ],
     DATABASE_URL: ['postgres://localhost/identity'],
-    TOKEN_PRIVATE_KEY: ['/etc/identity/key.pem'],
+    TOKEN_PRIVATE_KEY: ['/etc/identity/there-is-no-such-key.pem', ',', 'shared'],
   }
   for (const [variable, values] of Object.entries(malformed)) {
     for (const value of values) {

@@ -1,0 +1,89 @@
+import { readFileSync, type Stats, statSync } from 'node:fs'
+import type { Environment } from '../config.js'
+import { ConfigInvalid } from '../errors.js'
+import { pemBlocks, splitPem } from '../pem.js'
+import { checkSigningKeys, SHARED, type SigningKeys } from '../signing-keys.js'
+import { text } from './values.js'
+
+/** What `TOKEN_PRIVATE_KEY` says. */
+export interface TokenKeySettings {
+  /** As keys, which print as nothing when a config is logged. */
+  readonly keys: SigningKeys
+  /** Files with a private key that every user of the machine can read or write. */
+  readonly openFiles: readonly string[]
+}
+
+/** Far above any list of keys, far below what would be no mistake to read. In bytes. */
+const FILE_MAX = 64 * 1024
+
+const OPEN_TO_ALL = 0o006
+
+/*
+ * No message quotes an entry, and no error here has a cause: what is no path may be a key in the wrong form.
+ */
+const refuse = (fault: string) => new ConfigInvalid(`TOKEN_PRIVATE_KEY: ${fault}.`)
+
+interface Entry {
+  readonly inputs: readonly string[]
+  readonly openFile: string | null
+}
+
+/** What the system says of a path quotes it, so nothing of that goes on. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+function statFile(path: string, number: number): Stats {
+  const stats = attempt(() => statSync(path))
+  // Reading a pipe or a device might never end.
+  if (!stats?.isFile()) throw refuse(`entry number ${number} is neither a PEM nor the path of a file`)
+  if (stats.size > FILE_MAX) throw refuse(`the file of entry number ${number} is too large for keys`)
+  return stats
+}
+
+function readFile(path: string, number: number): Entry {
+  const { mode } = statFile(path, number)
+  const inputs = pemBlocks(attempt(() => readFileSync(path, 'utf8')) ?? '')
+  if (inputs.length === 0) throw refuse(`the file of entry number ${number} cannot be read or holds no PEM`)
+  const isOpen = (mode & OPEN_TO_ALL) !== 0 && inputs.some((pem) => pem.includes('PRIVATE KEY'))
+  return { inputs, openFile: isOpen ? path : null }
+}
+
+/** PEMs stand for themselves, wherever they end; paths end at a comma or a line. */
+function entriesOf(value: string): string[] {
+  const parts = splitPem(value)
+  if (parts.some(({ kind, text }) => kind === 'other' && text.includes('-----'))) {
+    throw refuse('a PEM in it is not complete')
+  }
+  return parts
+    .flatMap((part) => (part.kind === 'pem' ? pemBlocks(part.text) : part.text.split(/[,\r\n]/)))
+    .map((entry) => entry.trim())
+    .filter((entry) => !/^(\\[nr])*$/.test(entry))
+}
+
+function readEntry(entry: string, index: number): Entry {
+  if (entry === SHARED || entry.startsWith('-----BEGIN')) return { inputs: [entry], openFile: null }
+  return readFile(entry, index + 1)
+}
+
+/**
+ * PEMs one after the other (their line breaks may be escaped), paths of files with PEMs, or both, with commas or
+ * line breaks between paths. `shared` in front lets the secrets go on signing. Null where it is not set.
+ * @throws CONFIG_INVALID
+ */
+export function readTokenKeys(env: Environment): TokenKeySettings | null {
+  const value = text(env, 'TOKEN_PRIVATE_KEY', '')
+  if (value === '') return null
+  const entries = entriesOf(value).map(readEntry)
+  return Object.freeze({
+    keys: checkSigningKeys(
+      entries.flatMap(({ inputs }) => inputs),
+      refuse,
+    ),
+    openFiles: Object.freeze(entries.flatMap(({ openFile }) => openFile ?? [])),
+  })
+}

@@ -1,0 +1,123 @@
+import { createPrivateKey, createPublicKey, KeyObject } from 'node:crypto'
+import { thumbprint } from './jwks.js'
+import { pemBlocks } from './pem.js'
+import type { TokenAlgorithm, TokenKey, TokenKeys } from './token-keys.js'
+
+/**
+ * Stands for the shared secrets, in the first place only: they go on signing, while the keys behind it are
+ * published and verify already. That is the first step of a change to asymmetric keys.
+ */
+export const SHARED = 'shared'
+
+/** A key as it is handed in: PEM blocks, a key, or the word `shared`. */
+export type SigningKeyInput = string | KeyObject
+
+/** Checked: keys of a kind that tokens are signed with, each once. */
+export type SigningKeys = readonly (typeof SHARED | KeyObject)[]
+
+/** Makes the error of what is wrong, in words that quote nothing. */
+type Refuse = (fault: string) => Error
+
+const RSA_BITS_MIN = 2048
+/** A signature of a larger one would not fit into a token that is short enough to be looked at. */
+const RSA_BITS_MAX = 4096
+/** FIPS 186-5 §5.1. With an exponent of 1 anybody could sign. */
+const RSA_EXPONENT_MIN = 65_537n
+
+const WANTED = 'and tokens are signed with Ed25519, P-256 or RSA'
+
+function readPem(pem: string): KeyObject | string {
+  // PKCS #8 says so in its label, older forms in a header (RFC 1421 §4.6.1).
+  if (/ENCRYPTED PRIVATE KEY-----|:/.test(pem)) {
+    return 'is encrypted, and nobody is there to ask for its passphrase'
+  }
+  try {
+    if (pem.includes('PRIVATE KEY-----')) return createPrivateKey(pem)
+    if (pem.includes('PUBLIC KEY-----')) return createPublicKey(pem)
+  } catch {
+    return 'cannot be read, or is of no known kind'
+  }
+  return 'is neither a private nor a public key'
+}
+
+function rsaFault({ asymmetricKeyDetails: { modulusLength = 0, publicExponent = 0n } = {} }: KeyObject) {
+  if (modulusLength < RSA_BITS_MIN || modulusLength > RSA_BITS_MAX) {
+    return `has ${modulusLength} bits, and RSA wants ${RSA_BITS_MIN} to ${RSA_BITS_MAX}`
+  }
+  return publicExponent < RSA_EXPONENT_MIN ? 'has a public exponent below 65537' : null
+}
+
+/** What a key cannot be used for, in words, or null. */
+function faultOf(key: KeyObject): string | null {
+  const { asymmetricKeyType: type, asymmetricKeyDetails } = key
+  if (key.type === 'secret') return `is a shared secret, ${WANTED}`
+  if (type === 'ed25519') return null
+  if (type === 'rsa') return rsaFault(key)
+  if (type !== 'ec') return `is of the kind ${type}, ${WANTED}`
+  return asymmetricKeyDetails?.namedCurve === 'prime256v1' ? null : `is on another curve, ${WANTED}`
+}
+
+/** Each key has the one algorithm of its kind (RFC 8037 §3.1, RFC 7518 §3.4, §3.3). */
+function algorithmOf({ asymmetricKeyType: type }: KeyObject): TokenAlgorithm {
+  if (type === 'ed25519') return 'EdDSA'
+  return type === 'ec' ? 'ES256' : 'RS256'
+}
+
+const publicHalf = (key: KeyObject) => (key.type === 'private' ? createPublicKey(key) : key)
+
+/** A list may hold anything where nobody checked types. */
+function readInput(input: unknown): readonly (KeyObject | string)[] {
+  if (input instanceof KeyObject) return [input]
+  const blocks = typeof input === 'string' ? pemBlocks(input) : []
+  return blocks.length > 0 ? blocks.map(readPem) : ['is no PEM']
+}
+
+function checkKeys(inputs: readonly unknown[], refuse: Refuse): KeyObject[] {
+  const keys = inputs.flatMap(readInput).map((key, index) => {
+    const fault = typeof key === 'string' ? key : faultOf(key)
+    if (fault !== null || typeof key === 'string') throw refuse(`key number ${index + 1} ${fault}`)
+    return key
+  })
+  const ids = new Set(keys.map((key) => thumbprint(publicHalf(key))))
+  // Its private and its public half are one key too: which of the two was meant?
+  if (ids.size < keys.length) throw refuse('one key is listed twice')
+  return keys
+}
+
+/**
+ * Reads and checks keys for access tokens: Ed25519, P-256, or RSA of 2048 to 4096 bits, in any order and mixed.
+ * The first signs, so it must be a private one; public ones behind it verify.
+ * @param refuse makes the error that is thrown. No key, and nothing of one, is in what it gets.
+ */
+export function checkSigningKeys(inputs: unknown, refuse: Refuse): SigningKeys {
+  const list: readonly unknown[] = Array.isArray(inputs) ? inputs : []
+  const isShared = list[0] === SHARED
+  const keys = checkKeys(isShared ? list.slice(1) : list, refuse)
+  const [first] = keys
+  if (!first) throw refuse('at least one key is wanted')
+  if (!isShared && first.type !== 'private') throw refuse('the first key signs, and has no private half')
+  return Object.freeze(isShared ? [SHARED, ...keys] : keys)
+}
+
+function tokenKey(key: KeyObject): TokenKey {
+  const publicKey = publicHalf(key)
+  const secret = {
+    public: Buffer.from(publicKey.export({ type: 'spki', format: 'pem' })),
+    ...(key.type === 'private' && { private: Buffer.from(key.export({ type: 'pkcs8', format: 'pem' })) }),
+  }
+  return { id: thumbprint(publicKey), algorithm: algorithmOf(key), secret }
+}
+
+/**
+ * All keys for access tokens. Those of the shared secrets go on verifying beside asymmetric ones, so that a
+ * change refuses no token that is out: whoever knows the secrets can make every other credential anyway, and
+ * each token is verified by the one algorithm of the key that it names.
+ */
+export function combineTokenKeys(signingKeys: SigningKeys, shared: TokenKeys): TokenKeys {
+  const [first, ...others] = signingKeys.filter((key) => key !== SHARED).map(tokenKey)
+  if (!first) return shared
+  const [firstShared, ...othersShared] = shared
+  return signingKeys[0] === SHARED
+    ? [firstShared, ...othersShared, first, ...others]
+    : [first, ...others, ...shared]
+}
