@@ -4,8 +4,7 @@ import type { StateStore } from './lib/stores/contract.js'
 import { openEmbeddedStore } from './lib/stores/embedded.js'
 import { createMemoryStore } from './lib/stores/memory.js'
 import { type CheckedStores, checkStores, type StoresOptions } from './lib/stores/options.js'
-import { openRedisStore } from './lib/stores/own-redis.js'
-import { createRedisStore } from './lib/stores/redis.js'
+import { openRedisStore, useRedis } from './lib/stores/own-redis.js'
 import { sweepRegularly } from './lib/stores/sweeper.js'
 
 declare module 'fastify' {
@@ -15,13 +14,13 @@ declare module 'fastify' {
   }
 }
 
-export type { StateStore } from './lib/stores/contract.js'
+export type { Feed, FeedChange, StateStore } from './lib/stores/contract.js'
 export type { StoresOptions } from './lib/stores/options.js'
 
 /**
  * Chooses the store and owns its lifetime: what is opened here is swept here, and closed with the application.
- * @throws OPTION_INVALID, CONFIG_INVALID when another process serves the directory, STORE_UNAVAILABLE,
- *   DEPENDENCY_MISSING, all at boot
+ * @throws OPTION_INVALID, CONFIG_INVALID when another process serves the directory or Redis may evict
+ *   revocations, STORE_UNAVAILABLE, DEPENDENCY_MISSING, all at boot
  */
 async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promise<void> {
   const checked = checkStores(options)
@@ -39,14 +38,14 @@ async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promi
 }
 
 function open(app: FastifyInstance, checked: CheckedStores): StateStore | Promise<StateStore> {
-  const { choice, commandTimeout } = checked
+  const { choice } = checked
   switch (choice.kind) {
     case 'dataDir':
       return openEmbeddedStore(choice.dataDir)
     case 'redisUrl':
-      return openRedisStore(app, choice.redisUrl, commandTimeout)
+      return openRedisStore(app, choice.redisUrl, checked)
     case 'redis':
-      return createRedisStore(choice.redis, { commandTimeout })
+      return useRedis(app, choice.redis, checked)
     default:
       return createMemoryStore()
   }

@@ -9,10 +9,22 @@ interface CommonOptions {
   readonly clock?: Clock
 }
 
-interface CommandTimeout {
+interface RedisChoice {
   /** How long Redis may take to answer, in ms. 1000 by default; beyond it is STORE_UNAVAILABLE. */
   readonly commandTimeout?: number
+  /**
+   * What an eviction policy means that could drop revocations (`allkeys-*`, with `maxmemory` set): that the
+   * application does not start, or a warning. `refuse` by default.
+   */
+  readonly evictionRisk?: EvictionRisk
+  /**
+   * How many live revocations this process keeps in memory. A million by default; with more than that, each
+   * request asks Redis.
+   */
+  readonly maxRevocations?: number
 }
+
+export type EvictionRisk = 'refuse' | 'warn'
 
 /** Where sign-ins, sessions and revocations live: exactly one of these. */
 export type StoresOptions =
@@ -21,9 +33,9 @@ export type StoresOptions =
   /** In the embedded file of a directory, which one process at a time serves. */
   | (CommonOptions & { readonly dataDir: string })
   /** `redis://`, `rediss://`, or the path of a socket. The connection is ours, and `app.redis.identity`. */
-  | (CommonOptions & CommandTimeout & { readonly redisUrl: string })
+  | (CommonOptions & RedisChoice & { readonly redisUrl: string })
   /** A client of ioredis that the application has, and closes. */
-  | (CommonOptions & CommandTimeout & { readonly redis: RedisClient })
+  | (CommonOptions & RedisChoice & { readonly redis: RedisClient })
   /** A store of the application's own, which it sweeps and closes. */
   | { readonly store: StateStore }
 
@@ -39,6 +51,8 @@ export interface CheckedStores {
   readonly choice: StoresChoice
   readonly clock: Clock
   readonly commandTimeout: number
+  readonly evictionRisk: EvictionRisk
+  readonly maxRevocations: number | undefined
 }
 
 const KINDS = ['memory', 'dataDir', 'redisUrl', 'redis', 'store'] as const
@@ -51,7 +65,12 @@ type Given = {
     : K extends 'store'
       ? StateStore
       : unknown
-} & { readonly clock?: Clock; readonly commandTimeout?: number }
+} & {
+  readonly clock?: Clock
+  readonly commandTimeout?: number
+  readonly evictionRisk?: EvictionRisk
+  readonly maxRevocations?: number
+}
 
 /** @throws OPTION_INVALID naming the option and what it wants */
 export function checkStores(options: StoresOptions): CheckedStores {
@@ -62,22 +81,27 @@ export function checkStores(options: StoresOptions): CheckedStores {
     throw new OptionInvalid('stores', `wants exactly one of ${KINDS.join(', ')}`)
   }
   refuseUseless(given, kind)
-  const { clock = Date.now, commandTimeout = 1000 } = given
+  const { clock = Date.now, commandTimeout = 1000, evictionRisk = 'refuse', maxRevocations } = given
   if (!Number.isSafeInteger(commandTimeout) || commandTimeout < 1 || commandTimeout > TIMEOUT_MAX) {
     throw new OptionInvalid('commandTimeout', `wants whole milliseconds from 1 to ${TIMEOUT_MAX}`)
+  }
+  if (evictionRisk !== 'refuse' && evictionRisk !== 'warn') {
+    throw new OptionInvalid('evictionRisk', 'wants "refuse" or "warn"')
   }
   return Object.freeze({
     choice: Object.freeze(choose(given, kind)),
     clock: checkClock(clock),
     commandTimeout,
+    evictionRisk,
+    maxRevocations,
   })
 }
 
 const USEFUL: Record<StoresChoice['kind'], readonly string[]> = {
   memory: ['clock'],
   dataDir: ['clock'],
-  redisUrl: ['clock', 'commandTimeout'],
-  redis: ['clock', 'commandTimeout'],
+  redisUrl: ['clock', 'commandTimeout', 'evictionRisk', 'maxRevocations'],
+  redis: ['clock', 'commandTimeout', 'evictionRisk', 'maxRevocations'],
   store: [],
 }
 

@@ -1,37 +1,80 @@
 import fastifyRedis from '@fastify/redis'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
-import type { StateStore } from './contract.js'
-import { createRedisStore } from './redis.js'
+import { createNearStore, type NearStore, type NearStoreOptions } from '../near/near-store.js'
+import type { FeedChange } from './contract.js'
+import type { CheckedStores, EvictionRisk } from './options.js'
+import { PREFIX } from './redis.js'
 import { closeRedis, firstAttempt, openRedis } from './redis-client.js'
+import { checkEviction } from './redis-eviction.js'
+import { revocationKeys } from './redis-revocations.js'
+import type { RedisClient } from './redis-scripts.js'
 
 /** Where the application finds the client: `app.redis.identity`. */
 const NAMESPACE = 'identity'
 
+type Settings = Pick<CheckedStores, 'commandTimeout' | 'evictionRisk' | 'maxRevocations'>
+
 /**
  * The store in a Redis that is reached over a connection of its own. A Redis that is down delays the start
  * by no more than `commandTimeout` (ms): the application starts, refuses what needs it, and recovers.
- * @throws OPTION_INVALID
+ * @throws OPTION_INVALID, CONFIG_INVALID
  */
 export async function openRedisStore(
   app: FastifyInstance,
   redisUrl: string,
-  commandTimeout: number,
-): Promise<StateStore> {
+  settings: Settings,
+): Promise<NearStore> {
   const log = connectionLog(app.log)
-  const client = openRedis(redisUrl, { commandTimeout, onError: log.lost })
+  const client = openRedis(redisUrl, { commandTimeout: settings.commandTimeout, onError: log.lost })
   client.on('ready', log.found)
   const onClose = () => closeRedis(client)
   try {
-    await firstAttempt(client, commandTimeout)
+    await firstAttempt(client, settings.commandTimeout)
     await shareClient(app, client)
+    return await useRedis(app, client, settings, onClose)
   } catch (error) {
     await onClose()
     throw error
   }
-  return createRedisStore(client, { commandTimeout, onClose })
 }
 
+/**
+ * The store over a client. One that is connected is looked at, and waited for until its feed is there (no
+ * longer than `commandTimeout`).
+ * @throws OPTION_INVALID, CONFIG_INVALID when Redis may evict revocations and `evictionRisk` is `refuse`
+ */
+export async function useRedis(
+  app: FastifyInstance,
+  client: RedisClient,
+  { commandTimeout, evictionRisk, maxRevocations }: Settings,
+  onClose?: () => Promise<void>,
+): Promise<NearStore> {
+  await firstAttempt(client, commandTimeout)
+  const isThere = client.status === 'ready'
+  const look = (risk: EvictionRisk) => checkEviction(client, revocationKeys(PREFIX)[0], risk, app.log)
+  // Too late to refuse the start once it has begun.
+  if (isThere) await look(evictionRisk)
+  else client.once('ready', () => void look('warn'))
+  const store = createNearStore(client, nearOptions(commandTimeout, maxRevocations, onClose))
+  if (isThere) await store.settle(commandTimeout)
+  store.feed.onChange((change) => logChange(app.log, change))
+  return store
+}
+
+function nearOptions(
+  commandTimeout: number,
+  maxRevocations: number | undefined,
+  onClose: (() => Promise<void>) | undefined,
+): NearStoreOptions {
+  return { commandTimeout, onClose, ...(maxRevocations === undefined ? {} : { maxRevocations }) }
+}
+
+function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {
+  if (kind === 'feed_lost')
+    log.warn({ reason }, 'Revocations are not being heard of: each request asks Redis.')
+  else log.info({ reason }, 'Revocations are being heard of.')
+}
 /** One line when Redis goes and one when it comes back, not one for each attempt. */
 function connectionLog(log: FastifyBaseLogger) {
   let isLost = false

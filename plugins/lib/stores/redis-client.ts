@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { OptionInvalid, StoreUnavailable } from '../errors.js'
+import type { RedisClient } from './redis-scripts.js'
 
 export interface OpenRedisOptions {
   /** How long a command may take, in ms. */
@@ -79,7 +80,7 @@ function connect(url: string, options: RedisOptions): Redis {
 }
 
 /** Resolves when the client is connected, has failed to connect, or `timeout` ms have passed. */
-export async function firstAttempt(client: Redis, timeout: number): Promise<void> {
+export async function firstAttempt(client: RedisClient, timeout: number): Promise<void> {
   if (client.status === 'ready') return
   await new Promise<void>((resolve) => {
     const timer = setTimeout(done, timeout)

@@ -1,12 +1,21 @@
 import type { SignInRef } from '../contract.js'
-import { GENERATION, REVOKE, type RedisClient, runScript, SWEEP } from './redis-scripts.js'
+import type { RedisReplicas } from './redis-replicas.js'
+import { GENERATION, REVOKE, SWEEP } from './redis-revocation-scripts.js'
+import { type RedisClient, runScript } from './redis-scripts.js'
 import { newGeneration } from './rules.js'
 
 /** How many entries one script drops: a longer one would keep Redis from everybody else. */
 const SWEEP_BATCH = 500
 
-/** Something to refuse, as the list holds it (see redis-scripts.ts). */
-type Revocation = readonly [member: string, score: number, keep: number | '']
+/** Something to refuse, as the list and its feed hold it (see redis-revocation-scripts.ts). */
+export type Revocation = readonly [member: string, score: number, keep: number | '']
+
+/** What the list says of a sign-in. */
+export interface Looked {
+  readonly isLive: boolean
+  /** Of the list; null when it has none. */
+  readonly generation: number | null
+}
 
 export function endedSignIn(signInId: string, until: number): Revocation {
   return [`s:${signInId}`, until, '']
@@ -31,35 +40,66 @@ function sparedMember(accountId: string, signInId: string): string {
   return `p:${accountId.length}:${accountId}:${signInId}`
 }
 
+/** The keys of the list and of its feed, in one slot. */
+export function revocationKeys(prefix: string): readonly [list: string, feed: string] {
+  return [`${prefix}{rev}`, `${prefix}{rev}:feed`]
+}
+
+export interface RedisRevocationsOptions {
+  readonly prefix: string
+  /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
+  readonly onRevoked?: ((revocation: Revocation) => void) | undefined
+  /** Without them a revocation is stored as soon as the primary has it. */
+  readonly replicas?: RedisReplicas | undefined
+}
+
 /** The revocation list, in one key with its marker. */
 export class RedisRevocations {
   readonly #client: RedisClient
-  readonly #key: string
+  readonly #keys: readonly [list: string, feed: string]
+  readonly #onRevoked: ((revocation: Revocation) => void) | undefined
+  readonly #replicas: RedisReplicas | undefined
 
-  constructor(client: RedisClient, prefix: string) {
+  constructor(client: RedisClient, { prefix, onRevoked, replicas }: RedisRevocationsOptions) {
     this.#client = client
-    this.#key = `${prefix}{rev}`
+    this.#keys = revocationKeys(prefix)
+    this.#onRevoked = onRevoked
+    this.#replicas = replicas
   }
 
   async generation(): Promise<number> {
-    return -Number(await runScript(this.#client, GENERATION, this.#key, -newGeneration()))
+    return -Number(await runScript(this.#client, GENERATION, this.#keys[0], -newGeneration()))
   }
 
   /** One command. A list without a marker was lost, and with it what it refused: nothing is live. */
-  async isLive({ accountId, signInId, epoch, generation }: SignInRef): Promise<boolean> {
+  async look(ref: SignInRef): Promise<Looked> {
+    const { accountId, signInId } = ref
     const members = [`s:${signInId}`, epochMember(accountId), sparedMember(accountId, signInId)]
-    const [marker, ended, raised, spared] = await this.#client.zmscore(this.#key, 'g', ...members)
-    if (marker == null || -Number(marker) !== generation || ended != null) return false
-    if (raised == null || epoch >= -Number(raised)) return true
-    return spared != null && Number(spared) <= Number(raised)
+    const [marker, ...scores] = await this.#client.zmscore(this.#keys[0], 'g', ...members)
+    const generation = marker == null ? null : -Number(marker)
+    return { isLive: generation === ref.generation && isSpared(ref.epoch, scores), generation }
   }
 
   async revoke(revocations: readonly Revocation[]): Promise<void> {
-    await runScript(this.#client, REVOKE, this.#key, ...revocations.flat())
+    const args = revocations.flat()
+    const kept = await this.#replicas?.revoke(this.#keys, args)
+    if (kept === undefined) await runScript(this.#client, REVOKE, this.#keys, ...args)
+    // Stored, also where no replica has it yet: refused from here on, though nothing may be claimed.
+    for (const revocation of revocations) this.#onRevoked?.(revocation)
+    if (kept === false) throw new Error('No replica has confirmed the revocation')
   }
 
   /** Drops one batch. @returns whether there may be more */
   async sweep(now: number): Promise<boolean> {
-    return Number(await runScript(this.#client, SWEEP, this.#key, now, SWEEP_BATCH)) === SWEEP_BATCH
+    return Number(await runScript(this.#client, SWEEP, this.#keys[0], now, SWEEP_BATCH)) === SWEEP_BATCH
   }
+}
+
+type Score = string | number | null | undefined
+
+/** Scores of the sign-in's end, its account's epoch, and the epoch that spared it. */
+function isSpared(epoch: number, [ended, raised, spared]: readonly Score[]): boolean {
+  if (ended != null) return false
+  if (raised == null || epoch >= -Number(raised)) return true
+  return spared != null && Number(spared) <= Number(raised)
 }

@@ -9,13 +9,13 @@ export type RedisClient = Redis | Cluster
  */
 export const GARBAGE_MARGIN = 3_600_000
 
-/** A script that touches one key, so that it runs on a cluster too. It reads no clock: `now` is an argument. */
+/** A script whose keys are in one slot, so that it runs on a cluster too. It reads no clock: `now` is an argument. */
 export interface Script {
   readonly lua: string
   readonly sha: string
 }
 
-function script(lua: string): Script {
+export function script(lua: string): Script {
   return Object.freeze({ lua, sha: createHash('sha1').update(lua).digest('hex') })
 }
 
@@ -23,58 +23,17 @@ function script(lua: string): Script {
 export async function runScript(
   client: RedisClient,
   { lua, sha }: Script,
-  key: string,
+  keys: string | readonly string[],
   ...args: (string | number)[]
 ): Promise<unknown> {
+  const all = typeof keys === 'string' ? [keys] : keys
   try {
-    return await client.evalsha(sha, 1, key, ...args)
+    return await client.evalsha(sha, all.length, ...all, ...args)
   } catch (error) {
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
-    return client.eval(lua, 1, key, ...args)
+    return client.eval(lua, all.length, ...all, ...args)
   }
 }
-
-/*
- * The revocation list. One sorted set, for a list and its marker must be lost together:
- *   g                        the marker: minus the generation
- *   s:<sign-in>              an ended sign-in: the time (ms) until which it is kept
- *   e:<account>              a raised epoch: minus the epoch
- *   p:<length>:<account>:<sign-in>  a sign-in that was spared: minus the epoch that spared it
- *   t:<member>               the time (ms) until which an e: or p: member is kept
- * Only times are positive, so what has passed is a range of scores, and the marker is never in it.
- */
-
-/** KEYS: list. ARGV: the score of a new marker. Returns that of the list's, which is the new one if it had none. */
-export const GENERATION = script(`
-redis.call('ZADD', KEYS[1], 'NX', ARGV[1], 'g')
-return redis.call('ZSCORE', KEYS[1], 'g')
-`)
-
-/**
- * The one place where revocations are written. KEYS: list. ARGV: for each, its member, its score, and for
- * epochs (negative scores) the time until which it is kept. The strictest wins: the later time, the higher epoch.
- */
-export const REVOKE = script(`
-for i = 1, #ARGV, 3 do
-  local member, score, keep = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  if keep == '' then
-    redis.call('ZADD', KEYS[1], 'GT', score, member)
-  else
-    redis.call('ZADD', KEYS[1], 'LT', score, member)
-    redis.call('ZADD', KEYS[1], 'GT', keep, 't:' .. member)
-  end
-end
-`)
-
-/** KEYS: list. ARGV: now, how many at most. Returns how many were dropped. */
-export const SWEEP = script(`
-local passed = redis.call('ZRANGEBYSCORE', KEYS[1], '(0', ARGV[1], 'LIMIT', 0, ARGV[2])
-for _, member in ipairs(passed) do
-  redis.call('ZREM', KEYS[1], member)
-  if string.sub(member, 1, 2) == 't:' then redis.call('ZREM', KEYS[1], string.sub(member, 3)) end
-end
-return #passed
-`)
 
 /* A sign-in's text: see redis-codec.ts. What scripts change stands before the first line break. */
 const SIGN_IN = `

@@ -1,0 +1,183 @@
+import type { Feed, FeedChange } from '../stores/contract.js'
+import { BEAT } from '../stores/redis-revocation-scripts.js'
+import { type RedisClient, runScript } from '../stores/redis-scripts.js'
+import { FeedConnection } from './feed-connection.js'
+import { type CaughtUp, FeedBroken, FeedFollower } from './feed-follower.js'
+import { BEAT_INTERVAL, Heartbeat } from './heartbeat.js'
+import type { RevocationList } from './revocation-list.js'
+
+/*
+ * How every process learns of every revocation: a stream beside the revocation list, which the script that
+ * stores a revocation appends to, and which each process reads (XREAD BLOCK) on a connection of its own.
+ *
+ * Why a stream, and not server-assisted tracking (CLIENT TRACKING): what was missed in a gap can be read
+ * afterwards, where tracking can only throw everything away; one connection does in a cluster, where tracking
+ * needs one to each primary, all of them watched; and there is no protocol to get wrong (under RESP3 the driver
+ * arms tracking and delivers nothing). What tracking would add, news of every key that changed, nobody needs:
+ * ended sign-ins, raised epochs and the list's generation are all that ever invalidates an identity, and a
+ * session's record with an identity only disappears together with its sign-in.
+ *
+ * What it promises: `healthy()` means that everything revoked up to 750 ms ago has been taken in. The proof is
+ * a heartbeat, written on the *command* connection into the same stream, that came back through the feed. (A
+ * ping would be happy on a demoted primary, and a feed of its own on a server that nobody writes to any more.)
+ * Each entry carries how many revocations there were: a stream that was trimmed, deleted or rolled back shows.
+ */
+
+/** How long no heartbeat may come back before the connection is made anew, in ms. */
+const PATIENCE = 1000
+const RETRY_MIN = 25
+const RETRY_MAX = 500
+/** Heartbeats that are not answered yet: a client of the application's may queue them for long. */
+const UNANSWERED_MAX = 4
+
+const HOW: Record<CaughtUp, string> = {
+  replayed: 'What was missed has been read.',
+  loaded: 'The list has been read anew.',
+}
+
+export interface FeedParts {
+  /** The command connection. */
+  readonly client: RedisClient
+  readonly keys: readonly [list: string, feed: string]
+  readonly list: RevocationList
+}
+
+/** The feed of revocations. It starts at once, and does not give up before `close`. */
+export class RevocationFeed implements Feed {
+  readonly #parts: FeedParts
+  readonly #follower: FeedFollower
+  readonly #heartbeat = new Heartbeat()
+  readonly #listeners = new Set<(change: FeedChange) => void>()
+  readonly #timer: NodeJS.Timeout
+  #state: 'starting' | 'healthy' | 'lost' | 'closed' = 'starting'
+  #connection: FeedConnection | null = null
+  /** When there was last reason to be patient, on the monotonic clock. null: the connection is still made. */
+  #patientSince: number | null = null
+  #how = ''
+  #unanswered = 0
+  #retryAfter = RETRY_MIN
+  #wake = () => {}
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts
+    this.#follower = new FeedFollower(parts.list, (name) => this.#noteBeat(name))
+    this.#timer = setInterval(() => this.#tick(), BEAT_INTERVAL).unref()
+    void this.#run()
+  }
+
+  healthy(): boolean {
+    return this.#heartbeat.isFresh()
+  }
+
+  onChange(listener: (change: FeedChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Resolves when it is healthy, or `timeout` ms have passed. */
+  async settle(timeout: number): Promise<void> {
+    if (this.healthy()) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, timeout)
+      const stop = this.onChange(({ kind }) => kind === 'feed_restored' && done())
+      function done() {
+        clearTimeout(timer)
+        stop()
+        resolve()
+      }
+    })
+  }
+
+  /** Has the whole list read again. */
+  reload(): void {
+    this.#follower.forget()
+    this.#connection?.close()
+  }
+
+  close(): void {
+    this.#state = 'closed'
+    clearInterval(this.#timer)
+    this.#heartbeat.forget()
+    this.#connection?.close()
+    this.#wake()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed()) {
+      const connection = new FeedConnection(this.#parts.client, this.#parts.keys)
+      this.#connection = connection
+      try {
+        await connection.open()
+        this.#how = HOW[await this.#follower.catchUp(connection)]
+        this.#patientSince = performance.now()
+        this.#beat()
+        await this.#follower.follow(connection)
+      } catch (error) {
+        this.#lose(error instanceof FeedBroken ? error.message : 'The connection is lost.')
+      }
+      this.#patientSince = null
+      connection.close()
+      await this.#pause()
+    }
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  #tick(): void {
+    if (this.#state === 'healthy' && !this.healthy()) this.#lose('No heartbeat came back in time.')
+    const since = this.#patientSince
+    if (since !== null && performance.now() - since > PATIENCE) this.#connection?.close()
+    this.#beat()
+  }
+
+  #beat(): void {
+    if (this.#unanswered >= UNANSWERED_MAX) return
+    this.#unanswered++
+    const { client, keys } = this.#parts
+    runScript(client, BEAT, keys, this.#heartbeat.next())
+      .catch((error: unknown) => {
+        // Said by the server itself (READONLY, OOM): it would not store a revocation either.
+        if (error instanceof Error && error.name === 'ReplyError') this.#lose('A heartbeat was refused.')
+      })
+      .finally(() => this.#unanswered--)
+  }
+
+  #noteBeat(name: string): void {
+    this.#heartbeat.arrived(name)
+    if (!this.healthy()) return
+    this.#patientSince = performance.now()
+    this.#retryAfter = RETRY_MIN
+    if (!this.#parts.list.complete) this.#lose('There are more revocations than this process keeps.')
+    else if (this.#state !== 'healthy' && !this.#isClosed()) this.#restore()
+  }
+
+  #restore(): void {
+    this.#state = 'healthy'
+    this.#tell({ kind: 'feed_restored', reason: this.#how })
+    this.#how = 'Heartbeats come back.'
+  }
+
+  #lose(reason: string): void {
+    this.#heartbeat.forget()
+    if (this.#state === 'lost' || this.#isClosed()) return
+    this.#state = 'lost'
+    this.#tell({ kind: 'feed_lost', reason })
+  }
+
+  #tell(change: FeedChange): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#retryAfter).unref()
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#retryAfter = Math.min(this.#retryAfter * 2, RETRY_MAX)
+  }
+}

@@ -1,0 +1,93 @@
+import type { MaybePromise, SignInRef } from '../contract.js'
+import { OptionInvalid } from '../errors.js'
+import type { Feed } from '../stores/contract.js'
+import { PREFIX, RedisStore, type RedisStoreOptions } from '../stores/redis.js'
+import { COMMAND_TIMEOUT } from '../stores/redis-client.js'
+import { RedisReplicas } from '../stores/redis-replicas.js'
+import { revocationKeys } from '../stores/redis-revocations.js'
+import type { RedisClient } from '../stores/redis-scripts.js'
+import { RevocationFeed } from './feed.js'
+import { RevocationList } from './revocation-list.js'
+
+export interface NearStoreOptions extends Pick<RedisStoreOptions, 'prefix' | 'commandTimeout' | 'onClose'> {
+  /** How many revocations are kept in this process at most. A million by default. */
+  readonly maxRevocations?: number
+}
+
+const MAX_REVOCATIONS = 1_000_000
+/** More than ever come about: each is another list that was lost. */
+const RETIRED_MAX = 1000
+
+/**
+ * State in Redis, with the revocation list in this process as well: `isLive` answers from it, without a promise,
+ * while its feed is healthy. Where it is not, Redis is asked. `generation` always comes from Redis.
+ * @throws OPTION_INVALID
+ */
+export function createNearStore(client: RedisClient, options: NearStoreOptions = {}): NearStore {
+  const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, maxRevocations = MAX_REVOCATIONS } = options
+  if (!Number.isSafeInteger(maxRevocations) || maxRevocations < 1) {
+    throw new OptionInvalid('maxRevocations', 'wants a whole number, 1 or more')
+  }
+  const keys = revocationKeys(prefix)
+  const list = new RevocationList(maxRevocations)
+  const replicas = new RedisReplicas(client, keys[0], commandTimeout)
+  const feed = new RevocationFeed({ client, keys, list })
+  const onClose = async () => {
+    feed.close()
+    replicas.close()
+    await options.onClose?.()
+  }
+  return new NearStore(client, { prefix, commandTimeout, onClose, replicas }, { list, feed })
+}
+
+interface Near {
+  readonly list: RevocationList
+  readonly feed: RevocationFeed
+}
+
+export class NearStore extends RedisStore {
+  readonly feed: Feed
+  readonly #list: RevocationList
+  readonly #feed: RevocationFeed
+  /** Generations that Redis says are not the list's. None ever becomes it again, but by a restored backup. */
+  readonly #retired = new Set<number>()
+
+  constructor(client: RedisClient, options: RedisStoreOptions, { list, feed }: Near) {
+    // Its own revocations are known here before whoever asked for them gets an answer.
+    super(client, { ...options, onRevoked: ([member, score, keep]) => list.put(member, score, Number(keep)) })
+    this.feed = feed
+    this.#feed = feed
+    this.#list = list
+  }
+
+  override isLive(ref: SignInRef): MaybePromise<boolean> {
+    const verdict = this.#list.judge(ref)
+    // An end is never taken back: known is known, whether or not more has become known since.
+    if (verdict === 'ended') return false
+    if (!this.#feed.healthy() || !this.#list.complete) return super.isLive(ref)
+    return verdict === 'live' || this.#isLiveElsewhere(ref)
+  }
+
+  override async sweep(now: number): Promise<void> {
+    await super.sweep(now)
+    await this.#list.sweep(now)
+    if (this.#list.hasShrunk) this.#feed.reload()
+  }
+
+  /** Resolves when the feed is healthy, or `timeout` ms have passed. */
+  settle(timeout: number): Promise<void> {
+    return this.#feed.settle(timeout)
+  }
+
+  /** Of another generation: from a list that was lost, or from one that is newer than what the feed has told. */
+  #isLiveElsewhere(ref: SignInRef): MaybePromise<boolean> {
+    if (this.#retired.has(ref.generation)) return false
+    return this.look(ref).then(({ isLive, generation }) => {
+      if (generation !== ref.generation) {
+        if (this.#retired.size >= RETIRED_MAX) this.#retired.clear()
+        this.#retired.add(ref.generation)
+      }
+      return isLive
+    })
+  }
+}

@@ -1,0 +1,153 @@
+import type { SignInRef } from '../contract.js'
+
+/** What is known of an account's raised epoch. */
+interface RaisedEpoch {
+  /** -1 while only something that belongs to it is known. */
+  epoch: number
+  /** In ms. 0: not known yet. */
+  until: number
+  /** By sign-in: the highest epoch that spared it. */
+  spared: Map<string, number> | null
+}
+
+/** `foreign`: of another generation than the list, which says nothing about it. */
+export type Verdict = 'live' | 'ended' | 'foreign'
+
+/** What a sweep looks at before others have their turn. */
+const SWEEP_BATCH = 20_000
+
+/**
+ * A text of its own. What was cut out of a longer one, as everything is that comes in a driver's answer, keeps
+ * all of that in memory.
+ */
+function own(text: string): string {
+  return Buffer.from(text).toString()
+}
+
+/**
+ * The live revocations, in this process's memory. What was taken in is only given up when its time has
+ * passed or the list is another one: what Redis forgot (a failover to a replica that was behind) stays refused.
+ */
+export class RevocationList {
+  readonly #max: number
+  readonly #ended = new Map<string, number>()
+  readonly #epochs = new Map<string, RaisedEpoch>()
+  #spared = 0
+  #generation: number | null = null
+  #complete = true
+
+  /** @param max how many entries are kept; beyond that the list is not complete, and does not say `live` */
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  get generation(): number | null {
+    return this.#generation
+  }
+
+  get size(): number {
+    return this.#ended.size + this.#epochs.size + this.#spared
+  }
+
+  /** Whether everything fitted in: if not, what is missing here may still have been revoked. */
+  get complete(): boolean {
+    return this.#complete
+  }
+
+  /** Whether reading it again may make it complete. */
+  get hasShrunk(): boolean {
+    return !this.#complete && this.size < this.#max * 0.9
+  }
+
+  /** Goes on with the list of that generation: with an empty one, unless it is the same. */
+  adopt(generation: number): void {
+    if (generation !== this.#generation) {
+      this.#ended.clear()
+      this.#epochs.clear()
+      this.#spared = 0
+    }
+    this.#generation = generation
+    this.#complete = true
+  }
+
+  judge({ accountId, signInId, epoch, generation }: SignInRef): Verdict {
+    if (generation !== this.#generation) return 'foreign'
+    if (this.#ended.has(signInId)) return 'ended'
+    const raised = this.#epochs.get(accountId)
+    if (!raised || epoch >= raised.epoch) return 'live'
+    return (raised.spared?.get(signInId) ?? -1) >= raised.epoch ? 'live' : 'ended'
+  }
+
+  /**
+   * Takes in a member of the list (see redis-revocation-scripts.ts). Any number of times, in any order: the
+   * strictest wins.
+   * @param keep for epochs: until when (ms); 0 where that comes as a member of its own
+   */
+  put(member: string, score: number, keep: number): void {
+    const kind = member.slice(0, 2)
+    if (kind === 's:') this.#end(member.slice(2), score)
+    else if (kind === 'e:') this.#raise(member.slice(2), -score, keep)
+    else if (kind === 'p:') this.#spare(member, -score)
+    else if (kind === 't:' && member[2] === 'e') this.#raise(member.slice(4), -1, score)
+  }
+
+  /** Drops what has passed at `now` (ms). */
+  async sweep(now: number): Promise<void> {
+    let looked = 0
+    for (const [id, until] of this.#ended) {
+      if (now >= until) this.#ended.delete(id)
+      if (++looked % SWEEP_BATCH === 0) await nextTurn()
+    }
+    for (const [id, { until, spared }] of this.#epochs) {
+      if (until > 0 && now >= until && this.#epochs.delete(id)) this.#spared -= spared?.size ?? 0
+      if (++looked % SWEEP_BATCH === 0) await nextTurn()
+    }
+  }
+
+  #end(signInId: string, until: number): void {
+    const known = this.#ended.get(signInId)
+    if (known === undefined) {
+      if (this.#hasRoom()) this.#ended.set(own(signInId), until)
+    } else if (until > known) this.#ended.set(signInId, until)
+  }
+
+  #raise(accountId: string, epoch: number, until: number): void {
+    const raised = this.#ofAccount(accountId)
+    if (!raised) return
+    raised.epoch = Math.max(raised.epoch, epoch)
+    raised.until = Math.max(raised.until, until)
+  }
+
+  /** `p:<length>:<account>:<sign-in>` */
+  #spare(member: string, epoch: number): void {
+    const start = member.indexOf(':', 2) + 1
+    const end = start + Number(member.slice(2, start - 1))
+    const raised = this.#ofAccount(member.slice(start, end))
+    const signInId = member.slice(end + 1)
+    const known = raised?.spared?.get(signInId)
+    if (!raised || (known === undefined && !this.#hasRoom())) return
+    raised.spared ??= new Map()
+    if (known === undefined) this.#spared++
+    raised.spared.set(own(signInId), Math.max(known ?? -1, epoch))
+  }
+
+  #ofAccount(accountId: string): RaisedEpoch | null {
+    const known = this.#epochs.get(accountId)
+    if (known) return known
+    if (!this.#hasRoom()) return null
+    const raised = { epoch: -1, until: 0, spared: null }
+    this.#epochs.set(own(accountId), raised)
+    return raised
+  }
+
+  #hasRoom(): boolean {
+    if (this.size >= this.#max) this.#complete = false
+    return this.#complete
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

@@ -1,0 +1,88 @@
+import { besideOf, connectInTime } from './redis-connection.js'
+import { INFO, REVOKE } from './redis-revocation-scripts.js'
+import { type RedisClient, runScript } from './redis-scripts.js'
+
+/** How often it is looked whether there are replicas, in ms. */
+const LOOK_INTERVAL = 5000
+
+function countReplicas(info: unknown): number {
+  return Number(/^connected_slaves:(\d+)/m.exec(String(info))?.[1] ?? 0)
+}
+
+/**
+ * Where the primary has replicas, a revocation counts when one of them has it: a failover would bring back
+ * what only the primary knew. `WAIT` keeps its connection from everything else, so it gets one of its own.
+ */
+export class RedisReplicas {
+  readonly #client: RedisClient
+  readonly #key: string
+  readonly #timeout: number
+  readonly #look = () => void this.#count().catch(() => {})
+  readonly #timer: NodeJS.Timeout
+  /** null: not known yet. */
+  #attached: number | null = null
+  #writer: { readonly client: RedisClient; readonly ready: Promise<void> } | null = null
+  #closed = false
+
+  /**
+   * @param key of the list, whose node in a cluster is the one that counts
+   * @param timeout of an operation as a whole, in ms. A replica has half of it to confirm.
+   */
+  constructor(client: RedisClient, key: string, timeout: number) {
+    this.#client = client
+    this.#key = key
+    this.#timeout = timeout
+    this.#timer = setInterval(this.#look, LOOK_INTERVAL).unref()
+    client.on('ready', this.#look)
+    if (client.status === 'ready') this.#look()
+  }
+
+  /**
+   * Stores revocations, and waits for a replica to have them.
+   * @returns whether one has; undefined, and nothing is stored, where there are no replicas
+   */
+  async revoke(keys: readonly string[], args: readonly (string | number)[]): Promise<boolean | undefined> {
+    if ((this.#attached ?? (await this.#count())) === 0) return undefined
+    const answers = await (await this.#connected())
+      .pipeline()
+      .eval(REVOKE.lua, keys.length, ...keys, ...args)
+      .wait(1, Math.ceil(this.#timeout / 2))
+      .exec()
+    const [[failure] = [new Error('No answer')], [, confirmed] = [null, 0]] = answers ?? []
+    if (failure) throw failure
+    if (Number(confirmed) > 0) return true
+    // It may have gone since it was counted.
+    this.#look()
+    return false
+  }
+
+  close(): void {
+    this.#closed = true
+    clearInterval(this.#timer)
+    this.#client.off('ready', this.#look)
+    this.#writer?.client.disconnect()
+  }
+
+  async #count(): Promise<number> {
+    const info = await runScript(this.#client, INFO, this.#key, 'replication').catch(withoutPermission)
+    this.#attached = countReplicas(info)
+    return this.#attached
+  }
+
+  async #connected(): Promise<RedisClient> {
+    if (this.#closed) throw new Error('The store is closed')
+    if (!this.#writer || this.#writer.client.status === 'end') {
+      const client = besideOf(this.#client, this.#timeout)
+      this.#writer = { client, ready: connectInTime(client) }
+    }
+    const { client, ready } = this.#writer
+    await ready
+    return client
+  }
+}
+
+/** A user of Redis who may not ask is taken to have none, as before a replica is attached. */
+function withoutPermission(error: unknown): string {
+  if (error instanceof Error && /NOPERM|can't run this command/.test(error.message)) return ''
+  throw error
+}

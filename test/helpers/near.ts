@@ -1,0 +1,55 @@
+import type { Test } from 'tap'
+import { createNearStore, type NearStoreOptions } from '../../plugins/lib/near/near-store.js'
+import type { FeedChange, StateStore } from '../../plugins/lib/stores/contract.js'
+import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis-client.js'
+
+/** Resolves when `condition` holds. Looked at often: what it waits for has no event of its own. */
+export async function eventually(condition: () => Promise<boolean> | boolean, within = 5000): Promise<void> {
+  for (const deadline = Date.now() + within; !(await condition()); ) {
+    if (Date.now() > deadline) throw new Error(`It did not come to that: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+/** A near store over a connection of its own, with what its feed has told. */
+export async function openNear(t: Pick<Test, 'teardown'>, url: string, options: NearStoreOptions = {}) {
+  const client = openRedis(url, { commandTimeout: options.commandTimeout ?? 1000 })
+  await firstAttempt(client, 2000)
+  const store = createNearStore(client, { ...options, onClose: () => closeRedis(client) })
+  const changes: FeedChange[] = []
+  store.feed.onChange((change) => changes.push(change))
+  t.teardown(() => store.close())
+  await store.settle(3000)
+  return { store, client, changes }
+}
+
+let probes = 0
+
+/** Resolves when all that `from` has revoked so far has come to `to`: the feed keeps the order. */
+export async function caughtUp(from: StateStore, to: StateStore): Promise<void> {
+  const signInId = `probe-${++probes}`
+  const generation = await from.generation()
+  await from.endSignIn('nobody', signInId, 2 ** 52)
+  await eventually(async () => !(await to.isLive({ accountId: 'nobody', signInId, epoch: 0, generation })))
+}
+
+const REVOKES = ['endSignIn', 'endSignIns', 'raiseEpoch']
+const ASKS = ['isLive', 'sweep']
+
+/** Two stores, each of which hears of all that was revoked before it answers whether something was. */
+export function patientTwins([one, two]: readonly [StateStore, StateStore]): [StateStore, StateStore] {
+  const unheard = new Set<StateStore>()
+  const patient = (store: StateStore, other: StateStore) =>
+    new Proxy(store, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name)
+        if (typeof value !== 'function') return value
+        return async (...args: unknown[]) => {
+          if (ASKS.includes(String(name)) && unheard.delete(target)) await caughtUp(other, target)
+          if (REVOKES.includes(String(name))) for (const each of [one, two]) unheard.add(each)
+          return Reflect.apply(value, target, args)
+        }
+      },
+    })
+  return [patient(one, two), patient(two, one)]
+}
