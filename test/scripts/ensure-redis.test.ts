@@ -34,7 +34,7 @@ async function ensure(path: string, uid: number): Promise<{ said: string[]; sent
 const REDIS = 'exit 0'
 // Notes how it was called, and does as told when it is asked to install.
 const aptGet = (then: string) => `
-echo "$DEBIAN_FRONTEND $RUNLEVEL $*" >> "\${0%/*}/calls"
+echo "$DEBIAN_FRONTEND $RUNLEVEL $*" >> "$PATH/calls"
 case "$*" in *install*) ${then};; esac`
 
 t.test('a redis-server that is there is left alone', async (t) => {
@@ -43,7 +43,7 @@ t.test('a redis-server that is there is left alone', async (t) => {
 })
 
 t.test('root on Debian gets it installed, and no server of its own started', async (t) => {
-  const put = 'cp="${0%/*}/redis-server"; echo "#!/bin/sh" > "$cp"; /bin/chmod +x "$cp"'
+  const put = 'echo "#!/bin/sh" > "$PATH/redis-server"; /bin/chmod +x "$PATH/redis-server"'
   const path = await machine(t, { 'apt-get': aptGet(put) })
   const { said, sentence } = await ensure(path, 0)
   t.equal(sentence, null)
