@@ -1,0 +1,62 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { type Audit, createAudit } from './lib/audit.js'
+import type { Clock } from './lib/contract.js'
+import { checkClock } from './lib/options.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What happened to sign-ins and accounts, told to the log, to a diagnostics channel and to listeners. */
+    audit: Audit
+  }
+}
+
+export type {
+  Audit,
+  AuditDetails,
+  AuditEvent,
+  AuditListener,
+  AuditReport,
+  AuditType,
+  ChangedBy,
+  EndedBy,
+  EndReason,
+} from './lib/audit.js'
+export { AUDIT_CHANNEL } from './lib/audit.js'
+
+export interface AuditOptions {
+  /** Milliseconds since 1970. Defaults to the system's clock. */
+  readonly clock?: Clock
+}
+
+const NAME = 'fastify-identity-audit'
+
+/** Whatever order it and the stores were registered in. */
+function watchFeed(app: FastifyInstance): void {
+  let unsubscribe = () => {}
+  app.addHook('onReady', async function watchRevocationFeed() {
+    if (!app.hasDecorator('stateStore')) return
+    const { feed } = app.stateStore
+    if (feed) unsubscribe = feed.onChange(({ kind, reason }) => app.audit.emit({ type: kind, reason }))
+  })
+  // Before the stores are closed, which would look like a loss.
+  app.addHook('preClose', async function leaveRevocationFeed() {
+    unsubscribe()
+  })
+}
+
+/** @throws OPTION_INVALID */
+async function auditPlugin(app: FastifyInstance, options: AuditOptions): Promise<void> {
+  const clock = checkClock(options.clock ?? Date.now)
+  app.decorate('audit', createAudit({ clock, log: app.log }))
+  watchFeed(app)
+}
+
+const audit = fp(auditPlugin, { fastify: '5.x', name: NAME })
+
+/** For plugins that have something to tell: `app.audit` is there afterwards. */
+export async function useAudit(app: FastifyInstance, clock: Clock): Promise<void> {
+  if (!app.hasPlugin(NAME)) await app.register(audit, { clock })
+}
+
+export default audit

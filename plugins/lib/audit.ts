@@ -1,0 +1,179 @@
+import { channel } from 'node:diagnostics_channel'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+import type { Clock } from './contract.js'
+
+/** The `node:diagnostics_channel` that carries every audit event of every application of the process. */
+export const AUDIT_CHANNEL = 'fastify-identity:audit'
+
+/**
+ * Who ended a sign-in: the client that held it (`self`), its account from another sign-in (`owner`), an
+ * administrator (`admin`), one of the suite's own rules (`suite`), or code of the application.
+ */
+export type EndedBy = 'self' | 'owner' | 'admin' | 'suite' | 'application'
+
+/**
+ * Why a sign-in was ended: somebody asked for that, its client signed in anew, the account had too many, or a
+ * refresh token of it was used again.
+ */
+export type EndReason = 'asked' | 'replaced' | 'cap' | 'refresh_reuse'
+
+/** Who made or changed an account: nobody is signed in at a command line, and a registration needs nobody. */
+export type ChangedBy = 'owner' | 'admin' | 'command_line' | 'registration'
+
+interface OfSignIn {
+  readonly accountId: string
+  readonly signInId: string
+}
+
+/** What each type of event tells, besides its time and address. Ids, counters and words: never a credential. */
+export interface AuditDetails {
+  signed_in: OfSignIn & { readonly mode: string }
+  /**
+   * There is no name: people type passwords into its field. And no account: the answer is the same whether
+   * there is one, and so is this.
+   */
+  sign_in_refused: { readonly mode: string; readonly reason: 'credentials' | 'throttled' }
+  /** The client handed its credential back. */
+  signed_out: OfSignIn & { readonly mode: string }
+  /** The sign-in ended in any other way, but by its account's epoch. */
+  sign_in_ended: OfSignIn & {
+    readonly by: EndedBy
+    readonly why: EndReason
+    /** The account of whoever asked for it; null where nobody did. */
+    readonly actorId: string | null
+  }
+  /** `repeated`: a retry of the last refresh, which got the same successor again. */
+  refreshed: OfSignIn & { readonly mode: string; readonly outcome: 'rotated' | 'repeated' }
+  /** An old refresh token came again: theft, or a copy. The `sign_in_ended` of it follows. */
+  refresh_reuse_detected: OfSignIn & { readonly mode: string }
+  /** Every sign-in of the account that began under an epoch below is over, but the one that was spared. */
+  epoch_raised: {
+    readonly accountId: string
+    readonly epoch: number
+    readonly spared: string | null
+    /** How many were on record. */
+    readonly ended: number
+  }
+  account_created: {
+    readonly accountId: string
+    readonly role: string
+    readonly by: ChangedBy
+    readonly actorId: string | null
+  }
+  /** An `epoch_raised` of the account tells how many sign-ins that ended. */
+  account_changed: {
+    readonly accountId: string
+    readonly changed: 'password' | 'role' | 'disabled'
+    /** The new role, `true` or `false`; null for a password. */
+    readonly to: string | boolean | null
+    readonly by: ChangedBy
+    readonly actorId: string | null
+  }
+  /** From now on this process asks the store on each request. */
+  feed_lost: { readonly reason: string }
+  feed_restored: { readonly reason: string }
+}
+
+export type AuditType = keyof AuditDetails
+
+/** An event as it is told to `emit`. */
+export type AuditReport = { [T in AuditType]: { readonly type: T } & AuditDetails[T] }[AuditType]
+
+/** An event as listeners get it. Frozen. */
+export type AuditEvent = AuditReport & {
+  /** By the injected clock, in ms. */
+  readonly time: number
+  /** Address of the client whose request it was; null where there was none. */
+  readonly ip: string | null
+}
+
+export type AuditListener = (event: AuditEvent) => void | Promise<void>
+
+/** Tells what happened to sign-ins and accounts: to the log, to the channel, and to listeners. Never throws. */
+export interface Audit {
+  /** Tells what has happened: after it is stored, and not before. @param request whose doing it was */
+  emit(report: AuditReport, request?: FastifyRequest): void
+  /**
+   * Hands every event of this application to the listener, at once. What it throws, or rejects with, is
+   * logged and goes nowhere else.
+   * @returns what ends that
+   */
+  subscribe(listener: AuditListener): () => void
+}
+
+type Level = 'debug' | 'info' | 'warn'
+
+interface Shape<T extends AuditType> {
+  readonly level: Level
+  readonly fields: { readonly [F in keyof AuditDetails[T]]-?: true }
+}
+
+const OF_SIGN_IN = { accountId: true, signInId: true } as const
+const OF_MODE = { ...OF_SIGN_IN, mode: true } as const
+const BY = { by: true, actorId: true } as const
+
+const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
+  signed_in: { level: 'info', fields: OF_MODE },
+  sign_in_refused: { level: 'info', fields: { mode: true, reason: true } },
+  signed_out: { level: 'info', fields: OF_MODE },
+  sign_in_ended: { level: 'info', fields: { ...OF_SIGN_IN, ...BY, why: true } },
+  refreshed: { level: 'debug', fields: { ...OF_MODE, outcome: true } },
+  refresh_reuse_detected: { level: 'warn', fields: OF_MODE },
+  epoch_raised: { level: 'info', fields: { accountId: true, epoch: true, spared: true, ended: true } },
+  account_created: { level: 'info', fields: { accountId: true, role: true, ...BY } },
+  account_changed: { level: 'info', fields: { accountId: true, changed: true, to: true, ...BY } },
+  feed_lost: { level: 'warn', fields: { reason: true } },
+  feed_restored: { level: 'warn', fields: { reason: true } },
+}
+
+/** Every type, with the level at which it is logged and the fields that it has besides `type`, `time` and `ip`. */
+export const AUDIT_TYPES: ReadonlyMap<string, { readonly level: Level; readonly fields: readonly string[] }> =
+  new Map(
+    Object.entries(SHAPES).map(([type, { level, fields }]) => [type, { level, fields: Object.keys(fields) }]),
+  )
+
+const auditChannel = channel(AUDIT_CHANNEL)
+
+/** Nothing but the fields of its type: whatever else a caller hands over (a row, a body) goes no further. */
+function makeEvent(report: AuditReport, time: number, ip: string | null): AuditEvent {
+  const given = new Map<string, unknown>(Object.entries(report))
+  const fields = Object.keys(SHAPES[report.type].fields).map((field) => [field, given.get(field) ?? null])
+  return Object.freeze({ type: report.type, time, ip, ...Object.fromEntries(fields) }) as AuditEvent
+}
+
+interface AuditParts {
+  readonly clock: Clock
+  /** Without one, for a command line, only listeners and the channel hear of it. */
+  readonly log?: Pick<FastifyBaseLogger, Level | 'error'>
+}
+
+export function createAudit({ clock, log }: AuditParts): Audit {
+  const listeners = new Set<AuditListener>()
+  const fail = (type: AuditType) => (error: unknown) =>
+    log?.error({ err: error, type }, 'an audit listener failed')
+  const tell = (listener: AuditListener, event: AuditEvent) => {
+    try {
+      Promise.resolve(listener(event)).catch(fail(event.type))
+    } catch (error) {
+      fail(event.type)(error)
+    }
+  }
+  return Object.freeze({
+    emit(report: AuditReport, request?: FastifyRequest) {
+      const event = makeEvent(report, clock(), request?.ip ?? null)
+      // By the request's own logger, so that the line has the request's id.
+      const logger = request?.log ?? log
+      logger?.[SHAPES[event.type].level]({ audit: event }, event.type)
+      // A listener of the channel that throws ends the process (Node makes it an uncaught exception, later
+      // and elsewhere, and leaves no way to catch it), which is why there is `subscribe` as well.
+      if (auditChannel.hasSubscribers) auditChannel.publish(event)
+      for (const listener of listeners) tell(listener, event)
+    },
+    subscribe(listener: AuditListener) {
+      // Of its own identity: subscribed twice is told twice, and each is ended by itself.
+      const own: AuditListener = (event) => listener(event)
+      listeners.add(own)
+      return () => void listeners.delete(own)
+    },
+  })
+}
