@@ -34,6 +34,13 @@ async function answersPublic(t: Test, app: FastifyInstance) {
   refused(t, await userInfo(app), 403, 'NOT_SIGNED_IN', 'nobody needs no store')
 }
 
+/** Waits until the process no longer answers from what it has heard of so far. It must within a second. */
+async function noticesOutage(t: Test, app: FastifyInstance) {
+  const since = Date.now()
+  while (app.stateStore.feed?.healthy()) await new Promise((resolve) => setTimeout(resolve, 5))
+  t.ok(Date.now() - since < 1000, 'noticed within a second')
+}
+
 /** Waits for the connection to come back by itself. */
 async function recovers(t: Test, app: FastifyInstance) {
   for (let tries = 0; tries < 100; tries++) {
@@ -50,6 +57,7 @@ test('Redis frozen: 503 in time, and recovery by itself with everybody still sig
   const credentials = []
   for (const mode of MODES) credentials.push((await signIn(app, mode)).credential)
   redis.pause()
+  await noticesOutage(t, app)
   await refusesAll(t, app, credentials)
   await answersPublic(t, app)
   redis.resume()
@@ -66,6 +74,7 @@ test('Redis killed: 503 in time; what it lost is refused, never brought back', a
   const out = await signIn(app, 'token')
   await post(app, '/logout_token', {}, out.credential)
   await redis.kill()
+  await noticesOutage(t, app)
   await refusesAll(t, app, credentials)
   await answersPublic(t, app)
   await redis.start()
@@ -101,6 +110,9 @@ test('two instances on one Redis: signed in here, known there, signed out everyw
     const { credential } = await signIn(here.app, mode)
     t.equal((await userInfo(there.app, credential)).json().auth_type, mode)
     await post(there.app, `/logout_${mode}`, {}, credential)
+    refused(t, await userInfo(there.app, credential), 403, 'SIGNED_OUT', mode)
+    const since = Date.now()
+    while ((await userInfo(here.app, credential)).statusCode === 200 && Date.now() - since < 1000);
     refused(t, await userInfo(here.app, credential), 403, 'SIGNED_OUT', mode)
   }
 })
