@@ -25,7 +25,7 @@ export type { StateStore } from './lib/stores/contract.js'
 export type { SessionAuthOptions, SessionIssued } from './session-auth.js'
 export type { SignIns } from './sign-ins.js'
 export type { StoresOptions } from './stores.js'
-export type { TokenAuthOptions, TokenPair } from './token-auth.js'
+export type { PublicJwk, PublicKeySet, TokenAuthOptions, TokenPair } from './token-auth.js'
 
 type BuiltInMode = 'token' | 'session' | 'cookie'
 

@@ -44,12 +44,17 @@ t.test('keys are PEMs in every form of the environment, paths, or both', async (
   for (const [value, keys] of rows) t.strictSame(pems(value), keys, `${value.slice(0, 40)}…`)
 })
 
-t.test('what openssl writes by default is read', async (t) => {
-  const directory = t.testdir({})
-  const path = join(directory, 'ec.pem')
-  execFileSync('openssl', ['ecparam', '-name', 'prime256v1', '-genkey', '-out', path])
-  t.equal(read(path)?.keys.length, 1)
-})
+t.test(
+  'what openssl ecparam -genkey writes is read: the curve’s name, and a key of the older form',
+  async (t) => {
+    t.testdir({})
+    const name = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n'
+    const sec1 = ec.privateKey.export({ type: 'sec1', format: 'pem' })
+    for (const value of [`${name}${sec1}`, file(t, 'ec.pem', `${name}${sec1}`)]) {
+      t.strictSame(pems(value), [ec.privatePem])
+    }
+  },
+)
 
 t.test('it may be missing or blank', async (t) => {
   t.equal(readTokenKeys({}), null)
