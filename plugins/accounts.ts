@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAccounts } from './lib/accounts/accounts.js'
-import type { Accounts } from './lib/accounts/contract.js'
+import type { Accounts, RaisedAccount } from './lib/accounts/contract.js'
+import { EpochDistributor } from './lib/accounts/epoch-distributor.js'
+import { createEpochLedger } from './lib/accounts/epoch-ledger.js'
 import type { AccountSource, Clock } from './lib/contract.js'
-import { databaseFile, openDatabase } from './lib/database.js'
+import { databaseFile, type EmbeddedDatabase, openDatabase } from './lib/database.js'
 import { OptionInvalid } from './lib/errors.js'
 import { passwords } from './lib/passwords.js'
 
@@ -13,6 +15,8 @@ declare module 'fastify' {
     accountSource: AccountSource
     /** Our own accounts. @throws OPTION_INVALID when the application brought its own */
     readonly accounts: Accounts
+    /** Whether the accounts are ours: only then is there anything to change. */
+    readonly hasOwnAccounts: boolean
   }
 }
 
@@ -58,6 +62,7 @@ function useSource(app: FastifyInstance, { source, dataDir, clock }: BroughtAcco
     throw new OptionInvalid('source', 'wants the functions verify and find')
   }
   app.decorate('accountSource', source)
+  app.decorate('hasOwnAccounts', false)
   app.decorate('accounts', {
     getter() {
       throw new OptionInvalid('source', 'brings its own accounts: app.accounts is not there')
@@ -72,10 +77,33 @@ async function useDatabase(app: FastifyInstance, options: OwnAccountsOptions): P
   }
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
   const database = await openDatabase(databaseFile(dataDir))
-  app.addHook('onClose', () => database.close())
-  const accounts = createAccounts({ db: database.kysely, passwords, clock })
+  const onRaised = distributeEpochs(app, database)
+  const accounts = createAccounts({ db: database.kysely, passwords, clock, onRaised })
   app.decorate('accountSource', accounts)
+  app.decorate('hasOwnAccounts', true)
   app.decorate('accounts', { getter: () => accounts })
+}
+
+/**
+ * Has the sign-ins ended of accounts whose epoch was raised, by this process or by one that did not live to do
+ * it. Without sign-ins there is nothing to end, and what was raised waits for a process that has them.
+ */
+function distributeEpochs(app: FastifyInstance, database: EmbeddedDatabase) {
+  const distributor = new EpochDistributor({
+    ledger: createEpochLedger(database.kysely),
+    raise: ({ account, spare }) => app.signIns.raiseEpoch(account, { spare }),
+    log: app.log,
+  })
+  app.addHook('onReady', async function startDistributing() {
+    if (app.hasDecorator('signIns')) await distributor.start()
+  })
+  app.addHook('onClose', async function closeAccounts() {
+    await distributor.close()
+    await database.close()
+  })
+  return async (raised: RaisedAccount): Promise<void> => {
+    if (app.hasDecorator('signIns')) await distributor.distribute(raised)
+  }
 }
 
 export default fp(accountsPlugin, { name: 'fastify-identity-accounts', fastify: '5.x' })

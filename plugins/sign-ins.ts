@@ -1,26 +1,12 @@
-import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { CheckedAccount, Claims, Clock, MaybePromise, SignInOptions, SignInRef } from './lib/contract.js'
+import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
+import { OptionInvalid } from './lib/errors.js'
 import { checkClock, checkSeconds } from './lib/options.js'
+import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
 
-/** What a mode says of a sign-in that it starts. TTLs are in seconds. */
-export interface SignInStart {
-  readonly mode: string
-  readonly account: CheckedAccount
-  readonly options: SignInOptions
-  /** Ends it when it is not used for so long. Without it only the absolute limit counts. */
-  readonly idleTtl?: number
-  /** Ends it however much it is used. */
-  readonly absoluteTtl: number
-  /** Session mode: key of the session record that ends with the sign-in. */
-  readonly sessionKey?: string
-  /** Token mode: id of the key under which the first refresh token is derived. */
-  readonly refreshKeyId?: string
-  /** Token mode: what access tokens issued later carry as well. Checked by the mode. */
-  readonly claims?: Claims
-}
+export type { SignInStart }
 
 /** The record of every live sign-in, whatever its mode. Every method may throw STORE_UNAVAILABLE. */
 export interface SignIns {
@@ -32,15 +18,33 @@ export interface SignIns {
   /** False once the sign-in was ended, its account's epoch was raised, or the revocation list was lost. */
   isLive(ref: SignInRef): MaybePromise<boolean>
   find(accountId: string, id: string): Promise<SignInRecord | null>
-  /** Those within their limits, newest first. */
+  /** The live ones, newest first. */
   list(accountId: string): Promise<SignInRecord[]>
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
   /** Ends one, whether or not there is a record of it. @returns whether there was */
   end(ref: Pick<SignInRef, 'accountId' | 'signInId'>): Promise<boolean>
-  /** Ends all of an account, but `except`. @returns how many */
+  /**
+   * Ends all that the account has now, but `except`. One that begins at the same moment counts as begun
+   * after this, and lives: whoever knows the password could begin one a moment later all the same. What
+   * ends those too, and with them every login under way, is a raised epoch.
+   * @returns how many
+   */
   endAll(accountId: string, except?: string): Promise<number>
+  /**
+   * Ends every sign-in of the account that began under an epoch below this one, with one write, which the
+   * account's `epoch` decides and no time: those of this very moment are ended, and so is a login under way
+   * whose password was verified before. `spare` is the id of a sign-in that lives on.
+   *
+   * The records go after that. When it throws, it may have happened or not: calling again does no harm.
+   * @returns how many there were
+   * @throws OPTION_INVALID for an epoch that can end nothing, STORE_UNAVAILABLE
+   */
+  raiseEpoch(
+    account: Pick<CheckedAccount, 'id' | 'epoch'>,
+    options?: { readonly spare?: string | null },
+  ): Promise<number>
 }
 
 declare module 'fastify' {
@@ -60,33 +64,11 @@ export interface SignInsOptions {
 }
 
 const LONGEST_TTL = 400 * 24 * 3600
-const USER_AGENT_MAX = 256
 
-/** The record of a sign-in that starts now. */
-function makeRecord(
-  request: FastifyRequest,
-  start: SignInStart,
-  generation: number,
-  now: number,
-): SignInRecord {
-  const absoluteExpiresAt = now + start.absoluteTtl * 1000
-  const idleExpiresAt = start.idleTtl === undefined ? absoluteExpiresAt : now + start.idleTtl * 1000
-  return {
-    id: randomBytes(16).toString('base64url'),
-    accountId: start.account.id,
-    mode: start.mode,
-    epoch: start.account.epoch,
-    generation,
-    createdAt: now,
-    lastSeenAt: now,
-    idleExpiresAt: Math.min(idleExpiresAt, absoluteExpiresAt),
-    absoluteExpiresAt,
-    ip: request.ip,
-    userAgent: String(request.headers['user-agent'] ?? '').slice(0, USER_AGENT_MAX),
-    sessionKey: start.sessionKey ?? null,
-    refresh:
-      start.refreshKeyId === undefined ? null : { counter: 0, keyId: start.refreshKeyId, rotatedAt: now },
-    claims: start.claims ?? null,
+/** Credentials start at 0: below that there is nothing to end. */
+function checkEpoch(epoch: number): void {
+  if (!Number.isSafeInteger(epoch) || epoch < 1) {
+    throw new OptionInvalid('epoch', 'wants a whole number, 1 or more')
   }
 }
 
@@ -116,7 +98,12 @@ function createSignIns(store: StateStore, clock: Clock, longestTtl: number): Sig
       return typeof live === 'boolean' ? live : Promise.resolve(live)
     },
     find: (accountId, id) => store.findSignIn(accountId, id, clock()),
-    list: (accountId) => store.listSignIns(accountId, clock()),
+    async list(accountId) {
+      const records = await store.listSignIns(accountId, clock())
+      // A login that raced the end of its account's sign-ins left a record of what was dead on arrival.
+      const live = await Promise.all(records.map((record) => store.isLive(refOfRecord(record))))
+      return records.filter((_, index) => live[index])
+    },
     touch(ref, idleTtl) {
       const now = clock()
       return store.touchSignIn(ref.accountId, ref.signInId, now, now + idleTtl * 1000)
@@ -124,6 +111,12 @@ function createSignIns(store: StateStore, clock: Clock, longestTtl: number): Sig
     rotate: (accountId, id, rotation) => store.rotateRefresh(accountId, id, { ...rotation, now: clock() }),
     end,
     endAll: async (accountId, except) => (await store.endSignIns(accountId, except ?? null, clock())).length,
+    async raiseEpoch({ id, epoch }, { spare = null } = {}) {
+      checkEpoch(epoch)
+      const now = clock()
+      await store.raiseEpoch(id, epoch, spare, now + longestTtl * 1000)
+      return (await store.endSignIns(id, spare, now, epoch)).length
+    },
   }
 }
 

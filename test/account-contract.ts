@@ -1,7 +1,9 @@
 import type { Test } from 'tap'
 import { createAccounts } from '../plugins/lib/accounts/accounts.js'
-import type { Accounts, NewAccount } from '../plugins/lib/accounts/contract.js'
+import type { Accounts, NewAccount, RaisedAccount } from '../plugins/lib/accounts/contract.js'
+import { createEpochLedger } from '../plugins/lib/accounts/epoch-ledger.js'
 import type { EmbeddedDatabase } from '../plugins/lib/database.js'
+import { StoreUnavailable } from '../plugins/lib/errors.js'
 import type { Passwords } from '../plugins/lib/passwords.js'
 
 /** A migrated database that nobody else uses; it ends with the test. */
@@ -226,6 +228,71 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     t.match(await accounts.verify('alice', 'correct horse'), { id, role: 'admin', epoch: 4 })
     t.equal(await accounts.setRole(NOBODY, 'admin'), null)
     t.equal(await accounts.setDisabled(NOBODY, true), null)
+  })
+
+  t.test('signing out everywhere raises the epoch and changes nothing else', async (t) => {
+    const { accounts, stored } = await start(t, open)
+    const { id } = await accounts.create(alice)
+    t.same(await accounts.raiseEpoch(id), { id, username: 'Alice', role: 'user', epoch: 2 })
+    t.match(await stored(), [{ password_hash: 'hash of correct horse', role: 'user', disabled: 0, epoch: 2 }])
+    t.equal(await accounts.raiseEpoch(NOBODY), null)
+  })
+
+  t.test(
+    'a change is told of, with who is spared, after it is stored and before it is answered',
+    async (t) => {
+      const { db, passwords } = await start(t, open)
+      const told: RaisedAccount[] = []
+      const accounts = createAccounts({
+        ...{ db, passwords, clock: () => START },
+        async onRaised(raised) {
+          t.match(await accounts.findByUsername('alice'), { epoch: raised.account.epoch })
+          told.push(raised)
+        },
+      })
+      const { id } = await accounts.create(alice)
+      const changed = await accounts.changePassword(id, 'correct horse', 'battery staple', 'sign-in-1')
+      t.same(told, [{ account: changed, spare: 'sign-in-1' }])
+      t.equal(await accounts.changePassword(id, 'correct horse', 'other staple', 'sign-in-1'), null)
+      await accounts.setRole(id, 'admin')
+      await accounts.setDisabled(id, true)
+      await accounts.raiseEpoch(id)
+      await accounts.raiseEpoch(NOBODY)
+      t.match(
+        told.slice(1),
+        [3, 4, 5].map((epoch) => ({ account: { id, epoch }, spare: null })),
+      )
+      t.equal(told.length, 4)
+    },
+  )
+
+  t.test('what cannot be told fails the change, and stays in the ledger until it is settled', async (t) => {
+    const { db, passwords } = await start(t, open)
+    const ledger = createEpochLedger(db)
+    const onRaised = () => Promise.reject(new StoreUnavailable())
+    const accounts = createAccounts({ db, passwords, clock: () => START, onRaised })
+    const { id } = await accounts.create(alice)
+    const bob = await accounts.create({ ...alice, username: 'bob' })
+    t.same(await ledger.pending(10), [], 'a new account has nothing to tell')
+    const change = accounts.changePassword(id, 'correct horse', 'battery staple', 'sign-in-1')
+    await t.rejects(change, { code: 'STORE_UNAVAILABLE' })
+    const second = { account: { id, username: 'Alice', role: 'user', epoch: 2 }, spare: 'sign-in-1' }
+    t.same(await ledger.pending(10), [second])
+    await t.rejects(accounts.setRole(id, 'admin'), { code: 'STORE_UNAVAILABLE' })
+    await t.rejects(accounts.raiseEpoch(bob.id), { code: 'STORE_UNAVAILABLE' })
+    const third = { account: { id, username: 'Alice', role: 'admin', epoch: 3 }, spare: null }
+    const pending = await ledger.pending(10)
+    t.equal(pending.length, 2, 'one entry for each account: the last one, who was spared before is not')
+    t.match(
+      pending.find(({ account }) => account.id === id),
+      third,
+    )
+    t.equal((await ledger.pending(1)).length, 1)
+    await ledger.settle(second)
+    t.equal((await ledger.pending(10)).length, 2, 'an earlier one settles nothing')
+    await ledger.settle(third)
+    await ledger.settle(second)
+    t.match(await ledger.pending(10), [{ account: { id: bob.id } }], 'and takes nothing back')
   })
 
   t.test('changes at one moment each raise the epoch', async (t) => {

@@ -15,6 +15,10 @@ export interface AccountRow {
   password_hash: string
   role: string
   epoch: number
+  /** Up to which epoch the state store has been told to refuse what is below. */
+  distributed_epoch: number
+  /** The sign-in that lives on under `epoch`, though it began before. */
+  spared_sign_in: string | null
   disabled: number
   avatar: string | null
   created_at: number

@@ -2,10 +2,11 @@ import type { FastifyRequest } from 'fastify'
 import type { SignIns } from '../sign-ins.js'
 import type { AccessTokens } from './access-token.js'
 import { checkAccount } from './account-check.js'
-import type { AccountSource, CheckedAccount, Clock, SignInRef } from './contract.js'
+import type { AccountSource, CheckedAccount, Clock } from './contract.js'
 import { RefreshRefused } from './errors.js'
 import type { PurposeKeys } from './keys.js'
 import { deriveRefreshToken, openRefreshToken, type RefreshClaims } from './refresh-token.js'
+import { refOfRecord } from './sign-in-record.js'
 import type { SignInRecord } from './stores/contract.js'
 
 /** What a token sign-in hands back. */
@@ -45,13 +46,6 @@ export interface RefreshParts {
   /** In seconds. */
   readonly refreshGrace: number
 }
-
-const refOfRecord = ({ accountId, id, epoch, generation }: SignInRecord): SignInRef => ({
-  accountId,
-  signInId: id,
-  epoch,
-  generation,
-})
 
 /** @param now in ms */
 export function tokenPair(

@@ -188,6 +188,64 @@ t.test('ending', async (t) => {
   })
 })
 
+t.test('a raised epoch', async (t) => {
+  t.test('refuses what began below it first, then takes the records away', async (t) => {
+    const { store, calls } = faultyStore(createMemoryStore())
+    const { begin, app } = await signInsApp(t, { store })
+    const [spared, old] = [await begin(), await begin()]
+    const fresh = await begin({ account: { id: ALICE.id, username: 'alice', role: 'admin', epoch: 2 } })
+    calls.length = 0
+    t.equal(await app.signIns.raiseEpoch({ id: ALICE.id, epoch: 2 }, { spare: spared.id }), 1)
+    t.strictSame(calls, ['raiseEpoch', 'endSignIns'])
+    t.equal(await app.signIns.isLive(refOf(old)), false)
+    t.equal(await app.signIns.find(ALICE.id, old.id), null)
+    for (const record of [spared, fresh]) t.equal(await app.signIns.isLive(refOf(record)), true)
+    t.same(new Set((await app.signIns.list(ALICE.id)).map(({ id }) => id)), new Set([spared.id, fresh.id]))
+    t.equal(await app.signIns.raiseEpoch({ id: ALICE.id, epoch: 2 }, { spare: spared.id }), 0, 'again')
+    t.equal(await app.signIns.raiseEpoch({ id: ALICE.id, epoch: 3 }), 2)
+    t.strictSame(await app.signIns.list(ALICE.id), [])
+  })
+
+  t.test('ends what no list shows: a record that came after it', async (t) => {
+    const { begin, app } = await signInsApp(t)
+    await app.signIns.raiseEpoch({ id: ALICE.id, epoch: 1 })
+    const late = await begin()
+    t.equal(await app.signIns.isLive(refOf(late)), false)
+    t.strictSame(await app.signIns.list(ALICE.id), [])
+  })
+
+  t.test('is remembered until no credential can be left', async (t) => {
+    const { begin, app, store, clock } = await signInsApp(t, { signIns: { longestTtl: 600 } })
+    const record = await begin()
+    await app.signIns.raiseEpoch({ id: ALICE.id, epoch: 1 })
+    // Only the epoch refuses this one.
+    const other = { ...refOf(record), signInId: 'without-a-record' }
+    await store.sweep(clock.now + 599_999)
+    t.equal(await app.signIns.isLive(other), false)
+    await store.sweep(clock.now + 600_000)
+    t.equal(await app.signIns.isLive(other), true, 'forgotten: its expiry is what refuses it')
+  })
+
+  t.test('that can end nothing is refused by name', async (t) => {
+    const { app } = await signInsApp(t)
+    for (const epoch of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const raise = app.signIns.raiseEpoch({ id: ALICE.id, epoch })
+      await t.rejects(raise, { code: 'OPTION_INVALID', message: /epoch/ }, `${epoch}`)
+    }
+  })
+
+  t.test('that is not stored ends nothing', async (t) => {
+    const { store, failing } = faultyStore(createMemoryStore())
+    const { begin, app } = await signInsApp(t, { store })
+    const record = await begin()
+    failing.add('raiseEpoch')
+    const raise = app.signIns.raiseEpoch({ id: ALICE.id, epoch: 1 })
+    await t.rejects(raise, { code: 'STORE_UNAVAILABLE', statusCode: 503 })
+    t.equal(await app.signIns.isLive(refOf(record)), true)
+    t.match(await app.signIns.list(ALICE.id), [{ id: record.id }])
+  })
+})
+
 t.test('a touch moves last-seen and the idle limit, of a sign-in that exists', async (t) => {
   const { begin, app, clock } = await signInsApp(t)
   const record = await begin({ idleTtl: 60 })
@@ -250,6 +308,7 @@ t.test('every method hands on that the store cannot answer', async (t) => {
     'rotateRefresh',
     'endSignIn',
     'endSignIns',
+    'raiseEpoch',
   ] as const) {
     failing.add(operation)
   }
@@ -263,6 +322,7 @@ t.test('every method hands on that the store cannot answer', async (t) => {
     () => signIns.rotate(ALICE.id, record.id, rotation),
     () => signIns.end(refOf(record)),
     () => signIns.endAll(ALICE.id),
+    () => signIns.raiseEpoch({ id: ALICE.id, epoch: 1 }),
   ]) {
     await t.rejects(async () => call(), { code: 'STORE_UNAVAILABLE', statusCode: 503 })
   }

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import { ADMIN, MODES, refused, signIn, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -104,6 +105,44 @@ test('DELETE /accounts/:username/sign_ins is for admins', async (t) => {
   t.match((await end('USER1', admin.credential)).json(), { code: 200, data: { ended: 3 } })
   for (const { credential } of user) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
   t.equal((await userInfo(app, admin.credential)).statusCode, 200)
+})
+
+test('an admin’s sign-out everywhere goes by the epoch: a login under way is ended with it', async (t) => {
+  const { app } = await startUserCenter(t)
+  const admin = await signIn(app, 'token', ADMIN)
+  const user = await signIn(app, 'cookie')
+  const end = (name: string) =>
+    app.inject({ method: 'DELETE', url: `/accounts/${name}/sign_ins`, headers: admin.credential })
+  const before = await app.accounts.findByUsername('user1')
+  // As a route has it between the check of a password and the sign-in.
+  const verified = await app.accountSource.verify('user1', 'user123')
+  t.match((await end('user1')).json(), { code: 200, data: { ended: 1 } })
+  refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
+  t.equal((await app.accounts.findByUsername('user1'))?.epoch, (before?.epoch ?? 0) + 1)
+  t.equal(verified?.epoch, before?.epoch)
+  t.match((await end('user1')).json(), { data: { ended: 0 } }, 'nothing left')
+  const own = await signIn(app, 'cookie', ADMIN)
+  const url = '/accounts/admin/sign_ins'
+  const answer = await app.inject({ method: 'DELETE', url, headers: own.credential })
+  t.match(answer.json(), { data: { ended: 2 } })
+  t.match(answer.cookies, [{ name: 'identity', value: '', maxAge: 0 }], 'their own cookie goes')
+  refused(t, await userInfo(app, own.credential), 403, 'SIGNED_OUT')
+})
+
+test('an admin’s sign-out that cannot be distributed claims nothing', async (t) => {
+  const { app } = await startUserCenter(t)
+  const admin = await signIn(app, 'session', ADMIN)
+  const user = await signIn(app, 'session')
+  const real = app.stateStore.raiseEpoch
+  app.stateStore.raiseEpoch = () => Promise.reject(new StoreUnavailable())
+  const url = '/accounts/user1/sign_ins'
+  const response = await app.inject({ method: 'DELETE', url, headers: admin.credential })
+  refused(t, response, 503, 'STORE_UNAVAILABLE')
+  t.ok(response.headers['retry-after'])
+  app.stateStore.raiseEpoch = real
+  const again = await app.inject({ method: 'DELETE', url, headers: admin.credential })
+  t.equal(again.statusCode, 200)
+  refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
 })
 
 test('every route here asks who it is, and refuses another site’s request by cookie', async (t) => {

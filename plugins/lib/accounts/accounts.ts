@@ -2,29 +2,27 @@ import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { CheckedAccount, Clock } from '../contract.js'
 import type { AccountRow, Tables } from '../database.js'
-import { StoreUnavailable, UsernameInvalid, UsernameTaken } from '../errors.js'
+import { UsernameInvalid, UsernameTaken } from '../errors.js'
 import type { Passwords } from '../passwords.js'
 import { canonicalUsername } from '../usernames.js'
-import type { AccountDetails, AccountPage, Accounts, NewAccount, OwnProfile, Role } from './contract.js'
+import type {
+  AccountDetails,
+  AccountPage,
+  Accounts,
+  NewAccount,
+  OwnProfile,
+  RaisedAccount,
+  Role,
+} from './contract.js'
+import { first, guarded } from './queries.js'
 import { IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
 
 interface Context {
   readonly db: Kysely<Tables>
   readonly passwords: Passwords
   readonly clock: Clock
-}
-
-/** Whatever the database has to say about itself goes to the log, not to the client. */
-async function guarded<T>(query: () => Promise<T>): Promise<T> {
-  try {
-    return await query()
-  } catch (cause) {
-    throw new StoreUnavailable({ cause })
-  }
-}
-
-async function first<T>(query: { executeTakeFirst(): Promise<T | undefined> }): Promise<T | null> {
-  return (await guarded(() => query.executeTakeFirst())) ?? null
+  /** Runs after a change that ends the account's sign-ins, before the change is answered. */
+  readonly onRaised?: (raised: RaisedAccount) => Promise<void>
 }
 
 /** Hash and epoch come from one row read once: a login that races a change carries the epoch of its hash. */
@@ -75,6 +73,8 @@ async function create(context: Context, { username, password, role }: NewAccount
         password_hash,
         role,
         epoch: 1,
+        distributed_epoch: 1,
+        spared_sign_in: null,
         disabled: 0,
         avatar: null,
         created_at: now,
@@ -87,19 +87,35 @@ async function create(context: Context, { username, password, role }: NewAccount
   return toProfile(row)
 }
 
-type Change = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled'>>
+type Change = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | 'spared_sign_in'>>
 
-/** The change and the end of every sign-in issued before it, in one statement. */
+/** The change and the end of every sign-in issued before it, in one statement. Who was spared before is not. */
 function change({ db, clock }: Context, id: string, values: Change) {
   return db
     .updateTable('accounts')
-    .set(values)
+    .set({ spared_sign_in: null, ...values })
     .set((row) => ({ epoch: row('epoch', '+', 1), updated_at: clock() }))
     .where('id', '=', id)
-    .returning(IDENTIFYING)
+    .returning([...IDENTIFYING, 'spared_sign_in'])
 }
 
-async function changePassword(context: Context, id: string, current: string, replacement: string) {
+async function raised(
+  { onRaised }: Context,
+  row: (CheckedAccount & Pick<AccountRow, 'spared_sign_in'>) | null,
+): Promise<CheckedAccount | null> {
+  if (!row) return null
+  const account = toAccount(row)
+  await onRaised?.({ account, spare: row.spared_sign_in })
+  return account
+}
+
+async function changePassword(
+  context: Context,
+  id: string,
+  current: string,
+  replacement: string,
+  spared_sign_in: string | null,
+) {
   const { db, passwords } = context
   const stored = await first(
     db.selectFrom('accounts').select('password_hash').where('id', '=', id).where('disabled', '=', 0),
@@ -108,16 +124,15 @@ async function changePassword(context: Context, id: string, current: string, rep
   const password_hash = await passwords.hash(replacement)
   // Of two changes that were granted on one old password, the second finds another hash, and loses.
   const changed = await first(
-    change(context, id, { password_hash })
+    change(context, id, { password_hash, spared_sign_in })
       .where('password_hash', '=', stored.password_hash)
       .where('disabled', '=', 0),
   )
-  return changed && toAccount(changed)
+  return raised(context, changed)
 }
 
 async function set(context: Context, id: string, values: Change): Promise<CheckedAccount | null> {
-  const changed = await first(change(context, id, values))
-  return changed && toAccount(changed)
+  return raised(context, await first(change(context, id, values)))
 }
 
 async function list({ db }: Context, limit: number, after: string | null): Promise<AccountPage> {
@@ -146,8 +161,9 @@ export function createAccounts(context: Context): Accounts {
     find: (id: string) => find(context, id),
     findByUsername: (username: string) => findByUsername(context, username),
     create: (account: NewAccount) => create(context, account),
-    changePassword: (id: string, current: string, replacement: string) =>
-      changePassword(context, id, current, replacement),
+    changePassword: (id: string, current: string, replacement: string, spare: string | null = null) =>
+      changePassword(context, id, current, replacement, spare),
+    raiseEpoch: (id: string) => set(context, id, {}),
     setRole: (id: string, role: Role) => set(context, id, { role }),
     setDisabled: (id: string, disabled: boolean) => set(context, id, { disabled: disabled ? 1 : 0 }),
     list: (page: { limit: number; after?: string | null }) => list(context, page.limit, page.after ?? null),

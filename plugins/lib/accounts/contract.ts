@@ -31,9 +31,16 @@ export interface AccountPage {
   readonly next: string | null
 }
 
+/** An account whose epoch was raised, and the id of the sign-in that lives on, if any. */
+export interface RaisedAccount {
+  readonly account: CheckedAccount
+  readonly spare: string | null
+}
+
 /**
  * The suite's own accounts. Each change that ends the account's sign-ins raises its epoch in the same
- * statement, and hands back the account with the new one for the state store to distribute.
+ * statement, and is answered with the new one after the state store refuses what was issued before. Where
+ * that fails the change is STORE_UNAVAILABLE although it is stored, and the store is told until it knows.
  * All throw STORE_UNAVAILABLE on a database fault.
  */
 export interface Accounts extends AccountSource {
@@ -45,11 +52,19 @@ export interface Accounts extends AccountSource {
    */
   create(account: NewAccount): Promise<OwnProfile>
   /**
-   * Replaces the password if `current` is the present one, and still is when the new one is stored.
+   * Replaces the password if `current` is the present one, and still is when the new one is stored. Ends
+   * every sign-in but the one named by `spare`.
    * @returns null when it is not, or the account is gone or disabled
    * @throws PASSWORD_REFUSED when the new one is above 1024 bytes
    */
-  changePassword(id: string, current: string, replacement: string): Promise<CheckedAccount | null>
+  changePassword(
+    id: string,
+    current: string,
+    replacement: string,
+    spare?: string | null,
+  ): Promise<CheckedAccount | null>
+  /** Signs the account out everywhere, and changes nothing else. @returns null when there is no such account */
+  raiseEpoch(id: string): Promise<CheckedAccount | null>
   /** @returns null when there is no such account */
   setRole(id: string, role: Role): Promise<CheckedAccount | null>
   /** @returns null when there is no such account */

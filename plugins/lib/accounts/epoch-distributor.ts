@@ -1,0 +1,104 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { RaisedAccount } from './contract.js'
+import type { EpochLedger } from './epoch-ledger.js'
+
+/** In ms. */
+export interface RetryTimes {
+  /** After the first failure. Each further one doubles it. */
+  readonly first: number
+  readonly longest: number
+  /** How often the ledger is looked at while all is well: for what another process raised, and did not live to tell. */
+  readonly look: number
+}
+
+export interface DistributorParts {
+  readonly ledger: EpochLedger
+  /** Tells the state store. */
+  readonly raise: (raised: RaisedAccount) => Promise<unknown>
+  readonly log: Pick<FastifyBaseLogger, 'warn'>
+  readonly times?: RetryTimes
+}
+
+const TIMES: RetryTimes = { first: 100, longest: 5000, look: 30_000 }
+const BATCH = 100
+
+/**
+ * Tells the state store of every epoch that was raised, until it knows. Any number of processes may do so at
+ * once: telling twice does no harm, and the highest epoch counts.
+ */
+export class EpochDistributor {
+  readonly #parts: DistributorParts
+  readonly #times: RetryTimes
+  #delay: number
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
+  #closed = false
+
+  constructor(parts: DistributorParts) {
+    this.#parts = parts
+    this.#times = parts.times ?? TIMES
+    this.#delay = this.#times.first
+  }
+
+  /** Tells of what a process left behind before, and goes on looking. Never rejects. */
+  async start(): Promise<void> {
+    this.#look()
+    await this.#looking
+  }
+
+  /** Tells of one, and goes on trying where that fails. @throws what the store throws */
+  async distribute(raised: RaisedAccount): Promise<void> {
+    try {
+      await this.#parts.raise(raised)
+    } catch (error) {
+      this.#lookIn(this.#times.first)
+      throw error
+    }
+    // It is told, and that is what counts: where this is not noted it will be told again.
+    await this.#parts.ledger.settle(raised).catch((error: unknown) => {
+      this.#parts.log.warn({ err: error }, 'a distributed epoch could not be noted')
+    })
+  }
+
+  /** Resolves when nothing is under way any more. What is still to be told is in the ledger. */
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#looking
+  }
+
+  #lookIn(delay: number): void {
+    if (this.#closed) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#look(), delay).unref()
+  }
+
+  #look(): void {
+    this.#looking = this.#looking.then(async () => this.#lookIn(await this.#work()))
+  }
+
+  /** @returns when to look again, in ms */
+  async #work(): Promise<number> {
+    const { first, longest, look } = this.#times
+    try {
+      const more = (await this.#tellBatch()) === BATCH
+      this.#delay = first
+      return more ? 0 : look
+    } catch (error) {
+      const delay = this.#delay
+      this.#delay = Math.min(delay * 2, longest)
+      this.#parts.log.warn({ err: error, delay }, 'a raised epoch could not be distributed yet')
+      return delay
+    }
+  }
+
+  async #tellBatch(): Promise<number> {
+    const { ledger, raise } = this.#parts
+    const pending = await ledger.pending(BATCH)
+    for (const raised of pending) {
+      await raise(raised)
+      await ledger.settle(raised)
+    }
+    return pending.length
+  }
+}

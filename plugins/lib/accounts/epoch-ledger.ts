@@ -1,0 +1,37 @@
+import type { Kysely } from 'kysely'
+import type { Tables } from '../database.js'
+import type { RaisedAccount } from './contract.js'
+import { guarded } from './queries.js'
+import { IDENTIFYING, toAccount } from './rows.js'
+
+/** Which raised epochs the state store has still to be told of. It outlives the process that raised them. */
+export interface EpochLedger {
+  /** At most `limit` of them. @throws STORE_UNAVAILABLE */
+  pending(limit: number): Promise<RaisedAccount[]>
+  /** Notes that the store knows of this one, and so of those below it. @throws STORE_UNAVAILABLE */
+  settle(raised: RaisedAccount): Promise<void>
+}
+
+/** The ledger in the rows of the accounts: epoch and spared sign-in are read as they were written, together. */
+export function createEpochLedger(db: Kysely<Tables>): EpochLedger {
+  return Object.freeze({
+    async pending(limit: number) {
+      const query = db
+        .selectFrom('accounts')
+        .select([...IDENTIFYING, 'spared_sign_in'])
+        .whereRef('epoch', '>', 'distributed_epoch')
+        .limit(limit)
+      const rows = await guarded(() => query.execute())
+      return rows.map((row) => ({ account: toAccount(row), spare: row.spared_sign_in }))
+    },
+    async settle({ account: { id, epoch } }: RaisedAccount) {
+      const query = db
+        .updateTable('accounts')
+        .set({ distributed_epoch: epoch })
+        .where('id', '=', id)
+        // Whoever distributed a later one was first: it stays.
+        .where('distributed_epoch', '<', epoch)
+      await guarded(() => query.execute())
+    },
+  })
+}

@@ -1,0 +1,15 @@
+import { StoreUnavailable } from '../errors.js'
+
+/** Whatever the database has to say about itself goes to the log, not to the client. */
+export async function guarded<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query()
+  } catch (cause) {
+    throw new StoreUnavailable({ cause })
+  }
+}
+
+/** The first row, or null. @throws STORE_UNAVAILABLE */
+export async function first<T>(query: { executeTakeFirst(): Promise<T | undefined> }): Promise<T | null> {
+  return (await guarded(() => query.executeTakeFirst())) ?? null
+}

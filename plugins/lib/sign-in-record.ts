@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { CheckedAccount, Claims, SignInOptions, SignInRef } from './contract.js'
+import type { SignInRecord } from './stores/contract.js'
+
+/** What a mode says of a sign-in that it starts. TTLs are in seconds. */
+export interface SignInStart {
+  readonly mode: string
+  readonly account: CheckedAccount
+  readonly options: SignInOptions
+  /** Ends it when it is not used for so long. Without it only the absolute limit counts. */
+  readonly idleTtl?: number
+  /** Ends it however much it is used. */
+  readonly absoluteTtl: number
+  /** Session mode: key of the session record that ends with the sign-in. */
+  readonly sessionKey?: string
+  /** Token mode: id of the key under which the first refresh token is derived. */
+  readonly refreshKeyId?: string
+  /** Token mode: what access tokens issued later carry as well. Checked by the mode. */
+  readonly claims?: Claims
+}
+
+const USER_AGENT_MAX = 256
+
+/** The record of a sign-in that starts `now` (ms). */
+export function makeRecord(
+  request: FastifyRequest,
+  start: SignInStart,
+  generation: number,
+  now: number,
+): SignInRecord {
+  const absoluteExpiresAt = now + start.absoluteTtl * 1000
+  const idleExpiresAt = start.idleTtl === undefined ? absoluteExpiresAt : now + start.idleTtl * 1000
+  return {
+    id: randomBytes(16).toString('base64url'),
+    accountId: start.account.id,
+    mode: start.mode,
+    epoch: start.account.epoch,
+    generation,
+    createdAt: now,
+    lastSeenAt: now,
+    idleExpiresAt: Math.min(idleExpiresAt, absoluteExpiresAt),
+    absoluteExpiresAt,
+    ip: request.ip,
+    userAgent: String(request.headers['user-agent'] ?? '').slice(0, USER_AGENT_MAX),
+    sessionKey: start.sessionKey ?? null,
+    refresh:
+      start.refreshKeyId === undefined ? null : { counter: 0, keyId: start.refreshKeyId, rotatedAt: now },
+    claims: start.claims ?? null,
+  }
+}
+
+/** What a credential of the sign-in refers to. */
+export function refOfRecord({ accountId, id, epoch, generation }: SignInRecord): SignInRef {
+  return { accountId, signInId: id, epoch, generation }
+}
