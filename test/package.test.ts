@@ -16,6 +16,7 @@ const ROOT = join(import.meta.dirname, '..')
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
 const NPM_QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 
+const LAUNCHER = 'bin/fastify-identity.mjs'
 const DOCUMENTS = ['LICENSE', 'README.md', 'CHANGELOG.md']
 
 const run = promisify(execFile)
@@ -43,7 +44,7 @@ interface Project {
 async function pack(directory: string): Promise<{ tarball: string; packed: string[] }> {
   const source = join(directory, 'source')
   await mkdir(source)
-  for (const file of ['package.json', ...DOCUMENTS]) await cp(join(ROOT, file), join(source, file))
+  for (const file of ['package.json', LAUNCHER, ...DOCUMENTS]) await cp(join(ROOT, file), join(source, file))
   // Whether the types hold is the type check's business.
   await node(ROOT, TSC, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(source, 'dist'))
   const answer = await call(source, 'npm', 'pack', '--ignore-scripts', '--json', '--loglevel=error')
@@ -168,7 +169,7 @@ const project = await install(directory)
 
 t.test('the package holds what a user needs, and nothing else', async (t) => {
   const documents = project.packed.filter((file) => !file.startsWith('dist/'))
-  t.same(documents.sort(), [...DOCUMENTS, 'package.json'].sort())
+  t.same(documents.sort(), [...DOCUMENTS, LAUNCHER, 'package.json'].sort())
   const built = project.packed.filter((file) => file.startsWith('dist/'))
   t.same([...new Set(built.map((file) => file.split('/')[1]))].sort(), [
     'app.d.ts',
