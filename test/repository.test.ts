@@ -45,6 +45,11 @@ t.test('what npm would leave out in silence is no optional dependency', async (t
   t.same(tooNew, [])
 })
 
+t.test('the command is there before anything is built, for npx to link', async (t) => {
+  const { bin } = JSON.parse(texts.get('package.json') ?? '')
+  for (const file of Object.values<string>(bin)) t.ok(texts.has(file), file)
+})
+
 t.test('no test is skipped, put off or run alone', async (t) => {
   t.same(
     filesWith(/\bt\w*\.(skip|todo|only)\(|\b(skip|todo|only): /, (file) => isTest(file) && !isHere(file)),
