@@ -9,6 +9,8 @@ export interface Answer {
   readonly data?: unknown
   readonly auth_type?: ModeName
   readonly error?: string
+  /** What `error` means here, where it alone does not say. */
+  readonly reason?: string
 }
 
 /** The body of a 200. */
@@ -26,7 +28,8 @@ export function sendFailure(
   reply: FastifyReply,
   status: number,
   key: MessageKey,
+  rest: Pick<Answer, 'reason'> = {},
 ): FastifyReply {
-  const body: Answer = { code: status, msg: messageFor(request, key), error: key }
+  const body: Answer = { code: status, msg: messageFor(request, key), error: key, ...rest }
   return reply.code(status).send(body)
 }

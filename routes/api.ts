@@ -4,6 +4,7 @@ import { healthRoutes } from './health.js'
 import { jwksRoutes } from './jwks.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
+import { passwordRoutes } from './password.js'
 import { signInRoutes } from './sign-ins.js'
 import { userInfoRoutes } from './user-info.js'
 
@@ -25,4 +26,5 @@ export async function apiRoutes(app: FastifyInstance): Promise<void> {
   await app.register(logoutRoutes)
   await app.register(userInfoRoutes)
   await app.register(signInRoutes)
+  await app.register(passwordRoutes)
 }

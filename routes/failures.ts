@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { PasswordRefused } from '../plugins/lib/errors.js'
 import { sendFailure } from './answer.js'
 import { isMessageKey, type MessageKey } from './messages.js'
 
@@ -25,6 +26,10 @@ function failureOf(error: FastifyError): Failure {
   return key ? { status, key } : { status: 500, key: 'INTERNAL' }
 }
 
+function reasonOf(error: FastifyError): { readonly reason?: string } {
+  return error instanceof PasswordRefused ? { reason: error.reason } : {}
+}
+
 /**
  * Answers every error in the contract's form. What a store or a library says of its trouble goes to the
  * log alone.
@@ -38,7 +43,7 @@ export function answerFailure(
   if (status >= 500) request.log.error({ err: error }, 'request failed')
   else request.log.info({ code: key }, 'request refused')
   // The challenge, and when to come back: Fastify sends them by itself only where nobody handles its errors.
-  return sendFailure(request, reply.headers(error.headers ?? {}), status, key)
+  return sendFailure(request, reply.headers(error.headers ?? {}), status, key, reasonOf(error))
 }
 
 export function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

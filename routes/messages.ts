@@ -8,6 +8,10 @@ const MESSAGES = {
   RECOGNISED: ['This is who you are.', '获取用户信息成功。'],
   LISTED: ['These are your sign-ins.', '以下是您的登录记录。'],
   ENDED: ['Ended.', '已结束。'],
+  PASSWORD_CHANGED: [
+    'Your password is changed, and every other sign-in is ended.',
+    '密码已修改，其他登录均已结束。',
+  ],
   UP: ['The process is up.', '进程正在运行。'],
   READY: ['The stores answer.', '存储服务正常。'],
 

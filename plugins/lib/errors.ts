@@ -32,8 +32,13 @@ export const UsernameInvalid = define(
   400,
 )
 export const UsernameTaken = define('USERNAME_TAKEN', 'This username is taken.', 409)
-/** Raised with the reason: `too_short`, `too_long`, … */
-export const PasswordRefused = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)
+const PasswordRefusal = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)
+/** Raised with the reason, which the client is told: `too_short`, `too_long`. */
+export class PasswordRefused extends PasswordRefusal {
+  constructor(readonly reason: string) {
+    super(reason)
+  }
+}
 export const StoreUnavailable = define(
   'STORE_UNAVAILABLE',
   'The service cannot answer now. Try again shortly.',

@@ -65,7 +65,7 @@ t.test('people are told in Chinese when they prefer it, and in English otherwise
 })
 
 t.test('every refusal that a client can be given has a message in both languages', async (t) => {
-  const errors = Object.values({ ...suiteErrors, ...routeErrors }).map((Refusal) => new Refusal())
+  const errors = Object.values({ ...suiteErrors, ...routeErrors }).map((Refusal) => new Refusal(''))
   const given = errors.filter(({ statusCode }) => statusCode !== 500)
   t.ok(given.length > 15)
   for (const { code } of [
@@ -82,7 +82,7 @@ t.test('every refusal that a client can be given has a message in both languages
 
 t.test('mistakes in the application have none: they are INTERNAL to a client', async (t) => {
   for (const Mistake of Object.values(suiteErrors)) {
-    const { code, statusCode } = new Mistake()
+    const { code, statusCode } = new Mistake('')
     if (statusCode === 500) t.notOk(isMessageKey(code), code)
   }
   for (const code of ['', 'constructor', '__proto__', 'toString', 'FST_ERR_VALIDATION'])
