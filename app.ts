@@ -6,7 +6,7 @@ import accounts from './plugins/accounts.js'
 import cookieAuth from './plugins/cookie-auth.js'
 import csrf from './plugins/csrf.js'
 import identity from './plugins/identity.js'
-import { type Config, type Environment, readConfig } from './plugins/lib/config.js'
+import { type Config, type Environment, isAddressRange, readConfig } from './plugins/lib/config.js'
 import type { Clock } from './plugins/lib/contract.js'
 import { seedForDevelopment } from './plugins/lib/development-accounts.js'
 import { developmentSecret } from './plugins/lib/development-secret.js'
@@ -17,6 +17,8 @@ import stores from './plugins/stores.js'
 import tokenAuth from './plugins/token-auth.js'
 import { apiRoutes } from './routes/api.js'
 import { drainConnections } from './routes/drain.js'
+import { answerFailure } from './routes/failures.js'
+import { answerClientError, quietSerializers } from './routes/quiet-log.js'
 
 export interface UserCenterOptions {
   /** Defaults to `process.env`. */
@@ -32,19 +34,31 @@ const BODY_LIMIT = 16 * 1024
 /** What a page of an allowed origin may do. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
 
+/** Nobody where the list is malformed: the plugin refuses to start on it, in a sentence of its own. */
+function trustedProxies(env: Environment): true | string[] {
+  const proxies = (env.TRUST_PROXY ?? '').split(',').map((entry) => entry.trim())
+  if (proxies.length === 1 && proxies[0] === 'true') return true
+  return proxies.every(isAddressRange) ? proxies : []
+}
+
 /** The server's own options for an environment; the plugin refuses one that is invalid. */
 export function serverOptions(env: Environment): FastifyServerOptions {
-  const proxies = (env.TRUST_PROXY ?? '').split(',').map((entry) => entry.trim())
   return {
-    trustProxy: env.TRUST_PROXY?.trim() === 'true' ? true : proxies.filter((entry) => entry !== ''),
+    trustProxy: trustedProxies(env),
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
+    // A username of 64 characters takes up to 128 UTF-16 units of a path.
+    routerOptions: { maxParamLength: 256 },
+    frameworkErrors: answerFailure,
+    clientErrorHandler: answerClientError,
   }
 }
 
 /** What `fastify start -o` hands to the server and to the plugin. */
 export const options: FastifyServerOptions & UserCenterOptions = {
   ...serverOptions(process.env),
+  // fastify-cli adds the level.
+  logger: { serializers: quietSerializers },
   standalone: true,
 }
 
@@ -53,19 +67,27 @@ async function registerServer(app: FastifyInstance, config: Config): Promise<voi
   drainConnections(app)
   await app.register(helmet)
   if (config.allowedOrigins.length > 0) {
-    await app.register(cors, { origin: [...config.allowedOrigins], credentials: true, methods: METHODS })
+    await app.register(cors, {
+      origin: [...config.allowedOrigins],
+      credentials: true,
+      methods: METHODS,
+      exposedHeaders: ['Retry-After', 'WWW-Authenticate'],
+      // Without it a preflight that is none is answered in a form of its own.
+      strictPreflight: false,
+    })
   }
 }
 
 /** The suite, in the order in which its parts lean on each other; the modes in the order they are asked. */
 async function registerSuite(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
   const { dataDir, redisUrl, cookieSecure: secure, rememberTtl } = config
+  const evictionRisk = config.production ? 'refuse' : 'warn'
   const secrets = config.secrets ?? [developmentSecret(dataDir)]
-  await app.register(stores, redisUrl === null ? { dataDir } : { redisUrl })
+  await app.register(stores, redisUrl === null ? { dataDir, clock } : { redisUrl, clock, evictionRisk })
   await app.register(accounts, { dataDir, clock })
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
-  await app.register(signIns, { clock })
+  await app.register(signIns, { clock, cap: config.signInCap })
   await app.register(tokenAuth, {
     privateKeys: config.tokenKeys?.keys,
     issuer: config.tokenIssuer,

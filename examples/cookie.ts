@@ -47,12 +47,16 @@ export default async function cookieExample(app: FastifyInstance, options: Examp
   })
 
   // From another site's page a link here would sign somebody in without their asking.
-  app.get('/set_cookie', { onRequest: app.csrf.sameOrigin }, async function setCookie(request) {
-    // Sets `user_id`: HttpOnly, so that no script on a page can read it; Max-Age one hour; and what it says is
-    // sealed with its date of expiry inside, since a browser may keep a cookie for as long as it likes.
-    const { expiresIn } = await request.signIn('cookie', VISITOR)
-    return { code: 200, msg: 'The cookie is set.', data: { user_id: VISITOR.id, expires_in: expiresIn } }
-  })
+  app.get(
+    '/set_cookie',
+    { exposeHeadRoute: false, onRequest: app.csrf.sameOrigin },
+    async function setCookie(request) {
+      // Sets `user_id`: HttpOnly, so that no script on a page can read it; Max-Age one hour; and what it says is
+      // sealed with its date of expiry inside, since a browser may keep a cookie for as long as it likes.
+      const { expiresIn } = await request.signIn('cookie', VISITOR)
+      return { code: 200, msg: 'The cookie is set.', data: { user_id: VISITOR.id, expires_in: expiresIn } }
+    },
+  )
 
   // `optional`: nobody may ask, too. `next`: somebody with a bad cookie is nobody, rather than refused.
   const anybody = app.guard({ optional: true, onRefused: 'next' })

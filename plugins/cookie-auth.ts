@@ -7,7 +7,7 @@ import { type CookiePayload, checkCookieSize, openCookie, sealCookie } from './l
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
 import type { PurposeKeys } from './lib/keys.js'
-import { checkSeconds } from './lib/options.js'
+import { checkSeconds, refuseUnknown } from './lib/options.js'
 
 /** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
 export interface CookieIssued {
@@ -42,7 +42,10 @@ interface Settings {
   readonly absoluteTtl: number
 }
 
+const OPTIONS = ['name', 'secure', 'ttl', 'rememberTtl', 'absoluteTtl']
+
 function checkOptions(options: CookieAuthOptions): Settings {
+  refuseUnknown(options, OPTIONS)
   const absoluteTtl = checkSeconds('absoluteTtl', options.absoluteTtl ?? 2_592_000)
   return Object.freeze({
     spec: cookieSpec(options.name ?? 'identity', options.secure ?? true),

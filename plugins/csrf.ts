@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
+import { refuseUnknown } from './lib/options.js'
 import { checkLogoutOrigin, checkSameOrigin, isSafeMethod, parseOrigins } from './lib/same-origin.js'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
@@ -26,6 +27,7 @@ export interface CsrfOptions {
 }
 
 async function csrf(app: FastifyInstance, options: CsrfOptions): Promise<void> {
+  refuseUnknown(options, ['allowedOrigins'])
   const allowed = parseOrigins(options.allowedOrigins ?? [])
   app.decorate('csrf', {
     sameOrigin: function refuseCrossSite(request, _reply, done) {

@@ -22,7 +22,7 @@ import {
 import { checkOnRefused } from './lib/guard-options.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
-import { checkClock } from './lib/options.js'
+import { checkClock, refuseUnknown } from './lib/options.js'
 import type { UnauthenticatedStatus } from './lib/refusals.js'
 import type { OnRefused } from './lib/search.js'
 
@@ -133,7 +133,10 @@ function readIdentity(this: FastifyRequest): Identity {
   return caller
 }
 
+const OPTIONS = ['secrets', 'onRefused', 'unauthenticatedStatus', 'clock']
+
 function checkOptions(options: IdentityOptions) {
+  refuseUnknown(options, OPTIONS)
   const { onRefused = 'stop', unauthenticatedStatus = 401, clock = Date.now } = options
   if (unauthenticatedStatus !== 401 && unauthenticatedStatus !== 403) {
     throw new OptionInvalid('unauthenticatedStatus', 'wants 401 or 403')

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import accounts from './accounts.js'
+import accounts, { type AccountsOptions } from './accounts.js'
 import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
 import csrf, { type CsrfOptions } from './csrf.js'
 import identity, { type IdentityOptions } from './identity.js'
 import type { AccountSource, ModeName } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
+import { refuseUnknown } from './lib/options.js'
 import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
 import signIns from './sign-ins.js'
 import stores, { type StoresOptions } from './stores.js'
@@ -30,7 +31,7 @@ export type { PublicJwk, PublicKeySet, TokenAuthOptions, TokenPair } from './tok
 type BuiltInMode = 'token' | 'session' | 'cookie'
 
 export interface SuiteOptions extends IdentityOptions, CsrfOptions {
-  /** Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }` or `{ memory: true }`. */
+  /** Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{ memory: true }`. */
   readonly state: StoresOptions
   /** The application's own accounts, or `{ dataDir }` for the suite's. */
   readonly accounts: AccountSource | { readonly dataDir: string }
@@ -38,6 +39,8 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly modes?: readonly BuiltInMode[]
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true: over plain http say false. */
   readonly secure?: boolean
+  /** How many sign-ins of one account may live: a new one beyond it ends the oldest. Defaults to 100. */
+  readonly signInCap?: number
   readonly token?: TokenAuthOptions
   readonly session?: Omit<SessionAuthOptions, 'secure'>
   readonly cookie?: Omit<CookieAuthOptions, 'secure'>
@@ -45,17 +48,44 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
 
 const ALL_MODES: readonly BuiltInMode[] = ['token', 'session', 'cookie']
 
+const OPTIONS = [
+  ...['secrets', 'state', 'accounts', 'modes', 'secure', 'clock', 'onRefused', 'unauthenticatedStatus'],
+  ...['allowedOrigins', 'signInCap', 'token', 'session', 'cookie'],
+]
+
 /** The modes to register. @throws OPTION_INVALID for an unknown one, or options for one that is left out */
 function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
   const modes = options.modes ?? ALL_MODES
-  if (modes.length === 0 || !modes.every((name) => ALL_MODES.includes(name))) {
+  if (!Array.isArray(modes) || modes.length === 0 || !modes.every((name) => ALL_MODES.includes(name))) {
     throw new OptionInvalid('modes', 'wants some of "token", "session" and "cookie"')
   }
   for (const name of ALL_MODES) {
     if (options[name] && !modes.includes(name))
       throw new OptionInvalid(name, 'would do nothing: its mode is left out')
   }
+  if ((options.cookie?.name ?? 'identity') === (options.session?.name ?? 'session')) {
+    throw new OptionInvalid('name', 'must differ between cookie and session: one cookie cannot be both')
+  }
   return modes
+}
+
+/** @throws OPTION_INVALID */
+function accountsOptions({ accounts: given, clock }: SuiteOptions): AccountsOptions {
+  if (typeof given !== 'object' || given === null) {
+    throw new OptionInvalid('accounts', 'wants { verify, find }, or { dataDir }')
+  }
+  return 'dataDir' in given ? { ...given, clock } : { source: given }
+}
+
+/** @throws OPTION_INVALID */
+function storesOptions({ state, clock }: SuiteOptions): StoresOptions {
+  if (typeof state !== 'object' || state === null) {
+    throw new OptionInvalid(
+      'state',
+      'wants { dataDir }, { redisUrl }, { redis }, { store } or { memory: true }',
+    )
+  }
+  return 'store' in state ? state : { clock, ...state }
 }
 
 async function registerMode(app: FastifyInstance, name: ModeName, options: SuiteOptions): Promise<void> {
@@ -70,16 +100,14 @@ async function registerMode(app: FastifyInstance, name: ModeName, options: Suite
  * @throws OPTION_INVALID, at boot, naming the option and what it wanted
  */
 async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void> {
+  refuseUnknown(options, OPTIONS)
   const modes = checkModes(options)
   const { clock, secrets, onRefused, unauthenticatedStatus, allowedOrigins } = options
-  await app.register(stores, options.state)
-  await app.register(
-    accounts,
-    'verify' in options.accounts ? { source: options.accounts } : { ...options.accounts, clock },
-  )
+  await app.register(stores, storesOptions(options))
+  await app.register(accounts, accountsOptions(options))
   await app.register(csrf, { allowedOrigins })
   await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
-  await app.register(signIns, { clock })
+  await app.register(signIns, { clock, cap: options.signInCap })
   for (const name of modes) await registerMode(app, name, options)
 }
 

@@ -3,10 +3,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type CookieSpec, cookieSpec } from './lib/cookies.js'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
-import { checkSeconds } from './lib/options.js'
+import { SessionCache } from './lib/near/session-cache.js'
+import { checkSeconds, refuseUnknown } from './lib/options.js'
 import { SessionCookie } from './lib/session-cookie.js'
 import { SessionMode } from './lib/session-mode.js'
-import { SessionRecords } from './lib/session-records.js'
+import { SessionRecords, type StoredSession } from './lib/session-records.js'
 import { type SessionParts, SessionSlot } from './lib/session-slot.js'
 import type { SessionObject } from './lib/session-stock.js'
 import { kSession, SessionTurn } from './lib/session-turn.js'
@@ -61,29 +62,35 @@ export interface SessionAuthOptions {
   readonly rememberTtl?: number
   /** The most that a session may take in the store, sealed, in bytes. Defaults to 65536. */
   readonly maxBytes?: number
+  /** How many sessions' identities are kept in memory at most, about 600 bytes each. Defaults to 1000000. */
+  readonly hotSessions?: number
 }
 
 interface Settings {
   readonly spec: CookieSpec
   readonly ttls: SessionTtls
   readonly maxBytes: number
+  readonly hotSessions: number
 }
 
-/** RFC 6265 §4.1.1: a token. */
-const COOKIE_NAME = /^[\w!#$%&'*+.^`|~-]+$/
+const OPTIONS = ['name', 'secure', 'idleTtl', 'absoluteTtl', 'rememberTtl', 'maxBytes', 'hotSessions']
 const MAX_BYTES = 65_536
+const HOT_SESSIONS = 1_000_000
 
 function checkOptions(options: SessionAuthOptions): Settings {
-  const { name = 'session', secure = true, maxBytes = MAX_BYTES } = options
-  if (!COOKIE_NAME.test(name)) throw new OptionInvalid('name', 'wants the name of a cookie')
+  refuseUnknown(options, OPTIONS)
+  const { name = 'session', secure = true, maxBytes = MAX_BYTES, hotSessions = HOT_SESSIONS } = options
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1024) {
     throw new OptionInvalid('maxBytes', 'wants whole bytes, 1024 or more')
+  }
+  if (!Number.isSafeInteger(hotSessions) || hotSessions < 2) {
+    throw new OptionInvalid('hotSessions', 'wants a whole number, 2 or more')
   }
   const absoluteTtl = checkSeconds('absoluteTtl', options.absoluteTtl ?? 604_800)
   const idleTtl = Math.min(checkSeconds('idleTtl', options.idleTtl ?? 7200), absoluteTtl)
   const rememberTtl = checkSeconds('rememberTtl', options.rememberTtl ?? 604_800)
   const ttls = Object.freeze({ idleTtl, absoluteTtl, rememberTtl })
-  return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes })
+  return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes, hotSessions })
 }
 
 function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionParts {
@@ -99,11 +106,13 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
     if (turn.slot) return
     // What depends on who is asking must not be kept by a cache (RFC 9111 §5.2.2.5).
     reply.header('cache-control', 'no-store')
+    // Without a session as well: another site's form, which SameSite=Lax sends without our cookie, would
+    // replace the visitor's session by one with data of its own choosing.
+    app.csrf.checkAmbient(request)
     const credential = cookie.read(request)
     const stored = credential.kind === 'genuine' ? await parts.use.load(credential.id) : null
     const slot = new SessionSlot(parts)
     if (credential.kind === 'genuine' && stored) {
-      app.csrf.checkAmbient(request)
       turn.held = credential.id
       slot.openStored(credential.id, stored, mode.noteUse(turn, credential, stored))
     } else slot.openNew()
@@ -124,7 +133,9 @@ async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): P
   if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
   const cookie = new SessionCookie(settings.spec, app.keyRing.purpose('session-id'))
   const parts = makeParts(app, settings)
-  const mode = new SessionMode(parts, cookie)
+  const restsUntil = (stored: StoredSession) => parts.use.restsUntil(stored)
+  const hot = new SessionCache({ max: settings.hotSessions, clock: app.identityClock, restsUntil })
+  const mode = new SessionMode(parts, cookie, hot)
   app.authModes.add(mode)
   app.decorate('useSession', makeUseSession(app, parts, cookie, mode))
   app.decorateRequest(kSession, null)

@@ -8,6 +8,7 @@ const BY_STATUS: Record<number, MessageKey> = {
   400: 'BODY_INVALID',
   404: 'NOT_FOUND',
   413: 'BODY_TOO_LARGE',
+  414: 'NOT_FOUND',
   415: 'CONTENT_TYPE_UNSUPPORTED',
 }
 

@@ -21,13 +21,15 @@ const refreshBody = Compile(
   ),
 )
 
+/** The media type itself, whatever its parameters. */
+const JSON_TYPE = /^application\/json\s*(;|$)/i
+
 /**
  * A body that is not for us is let through unread. Its type is taken away, since Fastify refuses a malformed
  * one before it asks for a parser.
  */
 function dropContentType(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
-  const type = request.headers['content-type']
-  if (!type?.toLowerCase().startsWith('application/json')) delete request.headers['content-type']
+  if (!JSON_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type']
   done()
 }
 

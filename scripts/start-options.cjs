@@ -2,10 +2,13 @@
 // application believes it does. Without an address fastify-cli picks every interface inside a container.
 const { HOST, PORT, LOG_LEVEL } = process.env
 
+// The logger is made before the application checks its environment: an unknown level is refused there.
+const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
 module.exports = {
   address: HOST || '127.0.0.1',
   port: Number(PORT || 3000),
-  logLevel: LOG_LEVEL || 'info',
+  logLevel: LEVELS.includes(LOG_LEVEL) ? LOG_LEVEL : 'info',
   // Milliseconds for the requests that are being answered when the stop signal comes; 500 by default.
   closeGraceDelay: 10_000,
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import { test } from 'tap'
@@ -60,8 +61,24 @@ test('development accounts are made on loopback only', async (t) => {
   const { app, dataDir } = await startUserCenter(t)
   t.equal(await app.accounts.count(), 2)
   await app.close()
-  const again = await startUserCenter(t, { DATA_DIR: dataDir, HOST: '0.0.0.0' })
-  t.equal(await again.app.accounts.count(), 2, 'with accounts there it may listen anywhere')
+  const open = { DATA_DIR: dataDir, HOST: '0.0.0.0' }
+  t.match(await bootError(open), /^DATA_DIR holds a development account with its well known password/)
+  const production = { ...open, NODE_ENV: 'production', SINGLE_INSTANCE: 'true', AUTH_SECRETS: SECRET }
+  t.match(await bootError(production), /^DATA_DIR holds a development account/)
+})
+
+test('a server with the well known accounts stops when it listens to other machines', async (t) => {
+  const { app } = await startUserCenter(t)
+  const closed = once(app.server, 'close')
+  await app.listen({ port: 0, host: '0.0.0.0' })
+  await closed
+  t.notOk(app.server.listening)
+})
+
+test('a path that is no address is refused in the contract’s form', async (t) => {
+  const { app } = await startUserCenter(t)
+  refused(t, await app.inject({ url: '/%zz' }), 400, 'BODY_INVALID')
+  refused(t, await app.inject({ url: `/sign_ins/${'x'.repeat(300)}`, method: 'DELETE' }), 414, 'NOT_FOUND')
 })
 
 test('a second process on the same data directory is refused', async (t) => {

@@ -4,8 +4,11 @@ import { OptionInvalid } from './errors.js'
 /** So that a credential stays well below what browsers and proxies carry. In UTF-16 units. */
 const FIELD_MAX = 256
 
+/** SQLite and UTF-8 turn every lone surrogate into U+FFFD: two accounts would become one. */
+const LONE_SURROGATE = /\p{Surrogate}/u
+
 function isField(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= FIELD_MAX
+  return typeof value === 'string' && value !== '' && value.length <= FIELD_MAX && !LONE_SURROGATE.test(value)
 }
 
 /**
@@ -19,7 +22,7 @@ export function checkAccount(account: Account): CheckedAccount {
   if (!isField(id) || !isField(username) || !isField(role)) {
     throw new OptionInvalid(
       'account',
-      `wants id, username and role as strings of 1 to ${FIELD_MAX} characters`,
+      `wants id, username and role as well-formed strings of 1 to ${FIELD_MAX} characters`,
     )
   }
   if (!Number.isSafeInteger(epoch) || epoch < 0) {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { readTokenKeys, type TokenKeySettings } from './config/token-keys.js'
 import * as read from './config/values.js'
 import { ConfigInvalid } from './errors.js'
+import { CAP_MAX } from './sign-in-cap.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -25,14 +26,33 @@ export interface Config {
   readonly cookieAbsoluteTtl: number
   readonly sessionIdleTtl: number
   readonly sessionAbsoluteTtl: number
+  /** Live sign-ins of one account. */
+  readonly signInCap: number
   readonly cookieSecure: boolean
   /** Addresses and CIDR ranges of the proxies in front; `true` trusts whoever connects. */
   readonly trustProxy: readonly string[] | true
   readonly allowedOrigins: readonly string[]
 }
 
-/** Variables that later versions read. Ignoring one would be a setting that does nothing. */
-const NOT_YET = ['DATABASE_URL']
+/**
+ * Variables that later versions read, with the value that means what this version does. Ignoring any other
+ * would be a setting that does nothing.
+ */
+const NOT_YET: Readonly<Record<string, string>> = {
+  DATABASE_URL: '',
+  REGISTRATION: 'closed',
+  LOGIN_LIMIT_ACCOUNT: '',
+  LOGIN_LIMIT_ADDRESS: '',
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
+/** Only checked: it is fastify-cli that makes the logger. */
+function checkLogLevel(env: Environment): void {
+  if (!LOG_LEVELS.includes(read.text(env, 'LOG_LEVEL', 'info'))) {
+    throw new ConfigInvalid(`LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`)
+  }
+}
 
 function isSet(env: Environment, name: string): boolean {
   return read.text(env, name, '') !== ''
@@ -72,7 +92,7 @@ function refuseContradictions(config: Config): void {
   }
 }
 
-function isAddressRange(entry: string): boolean {
+export function isAddressRange(entry: string): boolean {
   const [address = '', bits, ...rest] = entry.split('/')
   const size = isIP(address) === 4 ? 32 : 128
   const fits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= size)
@@ -101,10 +121,12 @@ function readTrustProxy(env: Environment, production: boolean): readonly string[
 export function readConfig(env: Environment): Config {
   const production = isProduction(env)
   if (production) refuseUnsafeProduction(env)
-  for (const name of NOT_YET) {
-    if (isSet(env, name)) throw new ConfigInvalid(`${name} is not supported by this version.`)
+  for (const [name, inert] of Object.entries(NOT_YET)) {
+    if (isSet(env, name) && read.text(env, name, '') !== inert)
+      throw new ConfigInvalid(`${name} is not supported by this version.`)
   }
   // Not used here, but checked: it is fastify-cli that listens, and only production that asks for the other.
+  checkLogLevel(env)
   read.port(env)
   read.flag(env, 'SINGLE_INSTANCE', false)
   const config: Config = Object.freeze({
@@ -124,6 +146,7 @@ export function readConfig(env: Environment): Config {
     cookieAbsoluteTtl: read.seconds(env, 'COOKIE_ABSOLUTE_TTL', 2_592_000),
     sessionIdleTtl: read.seconds(env, 'SESSION_IDLE_TTL', 7200),
     sessionAbsoluteTtl: read.seconds(env, 'SESSION_ABSOLUTE_TTL', 604_800),
+    signInCap: read.count(env, 'SIGN_IN_CAP', 100, CAP_MAX),
     cookieSecure: read.flag(env, 'COOKIE_SECURE', production),
     trustProxy: readTrustProxy(env, production),
     allowedOrigins: read.origins(env),

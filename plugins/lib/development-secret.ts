@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigInvalid } from './errors.js'
 import { secretWeakness } from './secret-strength.js'
@@ -11,9 +11,12 @@ function codeOf(error: unknown): unknown {
 /** The secret of an earlier start, or null. */
 function readSecret(file: string): string | null {
   try {
+    // Whoever may write it may sign in as anybody.
+    if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return null
+    if (cause instanceof ConfigInvalid) throw cause
     throw new ConfigInvalid(`DATA_DIR: ${file} cannot be read.`, { cause })
   }
 }

@@ -7,7 +7,7 @@ import createError from '@fastify/error'
 
 const define = (code: string, message: string, status: number) => createError(code, message, status)
 
-/** Statuses of these five are the guard's to choose: 401 by default (see `unauthenticatedStatus`). */
+/** Statuses of these six are the guard's to choose: 401 by default (see `unauthenticatedStatus`). */
 export const NotSignedIn = define('NOT_SIGNED_IN', 'You are not signed in.', 401)
 export const TokenExpired = define('TOKEN_EXPIRED', 'The access token has expired.', 401)
 export const TokenInvalid = define('TOKEN_INVALID', 'The access token is not valid.', 401)
@@ -39,6 +39,7 @@ export class PasswordRefused extends PasswordRefusal {
     super(reason)
   }
 }
+export const Busy = define('BUSY', 'Too many sign-ins at once. Try again shortly.', 503)
 export const StoreUnavailable = define(
   'STORE_UNAVAILABLE',
   'The service cannot answer now. Try again shortly.',
@@ -70,4 +71,6 @@ export const DependencyMissing = define('DEPENDENCY_MISSING', '%s needs the pack
 export const ConfigInvalid = define('CONFIG_INVALID', '%s', 500)
 
 /** How long a client should wait before it asks again, in seconds (RFC 9110 §10.2.3). */
-Object.assign(StoreUnavailable.prototype, { headers: { 'retry-after': '1' } })
+for (const later of [StoreUnavailable, Busy]) {
+  Object.assign(later.prototype, { headers: { 'retry-after': '1' } })
+}

@@ -1,6 +1,21 @@
 import type { Clock } from './contract.js'
 import { OptionInvalid } from './errors.js'
 
+/** What Fastify itself takes of the options of a `register` call. */
+const REGISTER_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
+
+/**
+ * A misspelt option would leave its default in force without a word.
+ * @throws OPTION_INVALID naming it
+ */
+export function refuseUnknown(options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name) && !REGISTER_OPTIONS.includes(name)) {
+      throw new OptionInvalid(name, `is unknown: there are ${known.join(', ')}`)
+    }
+  }
+}
+
 /** Ten years: more is a mistake in units. */
 export const SECONDS_MAX = 10 * 366 * 24 * 3600
 
@@ -18,5 +33,6 @@ export function checkSeconds(name: string, value: number): number {
 /** @throws OPTION_INVALID */
 export function checkClock(clock: Clock): Clock {
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
-  return clock
+  // Whole milliseconds: stores keep times as integers.
+  return () => Math.floor(clock())
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { PasswordRefused } from './errors.js'
+import { Busy, PasswordRefused } from './errors.js'
 import { loadOptional } from './optional.js'
 
 /** The fewest characters (code points) of a password that somebody chooses. */
@@ -17,12 +17,13 @@ export interface Argon2 {
 export interface Passwords {
   /**
    * A salted argon2id hash (RFC 9106) in PHC form. The password is taken as it is: not trimmed, not normalised.
-   * @throws PASSWORD_REFUSED when it is longer than 1024 bytes
+   * @throws PASSWORD_REFUSED when it is longer than 1024 bytes, BUSY when too many are hashing
    */
   hash(password: string): Promise<string>
   /**
    * Whether the password is the one that was hashed. Without a hash (nobody has that name), or with one
    * that is damaged, the same work is done and the answer is false: the time tells nothing.
+   * @throws BUSY when too many are hashing
    */
   verify(hash: string | null, password: string): Promise<boolean>
 }
@@ -54,11 +55,18 @@ const DECOY = `${PREFIX}${base64(16)}$${base64(32)}`
  */
 const CONCURRENCY = Math.min(availableParallelism(), 3)
 
-/** Runs at most `max` works at once. The others wait in the order they came. */
+/**
+ * How many may wait for each that runs. A hash takes some 10 ms, so who is let in waits for a fraction of a
+ * second; without a bound, one connection that pipelines logins holds up everybody else's for minutes.
+ */
+const WAITING_FOR_EACH = 16
+
+/** Runs at most `max` works at once. Some wait in the order they came, the rest are shed. @throws BUSY */
 function limit(max: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []
   let running = 0
   const enter = () => {
+    if (waiting.length >= max * WAITING_FOR_EACH) throw new Busy()
     if (running >= max) return new Promise<void>((resolve) => waiting.push(resolve))
     running += 1
     return undefined

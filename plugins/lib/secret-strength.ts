@@ -6,7 +6,8 @@ const KNOWN_WORDS = new RegExp(
     ...['change[-_ ]?(me|this|it)', 'replace[-_ ]?(me|this|it)', 'your[-_ ]?(own|key)', 'keyboard[-_ ]?cat'],
     ...['passw(or)?d', 'secret', 'example', 'default', 'insecure', 'development', 'letmein', 'iloveyou'],
     ...['(?:\\d+|thirty[-_ ]?two)[-_ ]?(bit|byte|char(acter)?)s?', 'at[-_ ]?least', 'bigger[-_ ]?than'],
-    ...['minimum', 'length', 'very[-_ ]?long', 'string', 'phrase'],
+    ...['todo', 'openssl', 'fastify', 'identity', 'production', 'never[-_ ]?use', 'key', 'value', 'here'],
+    ...['correct[-_ ]?horse', 'battery', 'staple', 'minimum', 'length', 'very[-_ ]?long', 'string', 'phrase'],
     ...['0123456789', '1234567890', 'abcdefgh', 'qwerty', 'asdfgh', 'zxcvbn', 'deadbeef'],
   ].join('|'),
   'gi',
@@ -30,6 +31,9 @@ function isSequence(secret: string): boolean {
   return steps.length > codes.length * 0.75
 }
 
+/** What is left of a template, or four words of a sentence: no random text looks like either. */
+const UNFILLED = /\$[{(]|<.*>|([a-z]+[\s.,:;]+){3}[a-z]/i
+
 /** Why a secret can be no key at all, or null. */
 export function secretShortness(secret: string): string | null {
   return Buffer.byteLength(secret) < SECRET_BYTES ? `is shorter than ${SECRET_BYTES} bytes` : null
@@ -39,6 +43,7 @@ export function secretShortness(secret: string): string | null {
 export function secretWeakness(secret: string): string | null {
   const shortness = secretShortness(secret)
   if (shortness) return shortness
+  if (UNFILLED.test(secret)) return 'is a placeholder or a sentence'
   const isTrivial = new Set(secret).size < DISTINCT_MIN || isRepetition(secret) || isSequence(secret)
   if (isTrivial) return 'is trivial to guess'
   // What stands beside the known words must be a secret by itself.

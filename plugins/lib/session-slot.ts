@@ -49,6 +49,8 @@ export class SessionSlot implements SessionHolder {
   private readonly bases = new WeakMap<object, Snapshot>()
   private readonly openSession: (id: string) => void
   private readonly writer: SessionWriter
+  /** Whose session the request came with, even after it was destroyed: what it held is theirs alone. */
+  private holder: SessionSignIn | null = null
   private opening = false
   private touching: Promise<StoredSession> | null = null
   private failure: unknown = null
@@ -92,6 +94,7 @@ export class SessionSlot implements SessionHolder {
   /** Makes `request.session` one that is stored. @param touching what it becomes when a touch is under way */
   openStored(id: string, stored: StoredSession, touching: Promise<StoredSession> | null): void {
     this.known.set(id, stored)
+    this.holder = stored.content.signIn
     this.touching = touching
     this.opening = true
     this.openSession(id)
@@ -113,12 +116,12 @@ export class SessionSlot implements SessionHolder {
   /** What there is to carry over, unsaved changes included. */
   async legacy(): Promise<Legacy> {
     const { current } = this
-    if (!current) return { key: null, signIn: null, data: {} }
+    if (!current) return { key: null, signIn: this.holder, data: {} }
     const changes = this.changesOf(current)
     const stored = this.known.get(current.sessionId) ?? null
     const now = stored && (await this.parts.records.read(stored.key))
     const data = applyChanges(now?.content.data ?? {}, changes)
-    return { key: stored?.key ?? null, signIn: stored?.content.signIn ?? null, data }
+    return { key: stored?.key ?? null, signIn: this.holder, data }
   }
 
   /** For `session.save()`, and for the new session of `session.regenerate()`. */

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AccessTokenRules } from './access-token.js'
 import type { AccountSource } from './contract.js'
 import { OptionInvalid } from './errors.js'
-import { checkSeconds } from './options.js'
+import { checkSeconds, refuseUnknown } from './options.js'
 import { checkSigningKeys, type SigningKeyInput, type SigningKeys } from './signing-keys.js'
 
 export interface TokenAuthOptions {
@@ -68,8 +68,14 @@ function findAccounts(app: FastifyInstance, options: TokenAuthOptions): Pick<Acc
   throw new OptionInvalid('accounts', 'is missing: refreshing a token looks its account up there')
 }
 
+const OPTIONS = [
+  ...['issuer', 'audience', 'accessTtl', 'refreshTtl', 'refreshGrace', 'clockTolerance', 'privateKeys'],
+  'accounts',
+]
+
 /** @throws OPTION_INVALID */
 export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOptions): TokenSettings {
+  refuseUnknown(options, OPTIONS)
   return Object.freeze({
     issuer: checkText('issuer', options.issuer ?? 'fastify-identity'),
     audience: checkText('audience', options.audience ?? 'fastify-identity'),

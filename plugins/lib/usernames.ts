@@ -11,8 +11,11 @@ const INVISIBLE = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\
 /** A space is part of a name only between two other characters. */
 const LOOSE_SPACE = /^ | $| {2}/
 
+/** In a path, clients take them for this directory and the one above (RFC 3986 §5.2.4). */
+const DOTS = /^\.{1,2}$/
+
 function isPresentable(name: string): boolean {
-  if (name.length > 2 * USERNAME_MAX_LENGTH) return false
+  if (name.length > 2 * USERNAME_MAX_LENGTH || DOTS.test(name)) return false
   const { length } = [...name]
   return length >= 1 && length <= USERNAME_MAX_LENGTH && !INVISIBLE.test(name) && !LOOSE_SPACE.test(name)
 }

@@ -1,4 +1,4 @@
-import type { LightMyRequestResponse } from 'fastify'
+import type { FastifyRequest, LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import type { ModeName } from '../../plugins/lib/contract.js'
 import { createKeyRing } from '../../plugins/lib/keys.js'
@@ -159,17 +159,23 @@ t.test('resolving answers without a promise where the store does', async (t) => 
   t.strictSame(kinds, ['identity', 'absent', 'refused'])
 })
 
-t.test('a request that is recognised reads the session once and writes nothing', async (t) => {
-  const s = await sessionApp(t)
-  const cookie = await s.login()
-  s.calls.length = 0
-  await s.me(cookie)
-  t.strictSame(s.calls, ['readSession', 'isLive'])
-  s.calls.length = 0
-  const open = await s.get('/public', cookie)
-  t.strictSame([open.body, open.headers['set-cookie']], ['public', undefined])
-  t.strictSame(s.calls, [], 'a route that does not ask costs nothing')
-})
+t.test(
+  'a session is read once, and its identity kept; a request that is recognised writes nothing',
+  async (t) => {
+    const { store, login } = await sessionApp(t)
+    const cookie = await login()
+    const s = await sessionApp(t, { store })
+    await s.me(cookie)
+    t.strictSame(s.calls, ['readSession', 'isLive'])
+    s.calls.length = 0
+    await s.me(cookie)
+    t.strictSame(s.calls, ['isLive'])
+    s.calls.length = 0
+    const open = await s.get('/public', cookie)
+    t.strictSame([open.body, open.headers['set-cookie']], ['public', undefined])
+    t.strictSame(s.calls, [], 'a route that does not ask costs nothing')
+  },
+)
 
 for (const [kind, makeStore] of Object.entries(STORES)) {
   t.test(`${kind}: idle and absolute limits hold to the millisecond`, async (t) => {
@@ -415,8 +421,9 @@ t.test('a logout that cannot be stored is 503, and clears nothing', async (t) =>
 })
 
 t.test('a store that cannot answer makes protected routes 503; public ones never ask it', async (t) => {
-  const s = await sessionApp(t)
-  const cookie = await s.login()
+  const { store, login } = await sessionApp(t)
+  const cookie = await login()
+  const s = await sessionApp(t, { store })
   for (const step of ['readSession', 'isLive']) {
     s.failing.add(step)
     refused(t, await s.me(cookie), 503, 'STORE_UNAVAILABLE', step)
@@ -499,6 +506,8 @@ t.test('a renewed cookie keeps what is left of a remembered session', async (t) 
 
 t.test('a sealed record whose key is gone, or that was altered or moved, is as good as none', async (t) => {
   const s = await sessionApp(t)
+  // Has read none of them yet.
+  const elsewhere = await sessionApp(t, { store: s.store })
   const replace = async (cookie: string, sealed: string) => {
     const record = await recordOf(s, cookie)
     if (!record) throw new Error('no record')
@@ -509,12 +518,12 @@ t.test('a sealed record whose key is gone, or that was altered or moved, is as g
   const bob = await s.login(BOB)
   const moved = await s.login()
   await replace(moved, await sealedOf(bob))
-  refused(t, await s.me(moved), 401, 'SIGNED_OUT', 'moved')
+  refused(t, await elsewhere.me(moved), 401, 'SIGNED_OUT', 'moved')
   const altered = await s.login()
   const sealed = await sealedOf(altered)
   const at = sealed.length - 20
   await replace(altered, `${sealed.slice(0, at)}${sealed[at] === 'A' ? 'B' : 'A'}${sealed.slice(at + 1)}`)
-  refused(t, await s.me(altered), 401, 'SIGNED_OUT', 'altered')
+  refused(t, await elsewhere.me(altered), 401, 'SIGNED_OUT', 'altered')
   t.equal((await s.post('/logout', altered)).statusCode, 200)
   t.equal(await recordOf(s, altered), null, 'a logout drops even that')
   t.equal((await s.me(bob)).statusCode, 200)
@@ -549,4 +558,39 @@ t.test('options are checked at boot', async (t) => {
   t.ok(await s.login(), "the application's own @fastify/cookie is used")
   t.ok(await s.write({ cart: ['pear'] }))
   t.type(sessionAuth, 'function')
+})
+
+t.test('another site’s form cannot plant a session, signed in or not', async (t) => {
+  const s = await sessionApp(t)
+  const foreign = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
+  const response = await s.post('/data', undefined, { preference: 'theirs' }, foreign)
+  refused(t, response, 403, 'CROSS_SITE')
+  t.equal(response.headers['set-cookie'], undefined)
+  t.notOk(s.calls.includes('createSession'))
+})
+
+t.test('what one account’s session held never reaches another account, whatever became of it', async (t) => {
+  const ways: [string, (request: FastifyRequest) => Promise<unknown>][] = [
+    ['regenerated with its data', (request) => request.session.regenerate(['cart'])],
+    ['saved after it was ended elsewhere', (request) => request.session.save()],
+    ['reloaded after it was ended elsewhere', (request) => request.session.reload()],
+    ['destroyed', (request) => request.session.destroy()],
+  ]
+  for (const [name, act] of ways) {
+    const s = await sessionApp(t, {
+      routes: (app) => {
+        app.post('/switch', { onRequest: app.useSession }, async (request) => {
+          if (name.includes('elsewhere')) await app.signIns.endAll(String(ALICE.id))
+          await act(request)
+          if (request.session) request.session.late = 'of alice'
+          return request.signIn('session', BOB)
+        })
+      },
+    })
+    const cookie = await s.write({ cart: ['of alice'] }, await s.login())
+    const response = await s.post('/switch', cookie)
+    t.equal(response.statusCode, 200, name)
+    t.equal((await s.me(cookieOf(response))).json().username, 'bob', name)
+    t.strictSame(await s.data(cookieOf(response)), {}, name)
+  }
 })

@@ -8,6 +8,15 @@ const SEEDS: readonly NewAccount[] = [
   { username: 'user1', password: 'user123', role: 'user' },
 ]
 
+/** Whether anybody who has read this could sign in. @throws STORE_UNAVAILABLE */
+export async function hasSeedPassword(accounts: Accounts): Promise<boolean> {
+  for (const { username, password } of SEEDS) {
+    const exists = (await accounts.findByUsername(username)) !== null
+    if (exists && (await accounts.verify(username, password))) return true
+  }
+  return false
+}
+
 /** Another process that shares the database may seed it at the same moment. */
 async function createUnlessTaken(accounts: Accounts, account: NewAccount): Promise<void> {
   try {

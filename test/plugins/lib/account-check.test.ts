@@ -51,3 +51,10 @@ t.test('an epoch that cannot be compared is refused', async (t) => {
     )
   }
 })
+
+t.test('ids that a store would merge are refused', async (t) => {
+  for (const id of ['\ud800', 'a\udfffb']) {
+    t.throws(() => checkAccount({ id, username: 'x', role: 'user' }), { code: 'OPTION_INVALID' })
+  }
+  t.equal(checkAccount({ id: '😀', username: 'x', role: 'user' }).id, '😀')
+})

@@ -79,6 +79,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'COOKIE_ABSOLUTE_TTL',
     'SESSION_IDLE_TTL',
     'SESSION_ABSOLUTE_TTL',
+    'SIGN_IN_CAP',
     'COOKIE_SECURE',
   )
   names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE')
@@ -129,6 +130,8 @@ t.test('each variable sets what it says', async (t) => {
     ['COOKIE_ABSOLUTE_TTL', '31536000', 'cookieAbsoluteTtl', 31_536_000],
     ['SESSION_IDLE_TTL', '60', 'sessionIdleTtl', 60],
     ['SESSION_ABSOLUTE_TTL', '7200', 'sessionAbsoluteTtl', 7200],
+    ['SIGN_IN_CAP', '1', 'signInCap', 1],
+    ['SIGN_IN_CAP', '10000', 'signInCap', 10_000],
     ['COOKIE_SECURE', 'true', 'cookieSecure', true],
     ['COOKIE_SECURE', 'false', 'cookieSecure', false],
     ['TRUST_PROXY', 'true', 'trustProxy', true],
@@ -361,11 +364,13 @@ t.test('variables that other parts read, or that later versions will, change not
   const env = {
     LOG_LEVEL: 'debug',
     REGISTRATION: 'closed',
-    LOGIN_LIMIT_ACCOUNT: '1',
-    LOGIN_LIMIT_ADDRESS: '1',
     SIGN_IN_CAP: '1',
   }
   t.strictSame(readConfig(env), DEVELOPMENT_DEFAULTS)
   t.strictSame(readConfig({ ...PRODUCTION, ...env }), readConfig(PRODUCTION))
+  for (const name of ['LOGIN_LIMIT_ACCOUNT', 'LOGIN_LIMIT_ADDRESS', 'REGISTRATION']) {
+    refused(t, { [name]: '1' }, name)
+  }
+  refused(t, { LOG_LEVEL: 'loud' }, 'LOG_LEVEL')
   t.strictSame(readConfig({ PATH: '/bin', AUTH_SECRET: 'x', auth_secrets: 'x' }), DEVELOPMENT_DEFAULTS)
 })

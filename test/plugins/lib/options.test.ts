@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkClock, checkSeconds, SECONDS_MAX } from '../../../plugins/lib/options.js'
+import { checkClock, checkSeconds, refuseUnknown, SECONDS_MAX } from '../../../plugins/lib/options.js'
 
 t.test('whole seconds from one to ten years are a duration', async (t) => {
   for (const seconds of [1, 900, SECONDS_MAX]) t.equal(checkSeconds('ttl', seconds), seconds)
@@ -35,8 +35,17 @@ t.test(
 )
 
 t.test('a clock is a function', async (t) => {
-  t.equal(checkClock(Date.now), Date.now)
+  t.equal(checkClock(() => 7)(), 7)
   for (const value of [0, null, undefined, new Date(0), '1']) {
     t.throws(() => checkClock(value as never), { code: 'OPTION_INVALID', message: /clock/ }, String(value))
   }
+})
+
+t.test('a clock with fractions is floored, since stores keep whole milliseconds', async (t) => {
+  t.equal(checkClock(() => 1234.75)(), 1234)
+})
+
+t.test('an option that nobody reads is refused by name', async (t) => {
+  t.throws(() => refuseUnknown({ tl: 5 }, ['ttl']), { code: 'OPTION_INVALID', message: /tl is unknown/ })
+  refuseUnknown({ ttl: 5, prefix: '/x', logLevel: 'warn' }, ['ttl'])
 })

@@ -114,3 +114,26 @@ t.test('a chosen password has 8 characters or more, and 1024 bytes or fewer', as
   t.equal(passwordFault('a'.repeat(1024)), null)
   t.equal(passwordFault('a'.repeat(1025)), 'too_long')
 })
+
+t.test('beyond a short queue hashes are shed at once, and the queue drains', async (t) => {
+  const open: (() => void)[] = []
+  const engine: Argon2 = {
+    hash: (password) => new Promise((resolve) => open.push(() => resolve(password))),
+    verify: async () => false,
+  }
+  const limited = createPasswords(async () => engine)
+  const asked = Array.from({ length: 500 }, (_, index) => limited.hash(`${index}`))
+  const settled = Promise.allSettled(asked)
+  const first = await Promise.race(asked.map((hash) => hash.catch((error: unknown) => error)))
+  t.match(first, { code: 'BUSY', statusCode: 503, headers: { 'retry-after': /^\d+$/ } })
+  while (open.length > 0) {
+    open.shift()?.()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const served = (await settled).filter(({ status }) => status === 'fulfilled').length
+  t.ok(served >= 17 && served <= 51, `${served} of 500 were let in`)
+  const later = limited.hash('later')
+  await new Promise((resolve) => setImmediate(resolve))
+  open.shift()?.()
+  t.equal(await later, 'later', 'nobody is kept out afterwards')
+})

@@ -73,12 +73,10 @@ t.test('a trivial secret is found out', async (t) => {
 t.test('a secret that stands in examples is found out', async (t) => {
   const known = [
     'changemechangeme_changeme-changeme!',
-    'CHANGE ME: your secret key goes here',
     'please-replace-me-with-your-own-secret-key',
     'super-secret-jwt-token-with-at-least-32-characters-long',
     'a-string-secret-at-least-256-bits-long',
     'your-256-bit-secret-your-256-bit-key',
-    'a secret with minimum length of 32 characters',
     'averylogphrasebiggerthanthirtytwochars',
     'my-secret-my-example-development-secret',
     'Password1234567890Password0123456789!',
@@ -91,5 +89,21 @@ t.test('a secret that stands in examples is found out', async (t) => {
 t.test('what is said of a secret never quotes it', async (t) => {
   for (const secret of ['hunter2', 'hunter2'.repeat(6), `hunter2-change-me-${'secret-'.repeat(3)}hunter2`]) {
     t.notMatch(secretWeakness(secret), /hunter2/)
+  }
+})
+
+t.test('a template that was not filled in, and a sentence, are no secrets', async (t) => {
+  const unfilled = [
+    'CHANGE ME: your secret key goes here',
+    'a secret with minimum length of 32 characters',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is one that nobody filled in
+    '${AUTH_SECRETS:?must be set in the environment file}',
+    '$(openssl rand -base64 48) was never run here at all',
+    '<generate one with openssl rand and put it here>',
+    'correct horse battery staple and then some more words',
+  ]
+  for (const secret of unfilled) t.equal(secretWeakness(secret), 'is a placeholder or a sentence', secret)
+  for (const secret of ['NeverUseThisKeyInProductionPlease!!', 'fastify-identity-fastify-identity-1']) {
+    t.equal(secretWeakness(secret), 'is made of well known words', secret)
   }
 })

@@ -107,3 +107,8 @@ t.test('the canonical form of a canonical form is itself', async (t) => {
   t.same(moved, [])
   t.ok(names > 5_000, `${names} names`)
 })
+
+t.test('names that a path would take for a directory are refused', async (t) => {
+  for (const name of ['.', '..', '．', '．．']) t.equal(canonicalUsername(name), null, name)
+  for (const name of ['...', 'a.b', '.a', 'a..']) t.equal(canonicalUsername(name), name)
+})

@@ -1,0 +1,45 @@
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+import suite, { type SuiteOptions } from '../../plugins/index.js'
+
+const GOOD = {
+  secrets: ['Zk3v9QmXr7LwT2bNc8YhFp5sJd6GaV4e'],
+  state: { memory: true },
+  accounts: { verify: async () => null, find: async () => null },
+} as const
+
+async function boot(t: Test, options: object) {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.register(suite, options as SuiteOptions)
+  await app.ready()
+  return app
+}
+
+t.test('the suite registers the modes in the order that is asked for', async (t) => {
+  t.same((await boot(t, GOOD)).authModes.names, ['token', 'session', 'cookie'])
+  t.same((await boot(t, { ...GOOD, modes: ['cookie', 'token'] })).authModes.names, ['cookie', 'token'])
+})
+
+t.test('an option that is wrong, misspelt or without effect refuses to boot, by name', async (t) => {
+  const wrong: [object, RegExp][] = [
+    [{ tokens: {} }, /tokens is unknown/],
+    [{ cookie: { tl: 5 } }, /tl is unknown/],
+    [{ session: { rememberTTL: 5 } }, /rememberTTL is unknown/],
+    [{ token: { accessTTL: 5 } }, /accessTTL is unknown/],
+    [{ cookie: { name: 'session' } }, /name must differ/],
+    [{ accounts: undefined }, /accounts wants/],
+    [{ accounts: {} }, /source wants/],
+    [{ state: undefined }, /state wants/],
+    [{ state: {} }, /stores wants/],
+    [{ modes: 'cookie' }, /modes wants/],
+    [{ modes: [] }, /modes wants/],
+    [{ modes: ['cookies'] }, /modes wants/],
+    [{ modes: ['cookie'], token: {} }, /token would do nothing/],
+    [{ secrets: [] }, /secrets/],
+    [{ allowedOrigins: ['nonsense'] }, /allowedOrigins/],
+  ]
+  for (const [change, message] of wrong) {
+    await t.rejects(boot(t, { ...GOOD, ...change }), { code: 'OPTION_INVALID', message }, String(message))
+  }
+})
