@@ -1,5 +1,6 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
+import { startRedis } from './redis-server.js'
 import { makeDataDir, startUserCenter, type TestClock, testClock } from './user-center.js'
 
 type Env = Record<string, string>
@@ -39,29 +40,47 @@ class Place {
   }
 }
 
+/** What runs while instances are restarted. */
+interface Load {
+  start(): void
+  stop(): Promise<void>
+  /** Waits until it has run for a while. */
+  round(): Promise<void>
+}
+
 /** Several instances of the user center in one process, behind a balancer that picks any that is up. */
 export class Fleet {
   readonly clock: TestClock = testClock()
   readonly #places: readonly Place[]
   readonly #shared: Env
 
-  constructor(
-    private readonly t: Test,
-    size: number,
-    redisUrl: string,
-  ) {
+  readonly #t: Test
+
+  constructor(t: Test, size: number, redisUrl: string) {
+    this.#t = t
     this.#places = Array.from({ length: size }, () => new Place())
     this.#shared = { REDIS_URL: redisUrl, DATA_DIR: makeDataDir(t) }
   }
 
-  /** A rolling restart: one instance at a time, with `between` after each, while the others serve. */
-  async deploy(env: Env, between: () => Promise<void> = async () => {}): Promise<void> {
+  /**
+   * A rolling restart under load: one instance at a time makes room for a new one, and in between the old and the
+   * new ones serve together. Only while a new one is built does the load pause: elsewhere that would be another
+   * process, here it would hold up the instances that serve, and their stores would seem to be slow.
+   */
+  async deploy(env: Env, load?: Load): Promise<void> {
     for (const place of this.#places) {
+      await load?.stop()
+      const next = await this.#start(env)
+      load?.start()
       await place.stop()
-      const { app } = await startUserCenter(this.t, { ...env, ...this.#shared }, this.clock)
-      place.instance = { app, origin: await app.listen({ host: '127.0.0.1', port: 0 }) }
-      await between()
+      place.instance = next
+      await load?.round()
     }
+  }
+
+  async #start(env: Env): Promise<Instance> {
+    const { app } = await startUserCenter(this.#t, { ...env, ...this.#shared }, this.clock)
+    return { app, origin: await app.listen({ host: '127.0.0.1', port: 0 }) }
   }
 
   /** Does something with any instance that is up. */
@@ -80,4 +99,11 @@ export class Fleet {
   inject(request: InjectOptions): Promise<LightMyRequestResponse> {
     return this.use(({ app }) => app.inject(request))
   }
+}
+
+/** Three places over one real Redis and one data directory, all of which end with the test. */
+export async function startFleet(t: Test): Promise<Fleet> {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  return new Fleet(t, 3, redis.url)
 }

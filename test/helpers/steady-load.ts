@@ -5,7 +5,7 @@ import { type Credential, MODES, type Mode, USER } from './http.js'
 
 /** A client renews what lives no longer than this. In ms, and more than the clock is moved at once. */
 const MARGIN = 660_000
-const CLIENTS_OF_A_MODE = 3
+const CLIENTS_OF_A_MODE = 2
 
 /** Told of each access token that a client got. */
 type Witness = (token: string) => Promise<void>
@@ -25,7 +25,7 @@ class Client {
 
   async step(): Promise<void> {
     const due = this.load.fleet.clock() + MARGIN
-    if (due > this.#end || Math.random() < 0.1) await this.#login()
+    if (due > this.#end || Math.random() < 0.05) await this.#login()
     else if (this.mode === 'token' && (due > this.#until || Math.random() < 0.3)) await this.#refresh()
     else if (due > this.#until) await this.#login()
     else await this.#ask()
@@ -102,6 +102,7 @@ export class SteadyLoad {
   }
 
   start(): void {
+    if (!this.#stopped) return
     this.#stopped = false
     this.#running = this.#clients.map((client) => this.#run(client))
   }
@@ -128,7 +129,7 @@ export class SteadyLoad {
   async #run(client: Client): Promise<void> {
     while (!this.#stopped) {
       await client.step()
-      await delay(Math.random() * 10)
+      await delay(Math.random() * 20)
     }
   }
 }
