@@ -1,0 +1,49 @@
+import type { FastifyRequest } from 'fastify'
+import type { Audit, EndedBy, EndReason } from './audit.js'
+import type { SignInRef } from './contract.js'
+
+/** How a sign-in came to its end, for the audit event of that. */
+export type Ending =
+  /** Its client handed back a credential of this mode. */
+  | { readonly signedOut: string; readonly request?: FastifyRequest }
+  | {
+      readonly by: EndedBy
+      readonly why: EndReason
+      /** The account of whoever asked for it. */
+      readonly actorId?: string
+      readonly request?: FastifyRequest
+    }
+  /** Nobody ever held it: a sign-in that is taken back is no event. */
+  | 'never_held'
+
+const BY_APPLICATION: Ending = Object.freeze({ by: 'application', why: 'asked' })
+
+/** Tells of a sign-in that was ended. */
+export function tellEnded(
+  audit: Audit,
+  { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,
+  ending: Ending = BY_APPLICATION,
+): void {
+  if (ending === 'never_held') return
+  const { request } = ending
+  if ('signedOut' in ending) {
+    audit.emit({ type: 'signed_out', accountId, signInId, mode: ending.signedOut }, request)
+  } else {
+    const { by, why, actorId = null } = ending
+    audit.emit({ type: 'sign_in_ended', accountId, signInId, by, why, actorId }, request)
+  }
+}
+
+const begun = new WeakMap<FastifyRequest, string>()
+
+/** Notes the sign-in that a mode began for the request. It is none before its credential is issued. */
+export function noteBegun(request: FastifyRequest, signInId: string): void {
+  begun.set(request, signInId)
+}
+
+/** The sign-in that was noted last, once. Null where a mode keeps no records. */
+export function takeBegun(request: FastifyRequest): string | null {
+  const signInId = begun.get(request) ?? null
+  begun.delete(request)
+  return signInId
+}

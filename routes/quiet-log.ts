@@ -1,0 +1,47 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ConnectionError, FastifyInstance, FastifyRequest } from 'fastify'
+import type { Answer } from './answer.js'
+
+/**
+ * How a request is logged: by its path alone. Links with a token in the query are never ours, but people and
+ * other programs make them, and a log is read by more people than a credential is meant for.
+ */
+export const quietSerializers = {
+  req(request: FastifyRequest) {
+    const { method, url, host, ip, socket } = request
+    return {
+      method,
+      url: url.replace(/[?#].*/s, '?…'),
+      host,
+      remoteAddress: ip,
+      remotePort: socket.remotePort,
+    }
+  },
+}
+
+const REFUSALS: Readonly<Record<string, Answer>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { code: 408, msg: 'The request took too long.', error: 'REQUEST_TIMEOUT' },
+  HPE_HEADER_OVERFLOW: { code: 431, msg: 'The headers are too large.', error: 'HEADERS_TOO_LARGE' },
+}
+const MALFORMED: Answer = { code: 400, msg: 'This is not a request of HTTP.', error: 'REQUEST_MALFORMED' }
+
+/**
+ * Answers what the parser of HTTP refused. Fastify's own handler logs the error whole, at `trace`, and with it
+ * the bytes that came, cookies and passwords included (`rawPacket`).
+ */
+export function answerClientError(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  this.log.trace({ code: error.code }, 'a request was refused by the parser')
+  const answer = REFUSALS[error.code] ?? MALFORMED
+  const body = JSON.stringify(answer)
+  const head = [
+    `HTTP/1.1 ${answer.code} ${STATUS_CODES[answer.code]}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+  ]
+  if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  socket.destroy(error)
+}

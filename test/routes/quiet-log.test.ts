@@ -1,0 +1,65 @@
+import { Writable } from 'node:stream'
+import Fastify from 'fastify'
+import { test } from 'tap'
+import { options } from '../../app.js'
+import { answerClientError } from '../../routes/quiet-log.js'
+
+type Line = { level: number; req?: { url: string }; [key: string]: unknown }
+
+function loggingApp() {
+  const lines: Line[] = []
+  const stream = { write: (line: string) => void lines.push(JSON.parse(line)) }
+  const app = Fastify({ logger: Object.assign({}, options.logger, { level: 'trace', stream }) })
+  return { app, lines }
+}
+
+test('a request is logged by its path, and only that there was a query', async (t) => {
+  const { app, lines } = loggingApp()
+  t.teardown(() => app.close())
+  for (const url of ['/path', '/path?token=x', '/path?a?token=x', '/path?a=%0A\ntoken=x'])
+    await app.inject(url)
+  const logged = lines.flatMap(({ req }) => (req ? [req.url] : []))
+  t.same(logged, ['/path', '/path?…', '/path?…', '/path?…'])
+  t.match(lines[0]?.req, { method: 'GET', host: String, remoteAddress: '127.0.0.1' })
+})
+
+/** What the handler writes to a socket for an error of this code. */
+function answerTo(code: string, { writable = true, destroyed = false } = {}) {
+  const { app, lines } = loggingApp()
+  let written = ''
+  const socket = new Writable({
+    write(chunk, _encoding, done) {
+      written += chunk
+      done()
+    },
+  })
+  socket.on('error', () => {})
+  if (!writable) socket.end()
+  if (destroyed) socket.destroy()
+  const error = Object.assign(new Error('parser'), { code, rawPacket: Buffer.from('Cookie: secret') })
+  Reflect.apply(answerClientError, app, [error, socket])
+  return { written, lines, gone: socket.destroyed }
+}
+
+test('what the parser refuses is answered in the contract’s form, and logged by its code alone', async (t) => {
+  for (const [code, status, error] of [
+    ['ERR_HTTP_REQUEST_TIMEOUT', 408, 'REQUEST_TIMEOUT'],
+    ['HPE_HEADER_OVERFLOW', 431, 'HEADERS_TOO_LARGE'],
+    ['HPE_INVALID_METHOD', 400, 'REQUEST_MALFORMED'],
+  ] as const) {
+    const { written, lines, gone } = answerTo(code)
+    const [head = '', body = ''] = written.split('\r\n\r\n')
+    t.ok(head.startsWith(`HTTP/1.1 ${status} `))
+    t.match(head, `Content-Length: ${Buffer.byteLength(body)}`)
+    t.match(JSON.parse(body), { code: status, error, msg: String })
+    t.match(lines, [{ level: 10, code, msg: 'a request was refused by the parser' }])
+    t.notMatch(lines, [{ err: Object }])
+    t.ok(gone)
+  }
+})
+
+test('nobody is answered who is gone', async (t) => {
+  t.same(answerTo('ECONNRESET'), { written: '', lines: [], gone: false })
+  t.match(answerTo('HPE_INVALID_METHOD', { destroyed: true }), { written: '', lines: [] })
+  t.match(answerTo('HPE_INVALID_METHOD', { writable: false }), { written: '', gone: true })
+})
