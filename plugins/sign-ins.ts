@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
 import { checkClock, checkSeconds } from './lib/options.js'
+import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
 import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
 
@@ -11,8 +12,8 @@ export type { SignInStart }
 /** The record of every live sign-in, whatever its mode. Every method may throw STORE_UNAVAILABLE. */
 export interface SignIns {
   /**
-   * Stores a sign-in, then ends the one that it replaces. Only after that may the credential go out:
-   * one that is out although its predecessor could not be ended would leave two.
+   * Stores a sign-in, then ends the one that it replaces, and the account's oldest beyond the cap. Only after
+   * that may the credential go out: one that is out although its predecessor could not be ended would leave two.
    */
   begin(request: FastifyRequest, start: SignInStart): Promise<SignInRecord>
   /** False once the sign-in was ended, its account's epoch was raised, or the revocation list was lost. */
@@ -61,9 +62,19 @@ export interface SignInsOptions {
    * browser keeps a cookie.
    */
   readonly longestTtl?: number
+  /** How many sign-ins of one account may live: a new one beyond it ends the oldest. Defaults to 100. */
+  readonly cap?: number
+}
+
+/** Checked and completed. */
+interface Settings {
+  readonly clock: Clock
+  readonly longestTtl: number
+  readonly cap: number
 }
 
 const LONGEST_TTL = 400 * 24 * 3600
+const CAP = 100
 
 /** Credentials start at 0: below that there is nothing to end. */
 function checkEpoch(epoch: number): void {
@@ -72,12 +83,17 @@ function checkEpoch(epoch: number): void {
   }
 }
 
-function createSignIns(store: StateStore, clock: Clock, longestTtl: number): SignIns {
+function createSignIns(store: StateStore, { clock, longestTtl, cap }: Settings): SignIns {
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
     store.endSignIn(ref.accountId, ref.signInId, clock() + longestTtl * 1000)
-  const replace = async (old: Pick<SignInRef, 'accountId' | 'signInId'>, record: SignInRecord) => {
+  const makeRoom = async (
+    record: SignInRecord,
+    replaced: SignInStart['options']['replaces'],
+    count: number,
+  ) => {
     try {
-      await end(old)
+      if (replaced) await end(replaced)
+      if (count > cap) await endBeyondCap(store, record, cap, clock())
     } catch (error) {
       // Nobody will hold the new one: taken back, as far as the store lets us, so that no list shows it.
       await end({ accountId: record.accountId, signInId: record.id }).catch(() => {})
@@ -88,8 +104,8 @@ function createSignIns(store: StateStore, clock: Clock, longestTtl: number): Sig
     async begin(request, start) {
       const absoluteTtl = Math.min(start.absoluteTtl, longestTtl)
       const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
-      await store.addSignIn(record)
-      if (start.options.replaces) await replace(start.options.replaces, record)
+      const count = await store.addSignIn(record)
+      await makeRoom(record, start.options.replaces, count)
       return record
     },
     isLive(ref) {
@@ -124,7 +140,8 @@ function createSignIns(store: StateStore, clock: Clock, longestTtl: number): Sig
 async function signIns(app: FastifyInstance, options: SignInsOptions): Promise<void> {
   const clock = checkClock(options.clock ?? Date.now)
   const longestTtl = checkSeconds('longestTtl', options.longestTtl ?? LONGEST_TTL)
-  app.decorate('signIns', createSignIns(app.stateStore, clock, longestTtl))
+  const cap = checkCap(options.cap ?? CAP)
+  app.decorate('signIns', createSignIns(app.stateStore, { clock, longestTtl, cap }))
 }
 
 export default fp(signIns, {

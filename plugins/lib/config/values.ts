@@ -36,6 +36,16 @@ export function seconds(env: Environment, name: string, fallback: number, least 
   return number
 }
 
+/** How many of something. @throws CONFIG_INVALID */
+export function count(env: Environment, name: string, fallback: number, most: number): number {
+  const value = text(env, name, String(fallback))
+  const number = Number(value)
+  if (!/^\d+$/.test(value) || number < 1 || number > most) {
+    throw new ConfigInvalid(`${name} must be a whole number, from 1 to ${most}.`)
+  }
+  return number
+}
+
 /** Only checked: it is fastify-cli that listens. @throws CONFIG_INVALID */
 export function port(env: Environment): void {
   const value = text(env, 'PORT', '3000')

@@ -23,6 +23,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   cookieAbsoluteTtl: 2_592_000,
   sessionIdleTtl: 7200,
   sessionAbsoluteTtl: 604_800,
+  signInCap: 100,
   cookieSecure: false,
   trustProxy: [],
   allowedOrigins: [],
@@ -192,6 +193,7 @@ t.test('a malformed variable is refused by name', async (t) => {
     COOKIE_ABSOLUTE_TTL: notSeconds,
     SESSION_IDLE_TTL: notSeconds,
     SESSION_ABSOLUTE_TTL: notSeconds,
+    SIGN_IN_CAP: [...notSeconds, '10001'],
     COOKIE_SECURE: ['TRUE', 'yes', '1', 'auto', 'truefalse'],
     SINGLE_INSTANCE: ['TRUE', 'yes', '1', '0'],
     TRUST_PROXY: [
@@ -364,7 +366,6 @@ t.test('variables that other parts read, or that later versions will, change not
   const env = {
     LOG_LEVEL: 'debug',
     REGISTRATION: 'closed',
-    SIGN_IN_CAP: '1',
   }
   t.strictSame(readConfig(env), DEVELOPMENT_DEFAULTS)
   t.strictSame(readConfig({ ...PRODUCTION, ...env }), readConfig(PRODUCTION))

@@ -1,0 +1,32 @@
+import { OptionInvalid } from './errors.js'
+import type { SignInRecord, StateStore } from './stores/contract.js'
+
+/** More than this no list shows to anybody's use. */
+export const CAP_MAX = 10_000
+/** A cap that was lowered is reached login by login: none waits for thousands to be ended. */
+const ENDED_AT_ONCE = 100
+
+/** @throws OPTION_INVALID */
+export function checkCap(cap: number): number {
+  if (!Number.isSafeInteger(cap) || cap < 1 || cap > CAP_MAX) {
+    throw new OptionInvalid('cap', `wants a whole number from 1 to ${CAP_MAX}`)
+  }
+  return cap
+}
+
+/**
+ * Ends the account's oldest sign-ins, so that with the new one there are `cap`. The new one stays, however many
+ * begin at once: then there may be more for a moment, by no more than those, and the next login sees to it.
+ */
+export async function endBeyondCap(
+  store: StateStore,
+  { id: newest, accountId }: SignInRecord,
+  cap: number,
+  now: number,
+): Promise<void> {
+  const others = (await store.listSignIns(accountId, now)).filter(({ id }) => id !== newest)
+  const oldest = others.slice(cap - 1).slice(-ENDED_AT_ONCE)
+  await Promise.all(
+    oldest.map(({ id, absoluteExpiresAt }) => store.endSignIn(accountId, id, absoluteExpiresAt)),
+  )
+}
