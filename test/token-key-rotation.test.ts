@@ -45,7 +45,7 @@ t.test(
     const service = lateService(fleet)
     const load = new SteadyLoad(fleet, LIFETIME, service.verify)
     t.teardown(() => load.stop())
-  load.start()
+    load.start()
     await load.round()
     const deploy = async (stage: string, ...keys: string[]) => {
       await service.refetch()
