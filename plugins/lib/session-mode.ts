@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { SessionIssued } from '../session-auth.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './contract.js'
 import { StoreUnavailable } from './errors.js'
+import type { SessionCache } from './near/session-cache.js'
 import { copyClaims, identityOfSession, refOfSession, type SessionContent } from './session-content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './session-cookie.js'
 import { type StoredSession, whenReady } from './session-records.js'
@@ -49,18 +50,38 @@ export class SessionMode implements AuthMode<'session'> {
   constructor(
     private readonly parts: SessionParts,
     private readonly cookie: SessionCookie,
+    private readonly hot: SessionCache,
   ) {}
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {
     const credential = this.cookie.read(request)
     if (credential.kind === 'absent') return ABSENT
     if (credential.kind === 'invalid') return INVALID
-    return whenReady(this.parts.use.load(credential.id), (stored) => {
-      if (!stored) return SIGNED_OUT
-      this.noteUse(SessionTurn.of(request), credential, stored)
-      const { signIn } = stored.content
-      return signIn ? { kind: 'identity', identity: identityOfSession(signIn) } : ABSENT
-    })
+    // A stale cookie is renewed, which takes more than an identity.
+    const hot = credential.stale ? undefined : this.hot.recall(credential.id)
+    if (!hot) return this.resolveStored(request, credential)
+    if (hot.resolution === SIGNED_OUT) return SIGNED_OUT
+    return whenReady(this.parts.signIns.isLive(hot), (live) => (live ? hot.resolution : SIGNED_OUT))
+  }
+
+  private resolveStored(request: FastifyRequest, credential: Genuine): MaybePromise<Resolution> {
+    const { id } = credential
+    return whenReady(
+      this.hot.readOnce(id, () => this.parts.use.load(id)),
+      (stored) => {
+        if (!stored) {
+          this.hot.keepUnknown(id, SIGNED_OUT)
+          return SIGNED_OUT
+        }
+        const touching = this.noteUse(SessionTurn.of(request), credential, stored)
+        const { signIn } = stored.content
+        if (!signIn) return ABSENT
+        const identity = identityOfSession(signIn)
+        if (touching) void touching.then((touched) => this.hot.keep(id, touched, identity))
+        else this.hot.keep(id, stored, identity)
+        return { kind: 'identity', identity }
+      },
+    )
   }
 
   /** Touches the session, and has its cookie renewed with the answer, where either is due. */
@@ -86,6 +107,8 @@ export class SessionMode implements AuthMode<'session'> {
     turn.held = id
     turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
+    const { signIn } = stored.content
+    if (signIn) this.hot.keep(id, stored, identityOfSession(signIn))
     return { signInId }
   }
 

@@ -80,6 +80,13 @@ export class SessionUse {
     return { touched, after }
   }
 
+  /** Until when (ms) using the session does nothing to it. */
+  restsUntil(stored: StoredSession): number {
+    const { idleExpiresAt, absoluteExpiresAt } = stored
+    if (stored.stale) return 0
+    return idleExpiresAt >= absoluteExpiresAt ? absoluteExpiresAt : this.touchDueAt(stored)
+  }
+
   /** Resolves when no touch is under way any more. */
   async settle(): Promise<void> {
     await Promise.all(this.running.values())
@@ -91,8 +98,12 @@ export class SessionUse {
 
   private isTouchDue(stored: StoredSession): boolean {
     const { idleExpiresAt, absoluteExpiresAt } = stored
-    if (idleExpiresAt >= absoluteExpiresAt) return false
-    return idleExpiresAt - this.parts.clock() <= this.idleTtlOf(stored) * 900
+    return idleExpiresAt < absoluteExpiresAt && this.touchDueAt(stored) <= this.parts.clock()
+  }
+
+  /** When a tenth of the idle time has passed since the limit was moved. */
+  private touchDueAt(stored: StoredSession): number {
+    return stored.idleExpiresAt - this.idleTtlOf(stored) * 900
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { SignInRef } from '../contract.js'
+import { ownText } from './own-text.js'
 
 /** What is known of an account's raised epoch. */
 interface RaisedEpoch {
@@ -15,14 +16,6 @@ export type Verdict = 'live' | 'ended' | 'foreign'
 
 /** What a sweep looks at before others have their turn. */
 const SWEEP_BATCH = 20_000
-
-/**
- * A text of its own. What was cut out of a longer one, as everything is that comes in a driver's answer, keeps
- * all of that in memory.
- */
-function own(text: string): string {
-  return Buffer.from(text).toString()
-}
 
 /**
  * The live revocations, in this process's memory. What was taken in is only given up when its time has
@@ -107,7 +100,7 @@ export class RevocationList {
   #end(signInId: string, until: number): void {
     const known = this.#ended.get(signInId)
     if (known === undefined) {
-      if (this.#hasRoom()) this.#ended.set(own(signInId), until)
+      if (this.#hasRoom()) this.#ended.set(ownText(signInId), until)
     } else if (until > known) this.#ended.set(signInId, until)
   }
 
@@ -128,7 +121,7 @@ export class RevocationList {
     if (!raised || (known === undefined && !this.#hasRoom())) return
     raised.spared ??= new Map()
     if (known === undefined) this.#spared++
-    raised.spared.set(own(signInId), Math.max(known ?? -1, epoch))
+    raised.spared.set(ownText(signInId), Math.max(known ?? -1, epoch))
   }
 
   #ofAccount(accountId: string): RaisedEpoch | null {
@@ -136,7 +129,7 @@ export class RevocationList {
     if (known) return known
     if (!this.#hasRoom()) return null
     const raised = { epoch: -1, until: 0, spared: null }
-    this.#epochs.set(own(accountId), raised)
+    this.#epochs.set(ownText(accountId), raised)
     return raised
   }
 
