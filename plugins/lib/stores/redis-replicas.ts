@@ -5,8 +5,9 @@ import { type RedisClient, runScript } from './redis-scripts.js'
 /** How often it is looked whether there are replicas, in ms. */
 const LOOK_INTERVAL = 5000
 
+/** Those that are in step: one that is still being sent everything cannot confirm anything. */
 function countReplicas(info: unknown): number {
-  return Number(/^connected_slaves:(\d+)/m.exec(String(info))?.[1] ?? 0)
+  return String(info).match(/^slave\d+:.*state=online/gm)?.length ?? 0
 }
 
 /**
