@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
+import { LastSeen } from './lib/last-seen.js'
 import { checkClock, checkSeconds } from './lib/options.js'
 import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
 import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
@@ -21,6 +22,11 @@ export interface SignIns {
   find(accountId: string, id: string): Promise<SignInRecord | null>
   /** The live ones, newest first. */
   list(accountId: string): Promise<SignInRecord[]>
+  /**
+   * Writes that the caller was seen, without being waited for, at most once a minute for each sign-in. Cheap
+   * when that is not due. Guards call it for whom they admit.
+   */
+  noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>): void
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
@@ -83,7 +89,8 @@ function checkEpoch(epoch: number): void {
   }
 }
 
-function createSignIns(store: StateStore, { clock, longestTtl, cap }: Settings): SignIns {
+function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): SignIns {
+  const { clock, longestTtl, cap } = settings
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
     store.endSignIn(ref.accountId, ref.signInId, clock() + longestTtl * 1000)
   const makeRoom = async (
@@ -106,6 +113,7 @@ function createSignIns(store: StateStore, { clock, longestTtl, cap }: Settings):
       const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
       const count = await store.addSignIn(record)
       await makeRoom(record, start.options.replaces, count)
+      seen.mark(record.id)
       return record
     },
     isLive(ref) {
@@ -120,8 +128,10 @@ function createSignIns(store: StateStore, { clock, longestTtl, cap }: Settings):
       const live = await Promise.all(records.map((record) => store.isLive(refOfRecord(record))))
       return records.filter((_, index) => live[index])
     },
+    noteSeen: (caller) => seen.note(caller),
     touch(ref, idleTtl) {
       const now = clock()
+      seen.mark(ref.signInId)
       return store.touchSignIn(ref.accountId, ref.signInId, now, now + idleTtl * 1000)
     },
     rotate: (accountId, id, rotation) => store.rotateRefresh(accountId, id, { ...rotation, now: clock() }),
@@ -141,7 +151,11 @@ async function signIns(app: FastifyInstance, options: SignInsOptions): Promise<v
   const clock = checkClock(options.clock ?? Date.now)
   const longestTtl = checkSeconds('longestTtl', options.longestTtl ?? LONGEST_TTL)
   const cap = checkCap(options.cap ?? CAP)
-  app.decorate('signIns', createSignIns(app.stateStore, { clock, longestTtl, cap }))
+  const seen = new LastSeen({ store: app.stateStore, clock, log: app.log })
+  app.addHook('onClose', function finishLastSeen() {
+    return seen.settle()
+  })
+  app.decorate('signIns', createSignIns(app.stateStore, seen, { clock, longestTtl, cap }))
 }
 
 export default fp(signIns, {

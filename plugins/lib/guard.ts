@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { SignIns } from '../sign-ins.js'
 import type { AuthMode, Identity, MaybePromise, ModeName } from './contract.js'
 import { ModeRequired, RoleRequired } from './errors.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
@@ -32,12 +33,14 @@ interface Plan extends GuardRules {
   readonly status: UnauthenticatedStatus
   /** Those to ask. None until the application is ready. */
   asked: readonly AuthMode[]
+  /** Null in an application whose modes keep no records. */
+  signIns: SignIns | null
 }
 
 function makePlan(options: GuardOptions, settings: GuardSettings): Plan {
   const rules = checkGuardOptions(options)
   const { onRefused = settings.onRefused } = rules
-  return { ...rules, onRefused, status: settings.unauthenticatedStatus, asked: [] }
+  return { ...rules, onRefused, status: settings.unauthenticatedStatus, asked: [], signIns: null }
 }
 
 /** Refuses a caller who is known but not allowed. */
@@ -56,7 +59,10 @@ function admit(plan: Plan, request: FastifyRequest, found: Found): void {
   if (!identity && !mayBeNobody(plan, refused)) throw refusal(plan.status, plan.asked, refused)
   // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
   if (mode?.ambient) request.server.csrf.checkAmbient(request)
-  if (identity) checkAllowed(plan, identity)
+  if (identity) {
+    checkAllowed(plan, identity)
+    plan.signIns?.noteSeen(identity)
+  }
   request[kCaller] = identity && Object.freeze(identity)
 }
 
@@ -111,6 +117,7 @@ export function createGuard(app: FastifyInstance, settings: GuardSettings, optio
   const plan = makePlan(options, settings)
   app.addHook('onReady', async function selectGuardModes() {
     plan.asked = settings.selectModes(plan.modes ?? undefined)
+    if (app.hasDecorator('signIns')) plan.signIns = app.signIns
   })
   return function identityGuard(request, reply, done) {
     runGuard(plan, request, reply, done)
