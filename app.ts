@@ -3,6 +3,7 @@ import helmet from '@fastify/helmet'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import accounts from './plugins/accounts.js'
+import audit from './plugins/audit.js'
 import cookieAuth from './plugins/cookie-auth.js'
 import csrf from './plugins/csrf.js'
 import identity from './plugins/identity.js'
@@ -83,6 +84,7 @@ async function registerSuite(app: FastifyInstance, config: Config, clock: Clock)
   const { dataDir, redisUrl, cookieSecure: secure, rememberTtl } = config
   const evictionRisk = config.production ? 'refuse' : 'warn'
   const secrets = config.secrets ?? [developmentSecret(dataDir)]
+  await app.register(audit, { clock })
   await app.register(stores, redisUrl === null ? { dataDir, clock } : { redisUrl, clock, evictionRisk })
   await app.register(accounts, { dataDir, clock })
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Audit, createAudit } from './lib/audit.js'
 import type { Clock } from './lib/contract.js'
-import { checkClock } from './lib/options.js'
+import { checkClock, refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -47,6 +47,7 @@ function watchFeed(app: FastifyInstance): void {
 
 /** @throws OPTION_INVALID */
 async function auditPlugin(app: FastifyInstance, options: AuditOptions): Promise<void> {
+  refuseUnknown(options, ['clock'])
   const clock = checkClock(options.clock ?? Date.now)
   app.decorate('audit', createAudit({ clock, log: app.log }))
   watchFeed(app)

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
+import { useAudit } from './audit.js'
 import { checkAccount } from './lib/account-check.js'
 import type {
   Account,
@@ -25,6 +26,7 @@ import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
 import { checkClock, refuseUnknown } from './lib/options.js'
 import type { UnauthenticatedStatus } from './lib/refusals.js'
 import type { OnRefused } from './lib/search.js'
+import { takeBegun } from './lib/sign-in-ending.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -101,7 +103,10 @@ async function signIn<N extends ModeName>(
   const reply = replyOf(this)
   forbidCaching(reply)
   const replaces = (await ownIdentity(mode, this)) ?? undefined
-  return mode.issue(this, reply, checked, { ...options, replaces })
+  const issued = await mode.issue(this, reply, checked, { ...options, replaces })
+  const signInId = takeBegun(this)
+  this.server.audit.emit({ type: 'signed_in', accountId: checked.id, signInId, mode: name }, this)
+  return issued
 }
 
 async function signOut(this: FastifyRequest, name: ModeName): Promise<boolean> {
@@ -148,6 +153,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   const { clock, ...answers } = checkOptions(options)
   const { registry, selectModes } = createModeRegistry(app)
   const settings: GuardSettings = Object.freeze({ ...answers, selectModes })
+  await useAudit(app, clock)
   app.decorate('keyRing', createKeyRing(options.secrets))
   app.decorate('identityClock', clock)
   app.decorate('authModes', registry)

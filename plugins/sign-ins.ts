@@ -1,14 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { useAudit } from './audit.js'
+import type { Audit } from './lib/audit.js'
 import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
 import { LastSeen } from './lib/last-seen.js'
 import { checkClock, checkSeconds } from './lib/options.js'
 import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
+import { type Ending, noteBegun, tellEnded } from './lib/sign-in-ending.js'
 import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
 
-export type { SignInStart }
+export type { Ending, SignInStart }
 
 /** The record of every live sign-in, whatever its mode. Every method may throw STORE_UNAVAILABLE. */
 export interface SignIns {
@@ -30,15 +33,19 @@ export interface SignIns {
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
-  /** Ends one, whether or not there is a record of it. @returns whether there was */
-  end(ref: Pick<SignInRef, 'accountId' | 'signInId'>): Promise<boolean>
+  /**
+   * Ends one, whether or not there is a record of it. Where there was, that is an audit event; without an
+   * `ending` the application is said to have asked for it.
+   * @returns whether there was a record
+   */
+  end(ref: Pick<SignInRef, 'accountId' | 'signInId'>, ending?: Ending): Promise<boolean>
   /**
    * Ends all that the account has now, but `except`. One that begins at the same moment counts as begun
    * after this, and lives: whoever knows the password could begin one a moment later all the same. What
    * ends those too, and with them every login under way, is a raised epoch.
    * @returns how many
    */
-  endAll(accountId: string, except?: string): Promise<number>
+  endAll(accountId: string, except?: string, ending?: Ending): Promise<number>
   /**
    * Ends every sign-in of the account that began under an epoch below this one, with one write, which the
    * account's `epoch` decides and no time: those of this very moment are ended, and so is a login under way
@@ -77,6 +84,7 @@ interface Settings {
   readonly clock: Clock
   readonly longestTtl: number
   readonly cap: number
+  readonly audit: Audit
 }
 
 const LONGEST_TTL = 400 * 24 * 3600
@@ -90,20 +98,29 @@ function checkEpoch(epoch: number): void {
 }
 
 function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): SignIns {
-  const { clock, longestTtl, cap } = settings
+  const { clock, longestTtl, cap, audit } = settings
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
     store.endSignIn(ref.accountId, ref.signInId, clock() + longestTtl * 1000)
+  const endAndTell: SignIns['end'] = async (ref, ending) => {
+    const existed = await end(ref)
+    if (existed) tellEnded(audit, ref, ending)
+    return existed
+  }
   const makeRoom = async (
+    request: FastifyRequest,
     record: SignInRecord,
     replaced: SignInStart['options']['replaces'],
     count: number,
   ) => {
+    const { accountId } = record
     try {
-      if (replaced) await end(replaced)
-      if (count > cap) await endBeyondCap(store, record, cap, clock())
+      if (replaced) await endAndTell(replaced, { by: 'self', why: 'replaced', actorId: accountId, request })
+      const beyond = count > cap ? await endBeyondCap(store, record, cap, clock()) : []
+      for (const signInId of beyond)
+        tellEnded(audit, { accountId, signInId }, { by: 'suite', why: 'cap', request })
     } catch (error) {
       // Nobody will hold the new one: taken back, as far as the store lets us, so that no list shows it.
-      await end({ accountId: record.accountId, signInId: record.id }).catch(() => {})
+      await end({ accountId, signInId: record.id }).catch(() => {})
       throw error
     }
   }
@@ -112,8 +129,9 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       const absoluteTtl = Math.min(start.absoluteTtl, longestTtl)
       const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
       const count = await store.addSignIn(record)
-      await makeRoom(record, start.options.replaces, count)
+      await makeRoom(request, record, start.options.replaces, count)
       seen.mark(record.id)
+      noteBegun(request, record.id)
       return record
     },
     isLive(ref) {
@@ -135,13 +153,19 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       return store.touchSignIn(ref.accountId, ref.signInId, now, now + idleTtl * 1000)
     },
     rotate: (accountId, id, rotation) => store.rotateRefresh(accountId, id, { ...rotation, now: clock() }),
-    end,
-    endAll: async (accountId, except) => (await store.endSignIns(accountId, except ?? null, clock())).length,
+    end: endAndTell,
+    async endAll(accountId, except, ending) {
+      const ids = await store.endSignIns(accountId, except ?? null, clock())
+      for (const signInId of ids) tellEnded(audit, { accountId, signInId }, ending)
+      return ids.length
+    },
     async raiseEpoch({ id, epoch }, { spare = null } = {}) {
       checkEpoch(epoch)
       const now = clock()
       await store.raiseEpoch(id, epoch, spare, now + longestTtl * 1000)
-      return (await store.endSignIns(id, spare, now, epoch)).length
+      const { length: ended } = await store.endSignIns(id, spare, now, epoch)
+      audit.emit({ type: 'epoch_raised', accountId: id, epoch, spared: spare, ended })
+      return ended
     },
   }
 }
@@ -155,7 +179,8 @@ async function signIns(app: FastifyInstance, options: SignInsOptions): Promise<v
   app.addHook('onClose', function finishLastSeen() {
     return seen.settle()
   })
-  app.decorate('signIns', createSignIns(app.stateStore, seen, { clock, longestTtl, cap }))
+  await useAudit(app, clock)
+  app.decorate('signIns', createSignIns(app.stateStore, seen, { clock, longestTtl, cap, audit: app.audit }))
 }
 
 export default fp(signIns, {

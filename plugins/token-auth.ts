@@ -90,7 +90,7 @@ class TokenMode implements AuthMode<'token'> {
   async revoke(request: FastifyRequest): Promise<boolean> {
     const token = readBearer(request)
     const claims = token === null ? null : this.access.open(token, this.app.identityClock())
-    if (claims) await this.app.signIns.end(refOf(claims))
+    if (claims) await this.app.signIns.end(refOf(claims), { signedOut: this.name, request })
     return claims !== null
   }
 

@@ -1,6 +1,6 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Account } from '../plugins/lib/contract.js'
+import type { Account, ModeName } from '../plugins/lib/contract.js'
 import { CredentialsRefused } from '../plugins/lib/errors.js'
 import type { TokenPair } from '../plugins/token-auth.js'
 import { answer } from './answer.js'
@@ -33,11 +33,13 @@ function tokenData(pair: TokenPair) {
 
 async function verifyCredentials(
   request: FastifyRequest,
+  mode: ModeName,
   { username, password }: { username: string; password: string },
 ): Promise<Account> {
   const account = await request.server.accountSource.verify(username, password)
-  if (!account) throw new CredentialsRefused()
-  return account
+  if (account) return account
+  request.server.audit.emit({ type: 'sign_in_refused', mode, reason: 'credentials' }, request)
+  throw new CredentialsRefused()
 }
 
 /** The three ways in, and the refresh of a token. All of them only from our own pages, or from no page. */
@@ -50,7 +52,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     { schema: { body: RememberedCredentials }, preHandler },
     async function loginByCookie(request) {
       const { remember } = request.body
-      await request.signIn('cookie', await verifyCredentials(request, request.body), { remember })
+      await request.signIn('cookie', await verifyCredentials(request, 'cookie', request.body), { remember })
       return answer(request, 'SIGNED_IN', { auth_type: 'cookie' })
     },
   )
@@ -60,7 +62,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     { schema: { body: RememberedCredentials }, preHandler },
     async function loginBySession(request) {
       const { remember } = request.body
-      await request.signIn('session', await verifyCredentials(request, request.body), { remember })
+      await request.signIn('session', await verifyCredentials(request, 'session', request.body), { remember })
       return answer(request, 'SIGNED_IN', { auth_type: 'session' })
     },
   )
@@ -69,7 +71,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/login_token',
     { schema: { body: Credentials }, preHandler },
     async function loginByToken(request) {
-      const pair = await request.signIn('token', await verifyCredentials(request, request.body))
+      const pair = await request.signIn('token', await verifyCredentials(request, 'token', request.body))
       return answer(request, 'SIGNED_IN', { auth_type: 'token', data: tokenData(pair) })
     },
   )

@@ -30,7 +30,12 @@ export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
       const fault = passwordFault(new_password)
       if (fault) throw new PasswordRefused(fault)
       const changed = await app.accounts.changePassword(accountId, current_password, new_password, signInId)
-      if (!changed) throw new CredentialsRefused()
+      if (!changed) {
+        app.audit.emit({ type: 'password_refused', accountId, signInId, mode }, request)
+        throw new CredentialsRefused()
+      }
+      const by = { by: 'owner', actorId: accountId } as const
+      app.audit.emit({ type: 'account_changed', accountId, changed: 'password', to: null, ...by }, request)
       return answer(request, 'PASSWORD_CHANGED', { auth_type: mode })
     },
   )

@@ -1,5 +1,6 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { tellEnded } from '../plugins/lib/sign-in-ending.js'
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
 import { answer } from './answer.js'
 import { NotFound } from './errors.js'
@@ -51,7 +52,8 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
       const { id } = request.params
       // Somebody else's sign-in is as unknown here as one that never was.
       if (!(await app.signIns.find(accountId, id))) throw new NotFound()
-      await app.signIns.end({ accountId, signInId: id })
+      const by = id === signInId ? 'self' : 'owner'
+      await app.signIns.end({ accountId, signInId: id }, { by, why: 'asked', actorId: accountId, request })
       if (id === signInId) forgetOwn(request, reply)
       return answer(request, 'ENDED', { data: { ended: 1 } })
     },
@@ -63,7 +65,12 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
     async function endSignIns(request, reply) {
       const { accountId, signInId } = request.identity
       const except = request.query.except ? signInId : undefined
-      const ended = await app.signIns.endAll(accountId, except)
+      const ended = await app.signIns.endAll(accountId, except, {
+        by: 'owner',
+        why: 'asked',
+        actorId: accountId,
+        request,
+      })
       if (!except) forgetOwn(request, reply)
       return answer(request, 'ENDED', { data: { ended } })
     },
@@ -79,6 +86,8 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
       const live = await app.signIns.list(account.id)
       // By the epoch, not by record: a sign-in that begins at this moment is ended as well.
       await app.accounts.raiseEpoch(account.id)
+      const ending = { by: 'admin', why: 'asked', actorId: request.identity.accountId, request } as const
+      for (const { id } of live) tellEnded(app.audit, { accountId: account.id, signInId: id }, ending)
       if (account.id === request.identity.accountId) forgetOwn(request, reply)
       return answer(request, 'ENDED', { data: { ended: live.length } })
     },

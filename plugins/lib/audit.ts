@@ -6,7 +6,7 @@ import type { Clock } from './contract.js'
 export const AUDIT_CHANNEL = 'fastify-identity:audit'
 
 /**
- * Who ended a sign-in: the client that held it (`self`), its account from another sign-in (`owner`), an
+ * Who ended a sign-in: the client that held it (`self`), its account, from a sign-in of its own (`owner`), an
  * administrator (`admin`), one of the suite's own rules (`suite`), or code of the application.
  */
 export type EndedBy = 'self' | 'owner' | 'admin' | 'suite' | 'application'
@@ -27,12 +27,19 @@ interface OfSignIn {
 
 /** What each type of event tells, besides its time and address. Ids, counters and words: never a credential. */
 export interface AuditDetails {
-  signed_in: OfSignIn & { readonly mode: string }
+  signed_in: {
+    readonly accountId: string
+    /** Null where a mode keeps no record of its sign-ins. */
+    readonly signInId: string | null
+    readonly mode: string
+  }
   /**
    * There is no name: people type passwords into its field. And no account: the answer is the same whether
    * there is one, and so is this.
    */
   sign_in_refused: { readonly mode: string; readonly reason: 'credentials' | 'throttled' }
+  /** Somebody who is signed in gave a wrong current password. */
+  password_refused: OfSignIn & { readonly mode: string }
   /** The client handed its credential back. */
   signed_out: OfSignIn & { readonly mode: string }
   /** The sign-in ended in any other way, but by its account's epoch. */
@@ -115,6 +122,7 @@ const BY = { by: true, actorId: true } as const
 const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   signed_in: { level: 'info', fields: OF_MODE },
   sign_in_refused: { level: 'info', fields: { mode: true, reason: true } },
+  password_refused: { level: 'info', fields: OF_MODE },
   signed_out: { level: 'info', fields: OF_MODE },
   sign_in_ended: { level: 'info', fields: { ...OF_SIGN_IN, ...BY, why: true } },
   refreshed: { level: 'debug', fields: { ...OF_MODE, outcome: true } },

@@ -152,17 +152,22 @@ export class SessionMode implements AuthMode<'session'> {
     try {
       const stored = await records.create(key, contentOf(record, account, options, legacy), record)
       if (!stored) throw new StoreUnavailable()
-      await this.endPredecessor(legacy, options)
+      await this.endPredecessor(request, account, legacy, options)
       return [stored, record.id]
     } catch (error) {
-      await signIns.end({ accountId: account.id, signInId: record.id }).catch(() => {})
+      await signIns.end({ accountId: account.id, signInId: record.id }, 'never_held').catch(() => {})
       throw error
     }
   }
 
-  private async endPredecessor(legacy: Legacy, options: SignInOptions): Promise<void> {
+  private async endPredecessor(
+    request: FastifyRequest,
+    { id: actorId }: CheckedAccount,
+    legacy: Legacy,
+    options: SignInOptions,
+  ): Promise<void> {
     const replaced = options.replaces ?? (legacy.signIn && refOfSession(legacy.signIn))
-    if (replaced) await this.parts.signIns.end(replaced)
+    if (replaced) await this.parts.signIns.end(replaced, { by: 'self', why: 'replaced', actorId, request })
     // The session of a sign-in ends with it: in one step, so that no fault can end half of them.
     if (legacy.key && !legacy.signIn) await this.parts.records.destroy(legacy.key)
   }
@@ -171,7 +176,8 @@ export class SessionMode implements AuthMode<'session'> {
     const { records, signIns } = this.parts
     const key = sessionKeyOf(id)
     const stored = await records.read(key)
-    if (stored?.content.signIn) await signIns.end(refOfSession(stored.content.signIn))
+    const signIn = stored?.content.signIn
+    if (signIn) await signIns.end(refOfSession(signIn), { signedOut: this.name, request })
     else await records.destroy(key)
     request[kSession]?.slot?.drop(id)
   }

@@ -17,16 +17,18 @@ export function checkCap(cap: number): number {
 /**
  * Ends the account's oldest sign-ins, so that with the new one there are `cap`. The new one stays, however many
  * begin at once: then there may be more for a moment, by no more than those, and the next login sees to it.
+ * @returns the ids of those that were there to be ended
  */
 export async function endBeyondCap(
   store: StateStore,
   { id: newest, accountId }: SignInRecord,
   cap: number,
   now: number,
-): Promise<void> {
+): Promise<string[]> {
   const others = (await store.listSignIns(accountId, now)).filter(({ id }) => id !== newest)
   const oldest = others.slice(cap - 1).slice(-ENDED_AT_ONCE)
-  await Promise.all(
+  const existed = await Promise.all(
     oldest.map(({ id, absoluteExpiresAt }) => store.endSignIn(accountId, id, absoluteExpiresAt)),
   )
+  return oldest.filter((_, index) => existed[index]).map(({ id }) => id)
 }

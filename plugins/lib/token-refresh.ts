@@ -34,7 +34,7 @@ export interface RefreshTokens {
    * @returns whether the token was genuine
    * @throws STORE_UNAVAILABLE
    */
-  revoke(refreshToken: string): Promise<boolean>
+  revoke(refreshToken: string, request?: FastifyRequest): Promise<boolean>
 }
 
 export interface RefreshParts {
@@ -61,6 +61,8 @@ export function tokenPair(
   return { signInId: record.id, ...access, tokenType: 'Bearer', refreshToken, refreshExpiresIn }
 }
 
+const MODE = 'token'
+
 export class Refresher implements RefreshTokens {
   constructor(private readonly parts: RefreshParts) {}
 
@@ -80,9 +82,9 @@ export class Refresher implements RefreshTokens {
     return tokenPair(keys, await this.#rotate(request, presented), fresh, now)
   }
 
-  async revoke(refreshToken: string): Promise<boolean> {
+  async revoke(refreshToken: string, request?: FastifyRequest): Promise<boolean> {
     const presented = openRefreshToken(this.parts.keys, refreshToken)
-    if (presented) await this.parts.signIns.end(presented)
+    if (presented) await this.parts.signIns.end(presented, { signedOut: MODE, request })
     return presented !== null
   }
 
@@ -96,7 +98,7 @@ export class Refresher implements RefreshTokens {
   /** The account as it is now: a role that changed, and a username, are in the new token. */
   async #findAccount(record: SignInRecord): Promise<CheckedAccount> {
     const found = await this.parts.accounts.find(record.accountId)
-    if (!found) throw new RefreshRefused()
+    if (found?.id !== record.accountId) throw new RefreshRefused()
     const account = checkAccount(found)
     if (account.epoch > record.epoch && !(await this.#isSpared(record, account))) throw new RefreshRefused()
     return account
@@ -116,11 +118,16 @@ export class Refresher implements RefreshTokens {
     const { accountId, signInId, counter } = presented
     const rotation = { presented: counter, keyId: keys.signing.id, grace: refreshGrace * 1000 }
     const result = await signIns.rotate(accountId, signInId, rotation)
-    if (result.outcome === 'rotated' || result.outcome === 'repeated') return result.signIn
-    if (result.outcome === 'reused') {
+    const { outcome } = result
+    const about = { accountId, signInId, mode: MODE }
+    if (outcome === 'rotated' || outcome === 'repeated') {
+      request.server.audit.emit({ type: 'refreshed', ...about, outcome }, request)
+      return result.signIn
+    }
+    if (outcome === 'reused') {
+      request.server.audit.emit({ type: 'refresh_reuse_detected', ...about }, request)
       // Thief and owner hold the same token and nobody can tell which is which: both must sign in again.
-      await signIns.end(presented)
-      request.log.warn({ accountId, signInId }, 'a refresh token was used again: its sign-in was ended')
+      await signIns.end(presented, { by: 'suite', why: 'refresh_reuse', request })
     }
     throw new RefreshRefused()
   }

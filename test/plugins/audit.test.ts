@@ -216,7 +216,8 @@ test('its clock defaults to the system’s, and must be one', async (t) => {
   app.audit.emit(FEED_LOST)
   t.ok(Math.abs((times[0] ?? 0) - Date.now()) < 5000)
   const clock = 7 as unknown as () => number
-  await t.rejects(async () => await Fastify().register(audit, { clock }), { code: 'OPTION_INVALID' })
+  for (const options of [{ clock }, { log: true }])
+    await t.rejects(async () => await Fastify().register(audit, options), { code: 'OPTION_INVALID' })
 })
 
 test('docs/events.md has a row for each type, with its level and all of its fields', async (t) => {
