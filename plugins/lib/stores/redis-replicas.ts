@@ -5,9 +5,9 @@ import { type RedisClient, runScript } from './redis-scripts.js'
 /** How often it is looked whether there are replicas, in ms. */
 const LOOK_INTERVAL = 5000
 
-/** Those that are in step: one that is still being sent everything cannot confirm anything. */
+/** Those that have confirmed something: one that is still being sent everything cannot. */
 function countReplicas(info: unknown): number {
-  return String(info).match(/^slave\d+:.*state=online/gm)?.length ?? 0
+  return String(info).match(/^slave\d+:.*state=online,offset=[1-9]/gm)?.length ?? 0
 }
 
 /**

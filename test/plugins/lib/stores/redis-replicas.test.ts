@@ -22,7 +22,8 @@ async function follow(replica: Served, primary: Served): Promise<void> {
   await replica.admin.replicaof('127.0.0.1', primary.server.port)
   await eventually(async () => {
     await primary.admin.incr('step')
-    return (await primary.admin.wait(1, 100)) === 1
+    await primary.admin.wait(1, 100)
+    return /state=online,offset=[1-9]/.test(await primary.admin.info('replication'))
   })
 }
 
