@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { checkClaims } from './lib/claims.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
+import { CookieRenewal, kRenewal } from './lib/cookie-renewal.js'
 import { type CookiePayload, checkCookieSize, openCookie, sealCookie } from './lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
@@ -69,6 +70,7 @@ class CookieMode implements AuthMode<'cookie'> {
     private readonly app: FastifyInstance,
     private readonly settings: Settings,
     private readonly keys: PurposeKeys,
+    private readonly renewal: CookieRenewal,
   ) {}
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {
@@ -78,8 +80,10 @@ class CookieMode implements AuthMode<'cookie'> {
     if (!payload) return INVALID
     // The browser's Max-Age binds only honest clients: the server checks for itself. A clock that has lost
     // the time (NaN) makes everything expired.
-    const inTime = this.app.identityClock() < payload.exp * 1000
+    const now = this.app.identityClock()
+    const inTime = now < payload.exp * 1000
     if (!inTime) return EXPIRED
+    this.renewal.note(request, payload, now)
     const live = this.app.signIns.isLive(refOf(payload))
     return live instanceof Promise ? live.then((is) => recognise(payload, is)) : recognise(payload, live)
   }
@@ -99,6 +103,7 @@ class CookieMode implements AuthMode<'cookie'> {
     const record = await this.app.signIns.begin(request, start)
     const claims = claimsOf(record, account, ext, record.createdAt, idleTtl)
     const expiresIn = claims.exp - claims.iat
+    this.renewal.cancel(request)
     setCookie(reply, spec, sealCookie(this.keys, { v: 1, remember, ...claims }), expiresIn)
     return { signInId: record.id, expiresIn }
   }
@@ -112,6 +117,7 @@ class CookieMode implements AuthMode<'cookie'> {
   }
 
   forget(request: FastifyRequest, reply: FastifyReply): void {
+    this.renewal.cancel(request)
     forgetCookie(request, reply, this.settings.spec)
   }
 }
@@ -120,11 +126,24 @@ function recognise(payload: CookiePayload, live: boolean): Resolution {
   return live ? { kind: 'identity', identity: identityOf(payload, 'cookie') } : SIGNED_OUT
 }
 
+function makeRenewal(app: FastifyInstance, settings: Settings, keys: PurposeKeys): CookieRenewal {
+  const { signIns, identityClock: clock, log } = app
+  return new CookieRenewal({ spec: settings.spec, ttls: settings, keys, signIns, clock, log })
+}
+
 async function cookieAuth(app: FastifyInstance, options: CookieAuthOptions): Promise<void> {
   const settings = checkOptions(options)
   // Only its writer is needed: ours are read from the header directly.
   if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
-  app.authModes.add(new CookieMode(app, settings, app.keyRing.purpose('cookie')))
+  const keys = app.keyRing.purpose('cookie')
+  const renewal = makeRenewal(app, settings, keys)
+  app.authModes.add(new CookieMode(app, settings, keys, renewal))
+  app.decorateRequest(kRenewal, null)
+  app.addHook('onSend', function renewCookie(request, reply, _payload, done) {
+    const due = request[kRenewal]
+    if (due) renewal.settle(request, reply, due).then(() => done(), done)
+    else done()
+  })
 }
 
 export default fp(cookieAuth, {

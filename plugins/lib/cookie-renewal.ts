@@ -1,0 +1,118 @@
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
+import type { SignIns } from '../sign-ins.js'
+import type { Clock } from './contract.js'
+import { type CookiePayload, sealCookie } from './cookie-seal.js'
+import type { CookieSpec } from './cookies.js'
+import { kCaller } from './guard.js'
+import { refOf } from './identity-claims.js'
+import type { PurposeKeys } from './keys.js'
+
+/** How long cookies live, in seconds. */
+export interface CookieTtls {
+  readonly ttl: number
+  readonly rememberTtl: number
+  /** Since the password was given. */
+  readonly absoluteTtl: number
+}
+
+export interface CookieRenewalParts {
+  readonly spec: CookieSpec
+  readonly ttls: CookieTtls
+  readonly keys: PurposeKeys
+  readonly signIns: Pick<SignIns, 'touch' | 'find'>
+  readonly clock: Clock
+  readonly log: Pick<FastifyBaseLogger, 'warn'>
+}
+
+/** Where a request keeps what its cookie said, when that is to be renewed with the answer. */
+export const kRenewal = Symbol('fastify-identity.cookie-renewal')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kRenewal]: CookiePayload | null
+  }
+}
+
+/**
+ * Gives the cookie a new life once half of it has passed: the same sign-in and `auth_time`, sealed under the key
+ * that signs now, and never beyond the absolute limit.
+ *
+ * As in the session mode it is noted when the cookie is read, and done as the answer goes out: after whatever
+ * the request did, so that a sign-in that it ended is not renewed.
+ */
+export class CookieRenewal {
+  readonly #parts: CookieRenewalParts
+  /** By sign-in: many requests at once renew a cookie once. */
+  readonly #running = new Map<string, Promise<CookiePayload | null>>()
+
+  constructor(parts: CookieRenewalParts) {
+    this.#parts = parts
+  }
+
+  /** Notes a cookie that is genuine and live, if it is due. */
+  note(request: FastifyRequest, payload: CookiePayload, now: number): void {
+    const isPastHalf = now >= (payload.iat + payload.exp) * 500
+    if (isPastHalf && payload.exp < this.#absoluteEnd(payload)) request[kRenewal] = payload
+  }
+
+  /** For an answer that sets or clears the cookie otherwise. */
+  cancel(request: FastifyRequest): void {
+    request[kRenewal] = null
+  }
+
+  /**
+   * Sets the renewed cookie on the answer to a request that a guard admitted by it. What fails is logged, and
+   * tried again with the next request: the answer goes out as it is.
+   */
+  async settle(request: FastifyRequest, reply: FastifyReply, payload: CookiePayload): Promise<void> {
+    // Once only: Fastify runs its hooks again for the answer that says that one of them failed.
+    this.cancel(request)
+    const caller = request[kCaller]
+    if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
+    const renewed = await this.#renewOnce(payload)
+    if (renewed) this.#write(reply, renewed)
+  }
+
+  #absoluteEnd({ auth_time }: CookiePayload): number {
+    return auth_time + this.#parts.ttls.absoluteTtl
+  }
+
+  #renewOnce(payload: CookiePayload): Promise<CookiePayload | null> {
+    const running = this.#running.get(payload.sid)
+    if (running) return running
+    const renewing = this.#renew(payload)
+      .catch((error: unknown) => {
+        this.#parts.log.warn({ err: error }, 'a cookie could not be renewed')
+        return null
+      })
+      .finally(() => this.#running.delete(payload.sid))
+    this.#running.set(payload.sid, renewing)
+    return renewing
+  }
+
+  /**
+   * The record's idle limit moves first, and the cookie ends with it: one that outlived its record would be
+   * missed by whoever ends all sign-ins of an account. A sign-in that was ended meanwhile has no record.
+   */
+  async #renew(payload: CookiePayload): Promise<CookiePayload | null> {
+    const { signIns, ttls, clock } = this.#parts
+    const iat = Math.floor(clock() / 1000)
+    const idleTtl = payload.remember ? ttls.rememberTtl : ttls.ttl
+    if (!(await signIns.touch(refOf(payload), idleTtl))) return null
+    const record = await signIns.find(payload.sub, payload.sid)
+    if (!record) return null
+    const recordEnd = Math.floor(Math.min(record.idleExpiresAt, record.absoluteExpiresAt) / 1000)
+    const exp = Math.min(iat + idleTtl, this.#absoluteEnd(payload), recordEnd)
+    return exp > payload.exp ? { ...payload, iat, exp } : null
+  }
+
+  /**
+   * Into the headers at once: @fastify/cookie loses what is set after its own `onSend` hook where it does not
+   * parse cookies as well.
+   */
+  #write(reply: FastifyReply, payload: CookiePayload): void {
+    const { spec, keys } = this.#parts
+    const attributes = { ...spec.attributes, maxAge: payload.exp - payload.iat }
+    reply.header('set-cookie', reply.server.serializeCookie(spec.name, sealCookie(keys, payload), attributes))
+  }
+}
