@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { isRole, ROLES, type Role } from '../accounts/contract.js'
+import { createAudit } from '../audit.js'
 import { UsernameInvalid } from '../errors.js'
 import { canonicalUsername } from '../usernames.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
@@ -33,7 +34,9 @@ async function addAccount(args: string[], terminal: Terminal): Promise<void> {
   if (canonicalUsername(username) === null) throw new UsernameInvalid()
   const file = accountsFile(terminal)
   const password = await readNewPassword(terminal)
-  await withAccounts(file, (accounts) => accounts.create({ username, password, role }))
+  const { id } = await withAccounts(file, (accounts) => accounts.create({ username, password, role }))
+  const by = { by: 'command_line', actorId: null } as const
+  createAudit({ clock: Date.now }).emit({ type: 'account_created', accountId: id, role, ...by })
   terminal.stdout.write(`The account ${username} was added, with the role ${role}.\n`)
 }
 
