@@ -32,7 +32,7 @@ function isSequence(secret: string): boolean {
 }
 
 /** What is left of a template, or four words of a sentence: no random text looks like either. */
-const UNFILLED = /\$[{(]|<.*>|([a-z]+[\s.,:;]+){3}[a-z]/i
+const UNFILLED = /\$[{(]|^<.*>$|([a-z]+[\s.,:;]+){3}[a-z]/i
 
 /** Why a secret can be no key at all, or null. */
 export function secretShortness(secret: string): string | null {
@@ -43,9 +43,9 @@ export function secretShortness(secret: string): string | null {
 export function secretWeakness(secret: string): string | null {
   const shortness = secretShortness(secret)
   if (shortness) return shortness
-  if (UNFILLED.test(secret)) return 'is a placeholder or a sentence'
   const isTrivial = new Set(secret).size < DISTINCT_MIN || isRepetition(secret) || isSequence(secret)
   if (isTrivial) return 'is trivial to guess'
+  if (UNFILLED.test(secret)) return 'is a placeholder or a sentence'
   // What stands beside the known words must be a secret by itself.
   const rest = secret.replace(KNOWN_WORDS, '')
   if (rest !== secret && Buffer.byteLength(rest) < SECRET_BYTES) return 'is made of well known words'
