@@ -6,7 +6,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ensureRedis } from './ensure-redis.mjs'
+import { ensurePrograms } from './ensure-programs.mjs'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -50,7 +50,9 @@ async function main() {
     if (status !== 0)
       refuse('The tests need the packages of package-lock.json, and "npm ci" could not install them.')
   }
-  const missing = ensureRedis()
+  // Where Debian puts haproxy, and only root's PATH leads.
+  process.env.PATH += ':/usr/sbin'
+  const missing = ensurePrograms()
   if (missing) refuse(missing)
 
   rmSync('.tap/report', { recursive: true, force: true })

@@ -1,18 +1,20 @@
 import { execFile } from 'node:child_process'
-import { chmod, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 
 const SCRIPT = `
-import { ensureRedis } from './scripts/ensure-redis.mjs'
+import { ensurePrograms } from './scripts/ensure-programs.mjs'
 process.getuid = () => Number(process.env.UID_HERE)
-console.log(JSON.stringify(ensureRedis()))
+console.log(JSON.stringify(ensurePrograms()))
 `
 
 /** A directory to be the whole PATH, with these programs. */
 async function machine(t: Test, programs: Record<string, string>): Promise<string> {
-  const path = t.testdir({})
+  const path = await mkdtemp(join(tmpdir(), 'machine-'))
+  t.teardown(() => rm(path, { recursive: true, force: true }))
   await symlink('/bin/sh', join(path, 'sh'))
   for (const [name, script] of Object.entries(programs)) {
     await writeFile(join(path, name), `#!/bin/sh\n${script}\n`)
@@ -31,35 +33,46 @@ async function ensure(path: string, uid: number): Promise<{ said: string[]; sent
   return { said: lines.slice(0, -1), sentence: JSON.parse(lines.at(-1) ?? '') }
 }
 
-const REDIS = 'exit 0'
+const THERE = 'exit 0'
 // Notes how it was called, and does as told when it is asked to install.
 const aptGet = (then: string) => `
 echo "$DEBIAN_FRONTEND $RUNLEVEL $*" >> "$PATH/calls"
 case "$*" in *install*) ${then};; esac`
+const put = (name: string) => `echo "#!/bin/sh" > "$PATH/${name}"; /bin/chmod +x "$PATH/${name}"`
 
-t.test('a redis-server that is there is left alone', async (t) => {
-  const path = await machine(t, { 'redis-server': REDIS, 'apt-get': aptGet('exit 1') })
+t.test('what is there is left alone', async (t) => {
+  const path = await machine(t, { 'redis-server': THERE, haproxy: THERE, 'apt-get': aptGet('exit 1') })
   t.same(await ensure(path, 0), { said: [], sentence: null })
 })
 
-t.test('root on Debian gets it installed, and no server of its own started', async (t) => {
-  const put = 'echo "#!/bin/sh" > "$PATH/redis-server"; /bin/chmod +x "$PATH/redis-server"'
-  const path = await machine(t, { 'apt-get': aptGet(put) })
+t.test('root on Debian gets what is missing installed, and no server of its own started', async (t) => {
+  const path = await machine(t, { 'apt-get': aptGet(`${put('redis-server')}; ${put('haproxy')}`) })
   const { said, sentence } = await ensure(path, 0)
   t.equal(sentence, null)
   t.match(said.join(), 'installing')
-  t.match(await readFile(join(path, 'calls'), 'utf8'), /noninteractive 1 .*install -y .*redis-server/)
+  t.match(await readFile(join(path, 'calls'), 'utf8'), /noninteractive 1 .*install -y .*redis-server haproxy/)
+})
+
+t.test('only what is missing is installed', async (t) => {
+  const path = await machine(t, { 'redis-server': THERE, 'apt-get': aptGet(put('haproxy')) })
+  t.equal((await ensure(path, 0)).sentence, null)
+  t.notMatch(await readFile(join(path, 'calls'), 'utf8'), 'redis-server')
 })
 
 t.test('where it cannot be installed, one sentence says what to install', async (t) => {
   const failing = await machine(t, { 'apt-get': aptGet('exit 100') })
+  const useless = await machine(t, { 'apt-get': aptGet(put('haproxy')) })
   const none = await machine(t, {})
-  for (const [path, uid] of [
-    [failing, 0],
-    [failing, 1000],
-    [none, 0],
+  const oneThere = await machine(t, { haproxy: THERE })
+  for (const [path, uid, names] of [
+    [failing, 0, 'redis-server haproxy'],
+    [failing, 1000, 'redis-server haproxy'],
+    [useless, 0, 'redis-server haproxy'],
+    [none, 0, 'redis-server haproxy'],
+    [oneThere, 0, 'redis-server'],
   ] as const) {
     const { sentence } = await ensure(path, uid)
-    t.match(sentence, /^The tests need redis-server[^\n]*redis\.io\/download\.$/)
+    t.match(sentence, /^The tests need redis-server[^\n]*elsewhere\.$/)
+    t.match(sentence, `"apt-get install ${names}"`)
   }
 })
