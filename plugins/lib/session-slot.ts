@@ -1,10 +1,9 @@
 import { callbackify } from 'node:util'
 import type { Session } from 'fastify'
-import type { SignIns } from '../sign-ins.js'
-import type { Clock } from './contract.js'
 import { refOfSession, type SessionSignIn } from './session-content.js'
 import { applyChanges, type Changes, changesBetween, dataOf, type Snapshot } from './session-merge.js'
-import type { SessionRecords, StoredSession } from './session-records.js'
+import type { Legacy, SessionParts } from './session-parts.js'
+import type { StoredSession } from './session-records.js'
 import {
   NO_ID,
   openStock,
@@ -13,24 +12,7 @@ import {
   snapshotOfObject,
   snapshotOfStored,
 } from './session-stock.js'
-import type { SessionTtls, SessionUse } from './session-use.js'
 import { SessionWriter } from './session-writer.js'
-
-export interface SessionParts {
-  readonly records: SessionRecords
-  readonly use: SessionUse
-  readonly signIns: SignIns
-  readonly ttls: SessionTtls
-  readonly clock: Clock
-}
-
-/** What a session leaves to the one that a sign-in puts in its place. */
-export interface Legacy {
-  /** Of its record, if there is one. */
-  readonly key: string | null
-  readonly signIn: SessionSignIn | null
-  readonly data: Record<string, unknown>
-}
 
 const NO_DATA: Snapshot = new Map()
 

@@ -98,7 +98,7 @@ export class Refresher implements RefreshTokens {
   /** The account as it is now: a role that changed, and a username, are in the new token. */
   async #findAccount(record: SignInRecord): Promise<CheckedAccount> {
     const found = await this.parts.accounts.find(record.accountId)
-    if (!found) throw new RefreshRefused()
+    if (found?.id !== record.accountId) throw new RefreshRefused()
     const account = checkAccount(found)
     if (account.epoch > record.epoch && !(await this.#isSpared(record, account))) throw new RefreshRefused()
     return account

@@ -1,11 +1,31 @@
 import type { Test } from 'tap'
+import type { SignInRef } from '../../plugins/lib/contract.js'
+import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import { createNearStore, type NearStoreOptions } from '../../plugins/lib/near/near-store.js'
 import type { FeedChange, StateStore } from '../../plugins/lib/stores/contract.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis-client.js'
 
+/** What the condition says, or false where the store has just no answer. */
+async function holds(condition: () => Promise<boolean> | boolean): Promise<boolean> {
+  try {
+    return await condition()
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return false
+    throw error
+  }
+}
+
+/** What the store answers without asking anybody, or null when it has to ask. */
+export function answerAtOnce(store: StateStore, ref: SignInRef): boolean | null {
+  const live = store.isLive(ref)
+  if (typeof live === 'boolean') return live
+  live.catch(() => {})
+  return null
+}
+
 /** Resolves when `condition` holds. Looked at often: what it waits for has no event of its own. */
 export async function eventually(condition: () => Promise<boolean> | boolean, within = 5000): Promise<void> {
-  for (const deadline = Date.now() + within; !(await condition()); ) {
+  for (const deadline = Date.now() + within; !(await holds(condition)); ) {
     if (Date.now() > deadline) throw new Error(`It did not come to that: ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
