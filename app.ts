@@ -79,6 +79,11 @@ async function registerServer(app: FastifyInstance, config: Config): Promise<voi
   }
 }
 
+/** How long the end of a sign-in must be remembered, in seconds: no sign-in lives longer. */
+function longestTtl({ refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl }: Config): number {
+  return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl)
+}
+
 /** The suite, in the order in which its parts lean on each other; the modes in the order they are asked. */
 async function registerSuite(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
   const { dataDir, redisUrl, cookieSecure: secure, rememberTtl } = config
@@ -89,7 +94,7 @@ async function registerSuite(app: FastifyInstance, config: Config, clock: Clock)
   await app.register(accounts, { dataDir, clock })
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
-  await app.register(signIns, { clock, cap: config.signInCap })
+  await app.register(signIns, { clock, cap: config.signInCap, longestTtl: longestTtl(config) })
   await app.register(tokenAuth, {
     privateKeys: config.tokenKeys?.keys,
     issuer: config.tokenIssuer,
