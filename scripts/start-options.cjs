@@ -8,7 +8,7 @@ const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 module.exports = {
   address: HOST || '127.0.0.1',
   port: Number(PORT || 3000),
-  logLevel: LEVELS.includes(LOG_LEVEL) ? LOG_LEVEL : 'info',
+  logLevel: LEVELS.includes(LOG_LEVEL ?? '') ? LOG_LEVEL : 'info',
   // Milliseconds for the requests that are being answered when the stop signal comes; 500 by default.
   closeGraceDelay: 10_000,
 }
