@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createNearStore } from '../../../../plugins/lib/near/near-store.js'
 import { caughtUp, eventually, openNear } from '../../../helpers/near.js'
@@ -174,6 +174,31 @@ t.test('closing hangs on no server, and ends every connection', async (t) => {
     t.ok(performance.now() - start < 1000)
     proxy.heal()
   }
+})
+
+t.test('in a cluster the feed follows the node that has the list', async (t) => {
+  const args = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']
+  const server = await startRedis({ tcp: true, args })
+  t.teardown(() => server.stop())
+  const admin = new Redis(server.url)
+  t.teardown(() => admin.disconnect())
+  await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16383)
+  await eventually(async () => /cluster_state:ok/.test(String(await admin.call('CLUSTER', 'INFO'))))
+  const open = async () => {
+    const client = new Cluster([{ host: '127.0.0.1', port: server.port }])
+    t.teardown(() => client.disconnect())
+    const store = createNearStore(client)
+    t.teardown(() => store.close())
+    await store.settle(3000)
+    return store
+  }
+  const [here, there] = [await open(), await open()]
+  const generation = await here.generation()
+  t.equal(there.isLive(refOf(generation, 'x')), true)
+  await here.endSignIn('a', 'x', UNTIL)
+  t.equal(here.isLive(refOf(generation, 'x')), false)
+  await caughtUp(here, there)
+  t.equal(there.isLive(refOf(generation, 'x')), false)
 })
 
 t.test('maxRevocations is checked', async (t) => {
