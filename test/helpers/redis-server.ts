@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +30,8 @@ export interface RedisServerOptions {
   readonly tcp?: boolean
   /** More arguments, such as `['--maxmemory', '2mb']`. */
   readonly args?: readonly string[]
+  /** Makes it a sentinel, on a free TCP port: lines of its configuration. It keeps its state over a kill. */
+  readonly sentinel?: string
 }
 
 const MISSING = 'The tests need redis-server on the PATH: install it with "apt-get install redis-server".'
@@ -92,15 +94,29 @@ interface Place {
   readonly directory: string
   readonly guard: Guard
   readonly args: readonly string[]
+  readonly sentinel: string | undefined
 }
 
-async function launch(address: string | number, { directory, guard, args }: Place): Promise<ChildProcess> {
+/** A sentinel wants a file, and writes into it what it has learned. */
+function sentinelArguments(address: string | number, directory: string, lines: string): string[] {
+  const file = join(directory, 'sentinel.conf')
+  const text = `port ${address}\nbind 127.0.0.1\ndir ${directory}\n${lines}\n`
+  if (!existsSync(file)) writeFileSync(file, text)
+  return [file, '--sentinel']
+}
+
+async function launch(
+  address: string | number,
+  { directory, guard, args, sentinel }: Place,
+): Promise<ChildProcess> {
   const where =
     typeof address === 'number'
       ? ['--port', String(address), '--bind', '127.0.0.1']
       : ['--port', '0', '--unixsocket', address]
   const quiet = ['--dir', directory, '--save', '', '--appendonly', 'no', '--daemonize', 'no']
-  const child = spawn('redis-server', [...where, ...quiet, ...args], { stdio: 'ignore' })
+  const all =
+    sentinel === undefined ? [...where, ...quiet, ...args] : sentinelArguments(address, directory, sentinel)
+  const child = spawn('redis-server', all, { stdio: 'ignore' })
   guard.watch(child)
   let failure = ''
   child.once('error', () => {
@@ -139,17 +155,22 @@ async function launchAnywhere(tcp: boolean, place: Place) {
     try {
       return { address, child: await launch(address, place) }
     } catch (error) {
+      rmSync(join(place.directory, 'sentinel.conf'), { force: true })
       if (attempt === 3 || (error instanceof Error && error.message === MISSING)) throw error
     }
   }
 }
 
 /** Starts a Redis of the test's own. Stop it in a teardown. */
-export async function startRedis({ tcp = false, args = [] }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedis({
+  tcp = false,
+  args = [],
+  sentinel,
+}: RedisServerOptions = {}): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
   const guard = startGuard(directory)
-  const place = { directory, guard, args }
-  const first = await launchAnywhere(tcp, place)
+  const place = { directory, guard, args, sentinel }
+  const first = await launchAnywhere(tcp || sentinel !== undefined, place)
   const { address } = first
   let { child } = first
   return {

@@ -3,6 +3,7 @@ import { ConfigInvalid } from '../errors.js'
 import { SECONDS_MAX } from '../options.js'
 import { parseOrigins } from '../same-origin.js'
 import { secretShortness, secretWeakness } from '../secret-strength.js'
+import { readRedisUrl } from '../stores/redis-topology.js'
 
 /*
  * Readers of one variable each. A variable that is empty counts as not set: that is what a blank line in an
@@ -58,9 +59,10 @@ export function port(env: Environment): void {
 export function redisUrl(env: Environment): string | null {
   const value = text(env, 'REDIS_URL', '')
   if (value === '') return null
-  const { protocol = '', hostname = '' } = URL.canParse(value) ? new URL(value) : {}
-  if (!/^rediss?:$/.test(protocol) || hostname === '') {
-    throw new ConfigInvalid('REDIS_URL must be a redis:// or rediss:// address.')
+  if (readRedisUrl(value) === null) {
+    throw new ConfigInvalid(
+      'REDIS_URL must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// address.',
+    )
   }
   return value
 }

@@ -126,7 +126,7 @@ function choose(given: Given, kind: StoresChoice['kind']): StoresChoice {
 const WANTED: Record<StoresChoice['kind'], string> = {
   memory: 'wants true',
   dataDir: 'wants the path of a directory',
-  redisUrl: 'wants redis://… or rediss://…, or the path of a socket',
+  redisUrl: 'wants redis://…, redis+sentinel://… or redis+cluster://…, or the path of a socket',
   redis: 'wants a client of ioredis',
   store: 'wants a StateStore',
 }

@@ -1,6 +1,5 @@
 import fastifyRedis from '@fastify/redis'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import type { Redis } from 'ioredis'
 import { createNearStore, type NearStore, type NearStoreOptions } from '../near/near-store.js'
 import type { FeedChange } from './contract.js'
 import type { CheckedStores, EvictionRisk } from './options.js'
@@ -95,8 +94,9 @@ function connectionLog(log: FastifyBaseLogger) {
  * does not wait for one that says that it is: so it is handed a view of the client that does, and
  * what it then shares is the client itself.
  */
-async function shareClient(app: FastifyInstance, client: Redis): Promise<void> {
-  const ready: Redis = Object.create(client, { status: { value: 'ready' } })
+async function shareClient(app: FastifyInstance, client: RedisClient): Promise<void> {
+  const ready: RedisClient = Object.create(client, { status: { value: 'ready' } })
   await app.register(fastifyRedis, { client: ready, namespace: NAMESPACE })
-  app.redis[NAMESPACE] = client
+  // Its types know of no cluster there.
+  Reflect.set(app.redis, NAMESPACE, client)
 }

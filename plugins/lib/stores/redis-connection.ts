@@ -13,10 +13,18 @@ const ONCE: RedisOptions = {
   autoResubscribe: false,
   maxRetriesPerRequest: 0,
   reconnectOnError: null,
+  sentinelRetryStrategy: () => null,
+  failoverDetector: false,
 }
 
 function isCluster(client: RedisClient): client is Cluster {
   return 'nodes' in client
+}
+
+/** Those that answer now, for the ones that it was told of may all have gone. */
+function knownNodes(cluster: Cluster) {
+  const ready = cluster.nodes().filter(({ status }) => status === 'ready')
+  return ready.map(({ options: { host = '', port = 0 } }) => ({ host, port }))
 }
 
 /**
@@ -26,7 +34,11 @@ function isCluster(client: RedisClient): client is Cluster {
 export function besideOf(client: RedisClient, silence: number): RedisClient {
   const own = { ...ONCE, socketTimeout: silence, commandTimeout: silence }
   const beside = isCluster(client)
-    ? client.duplicate([], { lazyConnect: true, clusterRetryStrategy: () => null, redisOptions: own })
+    ? client.duplicate(knownNodes(client), {
+        lazyConnect: true,
+        clusterRetryStrategy: () => null,
+        redisOptions: own,
+      })
     : client.duplicate({ ...own, lazyConnect: true, retryStrategy: () => null })
   // What fails, fails where it was asked for.
   beside.on('error', () => {})

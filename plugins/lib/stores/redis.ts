@@ -166,8 +166,9 @@ export class RedisStore implements StateStore {
   async #inTime<T>(operation: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      const timeout = () => reject(new Error(`Redis did not answer within ${this.#timeout} ms`))
-      timer = setTimeout(timeout, this.#timeout)
+      const refuse = () => reject(new Error(`Redis did not answer within ${this.#timeout} ms`))
+      // The sockets have one more turn: after a stall, an answer that has come may not have been read yet.
+      timer = setTimeout(() => setImmediate(refuse), this.#timeout)
     })
     try {
       return await Promise.race([operation, late])

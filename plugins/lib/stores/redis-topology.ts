@@ -1,0 +1,72 @@
+/** One server's address. */
+export interface RedisNode {
+  readonly host: string
+  readonly port: number
+}
+
+interface Access {
+  readonly username?: string
+  readonly password?: string
+  readonly tls?: Record<never, never>
+}
+
+/** Where a URL of Redis leads. */
+export type RedisTopology =
+  /** One server: the driver reads the URL itself. */
+  | { readonly kind: 'server'; readonly url: string }
+  /** The primary that the sentinels name, whichever it is. */
+  | {
+      readonly kind: 'sentinel'
+      readonly nodes: readonly RedisNode[]
+      readonly name: string
+      readonly db: number
+      readonly access: Access
+    }
+  /** A cluster, found by any of its nodes. */
+  | { readonly kind: 'cluster'; readonly nodes: readonly RedisNode[]; readonly access: Access }
+
+const MANY =
+  /^redis(s?)\+(sentinel|cluster):\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([\w.-]+)(?:\/(\d{1,4}))?)?\/?$/
+const PORTS = { sentinel: 26379, cluster: 6379 } as const
+
+/**
+ * Reads `redis://…`, `rediss://…`, `redis+sentinel://[user:password@]host:port,…/name[/db]` and
+ * `redis+cluster://[user:password@]host:port,…`, the last two also with `rediss+`.
+ * User and password are those of the servers, not of the sentinels. Null for anything else.
+ */
+export function readRedisUrl(url: string): RedisTopology | null {
+  if (isServer(url)) return { kind: 'server', url }
+  const [, tls, kind, user, hosts = '', name, db = '0'] = MANY.exec(url) ?? []
+  if (kind !== 'sentinel' && kind !== 'cluster') return null
+  const nodes = hosts.split(',').map((host) => readNode(host, PORTS[kind]))
+  const access = readAccess(user, tls === 's')
+  if (access === null || !nodes.every((node) => node !== null)) return null
+  if (kind === 'cluster') return name === undefined ? { kind, nodes, access } : null
+  return name === undefined ? null : { kind, nodes, name, db: Number(db), access }
+}
+
+function isServer(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname } = new URL(url)
+  return /^rediss?:$/.test(protocol) && hostname !== ''
+}
+
+function readNode(text: string, defaultPort: number): RedisNode | null {
+  if (!URL.canParse(`redis://${text}`)) return null
+  const { hostname, port } = new URL(`redis://${text}`)
+  if (hostname === '' || port === '0') return null
+  return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port || defaultPort) }
+}
+
+function readAccess(user: string | undefined, isEncrypted: boolean): Access | null {
+  const tls = isEncrypted ? { tls: {} } : {}
+  if (user === undefined) return tls
+  const [name = '', ...rest] = user.split(':')
+  try {
+    const username = decodeURIComponent(name)
+    const password = decodeURIComponent(rest.join(':'))
+    return { ...tls, ...(username ? { username } : {}), ...(password ? { password } : {}) }
+  } catch {
+    return null
+  }
+}
