@@ -1,32 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
 import { type Test, test } from 'tap'
 import { freePort } from './helpers/redis-server.js'
-
-const TREE = [
-  'app.ts',
-  'bin',
-  'examples',
-  'package.json',
-  'plugins',
-  'routes',
-  'scripts',
-  'tsconfig.json',
-  'tsconfig.build.json',
-]
-
-/** A copy of the tree to build in: the tests beside this one must not see its dist come and go. */
-function copyTree(t: Test): string {
-  const copy = mkdtempSync(join(tmpdir(), 'fastify-identity-tree-'))
-  t.teardown(() => rmSync(copy, { recursive: true, force: true }))
-  for (const entry of TREE) cpSync(resolve(entry), join(copy, entry), { recursive: true })
-  symlinkSync(resolve('node_modules'), join(copy, 'node_modules'))
-  return copy
-}
+import { copyTree } from './helpers/tree.js'
 
 interface Started {
   readonly child: ChildProcess
