@@ -43,7 +43,8 @@ export default async function cookieExample(app: FastifyInstance, options: Examp
     modes: ['cookie'],
     // Browsers send Secure cookies over TLS alone, and 127.0.0.1 has none.
     secure: env.NODE_ENV === 'production',
-    cookie: { name: 'user_id', ttl: ONE_HOUR },
+    // A limit of its own keeps use from prolonging it.
+    cookie: { name: 'user_id', ttl: ONE_HOUR, rememberTtl: ONE_HOUR, absoluteTtl: ONE_HOUR },
   })
 
   // From another site's page a link here would sign somebody in without their asking.
