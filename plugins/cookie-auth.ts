@@ -9,6 +9,7 @@ import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
 import type { PurposeKeys } from './lib/keys.js'
 import { checkSeconds, refuseUnknown } from './lib/options.js'
+import { ABSENT, refusedAs, SIGNED_OUT } from './lib/resolutions.js'
 
 /** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
 export interface CookieIssued {
@@ -56,10 +57,8 @@ function checkOptions(options: CookieAuthOptions): Settings {
   })
 }
 
-const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
-const INVALID: Resolution = Object.freeze({ kind: 'refused', code: 'CREDENTIAL_INVALID' })
-const EXPIRED: Resolution = Object.freeze({ kind: 'refused', code: 'CREDENTIAL_EXPIRED' })
-const SIGNED_OUT: Resolution = Object.freeze({ kind: 'refused', code: 'SIGNED_OUT' })
+const INVALID = refusedAs('CREDENTIAL_INVALID')
+const EXPIRED = refusedAs('CREDENTIAL_EXPIRED')
 
 /** The mode: what the cookie says is true because only the server can have sealed it. */
 class CookieMode implements AuthMode<'cookie'> {

@@ -6,6 +6,7 @@ import { checkClaims } from './lib/claims.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
 import { identityOf, refOf } from './lib/identity-claims.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/jwks.js'
+import { ABSENT, refusedAs, SIGNED_OUT } from './lib/resolutions.js'
 import { combineTokenKeys } from './lib/signing-keys.js'
 import { createTokenCodecs, sharedTokenKeys } from './lib/token-keys.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token-options.js'
@@ -37,10 +38,8 @@ export interface PublicTokenKeys {
 
 export type { PublicJwk, PublicKeySet, RefreshTokens, TokenAuthOptions, TokenPair }
 
-const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
-const INVALID: Resolution = Object.freeze({ kind: 'refused', code: 'TOKEN_INVALID' })
-const EXPIRED: Resolution = Object.freeze({ kind: 'refused', code: 'TOKEN_EXPIRED' })
-const SIGNED_OUT: Resolution = Object.freeze({ kind: 'refused', code: 'SIGNED_OUT' })
+const INVALID = refusedAs('TOKEN_INVALID')
+const EXPIRED = refusedAs('TOKEN_EXPIRED')
 
 /** The mode: a short-lived access token that the client sends itself, and a refresh token that rotates. */
 class TokenMode implements AuthMode<'token'> {

@@ -3,6 +3,7 @@ import type { SessionIssued } from '../session-auth.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './contract.js'
 import { StoreUnavailable } from './errors.js'
 import type { SessionCache } from './near/session-cache.js'
+import { ABSENT, refusedAs, SIGNED_OUT } from './resolutions.js'
 import { copyClaims, identityOfSession, refOfSession, type SessionContent } from './session-content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './session-cookie.js'
 import type { Legacy, SessionParts } from './session-parts.js'
@@ -11,9 +12,7 @@ import { kSession, renewalOf, SessionTurn } from './session-turn.js'
 import { lifetimeOf } from './session-use.js'
 import type { SignInRecord } from './stores/contract.js'
 
-const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
-const INVALID: Resolution = Object.freeze({ kind: 'refused', code: 'CREDENTIAL_INVALID' })
-const SIGNED_OUT: Resolution = Object.freeze({ kind: 'refused', code: 'SIGNED_OUT' })
+const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
 
 type Genuine = Extract<SessionCredential, { kind: 'genuine' }>
