@@ -12,7 +12,7 @@ import { freePort } from './helpers/redis-server.js'
 // It builds, packs and installs once, and then looks at what a user would have.
 t.setTimeout(300_000)
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = process.cwd()
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
 const NPM_QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 

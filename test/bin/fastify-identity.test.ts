@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough, Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createAccounts } from '../../plugins/lib/accounts/accounts.js'
 import type { Accounts } from '../../plugins/lib/accounts/contract.js'
@@ -12,8 +11,9 @@ import type { Terminal } from '../../plugins/lib/cli/command.js'
 import { main } from '../../plugins/lib/cli/main.js'
 import { databaseFile, lockDataDir, openDatabase } from '../../plugins/lib/database.js'
 import { passwords } from '../../plugins/lib/passwords.js'
+import { modulePath } from '../helpers/processes.js'
 
-const BIN = fileURLToPath(new URL('../../bin/fastify-identity.ts', import.meta.url))
+const BIN = modulePath('../../bin/fastify-identity', import.meta.url)
 const GOOD = 'correct horse'
 
 class Collected extends Writable {

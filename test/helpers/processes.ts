@@ -1,6 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { extname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { freePort } from './redis-server.js'
@@ -35,6 +37,16 @@ function guard(child: ChildProcess): void {
   // The pipe alone must not keep the tests running.
   if ('unref' in stdin && typeof stdin.unref === 'function') stdin.unref()
   child.once('exit', () => stdin.end('gone\n'))
+}
+
+/**
+ * Where a module of this tree is that a process is to start: TypeScript, or what was compiled of it, as the
+ * tests themselves are.
+ * @param path without its extension, relative to the module that asks
+ * @param from URL of that one
+ */
+export function modulePath(path: string, from: string): string {
+  return fileURLToPath(new URL(path + extname(from), from))
 }
 
 /** Starts a program. */

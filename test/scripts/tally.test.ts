@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
 import t from 'tap'
 
 type Tally = (input: Readable, print: (text: string) => void) => Promise<{ passed: number; failed: number }>
 
 // By its address, because it is JavaScript: the test command must run before anything is compiled.
-const script: { tally: Tally } = await import(new URL('../../scripts/tally.mjs', import.meta.url).href)
+const script: { tally: Tally } = await import(pathToFileURL('scripts/tally.mjs').href)
 
 /** What the test command makes of such output: all that it prints, and the counts. */
 async function tally(tap: string): Promise<{ printed: string; counts: string }> {

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { databaseFile, lockDataDir, openDatabase } from '../../../plugins/lib/database.js'
 import { migrations } from '../../../plugins/lib/migrations/index.js'
+import { modulePath } from '../../helpers/processes.js'
 
-const CHILD = fileURLToPath(new URL('../../helpers/database-child.ts', import.meta.url))
+const CHILD = modulePath('../../helpers/database-child', import.meta.url)
 
 /** Another process, that opens and locks what it is told to. */
 function startChild() {

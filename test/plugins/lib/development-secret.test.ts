@@ -10,10 +10,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { developmentSecret } from '../../../plugins/lib/development-secret.js'
 import { secretWeakness } from '../../../plugins/lib/secret-strength.js'
+import { modulePath } from '../../helpers/processes.js'
 
 const modeOf = (path: string) => statSync(path).mode & 0o777
 
@@ -94,7 +94,7 @@ t.test('where nothing can be read or written, one sentence names DATA_DIR', asyn
 
 /** Another process that starts on the directories it is told of. */
 function startChild(t: Test) {
-  const path = fileURLToPath(new URL('../../helpers/development-secret-child.ts', import.meta.url))
+  const path = modulePath('../../helpers/development-secret-child', import.meta.url)
   const child = spawn(process.execPath, [...process.execArgv, path])
   t.teardown(() => child.kill('SIGKILL'))
   child.stderr.pipe(process.stderr)
