@@ -73,6 +73,9 @@ const OPTIONS = [
   'accounts',
 ]
 
+/** How far the clocks of two instances may differ unless another span is asked for, in seconds. */
+export const CLOCK_TOLERANCE = 5
+
 /** @throws OPTION_INVALID */
 export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOptions): TokenSettings {
   refuseUnknown(options, OPTIONS)
@@ -82,7 +85,7 @@ export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOption
     accessTtl: checkSeconds('accessTtl', options.accessTtl ?? 900),
     refreshTtl: checkSeconds('refreshTtl', options.refreshTtl ?? 604_800),
     refreshGrace: checkSpan('refreshGrace', options.refreshGrace ?? 10, GRACE_MAX),
-    clockTolerance: checkSpan('clockTolerance', options.clockTolerance ?? 5, TOLERANCE_MAX),
+    clockTolerance: checkSpan('clockTolerance', options.clockTolerance ?? CLOCK_TOLERANCE, TOLERANCE_MAX),
     privateKeys: checkKeys(options.privateKeys),
     accounts: findAccounts(app, options),
   })

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { Clock } from '../contract.js'
 
 /** What a command reads and writes: the process's own, or a test's. */
 export interface Terminal {
@@ -6,6 +7,8 @@ export interface Terminal {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: Writable
   readonly stderr: Writable
+  /** Defaults to the system's. */
+  readonly clock?: Clock
 }
 
 /** One subcommand: one small file. */
@@ -29,4 +32,13 @@ export class Refusal extends Error {}
 export function optionsOf(args: readonly string[]): readonly string[] {
   const end = args.indexOf('--')
   return end === -1 ? args : args.slice(0, end)
+}
+
+/** For a command that takes none. @throws UsageError, which does not repeat them: one may be a secret */
+export function refuseArguments(
+  name: string,
+  args: readonly string[],
+  why = `${name} takes no arguments.`,
+): void {
+  if (args.length > 0) throw new UsageError(why)
 }

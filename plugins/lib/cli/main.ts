@@ -1,18 +1,25 @@
 import { accountAdd } from './account-add.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
+import { inspect } from './inspect.js'
+import { printable } from './printable.js'
+import { secret } from './secret.js'
 
 const PROGRAM = 'fastify-identity'
 
-const COMMANDS: readonly Command[] = [accountAdd]
+const COMMANDS: readonly Command[] = [accountAdd, secret, inspect]
 
 function usage(): string {
   const lines = COMMANDS.flatMap(({ name, usage, summary }) => [
-    `  ${PROGRAM} ${name} ${usage}`,
+    `  ${PROGRAM} ${name} ${usage}`.trimEnd(),
     `      ${summary}`,
   ])
-  return ['Usage:', ...lines, '', 'DATA_DIR names the data directory (./data), as for the server.', ''].join(
-    '\n',
-  )
+  return [
+    'Usage:',
+    ...lines,
+    '',
+    "The environment is the server's: DATA_DIR, DATABASE_URL, REDIS_URL, AUTH_SECRETS and the others.",
+    '',
+  ].join('\n')
 }
 
 /** The command whose words the arguments begin with, and the arguments after them. */
@@ -31,7 +38,7 @@ function toUsageError(error: unknown): unknown {
 }
 
 function report(error: unknown, { stderr }: Terminal): 1 | 2 {
-  stderr.write(`${PROGRAM}: ${error instanceof Error ? error.message : error}\n`)
+  stderr.write(`${PROGRAM}: ${printable(error instanceof Error ? error.message : String(error))}\n`)
   return error instanceof UsageError ? 2 : 1
 }
 

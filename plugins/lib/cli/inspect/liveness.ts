@@ -1,0 +1,88 @@
+import type { Config } from '../../config.js'
+import type { SignInRef } from '../../contract.js'
+import type { KeyRing } from '../../keys.js'
+import type { RefreshClaims } from '../../refresh-token.js'
+import { refOfSession } from '../../session-content.js'
+import { sessionKeyOf } from '../../session-cookie.js'
+import { SessionRecords } from '../../session-records.js'
+import type { SignInRecord, StateStore } from '../../stores/contract.js'
+import type { Fault, Subject } from './finding.js'
+
+/** What the store knows of a genuine credential. */
+export interface Liveness {
+  readonly fault: Fault | null
+  readonly signIn: SignInRecord | null
+  /** Beside that, for people. */
+  readonly remark: string | null
+}
+
+const ENDED: Fault = {
+  code: 'SIGNED_OUT',
+  sentence:
+    'Its sign-in was ended: by signing out, from another device, by an administrator, by a change of password, role or state of the account, or by a sign-in beyond the cap. Or the revocation list was lost, and everybody has to sign in again.',
+}
+const NO_SESSION: Fault = {
+  code: 'SIGNED_OUT',
+  sentence:
+    'The server has no record of this session: it was signed out, was left unused too long, has reached its absolute limit, or is in another store.',
+}
+const NO_REFRESH: Fault = {
+  code: 'REFRESH_REFUSED',
+  sentence: 'There is no such sign-in any more: it was ended, or has reached its limit.',
+}
+const USED: Fault = {
+  code: 'REFRESH_REFUSED',
+  sentence: 'It was used already: presenting it again counts as theft, and ends the sign-in.',
+}
+
+export interface LivenessParts {
+  readonly store: StateStore
+  readonly ring: KeyRing
+  readonly config: Config
+  /** In ms. */
+  readonly now: number
+}
+
+async function signInLiveness({ store, now }: LivenessParts, ref: SignInRef): Promise<Liveness> {
+  const live = await store.isLive(ref)
+  const signIn = await store.findSignIn(ref.accountId, ref.signInId, now)
+  return { fault: live ? null : ENDED, signIn, remark: null }
+}
+
+async function sessionLiveness(parts: LivenessParts, id: string): Promise<Liveness> {
+  const { store, ring, now } = parts
+  const records = new SessionRecords(store, ring.purpose('session-data'), 0, () => now)
+  const session = await records.read(sessionKeyOf(id))
+  if (!session) return { fault: NO_SESSION, signIn: null, remark: null }
+  const fields = Object.keys(session.content.data)
+  const remark = `Version ${session.version} of the record; the application's fields: ${fields.join(', ') || 'none'}.`
+  const { signIn } = session.content
+  if (!signIn) return { fault: null, signIn: null, remark: `Nobody is signed in with it. ${remark}` }
+  return { ...(await signInLiveness(parts, refOfSession(signIn))), remark }
+}
+
+async function refreshLiveness(
+  { store, config, now }: LivenessParts,
+  claims: RefreshClaims,
+): Promise<Liveness> {
+  const signIn = await store.findSignIn(claims.accountId, claims.signInId, now)
+  const newest = signIn?.refresh
+  if (!signIn || !newest) return { fault: NO_REFRESH, signIn, remark: null }
+  if (claims.counter >= newest.counter) return { fault: null, signIn, remark: 'It is the newest one.' }
+  const graceEnds = newest.rotatedAt + config.refreshGrace * 1000
+  const isRetry = claims.counter === newest.counter - 1 && now <= graceEnds
+  const remark = isRetry ? 'It was just used: within the grace it gets the same successor again.' : null
+  return { fault: isRetry ? null : USED, signIn, remark }
+}
+
+/** @throws STORE_UNAVAILABLE */
+export function livenessOf(parts: LivenessParts, subject: Subject): Promise<Liveness> {
+  switch (subject.kind) {
+    case 'sign-in':
+      return signInLiveness(parts, subject.ref)
+    case 'session':
+      return sessionLiveness(parts, subject.id)
+    case 'refresh':
+      return refreshLiveness(parts, subject.claims)
+  }
+}

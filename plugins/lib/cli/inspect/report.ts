@@ -1,0 +1,68 @@
+import type { KeyRing } from '../../keys.js'
+import type { SignInRecord } from '../../stores/contract.js'
+import type { Finding } from './finding.js'
+import type { Liveness } from './liveness.js'
+
+const SECOND = 1000
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+] as const
+
+/** The moment, and how far it is from now: `2026-01-01T00:00:00.000Z (in 3 minutes)`. Both are in ms. */
+function moment(at: number, now: number): string {
+  const away = Math.round(Math.abs(at - now) / SECOND)
+  const [unit, size] = UNITS.find(([, each]) => away >= each) ?? ['second', 1]
+  const count = Math.floor(away / size)
+  const distance = `${count} ${unit}${count === 1 ? '' : 's'}`
+  const date = new Date(at)
+  const text = Number.isNaN(date.getTime()) ? String(at) : date.toISOString()
+  return `${text} (${at > now ? `in ${distance}` : `${distance} ago`})`
+}
+
+function keyLine(ring: KeyRing, { keyId, kind }: Finding): string {
+  if (keyId === null) return 'none that can be read'
+  const place = ring.purpose('cookie').all.findIndex(({ id }) => id === keyId)
+  if (place !== -1) return `${keyId} (secret number ${place + 1} of AUTH_SECRETS)`
+  return kind === 'access token' ? `${keyId} (no secret of AUTH_SECRETS)` : `${keyId} (not in AUTH_SECRETS)`
+}
+
+function signInLines(signIn: SignInRecord | null, now: number): string[] {
+  if (!signIn) return []
+  return [
+    `signed in:  ${moment(signIn.createdAt, now)} from ${signIn.ip || 'an unknown address'}`,
+    `last seen:  ${moment(signIn.lastSeenAt, now)}`,
+    `idle limit: ${moment(signIn.idleExpiresAt, now)}`,
+    `ends by:    ${moment(signIn.absoluteExpiresAt, now)}`,
+  ]
+}
+
+function contentLines({ content, kind }: Finding): string[] {
+  if (content === null && kind === 'session cookie')
+    return ['content:    a random id, and nothing to read: the rest is on the server']
+  if (content === null) return []
+  return ['content (readable by whoever holds it):', JSON.stringify(content, null, 2)]
+}
+
+function verdict(finding: Finding, liveness: Liveness | null): string {
+  const fault = finding.fault ?? liveness?.fault ?? null
+  return fault ? `verdict:    refused as ${fault.code}. ${fault.sentence}` : 'verdict:    accepted'
+}
+
+/** Lines for people. None of them works as a credential. @param now in ms */
+export function linesOf(ring: KeyRing, finding: Finding, liveness: Liveness | null, now: number): string[] {
+  const { kind, expiresAt, fault } = finding
+  const isGenuine = fault === null || fault.code.endsWith('_EXPIRED')
+  return [
+    `kind:       ${kind}`,
+    `key:        ${keyLine(ring, finding)}`,
+    `genuine:    ${isGenuine ? 'yes' : 'no'}`,
+    ...contentLines(finding),
+    ...(expiresAt === null ? [] : [`expires:    ${moment(expiresAt, now)}`]),
+    ...signInLines(liveness?.signIn ?? null, now),
+    ...(liveness?.remark ? [`remark:     ${liveness.remark}`] : []),
+    verdict(finding, liveness),
+  ]
+}

@@ -1,0 +1,92 @@
+import { openCookie } from '../../cookie-seal.js'
+import { refOf } from '../../identity-claims.js'
+import type { KeyRing, Purpose } from '../../keys.js'
+import { openRefreshToken } from '../../refresh-token.js'
+import { verifyValue } from '../../signed-value.js'
+import { decodeObject, type Fault, type Finding, NOTHING, numberIn } from './finding.js'
+import type { Pasted } from './pasted.js'
+
+type SignedPurpose = Extract<Purpose, 'cookie' | 'session-id' | 'refresh-token'>
+
+const KINDS = {
+  cookie: 'auth cookie',
+  'session-id': 'session cookie',
+  'refresh-token': 'refresh token',
+} as const satisfies Record<SignedPurpose, Finding['kind']>
+
+const PURPOSES: readonly SignedPurpose[] = ['cookie', 'session-id', 'refresh-token']
+const SESSION_ID_BYTES = 32
+const SHAPE = /^v1\.([\w-]+)\.([\w-]+)\.([\w-]+)$/
+
+/** What a value looks like that no key verifies: only for the words of the answer. */
+function looksLike(payload: string): SignedPurpose {
+  if (decodeObject(payload)) return 'cookie'
+  return Buffer.from(payload, 'base64url').length === SESSION_ID_BYTES ? 'session-id' : 'refresh-token'
+}
+
+const wanted = ({ cookie }: Pasted): SignedPurpose | null =>
+  cookie === null ? null : cookie === 'identity' ? 'cookie' : 'session-id'
+
+function faultOf(ring: KeyRing, keyId: string, purpose: SignedPurpose): Fault {
+  const code = purpose === 'refresh-token' ? 'REFRESH_REFUSED' : 'CREDENTIAL_INVALID'
+  const ids = ring.purpose(purpose).all.map(({ id }) => id)
+  const sentence = ids.includes(keyId)
+    ? 'It names a key of ours, and its MAC does not match: it was altered, or is cut off.'
+    : `It was signed under a key that is not here (here: ${ids.join(', ')}): the secret was removed, or is another installation's.`
+  return { code, sentence }
+}
+
+const MISPLACED: Fault = {
+  code: 'CREDENTIAL_INVALID',
+  sentence: 'It is genuine, and stands under the name of another cookie.',
+}
+
+/** What a genuine value of that purpose says. */
+function describe(ring: KeyRing, purpose: SignedPurpose, text: string, payload: string) {
+  const keys = ring.purpose(purpose)
+  if (purpose === 'session-id') return { content: null, subject: { kind: 'session', id: payload } as const }
+  if (purpose === 'cookie') {
+    const content = openCookie(keys, text)
+    return { content, subject: content && ({ kind: 'sign-in', ref: refOf(content) } as const) }
+  }
+  const claims = openRefreshToken(keys, text)
+  return { content: claims, subject: claims && ({ kind: 'refresh', claims } as const) }
+}
+
+/** The auth cookie's time. */
+function expiry(content: object | null, now: number): Pick<Finding, 'expiresAt' | 'fault'> {
+  const exp = numberIn(content, 'exp')
+  const expiresAt = exp === null ? null : exp * 1000
+  const isOver = expiresAt !== null && expiresAt <= now
+  return {
+    expiresAt,
+    fault: isOver ? { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, and past its time.' } : null,
+  }
+}
+
+/**
+ * What a signed value is: an auth cookie, a session cookie or a refresh token.
+ * @param now in ms
+ */
+export function inspectSigned(ring: KeyRing, pasted: Pasted, now: number): Finding {
+  const [, keyId, payload] = SHAPE.exec(pasted.text) ?? []
+  if (!keyId || !payload) return NOTHING
+  const purpose = PURPOSES.find((each) => verifyValue(ring.purpose(each), pasted.text) !== null)
+  if (!purpose) {
+    const likely = wanted(pasted) ?? looksLike(payload)
+    const content = decodeObject(payload)
+    const { expiresAt } = expiry(content, now)
+    return {
+      kind: KINDS[likely],
+      keyId,
+      content,
+      expiresAt,
+      fault: faultOf(ring, keyId, likely),
+      subject: null,
+    }
+  }
+  const { content, subject } = describe(ring, purpose, pasted.text, payload)
+  const isMisplaced = (wanted(pasted) ?? purpose) !== purpose
+  const { expiresAt, fault } = expiry(content, now)
+  return { kind: KINDS[purpose], keyId, content, expiresAt, fault: isMisplaced ? MISPLACED : fault, subject }
+}

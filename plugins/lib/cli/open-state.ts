@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs'
+import type { Config } from '../config.js'
+import { databaseFile, openDatabase } from '../database.js'
+import type { StateStore } from '../stores/contract.js'
+import { createRedisStore } from '../stores/redis.js'
+import { closeRedis, firstAttempt, openRedis } from '../stores/redis-client.js'
+import { createSqliteStore } from '../stores/sqlite.js'
+
+/** How long Redis may take, in ms. */
+const TIMEOUT = 5000
+
+/**
+ * The store in which the server of the same environment keeps its sign-ins, or null where an embedded one does
+ * not exist yet. The server may run meanwhile: the directory is not claimed. The caller closes it.
+ * @throws STORE_UNAVAILABLE, DEPENDENCY_MISSING
+ */
+export async function openState({ redisUrl, dataDir }: Config): Promise<StateStore | null> {
+  if (redisUrl !== null) {
+    const client = openRedis(redisUrl, { commandTimeout: TIMEOUT })
+    await firstAttempt(client, TIMEOUT)
+    return createRedisStore(client, { commandTimeout: TIMEOUT, onClose: () => closeRedis(client) })
+  }
+  const file = databaseFile(dataDir)
+  return existsSync(file) ? createSqliteStore(await openDatabase(file)) : null
+}
