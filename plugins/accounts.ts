@@ -5,9 +5,12 @@ import type { Accounts, RaisedAccount } from './lib/accounts/contract.js'
 import { EpochDistributor } from './lib/accounts/epoch-distributor.js'
 import { createEpochLedger } from './lib/accounts/epoch-ledger.js'
 import type { AccountSource, Clock } from './lib/contract.js'
-import { databaseFile, type EmbeddedDatabase, openDatabase } from './lib/database.js'
+import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database.js'
 import { OptionInvalid } from './lib/errors.js'
+import { refuseUnknown } from './lib/options.js'
 import { passwords } from './lib/passwords.js'
+import { openPostgres } from './lib/postgres/database.js'
+import type { PostgresOptions } from './lib/postgres/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -30,6 +33,7 @@ export type {
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
 export { seedDevelopmentAccounts } from './lib/accounts/seed.js'
+export type { PostgresOptions } from './lib/postgres/options.js'
 
 /** Accounts in the embedded database of a directory. */
 export interface OwnAccountsOptions {
@@ -37,26 +41,53 @@ export interface OwnAccountsOptions {
   readonly dataDir: string
   readonly clock?: Clock
   readonly source?: undefined
+  readonly databaseUrl?: undefined
+  readonly pool?: undefined
+}
+
+/**
+ * Accounts in a PostgreSQL database of their own, which any number of processes share. It is migrated at boot:
+ * where that may take long, give Fastify a `pluginTimeout` that is long enough.
+ */
+export interface PostgresAccountsOptions {
+  /**
+   * `postgres://user:password@host:port/database`, user and password percent-encoded, with `?sslmode=verify-full`
+   * for TLS (`require` and `verify-ca` mean the same here, `no-verify` trusts whoever answers), `sslrootcert` for
+   * the path of the certificates to trust, and `host` for the directory of a Unix socket.
+   */
+  readonly databaseUrl: string
+  readonly pool?: PostgresOptions
+  readonly clock?: Clock
+  readonly source?: undefined
+  readonly dataDir?: undefined
 }
 
 /** Accounts that the application has already. */
 export interface BroughtAccountsOptions {
   readonly source: AccountSource
   readonly dataDir?: undefined
+  readonly databaseUrl?: undefined
+  readonly pool?: undefined
   readonly clock?: undefined
 }
 
-export type AccountsOptions = OwnAccountsOptions | BroughtAccountsOptions
+export type AccountsOptions = OwnAccountsOptions | PostgresAccountsOptions | BroughtAccountsOptions
 
-/** @throws OPTION_INVALID, STORE_UNAVAILABLE, DEPENDENCY_MISSING, all at boot */
+const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock']
+
+/**
+ * @throws OPTION_INVALID, CONFIG_INVALID when PostgreSQL cannot be used, STORE_UNAVAILABLE, DEPENDENCY_MISSING,
+ *   all at boot
+ */
 async function accountsPlugin(app: FastifyInstance, options: AccountsOptions): Promise<void> {
+  refuseUnknown(options, OPTIONS)
   if (options.source !== undefined) return useSource(app, options)
   await useDatabase(app, options)
 }
 
-function useSource(app: FastifyInstance, { source, dataDir, clock }: BroughtAccountsOptions): void {
-  if (dataDir !== undefined || clock !== undefined) {
-    throw new OptionInvalid('source', 'brings its own accounts: dataDir and clock would do nothing')
+function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOptions): void {
+  if (Object.values(rest).some((value) => value !== undefined)) {
+    throw new OptionInvalid('source', 'brings its own accounts: other options would do nothing')
   }
   if (typeof source?.verify !== 'function' || typeof source.find !== 'function') {
     throw new OptionInvalid('source', 'wants the functions verify and find')
@@ -70,13 +101,12 @@ function useSource(app: FastifyInstance, { source, dataDir, clock }: BroughtAcco
   })
 }
 
-async function useDatabase(app: FastifyInstance, options: OwnAccountsOptions): Promise<void> {
-  const { dataDir, clock = Date.now } = options
-  if (typeof dataDir !== 'string' || dataDir === '') {
-    throw new OptionInvalid('dataDir', 'wants the path of a directory, or source an AccountSource')
-  }
+type DatabaseOptions = OwnAccountsOptions | PostgresAccountsOptions
+
+async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Promise<void> {
+  const { clock = Date.now } = options
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
-  const database = await openDatabase(databaseFile(dataDir))
+  const database = await open(app, options)
   const onRaised = distributeEpochs(app, database)
   const accounts = createAccounts({ db: database.kysely, passwords, clock, onRaised })
   app.decorate('accountSource', accounts)
@@ -84,11 +114,29 @@ async function useDatabase(app: FastifyInstance, options: OwnAccountsOptions): P
   app.decorate('accounts', { getter: () => accounts })
 }
 
+function open(
+  app: FastifyInstance,
+  { dataDir, databaseUrl, pool }: DatabaseOptions,
+): Promise<AccountsDatabase> {
+  if (databaseUrl !== undefined) {
+    if (dataDir !== undefined) throw new OptionInvalid('dataDir', 'would do nothing with databaseUrl')
+    return openPostgres({ databaseUrl, pool, log: app.log })
+  }
+  if (typeof dataDir !== 'string' || dataDir === '') {
+    throw new OptionInvalid(
+      'dataDir',
+      'wants the path of a directory, or databaseUrl a postgres:// URL, or source an AccountSource',
+    )
+  }
+  if (pool !== undefined) throw new OptionInvalid('pool', 'would do nothing with dataDir')
+  return openDatabase(databaseFile(dataDir))
+}
+
 /**
  * Has the sign-ins ended of accounts whose epoch was raised, by this process or by one that did not live to do
  * it. Without sign-ins there is nothing to end, and what was raised waits for a process that has them.
  */
-function distributeEpochs(app: FastifyInstance, database: EmbeddedDatabase) {
+function distributeEpochs(app: FastifyInstance, database: AccountsDatabase) {
   const distributor = new EpochDistributor({
     ledger: createEpochLedger(database.kysely),
     raise: ({ account, spare }) => app.signIns.raiseEpoch(account, { spare }),

@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import accounts, { type AccountsOptions } from './accounts.js'
+import accounts, {
+  type AccountsOptions,
+  type OwnAccountsOptions,
+  type PostgresAccountsOptions,
+} from './accounts.js'
 import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
 import csrf, { type CsrfOptions } from './csrf.js'
 import identity, { type IdentityOptions } from './identity.js'
@@ -12,6 +16,7 @@ import signIns from './sign-ins.js'
 import stores, { type StoresOptions } from './stores.js'
 import tokenAuth, { type TokenAuthOptions } from './token-auth.js'
 
+export type { PostgresOptions } from './accounts.js'
 export { seedDevelopmentAccounts } from './accounts.js'
 export type { Audit, AuditEvent, AuditListener, AuditReport, AuditType } from './audit.js'
 export { AUDIT_CHANNEL } from './audit.js'
@@ -35,8 +40,11 @@ type BuiltInMode = 'token' | 'session' | 'cookie'
 export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   /** Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{ memory: true }`. */
   readonly state: StoresOptions
-  /** The application's own accounts, or `{ dataDir }` for the suite's. */
-  readonly accounts: AccountSource | { readonly dataDir: string }
+  /** The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's. */
+  readonly accounts:
+    | AccountSource
+    | Pick<OwnAccountsOptions, 'dataDir'>
+    | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool'>
   /** Which modes, in the order in which they are asked. Defaults to token, session, cookie. */
   readonly modes?: readonly BuiltInMode[]
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true: over plain http say false. */
@@ -74,9 +82,9 @@ function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
 /** @throws OPTION_INVALID */
 function accountsOptions({ accounts: given, clock }: SuiteOptions): AccountsOptions {
   if (typeof given !== 'object' || given === null) {
-    throw new OptionInvalid('accounts', 'wants { verify, find }, or { dataDir }')
+    throw new OptionInvalid('accounts', 'wants { verify, find }, { dataDir } or { databaseUrl }')
   }
-  return 'dataDir' in given ? { ...given, clock } : { source: given }
+  return 'dataDir' in given || 'databaseUrl' in given ? { ...given, clock } : { source: given }
 }
 
 /** @throws OPTION_INVALID */

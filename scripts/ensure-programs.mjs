@@ -1,19 +1,25 @@
 import { spawnSync } from 'node:child_process'
 
-/** What the tests start, beside Node.js: each is a Debian package of the same name. */
-const PROGRAMS = ['redis-server', 'haproxy']
+/** What the tests start, beside Node.js, and how to ask it whether it is there; each is a Debian package. */
+const PROGRAMS = [
+  { name: 'redis-server', command: 'redis-server', option: '-v' },
+  { name: 'haproxy', command: 'haproxy', option: '-v' },
+  { name: 'postgresql-15', command: 'postgres', option: '-V' },
+]
 
 /** @param {string} command @param {string} option */
 function answers(command, option = '--version') {
   return spawnSync(command, [option], { stdio: 'ignore' }).status === 0
 }
 
-/** Those that are not on the PATH. Each of them takes `-v`. */
-const missing = () => PROGRAMS.filter((program) => !answers(program, '-v'))
+/** The packages of those that are not on the PATH. */
+const missing = () =>
+  PROGRAMS.filter(({ command, option }) => !answers(command, option)).map(({ name }) => name)
 
 /** @param {string[]} args */
 function aptGet(args) {
   // RUNLEVEL=1 keeps a package from starting a server of its own: the tests start theirs.
+  // (PostgreSQL's makes the files of one all the same.)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const { status } = spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] })
   return status === 0
@@ -21,7 +27,7 @@ function aptGet(args) {
 
 /** @param {string[]} programs */
 const how = (programs) =>
-  `"apt-get install ${programs.join(' ')}" does it on Debian and Ubuntu, https://redis.io/download and https://www.haproxy.org help elsewhere.`
+  `"apt-get install ${programs.join(' ')}" does it on Debian 12, https://redis.io/download, https://www.haproxy.org and https://www.postgresql.org/download help elsewhere.`
 
 /**
  * Makes sure that what the tests start is on the PATH, and installs it where it can: as root, with apt-get.

@@ -11,4 +11,6 @@ module.exports = {
   logLevel: LEVELS.includes(LOG_LEVEL ?? '') ? LOG_LEVEL : 'info',
   // Milliseconds for the requests that are being answered when the stop signal comes; 500 by default.
   closeGraceDelay: 10_000,
+  // Milliseconds for the start: 10 s by default, which is short for one that waits while another migrates.
+  pluginTimeout: 90_000,
 }

@@ -63,8 +63,8 @@ async function main() {
     if (status !== 0)
       refuse('The tests need the packages of package-lock.json, and "npm ci" could not install them.')
   }
-  // Where Debian puts haproxy, and only root's PATH leads.
-  process.env.PATH += ':/usr/sbin'
+  // Where Debian puts haproxy, and only root's PATH leads; and PostgreSQL, where nobody's does.
+  process.env.PATH += ':/usr/sbin:/usr/lib/postgresql/15/bin'
   const missing = ensurePrograms()
   if (missing) refuse(missing)
 

@@ -12,6 +12,8 @@ export interface Config {
   readonly host: string
   readonly dataDir: string
   readonly redisUrl: string | null
+  /** null: accounts are in `dataDir`. */
+  readonly databaseUrl: string | null
   /** null: to be generated into `dataDir`, in development only. */
   readonly secrets: readonly string[] | null
   /** null: the secrets sign tokens too. */
@@ -39,7 +41,6 @@ export interface Config {
  * would be a setting that does nothing.
  */
 const NOT_YET: Readonly<Record<string, string>> = {
-  DATABASE_URL: '',
   REGISTRATION: 'closed',
   LOGIN_LIMIT_ACCOUNT: '',
   LOGIN_LIMIT_ADDRESS: '',
@@ -134,6 +135,7 @@ export function readConfig(env: Environment): Config {
     host: read.text(env, 'HOST', '127.0.0.1'),
     dataDir: read.text(env, 'DATA_DIR', './data'),
     redisUrl: read.redisUrl(env),
+    databaseUrl: read.databaseUrl(env),
     secrets: read.secrets(env, production),
     tokenKeys: readTokenKeys(env),
     tokenIssuer: read.text(env, 'TOKEN_ISSUER', 'fastify-identity'),

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type Database from 'libsql'
 import { ConfigInvalid } from './errors.js'
@@ -15,6 +15,7 @@ export async function loadLibsql(): Promise<typeof Database> {
  *
  * `wx` fails on a file that exists *without opening it*: closing any descriptor of a file drops every
  * lock that this process holds on it (POSIX advisory locks), SQLite's included.
+ * @throws CONFIG_INVALID when there is one that others may write, or what the file system says
  */
 export function createPrivateFile(file: string): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -22,6 +23,8 @@ export function createPrivateFile(file: string): string {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
+    // Whoever may write it may sign in as anybody.
+    if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
   }
   return realpathSync(file)
 }
@@ -43,6 +46,7 @@ export async function lockDataDir(dataDir: string): Promise<{ release(): void }>
     const lock = new Libsql(createPrivateFile(join(dataDir, 'identity.lock')))
     return Object.freeze({ release: claim(lock) })
   } catch (error) {
+    if (error instanceof ConfigInvalid) throw error
     throw new ConfigInvalid(`DATA_DIR: ${dataDir} ${reason(error)}.`, { cause: error })
   }
 }

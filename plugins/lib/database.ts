@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type Database from 'libsql'
 import { createPrivateFile, loadLibsql } from './data-dir.js'
-import { DependencyMissing, StoreUnavailable } from './errors.js'
+import { ConfigInvalid, DependencyMissing, StoreUnavailable } from './errors.js'
 import { migrations } from './migrations/index.js'
 import { loadOptional } from './optional.js'
 
@@ -30,6 +30,13 @@ export interface Tables {
   accounts: AccountRow
 }
 
+/** Where the accounts are, at the newest schema. */
+export interface AccountsDatabase {
+  readonly kysely: Kysely<Tables>
+  /** Idempotent. */
+  close(): Promise<void>
+}
+
 /**
  * The embedded database: one connection, reached in two ways.
  *
@@ -37,10 +44,9 @@ export interface Tables {
  * would fall inside it, and be rolled back with it. A change is a single statement that compares and
  * sets, or a transaction that begins and commits without leaving the stack.
  */
-export interface EmbeddedDatabase {
+export interface EmbeddedDatabase extends AccountsDatabase {
   /** Synchronous. Beware: `get()` adds a field `_metadata` to a row, `all()` does not. */
   readonly connection: Database.Database
-  readonly kysely: Kysely<Tables>
   /** Idempotent. The connection ends with the last of its users. */
   close(): Promise<void>
 }
@@ -110,7 +116,8 @@ async function acquire(path: string): Promise<Shared> {
 /**
  * Opens the embedded database, made if need be (directory mode 0700, file mode 0600), at the newest
  * schema. Within a process everybody who opens one file gets one connection; `:memory:` is never shared.
- * @throws DEPENDENCY_MISSING, or STORE_UNAVAILABLE when the file cannot be made, read or migrated
+ * @throws DEPENDENCY_MISSING, CONFIG_INVALID when others may write the file, or STORE_UNAVAILABLE when it cannot
+ *   be made, read or migrated
  */
 export async function openDatabase(file: string): Promise<EmbeddedDatabase> {
   try {
@@ -125,7 +132,8 @@ export async function openDatabase(file: string): Promise<EmbeddedDatabase> {
     }
     return Object.freeze({ connection, kysely, close })
   } catch (error) {
-    throw error instanceof DependencyMissing ? error : new StoreUnavailable({ cause: error })
+    const isPlain = error instanceof DependencyMissing || error instanceof ConfigInvalid
+    throw isPlain ? error : new StoreUnavailable({ cause: error })
   }
 }
 
@@ -133,5 +141,10 @@ function release(path: string, entry: Shared, connection: Database.Database): vo
   entry.users -= 1
   if (entry.users > 0) return
   if (shared.get(path) === entry) shared.delete(path)
-  connection.close()
+  // The driver leaves the log where it is, and whoever copies the file of a stopped server would copy half.
+  try {
+    connection.pragma('wal_checkpoint(TRUNCATE)')
+  } finally {
+    connection.close()
+  }
 }

@@ -40,6 +40,8 @@ export async function seedForDevelopment(app: FastifyInstance, config: Config): 
   if (isPrivate) closeUnlessLoopback(app)
   else
     throw new ConfigInvalid(
-      'DATA_DIR holds a development account with its well known password: use another directory.',
+      config.databaseUrl === null
+        ? 'DATA_DIR holds a development account with its well known password: use another directory.'
+        : 'DATABASE_URL holds a development account with its well known password: use another database.',
     )
 }

@@ -98,7 +98,8 @@ t.test('a refusal is one sentence on stderr, exit status 1, and nothing is made'
     [add, { stdin: unreadable() }, /input\/output error/],
     [['account', 'add', 'bad\nname'], { stdin: input(GOOD) }, /A username is 1 to 64 visible characters/],
     [['account', 'add', ''], { stdin: input(GOOD) }, /A username is/],
-    [add, { stdin: input(GOOD), env: { DATABASE_URL: 'postgres://db' } }, /PostgreSQL is not supported yet/],
+    [add, { stdin: input(GOOD), env: { DATABASE_URL: 'postgres://db' } }, /DATABASE_URL must be postgres:/],
+    [add, { stdin: input(GOOD), env: { DATABASE_URL: 'postgres://%2Fnone/db?sslmode=off' } }, /DATABASE_URL/],
   ]
   for (const [args, given, sentence] of cases) {
     const { status, stdout, stderr } = await run(dataDir, args, given)

@@ -40,11 +40,14 @@ const START_TIMEOUT = 10_000
 /**
  * Reads the pid of the server that runs now, or an empty line when it has ended. Whatever ends the tests (a
  * signal that nothing can catch included), its input then closes, and it ends the server and removes the directory.
+ * @param ending how to end `$now`
  */
-const GUARD = 'now=; while read -r pid; do now=$pid; done; [ -n "$now" ] && kill -9 "$now"; rm -rf "$0"'
-
-function startGuard(directory: string) {
-  const guard = spawn('sh', ['-c', GUARD, directory], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+export function startGuard(directory: string, ending = 'kill -9 "$now"') {
+  const script = `now=; while read -r pid; do now=$pid; done; [ -n "$now" ] && ${ending}; rm -rf "$0"`
+  const guard = spawn('sh', ['-c', script, directory], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
   guard.unref()
   const { stdin } = guard
   // The pipe alone must not keep the tests running.

@@ -93,6 +93,13 @@ t.test('options that are missing, wrong or without effect are refused at boot, b
     ['source', { source: { find: source.find } }],
     ['source', { source, dataDir: t.testdirName }],
     ['source', { source, clock: Date.now }],
+    ['source', { source, databaseUrl: 'postgres://db/identity' }],
+    ['source', { source, pool: {} }],
+    ['databaseUrl', { databaseUrl: 'postgres://db' }],
+    ['pool.max', { databaseUrl: 'postgres://db/identity', pool: { max: 0 } }],
+    ['pool', { dataDir: t.testdirName, pool: {} }],
+    ['dataDir', { dataDir: t.testdirName, databaseUrl: 'postgres://db/identity' }],
+    ['dataDirectory', { dataDirectory: t.testdirName }],
   ]
   for (const [name, options] of cases) {
     const app = Fastify()

@@ -68,7 +68,9 @@ t.test('a directory keeps its state over a restart, and serves one application a
 
 t.test('a directory whose database is damaged is refused, and given back', async (t) => {
   const dataDir = newDirectory(t)
-  writeFileSync(databaseFile(dataDir), 'this is no database, and long enough to be looked at'.repeat(100))
+  writeFileSync(databaseFile(dataDir), 'this is no database, and long enough to be looked at'.repeat(100), {
+    mode: 0o600,
+  })
   await t.rejects(async () => await appFor(t, { dataDir }), UNAVAILABLE)
   const lock = await lockDataDir(dataDir)
   lock.release()

@@ -41,35 +41,48 @@ case "$*" in *install*) ${then};; esac`
 const put = (name: string) => `echo "#!/bin/sh" > "$PATH/${name}"; /bin/chmod +x "$PATH/${name}"`
 
 t.test('what is there is left alone', async (t) => {
-  const path = await machine(t, { 'redis-server': THERE, haproxy: THERE, 'apt-get': aptGet('exit 1') })
+  const path = await machine(t, {
+    'redis-server': THERE,
+    haproxy: THERE,
+    postgres: THERE,
+    'apt-get': aptGet('exit 1'),
+  })
   t.same(await ensure(path, 0), { said: [], sentence: null })
 })
 
 t.test('root on Debian gets what is missing installed, and no server of its own started', async (t) => {
-  const path = await machine(t, { 'apt-get': aptGet(`${put('redis-server')}; ${put('haproxy')}`) })
+  const path = await machine(t, {
+    'apt-get': aptGet(['redis-server', 'haproxy', 'postgres'].map(put).join('; ')),
+  })
   const { said, sentence } = await ensure(path, 0)
   t.equal(sentence, null)
   t.match(said.join(), 'installing')
-  t.match(await readFile(join(path, 'calls'), 'utf8'), /noninteractive 1 .*install -y .*redis-server haproxy/)
+  t.match(
+    await readFile(join(path, 'calls'), 'utf8'),
+    /noninteractive 1 .*install -y .*redis-server haproxy postgresql-15/,
+  )
 })
 
 t.test('only what is missing is installed', async (t) => {
-  const path = await machine(t, { 'redis-server': THERE, 'apt-get': aptGet(put('haproxy')) })
+  const path = await machine(t, {
+    ...{ 'redis-server': THERE, postgres: THERE },
+    'apt-get': aptGet(put('haproxy')),
+  })
   t.equal((await ensure(path, 0)).sentence, null)
-  t.notMatch(await readFile(join(path, 'calls'), 'utf8'), 'redis-server')
+  t.notMatch(await readFile(join(path, 'calls'), 'utf8'), /redis-server|postgresql/)
 })
 
 t.test('where it cannot be installed, one sentence says what to install', async (t) => {
   const failing = await machine(t, { 'apt-get': aptGet('exit 100') })
   const useless = await machine(t, { 'apt-get': aptGet(put('haproxy')) })
   const none = await machine(t, {})
-  const oneThere = await machine(t, { haproxy: THERE })
+  const twoThere = await machine(t, { haproxy: THERE, postgres: THERE })
   for (const [path, uid, names] of [
-    [failing, 0, 'redis-server haproxy'],
-    [failing, 1000, 'redis-server haproxy'],
-    [useless, 0, 'redis-server haproxy'],
-    [none, 0, 'redis-server haproxy'],
-    [oneThere, 0, 'redis-server'],
+    [failing, 0, 'redis-server haproxy postgresql-15'],
+    [failing, 1000, 'redis-server haproxy postgresql-15'],
+    [useless, 0, 'redis-server haproxy postgresql-15'],
+    [none, 0, 'redis-server haproxy postgresql-15'],
+    [twoThere, 0, 'redis-server'],
   ] as const) {
     const { sentence } = await ensure(path, uid)
     t.match(sentence, /^The tests need redis-server[^\n]*elsewhere\.$/)

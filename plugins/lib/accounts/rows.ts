@@ -29,13 +29,11 @@ export function toProfile(row: ShownRow): OwnProfile {
   return Object.freeze({ ...toAccount(row), ...(row.avatar === null ? {} : { avatar: row.avatar }) })
 }
 
-/** PostgreSQL hands out a `bigint` as text, hence the numbers. */
 export function toDetails(row: ShownRow): AccountDetails {
-  const { created_at, updated_at } = row
   return Object.freeze({
     ...toProfile(row),
     disabled: row.disabled !== 0,
-    createdAt: Number(created_at),
-    updatedAt: Number(updated_at),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
   })
 }

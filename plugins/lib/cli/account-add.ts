@@ -4,7 +4,7 @@ import { createAudit } from '../audit.js'
 import { UsernameInvalid } from '../errors.js'
 import { canonicalUsername } from '../usernames.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
-import { accountsFile, withAccounts } from './open-accounts.js'
+import { accountsPlace, withAccounts } from './open-accounts.js'
 import { readNewPassword } from './password-input.js'
 
 const PASSWORD_OPTION = /^--?p(w|wd|ass|asswd|assword|assphrase)?(=|$)/i
@@ -32,9 +32,9 @@ function parse(args: string[]): { username: string; role: Role } {
 async function addAccount(args: string[], terminal: Terminal): Promise<void> {
   const { username, role } = parse(args)
   if (canonicalUsername(username) === null) throw new UsernameInvalid()
-  const file = accountsFile(terminal)
+  const place = accountsPlace(terminal)
   const password = await readNewPassword(terminal)
-  const { id } = await withAccounts(file, (accounts) => accounts.create({ username, password, role }))
+  const { id } = await withAccounts(place, (accounts) => accounts.create({ username, password, role }))
   const by = { by: 'command_line', actorId: null } as const
   createAudit({ clock: Date.now }).emit({ type: 'account_created', accountId: id, role, ...by })
   terminal.stdout.write(`The account ${username} was added, with the role ${role}.\n`)

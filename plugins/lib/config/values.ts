@@ -1,6 +1,7 @@
 import type { Environment } from '../config.js'
 import { ConfigInvalid } from '../errors.js'
 import { SECONDS_MAX } from '../options.js'
+import { readPostgresUrl, URL_WANTED } from '../postgres/address.js'
 import { parseOrigins } from '../same-origin.js'
 import { secretShortness, secretWeakness } from '../secret-strength.js'
 import { readRedisUrl } from '../stores/redis-topology.js'
@@ -64,6 +65,14 @@ export function redisUrl(env: Environment): string | null {
       'REDIS_URL must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// address.',
     )
   }
+  return value
+}
+
+/** @throws CONFIG_INVALID */
+export function databaseUrl(env: Environment): string | null {
+  const value = text(env, 'DATABASE_URL', '')
+  if (value === '') return null
+  if (readPostgresUrl(value) === null) throw new ConfigInvalid(`DATABASE_URL ${URL_WANTED}.`)
   return value
 }
 

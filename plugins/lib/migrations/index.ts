@@ -1,13 +1,25 @@
 import type { Migration } from 'kysely/migration'
 import { accountMigrations } from './accounts.js'
 import { epochMigrations } from './epochs.js'
+import { collationMigrations } from './postgres.js'
 import { stateMigrations } from './state.js'
 
 export type { Migration }
 
-/** Every migration of the embedded file. Run in the order of their names; one that was released never changes. */
+/*
+ * Run in the order of their names; one that was released never changes. What concerns accounts stands in both.
+ */
+
+/** Every migration of the embedded file. */
 export const migrations: Record<string, Migration> = {
   ...accountMigrations,
   ...stateMigrations,
+  ...epochMigrations,
+}
+
+/** Every migration of a PostgreSQL database: it holds accounts only. */
+export const postgresMigrations: Record<string, Migration> = {
+  ...accountMigrations,
+  ...collationMigrations,
   ...epochMigrations,
 }

@@ -1,5 +1,6 @@
 import fastifyRedis from '@fastify/redis'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { connectionLog } from '../connection-log.js'
 import { createNearStore, type NearStore, type NearStoreOptions } from '../near/near-store.js'
 import type { FeedChange } from './contract.js'
 import type { CheckedStores, EvictionRisk } from './options.js'
@@ -24,7 +25,7 @@ export async function openRedisStore(
   redisUrl: string,
   settings: Settings,
 ): Promise<NearStore> {
-  const log = connectionLog(app.log)
+  const log = connectionLog(app.log, 'Redis')
   const client = openRedis(redisUrl, { commandTimeout: settings.commandTimeout, onError: log.lost })
   client.on('ready', log.found)
   const onClose = () => closeRedis(client)
@@ -73,20 +74,6 @@ function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {
   if (kind === 'feed_lost')
     log.warn({ reason }, 'Revocations are not being heard of: each request asks Redis.')
   else log.info({ reason }, 'Revocations are being heard of.')
-}
-/** One line when Redis goes and one when it comes back, not one for each attempt. */
-function connectionLog(log: FastifyBaseLogger) {
-  let isLost = false
-  return {
-    lost(err: Error) {
-      if (!isLost) log.error({ err }, 'Redis does not answer.')
-      isLost = true
-    },
-    found() {
-      if (isLost) log.info('Redis answers again.')
-      isLost = false
-    },
-  }
 }
 
 /**

@@ -11,6 +11,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   host: '127.0.0.1',
   dataDir: './data',
   redisUrl: null,
+  databaseUrl: null,
   secrets: null,
   tokenKeys: null,
   tokenIssuer: 'fastify-identity',
@@ -117,6 +118,7 @@ t.test('each variable sets what it says', async (t) => {
     ['REDIS_URL', 'redis://127.0.0.1:6379/2', 'redisUrl', 'redis://127.0.0.1:6379/2'],
     ['REDIS_URL', 'rediss://user:p%40ss@redis.example', 'redisUrl', 'rediss://user:p%40ss@redis.example'],
     ['REDIS_URL', ' redis://[::1]:6379 ', 'redisUrl', 'redis://[::1]:6379'],
+    ['DATABASE_URL', ' postgres://u:p@db/identity ', 'databaseUrl', 'postgres://u:p@db/identity'],
     ['AUTH_SECRETS', SECRET, 'secrets', [SECRET]],
     ['AUTH_SECRETS', `${SECRET},${OTHER}`, 'secrets', [SECRET, OTHER]],
     ['AUTH_SECRETS', ` ${OTHER} , ${SECRET} ,`, 'secrets', [OTHER, SECRET]],
@@ -225,7 +227,13 @@ t.test('a malformed variable is refused by name', async (t) => {
       'https://*.example.com',
       'https://a.example https://b.example',
     ],
-    DATABASE_URL: ['postgres://localhost/identity'],
+    DATABASE_URL: [
+      'localhost/identity',
+      'postgres://localhost',
+      'mysql://localhost/identity',
+      'postgres://user:secret@localhost/identity?sslmode=prefer',
+      'postgres://user:s?cret@localhost/identity',
+    ],
     TOKEN_PRIVATE_KEY: ['/etc/identity/there-is-no-such-key.pem', ',', 'shared'],
   }
   for (const [variable, values] of Object.entries(malformed)) {
@@ -307,7 +315,7 @@ t.test('production', async (t) => {
     t.ok(readConfig(PRODUCTION), 'one process on the embedded stores')
     t.equal(readConfig({ ...PRODUCTION, REDIS_URL }).redisUrl, REDIS_URL, 'one process on Redis')
     const scaledOut = { NODE_ENV: 'production', AUTH_SECRETS: SECRET, REDIS_URL, DATABASE_URL }
-    refused(t, scaledOut, 'DATABASE_URL', 'both, which this version cannot serve yet')
+    t.match(readConfig(scaledOut), { redisUrl: REDIS_URL, databaseUrl: DATABASE_URL })
   })
 
   t.test('refuses proxies that would trust everybody', async (t) => {

@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
@@ -47,6 +55,30 @@ t.test('an existing directory keeps its mode', async (t) => {
   const database = await openDatabase(databaseFile(join(dataDir, 'mine')))
   t.teardown(database.close)
   t.equal(modeOf(join(dataDir, 'mine')), 0o755)
+})
+
+t.test('a file that others may write is refused, and left as it is', async (t) => {
+  const dataDir = t.testdir({ 'identity.db': '', 'identity.lock': '' })
+  for (const mode of [0o620, 0o602, 0o666]) {
+    for (const name of ['identity.db', 'identity.lock']) chmodSync(join(dataDir, name), mode)
+    const refusal = {
+      code: 'CONFIG_INVALID',
+      message: /^DATA_DIR: .*identity\.(db|lock) is writable by others\.$/,
+    }
+    await t.rejects(openDatabase(databaseFile(dataDir)), refusal)
+    await t.rejects(lockDataDir(dataDir), refusal)
+  }
+  t.equal(statSync(databaseFile(dataDir)).size, 0)
+})
+
+t.test('after the last close the file holds everything, for whoever copies it', async (t) => {
+  const dataDir = t.testdir()
+  const database = await openDatabase(databaseFile(dataDir))
+  database.connection.exec("CREATE TABLE notes (text); INSERT INTO notes VALUES ('the last word')")
+  t.ok(statSync(`${databaseFile(dataDir)}-wal`).size > 0)
+  await database.close()
+  t.equal(statSync(`${databaseFile(dataDir)}-wal`).size, 0)
+  t.match(readFileSync(databaseFile(dataDir), 'latin1'), /the last word/)
 })
 
 t.test('commits are logged, synced, and wait for a foreign writer', async (t) => {
@@ -120,7 +152,7 @@ t.test('a database that a newer version has migrated is refused, and left as it 
 
 t.test('a file that is no database is refused, and left as it is', async (t) => {
   const dir = t.testdir()
-  writeFileSync(databaseFile(dir), 'something else '.repeat(1000))
+  writeFileSync(databaseFile(dir), 'something else '.repeat(1000), { mode: 0o600 })
   const attempts = [openDatabase(databaseFile(dir)), openDatabase(databaseFile(dir))]
   for (const attempt of attempts) {
     await t.rejects(attempt, { code: 'STORE_UNAVAILABLE', statusCode: 503, cause: { code: 'SQLITE_NOTADB' } })

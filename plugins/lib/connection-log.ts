@@ -1,0 +1,16 @@
+import type { FastifyBaseLogger } from 'fastify'
+
+/** One line when a server goes and one when it comes back, not one for each attempt. */
+export function connectionLog(log: Pick<FastifyBaseLogger, 'error' | 'info'>, server: string) {
+  let isLost = false
+  return {
+    lost(err: Error) {
+      if (!isLost) log.error({ err }, `${server} does not answer.`)
+      isLost = true
+    },
+    found() {
+      if (isLost) log.info(`${server} answers again.`)
+      isLost = false
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Dialect, Kysely, PostgresPool } from 'kysely'
+import { connectionLog } from '../connection-log.js'
+import type { AccountsDatabase, Tables } from '../database.js'
+import { ConfigInvalid, DependencyMissing, OptionInvalid } from '../errors.js'
+import { loadOptional } from '../optional.js'
+import { type PostgresAddress, readPostgresUrl, URL_WANTED } from './address.js'
+import { isAway } from './faults.js'
+import { migrate } from './migrate.js'
+import { type CheckedPostgres, checkPostgres, type PostgresOptions } from './options.js'
+import { openPool, type PoolLimits, type PoolLog } from './pool.js'
+
+/** How long a start waits for another one that migrates, and how long a migration's statement may run. In ms. */
+const MIGRATION_TIMEOUT = 60_000
+/** After how long one that was frozen in the middle of it is given up. In ms. */
+const SILENCE = 15_000
+const RETRY_DELAY = 100
+
+export interface OpenPostgres {
+  /** @see readPostgresUrl */
+  readonly databaseUrl: string
+  readonly pool?: PostgresOptions
+  readonly log?: Pick<FastifyBaseLogger, 'error' | 'info'>
+}
+
+/**
+ * The accounts in a PostgreSQL database of their own, at the newest schema. One that is not there yet is waited
+ * for; once it was there, it may come and go.
+ * @throws OPTION_INVALID; CONFIG_INVALID when it cannot be reached, used or migrated, saying why;
+ *   DEPENDENCY_MISSING
+ */
+export async function openPostgres({ databaseUrl, pool, log }: OpenPostgres): Promise<AccountsDatabase> {
+  const address = readPostgresUrl(databaseUrl)
+  if (address === null) throw new OptionInvalid('databaseUrl', URL_WANTED)
+  const limits = checkPostgres(pool)
+  try {
+    await prepare(address, limits)
+    const kysely = await connect<Tables>(address, limits, log && connectionLog(log, 'PostgreSQL'))
+    return closable(kysely)
+  } catch (error) {
+    if (error instanceof DependencyMissing) throw error
+    const reason = error instanceof Error ? error.message : error
+    throw new ConfigInvalid(`DATABASE_URL: the database cannot be used (${reason}).`, { cause: error })
+  }
+}
+
+function closable(kysely: Kysely<Tables>): AccountsDatabase {
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= kysely.destroy()
+    return closed
+  }
+  return Object.freeze({ kysely, close })
+}
+
+const SILENT: PoolLog = { lost() {}, found() {} }
+
+async function connect<T>(
+  address: PostgresAddress,
+  limits: PoolLimits,
+  log: PoolLog = SILENT,
+): Promise<Kysely<T>> {
+  const { Kysely } = await loadOptional('kysely', () => import('kysely'), 'PostgreSQL')
+  return new Kysely<T>({ dialect: await dialectOver(await openPool(address, limits, log)) })
+}
+
+/** Its migrations are run under a lock of ours: kysely's would be released before what it protects is there. */
+async function dialectOver(pool: PostgresPool): Promise<Dialect> {
+  const { PostgresAdapter, PostgresDialect } = await import('kysely')
+  const adapter = new PostgresAdapter()
+  adapter.acquireMigrationLock = async () => {}
+  adapter.releaseMigrationLock = async () => {}
+  const dialect = new PostgresDialect({ pool })
+  dialect.createAdapter = () => adapter
+  return dialect
+}
+
+/** Migrates over a connection of its own, which may take longer than a request. */
+async function prepare(address: PostgresAddress, limits: CheckedPostgres): Promise<void> {
+  const deadline = Date.now() + limits.startTimeout
+  const patient = { ...limits, max: 1, queryTimeout: MIGRATION_TIMEOUT, silence: SILENCE }
+  const kysely = await connect<unknown>(address, patient)
+  try {
+    while (!(await attempt(kysely, deadline))) await delay(RETRY_DELAY)
+  } finally {
+    await kysely.destroy()
+  }
+}
+
+/** False when it is worth another attempt. */
+async function attempt(kysely: Kysely<unknown>, deadline: number): Promise<boolean> {
+  try {
+    await migrate(kysely)
+    return true
+  } catch (error) {
+    if (isAway(error) && Date.now() < deadline) return false
+    throw error
+  }
+}

@@ -1,0 +1,42 @@
+/** What went wrong, as text alone. */
+export class PostgresFault extends Error {
+  constructor(
+    message: string,
+    /** SQLSTATE where PostgreSQL has answered, else the code of a system error, if any. */
+    readonly code: string | undefined,
+  ) {
+    super(message)
+  }
+}
+
+/**
+ * The driver hangs on its errors the client with what it sends (hashes of passwords, the key that cancels), and
+ * PostgreSQL the row that did not fit: both would go to the log with the cause.
+ */
+export function fault(error: unknown): PostgresFault {
+  const { message, code }: { message?: unknown; code?: unknown } = Object(error)
+  const codeText = typeof code === 'string' ? code : undefined
+  // Of several addresses none of which could be reached there is a list, and no message.
+  return new PostgresFault(String(message || codeText || error), codeText)
+}
+
+/** PostgreSQL, Appendix A. No code of a system error of five letters begins like that. */
+const SQLSTATE = /^[0-9FHPX][0-9A-Z]{4}$/
+
+/** It ends the connection: a shutdown, a crash, an administrator; or it is starting and takes none yet. */
+const GOING_OR_COMING = /^57P/
+
+/** read_only_sql_transaction: a primary that was demoted. Its name may lead to the new one by now. */
+const DEMOTED = '25006'
+
+/** Whether PostgreSQL has answered, and the connection is as good as before. */
+export function isAnswer({ code = '' }: PostgresFault): boolean {
+  return SQLSTATE.test(code) && !GOING_OR_COMING.test(code) && code !== DEMOTED
+}
+
+/** Whether there is nobody who answers now, so that trying again may help. */
+export function isAway(error: unknown): boolean {
+  if (!(error instanceof PostgresFault)) return false
+  const { code = '' } = error
+  return GOING_OR_COMING.test(code) || !SQLSTATE.test(code)
+}
