@@ -21,10 +21,11 @@ function isCluster(client: RedisClient): client is Cluster {
   return 'nodes' in client
 }
 
-/** Those that answer now, for the ones that it was told of may all have gone. */
+/** Those that are not known to be lost, for the ones that it was told of at first may all have gone. */
 function knownNodes(cluster: Cluster) {
-  const ready = cluster.nodes().filter(({ status }) => status === 'ready')
-  return ready.map(({ options: { host = '', port = 0 } }) => ({ host, port }))
+  // "wait": named by the others, and not asked yet.
+  const known = cluster.nodes().filter(({ status }) => status === 'ready' || status === 'wait')
+  return known.map(({ options: { host = '', port = 0 } }) => ({ host, port }))
 }
 
 /**
@@ -37,6 +38,11 @@ export function besideOf(client: RedisClient, silence: number): RedisClient {
     ? client.duplicate(knownNodes(client), {
         lazyConnect: true,
         clusterRetryStrategy: () => null,
+        enableOfflineQueue: false,
+        retryDelayOnFailover: 0,
+        retryDelayOnClusterDown: 0,
+        // It would ask any node, also one that is lost while the one that is wanted is not.
+        enableReadyCheck: false,
         redisOptions: own,
       })
     : client.duplicate({ ...own, lazyConnect: true, retryStrategy: () => null })
@@ -45,11 +51,19 @@ export function besideOf(client: RedisClient, silence: number): RedisClient {
   return beside
 }
 
-/** Rejects when it does not come to be in time; the connection has ended then. */
+/**
+ * Rejects when it does not come to be in time; the connection has ended then. The driver alone would not do: a
+ * cluster's `connect()` whose check fails ends the connection, and leaves its promise as it is for ever.
+ */
 export async function connectInTime(beside: RedisClient): Promise<void> {
-  const timer = setTimeout(() => beside.disconnect(), CONNECT_TIMEOUT)
+  let timer: NodeJS.Timeout | undefined
+  const failed = new Promise<never>((_, reject) => {
+    const fail = () => reject(new Error('The connection did not come to be'))
+    timer = setTimeout(fail, CONNECT_TIMEOUT)
+    beside.once('end', fail)
+  })
   try {
-    await beside.connect()
+    await Promise.race([beside.connect(), failed])
   } catch (error) {
     beside.disconnect()
     throw error

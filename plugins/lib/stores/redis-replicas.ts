@@ -10,6 +10,11 @@ function countReplicas(info: unknown): number {
   return String(info).match(/^slave\d+:.*state=online,offset=[1-9]/gm)?.length ?? 0
 }
 
+interface Writer {
+  readonly client: RedisClient
+  readonly ready: Promise<unknown>
+}
+
 /**
  * Where the primary has replicas, a revocation counts when one of them has it: a failover would bring back
  * what only the primary knew. `WAIT` keeps its connection from everything else, so it gets one of its own.
@@ -22,7 +27,7 @@ export class RedisReplicas {
   readonly #timer: NodeJS.Timeout
   /** null: not known yet. */
   #attached: number | null = null
-  #writer: { readonly client: RedisClient; readonly ready: Promise<void> } | null = null
+  #writer: Writer | null = null
   #closed = false
 
   /**
@@ -44,17 +49,15 @@ export class RedisReplicas {
    */
   async revoke(keys: readonly string[], args: readonly (string | number)[]): Promise<boolean | undefined> {
     if ((this.#attached ?? (await this.#count())) === 0) return undefined
-    const answers = await (await this.#connected())
-      .pipeline()
-      .eval(REVOKE.lua, keys.length, ...keys, ...args)
-      .wait(1, Math.ceil(this.#timeout / 2))
-      .exec()
-    const [[failure] = [new Error('No answer')], [, confirmed] = [null, 0]] = answers ?? []
-    if (failure) throw failure
-    if (Number(confirmed) > 0) return true
-    // It may have gone since it was counted.
-    this.#look()
-    return false
+    const writer = this.#open()
+    try {
+      await writer.ready
+      return await this.#write(writer.client, keys, args)
+    } catch (error) {
+      // In a cluster another node may have the list by now, and a pipeline does not follow it there.
+      this.#drop(writer)
+      throw error
+    }
   }
 
   close(): void {
@@ -70,15 +73,35 @@ export class RedisReplicas {
     return this.#attached
   }
 
-  async #connected(): Promise<RedisClient> {
+  /** A pipeline keeps to one connection, in a cluster to the one of its keys' node: what wrote is what waits. */
+  async #write(client: RedisClient, keys: readonly string[], args: readonly (string | number)[]) {
+    const answers = await client
+      .pipeline()
+      .eval(REVOKE.lua, keys.length, ...keys, ...args)
+      .wait(1, Math.ceil(this.#timeout / 2))
+      .exec()
+    const [[failure] = [new Error('No answer')], [, confirmed] = [null, 0]] = answers ?? []
+    if (failure) throw failure
+    if (Number(confirmed) > 0) return true
+    // It may have gone since it was counted.
+    this.#look()
+    return false
+  }
+
+  #open(): Writer {
     if (this.#closed) throw new Error('The store is closed')
     if (!this.#writer || this.#writer.client.status === 'end') {
       const client = besideOf(this.#client, this.#timeout)
-      this.#writer = { client, ready: connectInTime(client) }
+      // In a cluster the first command connects to its node, and those that come meanwhile would fail.
+      const ready = connectInTime(client).then(() => client.exists(this.#key))
+      this.#writer = { client, ready }
     }
-    const { client, ready } = this.#writer
-    await ready
-    return client
+    return this.#writer
+  }
+
+  #drop(writer: Writer): void {
+    writer.client.disconnect()
+    if (this.#writer === writer) this.#writer = null
   }
 }
 
