@@ -185,6 +185,7 @@ t.test('any other choice is refused at boot, naming the option', async (t) => {
     [{ redisUrl: 'h:6379' }, 'redisUrl'],
     [{ redis: 'redis://h' }, 'redis'],
     [{ redis: null }, 'redis'],
+    [{ redis: { evalsha: () => 0, options: { scaleReads: 'slave' } } }, 'redis'],
     [{ store: {} }, 'store'],
     [{ memory: true, commandTimeout: 5 }, 'commandTimeout'],
     [{ dataDir: '/tmp/x', dataDri: '/tmp/y' }, 'dataDri'],

@@ -34,7 +34,7 @@ export type StoresOptions =
   | (CommonOptions & { readonly dataDir: string })
   /** `redis://`, `rediss://`, or the path of a socket. The connection is ours, and `app.redis.identity`. */
   | (CommonOptions & RedisChoice & { readonly redisUrl: string })
-  /** A client of ioredis that the application has, and closes. */
+  /** A client of ioredis that the application has, and closes. A cluster's reads from the masters (`scaleReads`). */
   | (CommonOptions & RedisChoice & { readonly redis: RedisClient })
   /** A store of the application's own, which it sweeps and closes. */
   | { readonly store: StateStore }
@@ -117,16 +117,22 @@ function choose(given: Given, kind: StoresChoice['kind']): StoresChoice {
   const { dataDir, redisUrl, redis, store } = given
   if (kind === 'dataDir' && typeof dataDir === 'string' && dataDir !== '') return { kind, dataDir }
   if (kind === 'redisUrl' && typeof redisUrl === 'string') return { kind, redisUrl }
-  if (kind === 'redis' && typeof redis?.evalsha === 'function') return { kind, redis }
+  if (kind === 'redis' && typeof redis?.evalsha === 'function' && !readsReplicas(redis))
+    return { kind, redis }
   if (kind === 'store' && typeof store?.isLive === 'function') return { kind, store }
   if (kind === 'memory' && given.memory === true) return { kind }
   throw new OptionInvalid(kind, WANTED[kind])
+}
+
+/** A replica is behind: what was ended would still be live there. */
+function readsReplicas({ options }: RedisClient): boolean {
+  return 'scaleReads' in options && options.scaleReads !== 'master'
 }
 
 const WANTED: Record<StoresChoice['kind'], string> = {
   memory: 'wants true',
   dataDir: 'wants the path of a directory',
   redisUrl: 'wants redis://…, redis+sentinel://… or redis+cluster://…, or the path of a socket',
-  redis: 'wants a client of ioredis',
+  redis: 'wants a client of ioredis, and of a cluster one with scaleReads "master"',
   store: 'wants a StateStore',
 }
