@@ -17,6 +17,7 @@ import signIns from './plugins/sign-ins.js'
 import stores from './plugins/stores.js'
 import tokenAuth from './plugins/token-auth.js'
 import { apiRoutes } from './routes/api.js'
+import docs from './routes/docs.js'
 import { drainConnections } from './routes/drain.js'
 import { answerFailure } from './routes/failures.js'
 import { answerClientError, quietSerializers } from './routes/quiet-log.js'
@@ -133,6 +134,7 @@ async function build(
   await registerServer(app, config)
   await registerSuite(app, config, clock)
   await seedForDevelopment(app, config)
+  if (config.docs) await app.register(docs, { secure: config.cookieSecure })
   await app.register(apiRoutes)
 }
 

@@ -12,7 +12,7 @@ import { readBearer } from '../plugins/lib/bearer.js'
 import { answer } from './answer.js'
 import { BodyInvalid } from './errors.js'
 
-const METHODS: HTTPMethods[] = ['GET', 'POST']
+const METHODS: readonly HTTPMethods[] = ['GET', 'POST']
 
 const refreshBody = Compile(
   Type.Object(
@@ -73,14 +73,9 @@ function refuseAmbiguous(request: FastifyRequest, _reply: FastifyReply, done: Ho
 }
 
 function addLogout(app: FastifyInstance, url: string, handler: RouteHandlerMethod): void {
+  const preHandler = [refuseAmbiguous, app.csrf.logout]
   // HEAD would run the GET handler, and sign somebody out to whom a link checker came.
-  app.route({
-    method: METHODS,
-    url,
-    exposeHeadRoute: false,
-    preHandler: [refuseAmbiguous, app.csrf.logout],
-    handler,
-  })
+  for (const method of METHODS) app.route({ method, url, exposeHeadRoute: false, preHandler, handler })
 }
 
 async function cookieAndSession(app: FastifyInstance): Promise<void> {

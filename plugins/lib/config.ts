@@ -34,6 +34,8 @@ export interface Config {
   /** Addresses and CIDR ranges of the proxies in front; `true` trusts whoever connects. */
   readonly trustProxy: readonly string[] | true
   readonly allowedOrigins: readonly string[]
+  /** Whether `/docs` is there. */
+  readonly docs: boolean
 }
 
 /**
@@ -152,6 +154,7 @@ export function readConfig(env: Environment): Config {
     cookieSecure: read.flag(env, 'COOKIE_SECURE', production),
     trustProxy: readTrustProxy(env, production),
     allowedOrigins: read.origins(env),
+    docs: read.flag(env, 'DOCS', !production),
   })
   refuseContradictions(config)
   return config

@@ -28,6 +28,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   cookieSecure: false,
   trustProxy: [],
   allowedOrigins: [],
+  docs: true,
 }
 
 /** Refused with one sentence that names the variable, and that holds none of the environment's values. */
@@ -53,6 +54,7 @@ t.test('in production cookies are secure, and secrets are the operator’s', asy
     ...DEVELOPMENT_DEFAULTS,
     production: true,
     cookieSecure: true,
+    docs: false,
     secrets: [SECRET],
   })
 })

@@ -1,0 +1,75 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import fp from 'fastify-plugin'
+import { OPERATIONS, type Operation } from './openapi/operations.js'
+import { responsesOf } from './openapi/responses.js'
+
+export interface DocsOptions {
+  /** Whether cookies are named with `__Host-`. */
+  readonly secure: boolean
+}
+
+/** Of the HTTP contract: what is there keeps its meaning. */
+const API_VERSION = '1'
+
+const TAGS = ['Signing in', 'Who am I', 'Sign-ins', 'Accounts', 'Machinery'].map((name) => ({ name }))
+
+/** One for each mode: any of them is enough. */
+function securitySchemes(secure: boolean) {
+  const prefix = secure ? '__Host-' : ''
+  const cookie = (name: string, description: string) =>
+    ({ type: 'apiKey', in: 'cookie', name: `${prefix}${name}`, description }) as const
+  return {
+    token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /login_token.' },
+    session: cookie('session', 'From POST /login_session.'),
+    cookie: cookie('identity', 'From POST /login_cookie.'),
+  } as const
+}
+
+const ANY_MODE: readonly Record<string, readonly string[]>[] = [
+  { token: [] },
+  { session: [] },
+  { cookie: [] },
+]
+
+function describe(schema: FastifySchema | undefined, operation: Operation): FastifySchema {
+  const { id, tag, summary, description, guarded } = operation
+  return {
+    ...schema,
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description ? { description } : {}),
+    security: guarded ? ANY_MODE : [],
+    response: responsesOf(operation),
+  }
+}
+
+/**
+ * The document at `/docs/json` (OpenAPI 3.1), and a page to try it out at `/docs`. Registered before the routes,
+ * which it hears of as they come.
+ */
+async function docsPlugin(app: FastifyInstance, { secure }: DocsOptions): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.1',
+      info: {
+        title: 'User center',
+        version: API_VERSION,
+        description:
+          'Three ways to stay signed in, and one to ask who is there. Every answer has the form { code, msg, data?, auth_type?, error? }.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      tags: TAGS,
+      components: { securitySchemes: securitySchemes(secure) },
+    },
+    transform: ({ schema, url, route }) => {
+      const operation = OPERATIONS[`${route.method} ${url}`]
+      return { url, schema: operation ? describe(schema, operation) : { ...schema, hide: true } }
+    },
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+}
+
+export default fp(docsPlugin, { name: 'user-center-docs', fastify: '5.x' })

@@ -1,0 +1,60 @@
+/** Every code that the API refuses with, and its status. */
+export const STATUSES = {
+  BODY_INVALID: 400,
+  CREDENTIAL_AMBIGUOUS: 400,
+  USERNAME_INVALID: 400,
+  CREDENTIALS_REFUSED: 401,
+  REFRESH_REFUSED: 401,
+  NOT_SIGNED_IN: 403,
+  TOKEN_EXPIRED: 403,
+  TOKEN_INVALID: 403,
+  CREDENTIAL_EXPIRED: 403,
+  CREDENTIAL_INVALID: 403,
+  SIGNED_OUT: 403,
+  ROLE_REQUIRED: 403,
+  CROSS_SITE: 403,
+  PREFETCH: 403,
+  NOT_FOUND: 404,
+  USERNAME_TAKEN: 409,
+  BODY_TOO_LARGE: 413,
+  CONTENT_TYPE_UNSUPPORTED: 415,
+  PASSWORD_REFUSED: 422,
+  INTERNAL: 500,
+  BUSY: 503,
+  STORE_UNAVAILABLE: 503,
+} as const
+
+export type Refusal = keyof typeof STATUSES
+
+/** What a guarded route refuses with when it recognises nobody, or cannot say. */
+export const GUARDED: readonly Refusal[] = [
+  'CREDENTIAL_AMBIGUOUS',
+  'NOT_SIGNED_IN',
+  'TOKEN_EXPIRED',
+  'TOKEN_INVALID',
+  'CREDENTIAL_EXPIRED',
+  'CREDENTIAL_INVALID',
+  'SIGNED_OUT',
+  'STORE_UNAVAILABLE',
+]
+
+/** Of a route that changes something, and whose caller a browser may have sent unasked. */
+export const UNSAFE: readonly Refusal[] = [...GUARDED, 'CROSS_SITE']
+
+/** What is wrong with a body before anybody looks into it. */
+export const BODY: readonly Refusal[] = ['BODY_INVALID', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED']
+
+export const LOGIN: readonly Refusal[] = [
+  ...BODY,
+  'CREDENTIALS_REFUSED',
+  'CROSS_SITE',
+  'BUSY',
+  'STORE_UNAVAILABLE',
+]
+
+export const LOGOUT: readonly Refusal[] = [
+  'CREDENTIAL_AMBIGUOUS',
+  'CROSS_SITE',
+  'PREFETCH',
+  'STORE_UNAVAILABLE',
+]

@@ -1,0 +1,148 @@
+import type { TSchema } from 'typebox'
+import { BODY, GUARDED, LOGIN, LOGOUT, type Refusal, UNSAFE } from './failures.js'
+import { Ended, KeySet, SignIns, TokenPair, User } from './schemas.js'
+
+/** What the document says of a route beside what the route's own schema says. */
+export interface Operation {
+  readonly id: string
+  readonly tag: 'Signing in' | 'Who am I' | 'Sign-ins' | 'Accounts' | 'Machinery'
+  readonly summary: string
+  readonly description?: string
+  /** Whether a credential is wanted, of whichever mode. */
+  readonly guarded?: boolean
+  /** 200 unless it says otherwise. */
+  readonly status?: number
+  /** `data` of the answer. */
+  readonly data?: TSchema
+  readonly authType?: boolean
+  /** The whole answer, where it is not of the API's form. */
+  readonly plain?: TSchema
+  readonly refusals: readonly Refusal[]
+}
+
+const login = (id: string, mode: string, gives: string, data?: TSchema): Operation => ({
+  id,
+  tag: 'Signing in',
+  summary: `Sign in by ${mode}`,
+  description: `${gives} The sign-in that the request's own credential of this mode stood for is ended.`,
+  authType: true,
+  ...(data ? { data } : {}),
+  refusals: LOGIN,
+})
+
+const logout = (id: string, mode: string, description: string): Operation => ({
+  id,
+  tag: 'Signing in',
+  summary: `Sign out by ${mode}`,
+  description: `${description} Signing out twice, or without a credential, is 200 and does nothing.`,
+  authType: true,
+  refusals: LOGOUT,
+})
+
+const COOKIE_LOGOUT = 'Ends the sign-in and clears the cookie.'
+const SESSION_LOGOUT = 'Ends the sign-in, deletes the session and clears the cookie.'
+const TOKEN_LOGOUT = 'Ends the sign-in of the access token: it and the refresh token are dead.'
+
+/** By method and path, as the routes are registered. */
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  'POST /login_cookie': login('loginByCookie', 'cookie', 'Sets the signed auth cookie.'),
+  'POST /login_session': login(
+    'loginBySession',
+    'session',
+    'Sets the session cookie, with a new id each time.',
+  ),
+  'POST /login_token': login(
+    'loginByToken',
+    'token',
+    'Answers with a pair of tokens, and sets no cookie.',
+    TokenPair,
+  ),
+  'POST /refresh_token': {
+    id: 'refreshToken',
+    tag: 'Signing in',
+    summary: 'Exchange a refresh token for a new pair',
+    description:
+      'A retry within the grace gets the same pair’s successor again; a token that was used before that is theft, and ends the sign-in.',
+    data: TokenPair,
+    authType: true,
+    refusals: [...BODY, 'REFRESH_REFUSED', 'CROSS_SITE', 'STORE_UNAVAILABLE'],
+  },
+  'POST /logout_cookie': logout('logoutCookie', 'cookie', COOKIE_LOGOUT),
+  'GET /logout_cookie': logout('logoutCookieByLink', 'cookie, by a link', COOKIE_LOGOUT),
+  'POST /logout_session': logout('logoutSession', 'session', SESSION_LOGOUT),
+  'GET /logout_session': logout('logoutSessionByLink', 'session, by a link', SESSION_LOGOUT),
+  'POST /logout_token': {
+    ...logout(
+      'logoutToken',
+      'token',
+      `${TOKEN_LOGOUT} An expired one will do, and so will any refresh token of the sign-in, as { refresh_token } in a JSON body.`,
+    ),
+    refusals: [...LOGOUT, 'BODY_INVALID', 'BODY_TOO_LARGE'],
+  },
+  'GET /logout_token': logout('logoutTokenByLink', 'token, by a link', TOKEN_LOGOUT),
+  'GET /user_info': {
+    id: 'userInfo',
+    tag: 'Who am I',
+    summary: 'Who is asking, and how they were recognised',
+    description: 'Tries token, session and cookie, in this order. A bad one does not end the search here.',
+    guarded: true,
+    data: User,
+    authType: true,
+    refusals: GUARDED,
+  },
+  'GET /sign_ins': {
+    id: 'listSignIns',
+    tag: 'Sign-ins',
+    summary: 'Where am I signed in?',
+    guarded: true,
+    data: SignIns,
+    refusals: GUARDED,
+  },
+  'DELETE /sign_ins': {
+    id: 'endSignIns',
+    tag: 'Sign-ins',
+    summary: 'Sign out everywhere, or everywhere else',
+    guarded: true,
+    data: Ended,
+    refusals: [...UNSAFE, 'BODY_INVALID'],
+  },
+  'DELETE /sign_ins/:id': {
+    id: 'endSignIn',
+    tag: 'Sign-ins',
+    summary: 'End one sign-in of one’s own',
+    guarded: true,
+    data: Ended,
+    refusals: [...UNSAFE, 'BODY_INVALID', 'NOT_FOUND'],
+  },
+  'DELETE /accounts/:username/sign_ins': {
+    id: 'endSignInsOfAccount',
+    tag: 'Accounts',
+    summary: 'End all sign-ins of an account (administrators)',
+    guarded: true,
+    data: Ended,
+    refusals: [...UNSAFE, 'ROLE_REQUIRED', 'BODY_INVALID', 'NOT_FOUND'],
+  },
+  'POST /password': {
+    id: 'changePassword',
+    tag: 'Accounts',
+    summary: 'Change one’s own password',
+    description: 'Ends every other sign-in.',
+    guarded: true,
+    authType: true,
+    refusals: [...UNSAFE, ...BODY, 'CREDENTIALS_REFUSED', 'PASSWORD_REFUSED', 'BUSY'],
+  },
+  'GET /healthz': { id: 'healthz', tag: 'Machinery', summary: 'Is the process up?', refusals: [] },
+  'GET /readyz': {
+    id: 'readyz',
+    tag: 'Machinery',
+    summary: 'Do the stores answer?',
+    refusals: ['STORE_UNAVAILABLE'],
+  },
+  'GET /.well-known/jwks.json': {
+    id: 'jwks',
+    tag: 'Machinery',
+    summary: 'The public keys of access tokens (RFC 7517)',
+    plain: KeySet,
+    refusals: [],
+  },
+}

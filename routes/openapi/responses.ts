@@ -1,0 +1,57 @@
+import type { TSchema } from 'typebox'
+import { type Refusal, STATUSES } from './failures.js'
+import type { Operation } from './operations.js'
+import { failure, success } from './schemas.js'
+
+interface Response {
+  readonly description: string
+  readonly headers?: Readonly<Record<string, object>>
+  readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly examples?: object }>>
+}
+
+const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait.' } }
+const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'RFC 6750 §3.' } }
+
+/** Headers that come with a status. */
+function headersOf(status: number, codes: readonly Refusal[]): Pick<Response, 'headers'> {
+  if (status === 429 || status === 503) return { headers: RETRY_AFTER }
+  return codes.includes('NOT_SIGNED_IN') ? { headers: CHALLENGE } : {}
+}
+
+/** One example for each code, by its name. */
+function examplesOf(status: number, codes: readonly Refusal[]): object {
+  return Object.fromEntries(
+    codes.map((error) => {
+      const reason = error === 'PASSWORD_REFUSED' ? { reason: 'common' } : {}
+      return [error, { value: { code: status, msg: 'A sentence for people.', error, ...reason } }]
+    }),
+  )
+}
+
+function refusal(status: number, codes: readonly Refusal[]): Response {
+  return {
+    description: codes.join(', '),
+    ...headersOf(status, codes),
+    content: {
+      'application/json': { schema: failure(status, codes), examples: examplesOf(status, codes) },
+    },
+  }
+}
+
+function granted({ plain, status = 200, data, authType, summary }: Operation): Response {
+  const schema = plain ?? success(status, data, authType)
+  const type = plain ? 'application/jwk-set+json' : 'application/json'
+  return { description: summary, content: { [type]: { schema } } }
+}
+
+/** Every answer of an operation, by status: what it grants, and each code that it refuses with. */
+export function responsesOf(operation: Operation): Record<string, Response> {
+  const byStatus = new Map<number, Refusal[]>()
+  for (const code of new Set<Refusal>([...operation.refusals, 'INTERNAL'])) {
+    byStatus.set(STATUSES[code], [...(byStatus.get(STATUSES[code]) ?? []), code])
+  }
+  return {
+    [operation.status ?? 200]: granted(operation),
+    ...Object.fromEntries([...byStatus].map(([status, codes]) => [status, refusal(status, codes)])),
+  }
+}

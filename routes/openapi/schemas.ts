@@ -1,0 +1,84 @@
+import { type TSchema, Type } from 'typebox'
+
+/*
+ * What the API answers with, for people and for generators of clients. Nothing is serialised by these: the
+ * tests hold them against what is really answered.
+ */
+
+const closed = { additionalProperties: false }
+const Moment = Type.String({ format: 'date-time', description: 'In UTC.' })
+
+export const AuthType = Type.Enum(['token', 'session', 'cookie'], {
+  description: 'How the caller was recognised.',
+})
+
+export const User = Type.Object(
+  {
+    username: Type.String(),
+    role: Type.String(),
+    avatar: Type.String({ description: 'An image, as a URL.' }),
+  },
+  closed,
+)
+
+export const TokenPair = Type.Object(
+  {
+    token: Type.String({ description: 'The access token: a JWT of the type at+jwt (RFC 9068).' }),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds that the access token lives.' }),
+    refresh_token: Type.String({ description: 'Good for one new pair.' }),
+    refresh_expires_in: Type.Integer({
+      description: 'Seconds until the sign-in ends, however often it is refreshed.',
+    }),
+  },
+  closed,
+)
+
+export const SignIns = Type.Array(
+  Type.Object(
+    {
+      id: Type.String({ description: 'Names the sign-in, and works as no credential.' }),
+      auth_type: AuthType,
+      created_at: Moment,
+      last_seen_at: Moment,
+      expires_at: Moment,
+      ip: Type.String(),
+      user_agent: Type.String(),
+      current: Type.Boolean({ description: 'Whether the caller came with this one.' }),
+    },
+    closed,
+  ),
+)
+
+export const Ended = Type.Object({ ended: Type.Integer({ description: 'How many.' }) }, closed)
+
+export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }, closed)
+
+/** The form of every 2xx of the API. */
+export function success(status: number, data?: TSchema, authType = false): TSchema {
+  return Type.Object(
+    {
+      code: Type.Literal(status),
+      msg: Type.String({
+        description: 'For people, in the language of Accept-Language: English or Chinese.',
+      }),
+      ...(authType ? { auth_type: AuthType } : {}),
+      ...(data ? { data } : {}),
+    },
+    closed,
+  )
+}
+
+/** The form of every refusal with this status. */
+export function failure(status: number, codes: readonly string[]): TSchema {
+  const reason = Type.Enum(['too_short', 'too_long', 'common', 'like_username'])
+  return Type.Object(
+    {
+      code: Type.Literal(status),
+      msg: Type.String(),
+      error: Type.Enum([...codes], { description: 'Stable, for programs.' }),
+      ...(codes.includes('PASSWORD_REFUSED') ? { reason } : {}),
+    },
+    closed,
+  )
+}

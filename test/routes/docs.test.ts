@@ -1,0 +1,147 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
+import t, { type Test } from 'tap'
+import { Compile } from 'typebox/compile'
+import * as suite from '../../plugins/lib/errors.js'
+import * as own from '../../routes/errors.js'
+import { STATUSES } from '../../routes/openapi/failures.js'
+import { OPERATIONS } from '../../routes/openapi/operations.js'
+import { MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+interface Media {
+  readonly schema: object
+  readonly examples?: Record<string, { value: object }>
+}
+interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly security: readonly object[]
+  readonly responses: Record<string, { readonly content: Record<string, Media> }>
+}
+interface Document {
+  readonly openapi: string
+  readonly paths: Record<string, Record<string, Operation>>
+  readonly components: { readonly securitySchemes: Record<string, { readonly name?: string }> }
+}
+
+async function start(t: Test, env: Record<string, string> = {}) {
+  const { app, clock } = await startUserCenter(t, env)
+  const document: Document = (await app.inject('/docs/json')).json()
+  return { app, clock, document }
+}
+
+const operationsOf = ({ paths }: Document) =>
+  Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      name: `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`,
+      operation,
+    })),
+  )
+
+t.test('the document is valid OpenAPI 3.1', async (t) => {
+  const { document } = await start(t)
+  t.match(document.openapi, /^3\.1\./)
+  const { valid, errors } = await new Validator().validate({ ...document })
+  t.ok(valid, JSON.stringify(errors))
+})
+
+t.test('it holds every route of the API and no other, each under a name of its own', async (t) => {
+  const { app, document } = await start(t)
+  const operations = operationsOf(document)
+  t.same(operations.map(({ name }) => name).sort(), Object.keys(OPERATIONS).sort())
+  t.equal(new Set(operations.map(({ operation }) => operation.operationId)).size, operations.length)
+  for (const { name, operation } of operations) t.ok(operation.summary, name)
+  for (const { name } of operations) {
+    const [method = '', url = ''] = name.split(' ')
+    t.ok(app.hasRoute({ method: method as 'GET', url }), name)
+  }
+})
+
+t.test('no route of the application is missing from it', async (t) => {
+  const { app } = await start(t)
+  const tree = app.printRoutes({ commonPrefix: false, includeHooks: false })
+  const paths: string[] = []
+  const trail: string[] = []
+  for (const line of tree.split('\n')) {
+    const [, indent = '', segment = '', methods] = /^([ │]*)[└├]── (\S+)(?: \((.+)\))?/.exec(line) ?? []
+    if (!segment) continue
+    trail.length = indent.length / 4
+    trail.push(segment)
+    for (const method of methods?.split(', ') ?? []) paths.push(`${method} ${trail.join('')}`)
+  }
+  const undocumented = paths.filter((path) => !/^HEAD |^OPTIONS | \/docs/.test(path) && !(path in OPERATIONS))
+  t.same(undocumented, [])
+})
+
+t.test('each mode has a security scheme, with the name that its cookie has', async (t) => {
+  const { document } = await start(t)
+  const { securitySchemes } = document.components
+  t.same(Object.keys(securitySchemes).sort(), [...MODES].sort())
+  t.equal(securitySchemes.session?.name, 'session')
+  const secure = await start(t, { COOKIE_SECURE: 'true' })
+  t.equal(secure.document.components.securitySchemes.cookie?.name, '__Host-identity')
+  for (const { name, operation } of operationsOf(document))
+    t.equal(operation.security.length, OPERATIONS[name]?.guarded ? 3 : 0, name)
+})
+
+t.test('the statuses of its codes are those of the errors', async (t) => {
+  const raised = Object.values({ ...suite, ...own }).map((Raised) => new Raised(''))
+  // The six are the guard's to choose, and this user center chooses 403.
+  const statusOf = new Map(raised.map(({ code, statusCode }) => [code, statusCode]))
+  for (const [code, status] of Object.entries(STATUSES)) {
+    const own = statusOf.get(code)
+    if (own !== undefined) t.equal(own === 401 && status === 403 ? 403 : own, status, code)
+  }
+  const internal = raised.filter(({ statusCode }) => statusCode === 500).map(({ code }) => code)
+  const missing = [...statusOf.keys()].filter((code) => !internal.includes(code) && !(code in STATUSES))
+  t.same(missing, ['MODE_REQUIRED'], 'what no route of the user center refuses with')
+})
+
+t.test('what is answered is what it says', async (t) => {
+  const { app, document } = await start(t)
+  const check = (name: string, response: { statusCode: number; json(): unknown }) => {
+    const { operation } = operationsOf(document).find((each) => each.name === name) ?? {}
+    const schema = Object.values(operation?.responses[response.statusCode]?.content ?? {})[0]?.schema
+    const errors = schema ? [...Compile(schema).Errors(response.json())] : ['not documented']
+    t.same(errors, [], `${name} ${response.statusCode}`)
+  }
+  for (const mode of MODES) {
+    const { response, credential, refreshToken } = await signIn(app, mode)
+    check(`POST /login_${mode}`, response)
+    check('GET /user_info', await userInfo(app, credential))
+    check('GET /sign_ins', await app.inject({ url: '/sign_ins', headers: credential }))
+    check(
+      'DELETE /sign_ins',
+      await app.inject({ method: 'DELETE', url: '/sign_ins?except=current', headers: credential }),
+    )
+    if (mode === 'token')
+      check('POST /refresh_token', await post(app, '/refresh_token', { refresh_token: refreshToken }))
+    check(`POST /logout_${mode}`, await post(app, `/logout_${mode}`, {}, credential))
+    check('GET /user_info', await userInfo(app, credential))
+    check(`POST /login_${mode}`, await post(app, `/login_${mode}`, { username: 'x', password: 'y' }))
+    check(`POST /login_${mode}`, await post(app, `/login_${mode}`, { username: 'x' }))
+  }
+  for (const path of ['/healthz', '/readyz', '/.well-known/jwks.json'])
+    check(`GET ${path}`, await app.inject(path))
+})
+
+t.test('there is a page to try it out, under a policy of its own', async (t) => {
+  const { app } = await start(t)
+  const page = await app.inject('/docs')
+  t.equal(page.statusCode, 200)
+  t.match(page.headers['content-type'], /^text\/html/)
+  t.notMatch(page.headers['content-security-policy'], /script-src[^;]*unsafe-inline/)
+})
+
+t.test('in production it is there only when asked for', async (t) => {
+  const production = {
+    NODE_ENV: 'production',
+    SINGLE_INSTANCE: 'true',
+    AUTH_SECRETS: 'kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6',
+  }
+  const { app } = await startUserCenter(t, production)
+  refused(t, await app.inject('/docs'), 404, 'NOT_FOUND')
+  refused(t, await app.inject('/docs/json'), 404, 'NOT_FOUND')
+  const asked = await startUserCenter(t, { ...production, DOCS: 'true' })
+  t.equal((await asked.app.inject('/docs/json')).statusCode, 200)
+})
