@@ -1,12 +1,13 @@
 import { accountAdd } from './account-add.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
+import { doctor } from './doctor.js'
 import { inspect } from './inspect.js'
 import { printable } from './printable.js'
 import { secret } from './secret.js'
 
 const PROGRAM = 'fastify-identity'
 
-const COMMANDS: readonly Command[] = [accountAdd, secret, inspect]
+const COMMANDS: readonly Command[] = [accountAdd, secret, inspect, doctor]
 
 function usage(): string {
   const lines = COMMANDS.flatMap(({ name, usage, summary }) => [
