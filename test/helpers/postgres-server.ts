@@ -10,14 +10,14 @@ import { freePort, startGuard } from './redis-server.js'
 
 /** A real PostgreSQL that a test started. What it holds is gone with it. */
 export interface PostgresServer {
-  /** An empty database of its own, by the socket, as its owner. */
+  /** An empty database of its own: by the socket, as a user who may do what he likes in it, and no more. */
   createDatabase(): Promise<string>
   /** Of a database: the same over TCP, with a password. */
   overTcp(url: string, password?: string): string
   /** Certificate that the server shows over TCP for `localhost`, and is its own issuer. */
   readonly certificate: string
-  /** Does something as the owner of a database, over a connection of its own. */
-  asOwner<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T>
+  /** Does something in a database that only an administrator may, over a connection of its own. */
+  asAdmin<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T>
   /** Ends it as a crash would (SIGKILL), and waits until all of it is gone. */
   kill(): Promise<void>
   /** Starts it again, with what it held. */
@@ -29,7 +29,9 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
-const OWNER = 'postgres'
+/** The administrator, and who runs it where we are root. */
+const ADMIN = 'postgres'
+const USER = 'identity'
 const PASSWORD = 'p@ss:w/rd?#%'
 const START_TIMEOUT = 30_000
 /** Where Debian puts it, which is on nobody's PATH. */
@@ -42,7 +44,7 @@ const ENDING = 'kill -QUIT "$now" && kill -CONT "$now" && sleep 1'
 /** It refuses to run as root: then as the user that its package has made. */
 function whoRuns(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {}
-  const idOf = (what: '-u' | '-g') => Number(spawnSync('id', [what, OWNER], { encoding: 'utf8' }).stdout)
+  const idOf = (what: '-u' | '-g') => Number(spawnSync('id', [what, ADMIN], { encoding: 'utf8' }).stdout)
   const who = { uid: idOf('-u'), gid: idOf('-g') }
   if (!who.uid) throw new Error(MISSING)
   return who
@@ -77,11 +79,8 @@ const SETTINGS = [
 
 function initialise(place: Place): void {
   const { directory, data, who } = place
-  const passwordFile = join(directory, 'password')
-  writeFileSync(passwordFile, PASSWORD)
-  if (who.uid && who.gid) for (const path of [directory, passwordFile]) chownSync(path, who.uid, who.gid)
-  const access = ['--username', OWNER, '--auth-host', 'scram-sha-256', '--pwfile', passwordFile]
-  run(place, 'initdb', '-D', data, '--no-sync', '--encoding', 'UTF8', '--locale', 'C.UTF-8', ...access)
+  if (who.uid && who.gid) chownSync(directory, who.uid, who.gid)
+  run(place, 'initdb', '-D', data, '-U', ADMIN, '--no-sync', '--encoding', 'UTF8', '--locale', 'C.UTF-8')
   writeFileSync(join(data, 'pg_hba.conf'), ACCESS)
   const files = ['-keyout', join(data, 'server.key'), '-out', join(data, 'server.crt')]
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
@@ -90,7 +89,7 @@ function initialise(place: Place): void {
 }
 
 async function isUp(place: Place): Promise<boolean> {
-  const client = new pg.Client({ host: place.directory, port: place.port, user: OWNER, database: OWNER })
+  const client = new pg.Client({ host: place.directory, port: place.port, user: ADMIN, database: ADMIN })
   client.on('error', () => {})
   try {
     await client.connect()
@@ -146,8 +145,8 @@ async function end(child: ChildProcess, how: 'SIGKILL' | 'SIGQUIT'): Promise<voi
   while (children.some((pid) => existsSync(`/proc/${pid}`))) await delay(5)
 }
 
-async function asOwner<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url })
+async function asAdmin<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url.replace(/\/\/\w+@/, `//${ADMIN}@`) })
   client.on('error', () => {})
   await client.connect()
   try {
@@ -165,20 +164,21 @@ export async function startPostgres(): Promise<PostgresServer> {
   initialise(place)
   let child = await launch(place, guard)
   const urlOf = (database: string) =>
-    `postgres://${OWNER}@${encodeURIComponent(directory)}:${place.port}/${database}`
+    `postgres://${USER}@${encodeURIComponent(directory)}:${place.port}/${database}`
+  await asAdmin(urlOf(ADMIN), (client) => client.query(`CREATE ROLE ${USER} LOGIN PASSWORD '${PASSWORD}'`))
   const everybody = () => [child.pid ?? 0, ...childrenOf(child.pid ?? 0)]
   return {
     certificate: join(place.data, 'server.crt'),
     async createDatabase() {
       const name = `test_${randomBytes(6).toString('hex')}`
-      await asOwner(urlOf(OWNER), (client) => client.query(`CREATE DATABASE ${name}`))
+      await asAdmin(urlOf(ADMIN), (client) => client.query(`CREATE DATABASE ${name} OWNER ${USER}`))
       return urlOf(name)
     },
     overTcp(url, password = PASSWORD) {
       const { pathname } = new URL(url)
-      return `postgres://${OWNER}:${encodeURIComponent(password)}@127.0.0.1:${place.port}${pathname}`
+      return `postgres://${USER}:${encodeURIComponent(password)}@127.0.0.1:${place.port}${pathname}`
     },
-    asOwner,
+    asAdmin,
     kill: () => end(child, 'SIGKILL'),
     async start() {
       child = await launch(place, guard)

@@ -35,14 +35,14 @@ async function ask({ kysely }: AccountsDatabase): Promise<string> {
 }
 
 const tables = (url: string) =>
-  server.asOwner(url, async (client) => {
+  server.asAdmin(url, async (client) => {
     const sql = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
     const { rows } = await client.query<{ tablename: string }>(sql)
     return rows.map(({ tablename }) => tablename)
   })
 
 const migrated = (url: string) =>
-  server.asOwner(url, async (client) => {
+  server.asAdmin(url, async (client) => {
     const { rows } = await client.query<{ name: string }>('SELECT name FROM kysely_migration ORDER BY name')
     return rows.map(({ name }) => name)
   })
@@ -84,7 +84,7 @@ t.test('an empty database is migrated once, and holds accounts only', async (t) 
   await (await openPostgres({ databaseUrl: url })).close()
   t.same(await tables(url), ['accounts', 'kysely_migration', 'kysely_migration_lock'])
   t.same(await migrated(url), MIGRATED)
-  const stamps = () => server.asOwner(url, (client) => client.query('SELECT * FROM kysely_migration'))
+  const stamps = () => server.asAdmin(url, (client) => client.query('SELECT * FROM kysely_migration'))
   const { rows } = await stamps()
   await open(t, url)
   t.same((await stamps()).rows, rows)
@@ -103,11 +103,11 @@ t.test('a start that is killed while it migrates leaves nothing, and the next on
   const url = await server.createDatabase()
   const child = await startChild(t, url)
   const waiting = () =>
-    server.asOwner(url, async (client) => {
+    server.asAdmin(url, async (client) => {
       const sql = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
       return (await client.query(sql)).rowCount === 1
     })
-  await server.asOwner(url, async (client) => {
+  await server.asAdmin(url, async (client) => {
     // Whoever else makes a table of this name has to wait for us.
     await client.query('BEGIN')
     await client.query('CREATE TABLE accounts (id text)')
@@ -117,7 +117,7 @@ t.test('a start that is killed while it migrates leaves nothing, and the next on
     await client.query('ROLLBACK')
   })
   const gone = () =>
-    server.asOwner(url, async (client) => {
+    server.asAdmin(url, async (client) => {
       const sql = 'SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name <> $1'
       return (await client.query(sql, [''])).rowCount === 0
     })
@@ -129,7 +129,7 @@ t.test('a start that is killed while it migrates leaves nothing, and the next on
 
 t.test('a start whose connection is ended while it migrates tries again', async (t) => {
   const url = await server.createDatabase()
-  const starting = await server.asOwner(url, async (client) => {
+  const starting = await server.asAdmin(url, async (client) => {
     await client.query('BEGIN')
     await client.query('CREATE TABLE accounts (id text)')
     const opened = open(t, url)
@@ -146,13 +146,13 @@ t.test('a database that a newer version has migrated, or that holds another tabl
   const url = await server.createDatabase()
   await (await openPostgres({ databaseUrl: url })).close()
   const later = "INSERT INTO kysely_migration VALUES ('9999_later', '2099-01-01T00:00:00.000Z')"
-  await server.asOwner(url, (client) => client.query(later))
+  await server.asAdmin(url, (client) => client.query(later))
   await t.rejects(openPostgres({ databaseUrl: url }), {
     code: 'CONFIG_INVALID',
     message: /9999_later is missing/,
   })
   const other = await server.createDatabase()
-  await server.asOwner(other, (client) => client.query('CREATE TABLE accounts (owner text)'))
+  await server.asAdmin(other, (client) => client.query('CREATE TABLE accounts (owner text)'))
   await t.rejects(openPostgres({ databaseUrl: other }), {
     code: 'CONFIG_INVALID',
     message: /^DATABASE_URL: [^\n]*relation "accounts" already exists/,
@@ -255,7 +255,7 @@ t.test('connections that the server ends are noticed, idle or busy, and made aga
   const { lines, log } = memoryLog()
   const database = await open(t, url, { log })
   const endAll = () =>
-    server.asOwner(url, (client) =>
+    server.asAdmin(url, (client) =>
       client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()`),
     )
