@@ -326,6 +326,10 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     } while (after !== null)
     t.same(pages, [['Alpha', 'bravo'], ['Charlie', 'delta'], ['echo']])
     t.equal((await accounts.list({ limit: 5 })).next, null, 'a full last page is the last')
+    for (const after of ['bravo', 'bravo\0', 'bravo\0\nx', "c'; --", 'bravo\ud800']) {
+      const { accounts: rest } = await accounts.list({ limit: 1, after })
+      t.match(rest, [{ username: 'Charlie' }], JSON.stringify(after))
+    }
     t.equal(await accounts.count(), 5)
   })
 }

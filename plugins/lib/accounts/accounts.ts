@@ -141,7 +141,8 @@ async function list({ db }: Context, limit: number, after: string | null): Promi
     .select(SHOWN)
     .orderBy('canonical')
     .limit(limit + 1)
-  const query = after === null ? sorted : sorted.where('canonical', '>', after)
+  // PostgreSQL takes no U+0000. No name holds one, so that what follows it makes no difference.
+  const query = after === null ? sorted : sorted.where('canonical', '>', after.replace(/\0.*/s, ''))
   const rows = await guarded(() => query.execute())
   const page = rows.slice(0, limit)
   const last = rows.length > limit ? page.at(-1) : undefined
