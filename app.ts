@@ -20,6 +20,7 @@ import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
 import { drainConnections } from './routes/drain.js'
 import { answerFailure } from './routes/failures.js'
+import { PAGE_POLICY, pageRoutes } from './routes/page.js'
 import { answerClientError, quietSerializers } from './routes/quiet-log.js'
 
 export interface UserCenterOptions {
@@ -67,7 +68,7 @@ export const options: FastifyServerOptions & UserCenterOptions = {
 async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   drainConnections(app)
-  await app.register(helmet)
+  await app.register(helmet, { contentSecurityPolicy: PAGE_POLICY })
   if (config.allowedOrigins.length > 0) {
     await app.register(cors, {
       origin: [...config.allowedOrigins],
@@ -135,7 +136,15 @@ async function build(
   await registerSuite(app, config, clock)
   await seedForDevelopment(app, config)
   if (config.docs) await app.register(docs, { secure: config.cookieSecure })
-  await app.register(apiRoutes)
+  const { production, cookieSecure, docs: hasDocs, rememberTtl } = config
+  await app.register(apiRoutes, {
+    production,
+    cookieSecure,
+    docs: hasDocs,
+    rememberTtl,
+    registrationOpen: false,
+  })
+  await app.register(pageRoutes)
 }
 
 /**

@@ -1,12 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { handleFailures } from './failures.js'
 import { healthRoutes } from './health.js'
+import { type InspectorOptions, inspectorRoutes } from './inspector.js'
 import { jwksRoutes } from './jwks.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
 import { passwordRoutes } from './password.js'
+import { type SettingsOptions, settingsRoutes } from './settings.js'
 import { signInRoutes } from './sign-ins.js'
 import { userInfoRoutes } from './user-info.js'
+
+export interface ApiOptions extends SettingsOptions, InspectorOptions {}
 
 /** Every answer here depends on who is asking, or says something that is true only now. */
 function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
@@ -15,7 +19,7 @@ function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: Hook
 }
 
 /** The user center's JSON API. */
-export async function apiRoutes(app: FastifyInstance): Promise<void> {
+export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Promise<void> {
   handleFailures(app)
   // Only JSON is read: a form on another site could send text/plain without asking.
   app.removeContentTypeParser('text/plain')
@@ -27,4 +31,6 @@ export async function apiRoutes(app: FastifyInstance): Promise<void> {
   await app.register(userInfoRoutes)
   await app.register(signInRoutes)
   await app.register(passwordRoutes)
+  await app.register(settingsRoutes, options)
+  await app.register(inspectorRoutes, options)
 }

@@ -12,6 +12,8 @@ const MESSAGES = {
     'Your password is changed, and every other sign-in is ended.',
     '密码已修改，其他登录均已结束。',
   ],
+  SETTINGS: ['This is what can be done here.', '以下是此处可用的功能。'],
+  INSPECTED: ['This is what is known of your credential.', '以下是您的凭证信息。'],
   UP: ['The process is up.', '进程正在运行。'],
   READY: ['The stores answer.', '存储服务正常。'],
 

@@ -5,6 +5,7 @@ const PROGRAMS = [
   { name: 'redis-server', command: 'redis-server', option: '-v' },
   { name: 'haproxy', command: 'haproxy', option: '-v' },
   { name: 'postgresql-15', command: 'postgres', option: '-V' },
+  { name: 'chromium', command: 'chromium', option: '--version' },
 ]
 
 /** @param {string} command @param {string} option */

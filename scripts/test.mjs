@@ -31,7 +31,8 @@ function compile() {
   rmSync(BUILT, { recursive: true, force: true })
   const args = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json', '--outDir', BUILT]
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
-  if (status !== 0) refuse('The tests could not be compiled.')
+  const page = spawnSync(process.execPath, ['scripts/build-page.mjs', BUILT], { stdio: 'inherit' })
+  if (status !== 0 || page.status !== 0) refuse('The tests could not be compiled.')
 }
 
 const testFiles = () =>

@@ -89,7 +89,7 @@ test('a second process on the same data directory is refused', async (t) => {
 test('answers carry security headers, and nothing tells what the server is', async (t) => {
   const { app } = await startUserCenter(t)
   const { headers } = await userInfo(app)
-  t.match(headers['content-security-policy'], /default-src 'self'/)
+  t.match(headers['content-security-policy'], /default-src 'none'/)
   t.equal(headers['x-content-type-options'], 'nosniff')
   t.equal(headers['x-powered-by'], undefined)
 })

@@ -47,6 +47,7 @@ async function pack(directory: string): Promise<{ tarball: string; packed: strin
   for (const file of ['package.json', LAUNCHER, ...DOCUMENTS]) await cp(join(ROOT, file), join(source, file))
   // Whether the types hold is the type check's business.
   await node(ROOT, TSC, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(source, 'dist'))
+  await node(ROOT, 'scripts/build-page.mjs', join(source, 'dist'))
   const answer = await call(source, 'npm', 'pack', '--ignore-scripts', '--json', '--loglevel=error')
   const [{ filename, files }] = JSON.parse(answer)
   return { tarball: join(source, filename), packed: files.map(({ path }: { path: string }) => path) }
@@ -176,12 +177,13 @@ t.test('the package holds what a user needs, and nothing else', async (t) => {
     'app.js',
     'bin',
     'plugins',
+    'public',
     'routes',
   ])
   t.same(
-    built.filter((file) => !/\.(js|d\.ts)$/.test(file)),
-    [],
-    'only JavaScript and its types',
+    built.filter((file) => !/\.(js|d\.ts)$/.test(file)).sort(),
+    ['icon.svg', 'index.html', 'page.css'].map((file) => `dist/public/${file}`),
+    'only JavaScript and its types, and the page',
   )
   for (const folder of ['plugins', 'routes', 'bin']) {
     const sources = (await readdir(join(ROOT, folder), { recursive: true })).filter((file) =>
@@ -230,6 +232,7 @@ t.test('the user center starts from the package, and stops when it is told to', 
   const start = ['node_modules/.bin/fastify', 'start', '--options', '--config', config, app]
   const { origin, stop } = await serve(t, project.directory, port, start, env)
   t.equal((await fetch(`${origin}/healthz`)).status, 200)
+  t.match(await (await fetch(origin)).text(), '<script type="module"')
   const login = await post(`${origin}/login_token`, { username: 'user1', password: 'user123' })
   t.match(await login.json(), { code: 200, auth_type: 'token' })
   t.equal(await stop(), 0)

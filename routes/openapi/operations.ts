@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
 import { BODY, GUARDED, LOGIN, LOGOUT, type Refusal, UNSAFE } from './failures.js'
-import { Ended, KeySet, SignIns, TokenPair, User } from './schemas.js'
+import { Ended, Inspection, KeySet, Settings, SignIns, TokenPair, User } from './schemas.js'
 
 /** What the document says of a route beside what the route's own schema says. */
 export interface Operation {
@@ -90,6 +90,17 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     authType: true,
     refusals: GUARDED,
   },
+  'GET /inspector': {
+    id: 'inspect',
+    tag: 'Who am I',
+    summary: 'What is known of the caller’s credential',
+    description:
+      'Not there in production. A cookie’s attributes, the named fields of a session, and the sign-in: one’s own, and never a credential.',
+    guarded: true,
+    data: Inspection,
+    authType: true,
+    refusals: GUARDED,
+  },
   'GET /sign_ins': {
     id: 'listSignIns',
     tag: 'Sign-ins',
@@ -130,6 +141,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     guarded: true,
     authType: true,
     refusals: [...UNSAFE, ...BODY, 'CREDENTIALS_REFUSED', 'PASSWORD_REFUSED', 'BUSY'],
+  },
+  'GET /settings': {
+    id: 'settings',
+    tag: 'Machinery',
+    summary: 'What can be done here',
+    data: Settings,
+    refusals: [],
   },
   'GET /healthz': { id: 'healthz', tag: 'Machinery', summary: 'Is the process up?', refusals: [] },
   'GET /readyz': {

@@ -52,6 +52,64 @@ export const SignIns = Type.Array(
 
 export const Ended = Type.Object({ ended: Type.Integer({ description: 'How many.' }) }, closed)
 
+export const Settings = Type.Object(
+  {
+    registration: Type.Enum(['open', 'closed']),
+    inspector: Type.Boolean({ description: 'Whether GET /inspector is there.' }),
+    docs: Type.Boolean({ description: 'Whether this document is there.' }),
+    cookie_sent: Type.Boolean({
+      description: 'Whether the request came with a cookie of ours, good or bad.',
+    }),
+  },
+  closed,
+)
+
+const MomentOrNull = Type.Union([Moment, Type.Null()])
+const TextOrNull = Type.Union([Type.String(), Type.Null()])
+const orNull = (fields: Record<string, TSchema>) => Type.Union([Type.Object(fields, closed), Type.Null()])
+
+export const Inspection = Type.Object(
+  {
+    cookie: orNull({
+      name: Type.String(),
+      http_only: Type.Boolean(),
+      same_site: Type.String(),
+      path: Type.String(),
+      secure: Type.Boolean(),
+      max_age: Type.Union([Type.Integer({ description: 'Seconds.' }), Type.Null()]),
+    }),
+    cookie_fields: orNull({
+      username: Type.String(),
+      role: Type.String(),
+      epoch: Type.Integer(),
+      remember: Type.Boolean(),
+      signed_in_at: Moment,
+      issued_at: Moment,
+      expires_at: Moment,
+    }),
+    session: orNull({
+      username: TextOrNull,
+      role: TextOrNull,
+      signed_in_at: MomentOrNull,
+      remember: Type.Boolean(),
+      data_names: Type.Array(Type.String()),
+      version: Type.Integer(),
+      idle_expires_at: Moment,
+      absolute_expires_at: Moment,
+    }),
+    sign_in: orNull({
+      created_at: Moment,
+      last_seen_at: Moment,
+      idle_expires_at: Moment,
+      absolute_expires_at: Moment,
+      ip: Type.String(),
+      user_agent: Type.String(),
+      refreshed: Type.Union([Type.Integer({ description: 'How many times.' }), Type.Null()]),
+    }),
+  },
+  closed,
+)
+
 export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }, closed)
 
 /** The form of every 2xx of the API. */

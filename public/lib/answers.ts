@@ -1,0 +1,94 @@
+import { type Decoder, flag, listOf, number, oneOf, orNull, shape, text } from './decode.js'
+
+/** What the API answers with (`data`), as far as the page uses it. */
+
+export const MODES = ['cookie', 'session', 'token'] as const
+export type Mode = (typeof MODES)[number]
+export const mode: Decoder<Mode> = oneOf(...MODES)
+
+export const settings = shape({
+  registration: oneOf('open', 'closed'),
+  inspector: flag,
+  docs: flag,
+  cookie_sent: flag,
+})
+export type Settings = ReturnType<typeof settings>
+
+export const user = shape({ username: text, role: text, avatar: text })
+export type User = ReturnType<typeof user>
+
+export const pair = shape({
+  token: text,
+  expires_in: number,
+  refresh_token: text,
+  refresh_expires_in: number,
+})
+export type PairAnswer = ReturnType<typeof pair>
+
+const signIn = shape({
+  id: text,
+  auth_type: mode,
+  created_at: text,
+  last_seen_at: text,
+  expires_at: text,
+  ip: text,
+  user_agent: text,
+  current: flag,
+})
+export type SignIn = ReturnType<typeof signIn>
+export const signIns = listOf(signIn)
+
+export const ended = shape({ ended: number })
+
+const account = shape({ username: text, role: text, disabled: flag })
+export type Account = ReturnType<typeof account>
+export const accountPage = shape({ accounts: listOf(account), next: orNull(text) })
+export type AccountPage = ReturnType<typeof accountPage>
+
+export const inspection = shape({
+  cookie: orNull(
+    shape({
+      name: text,
+      http_only: flag,
+      same_site: text,
+      path: text,
+      secure: flag,
+      max_age: orNull(number),
+    }),
+  ),
+  cookie_fields: orNull(
+    shape({
+      username: text,
+      role: text,
+      epoch: number,
+      remember: flag,
+      signed_in_at: text,
+      issued_at: text,
+      expires_at: text,
+    }),
+  ),
+  session: orNull(
+    shape({
+      username: orNull(text),
+      role: orNull(text),
+      signed_in_at: orNull(text),
+      remember: flag,
+      data_names: listOf(text),
+      version: number,
+      idle_expires_at: text,
+      absolute_expires_at: text,
+    }),
+  ),
+  sign_in: orNull(
+    shape({
+      created_at: text,
+      last_seen_at: text,
+      idle_expires_at: text,
+      absolute_expires_at: text,
+      ip: text,
+      user_agent: text,
+      refreshed: orNull(number),
+    }),
+  ),
+})
+export type Inspection = ReturnType<typeof inspection>

@@ -1,0 +1,33 @@
+import { span, t } from './language.js'
+
+/*
+ * Counts down what is on the page, without painting it anew. Nothing of it is a live region: a screen reader
+ * would read every second.
+ */
+
+function showWait(element: HTMLElement, left: number): void {
+  element.textContent = left > 0 ? `${t().failure.wait}${span(left)}` : t().failure.now
+}
+
+function tick(): void {
+  const now = Date.now()
+  for (const element of document.querySelectorAll<HTMLElement>('[data-wait]')) {
+    showWait(element, (Number(element.dataset.wait) - now) / 1000)
+  }
+  for (const element of document.querySelectorAll<HTMLElement>('[data-left]')) {
+    element.textContent = span((Number(element.dataset.left) - now) / 1000)
+  }
+  for (const bar of document.querySelectorAll<HTMLProgressElement>('progress[data-ends]')) {
+    bar.value = Math.max(0, (Number(bar.dataset.ends) - now) / 1000)
+  }
+}
+
+/** Every second: what is counted down, and then what is to be done. */
+export function startClock(then: () => void): void {
+  setInterval(() => {
+    tick()
+    then()
+  }, 1000)
+}
+
+export { tick as showTimes }

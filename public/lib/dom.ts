@@ -1,0 +1,99 @@
+type Listener = (event: Event) => void
+export type Child = Node | string | null | false | undefined | readonly Child[]
+export type Attributes = Readonly<Record<string, string | number | boolean | null | undefined | Listener>>
+
+function setAttribute(
+  element: Element,
+  name: string,
+  value: Exclude<Attributes[string], null | undefined>,
+): void {
+  if (typeof value === 'function') element.addEventListener(name, value)
+  else if (typeof value !== 'boolean') element.setAttribute(name, String(value))
+  // Of aria-* and data-*, false is a value; of others, absence.
+  else if (name.startsWith('aria-')) element.setAttribute(name, String(value))
+  else element.toggleAttribute(name, value)
+}
+
+function append(element: Element, child: Child): void {
+  if (child === null || child === false || child === undefined) return
+  if (child instanceof Node || typeof child === 'string') element.append(child)
+  else for (const inner of child) append(element, inner)
+}
+
+/**
+ * An element with attributes (a function listens to the event of that name) and children. Text stays text:
+ * nothing here is ever parsed as markup.
+ */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) setAttribute(element, name, value)
+  }
+  append(element, children)
+  return element
+}
+
+/** An element of index.html. @throws Error where the page is not of this version */
+export function byId(id: string): HTMLElement {
+  const element = document.getElementById(id)
+  if (!element) throw new Error(`The page has no #${id}.`)
+  return element
+}
+
+/** Moves the focus there, where it is: for what a keyboard or a screen reader should go on from. */
+export function focusOn(id: string): void {
+  document.getElementById(id)?.focus()
+}
+
+/** What somebody has typed, chosen or opened, to be put back after a repaint. Kept by the elements' ids. */
+interface Kept {
+  readonly values: ReadonlyMap<string, string | boolean>
+  readonly focused: string
+  readonly selection: readonly [number | null, number | null]
+}
+
+function stateOf(element: Element): string | boolean | null {
+  if (element instanceof HTMLDetailsElement) return element.open
+  if (!(element instanceof HTMLInputElement) || element.type === 'radio') return null
+  return element.type === 'checkbox' ? element.checked : element.value
+}
+
+function putBack(element: Element, value: string | boolean): void {
+  if (element instanceof HTMLDetailsElement) element.open = value === true
+  else if (element instanceof HTMLInputElement && typeof value === 'boolean') element.checked = value
+  else if (element instanceof HTMLInputElement) element.value = String(value)
+}
+
+function keep(): Kept {
+  const values = new Map<string, string | boolean>()
+  for (const element of document.querySelectorAll('input[id], details[id]')) {
+    const value = stateOf(element)
+    if (value !== null) values.set(element.id, value)
+  }
+  const active = document.activeElement
+  const typed = active instanceof HTMLInputElement && /^(text|password)$/.test(active.type) ? active : null
+  return {
+    values,
+    focused: active?.id ?? '',
+    selection: [typed?.selectionStart ?? null, typed?.selectionEnd ?? null],
+  }
+}
+
+/** Runs what replaces parts of the page, and puts back what was typed there, and the focus. */
+export function repaint(paint: () => void): void {
+  const { values, focused, selection } = keep()
+  paint()
+  for (const [id, value] of values) {
+    const element = document.getElementById(id)
+    if (element) putBack(element, value)
+  }
+  const element = focused === '' ? null : document.getElementById(focused)
+  if (!element || element === document.activeElement) return
+  element.focus({ preventScroll: true })
+  const [start, end] = selection
+  if (element instanceof HTMLInputElement && start !== null) element.setSelectionRange(start, end)
+}

@@ -1,0 +1,63 @@
+import { en, type Text } from '../text/en.js'
+import { zh } from '../text/zh.js'
+
+export type Language = 'en' | 'zh'
+
+/** A preference, and no credential: it may stay here. */
+const KEY = 'language'
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(KEY)
+  } catch {
+    return null
+  }
+}
+
+function firstChoice(): Language {
+  const wanted = remembered() ?? navigator.languages.find((tag) => /^(en|zh)\b/.test(tag)) ?? 'en'
+  return wanted.startsWith('zh') ? 'zh' : 'en'
+}
+
+let current: Language = firstChoice()
+
+export const language = (): Language => current
+export const t = (): Text => (current === 'zh' ? zh : en)
+
+export function chooseLanguage(wanted: Language): void {
+  current = wanted
+  try {
+    localStorage.setItem(KEY, wanted)
+  } catch {
+    // A browser that keeps nothing asks again next time.
+  }
+}
+
+const locale = () => (current === 'zh' ? 'zh-CN' : 'en-GB')
+
+/** A moment, as date and time of day. */
+export function moment(time: string | number): string {
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time))
+}
+
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+] as const
+
+/** How far a moment is from now, in words. */
+export function fromNow(time: string): string {
+  const seconds = Math.round((Date.parse(time) - Date.now()) / 1000)
+  const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? (['second', 1] as const)
+  const value = unit === 'second' ? 0 : Math.round(seconds / size)
+  return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(value, unit)
+}
+
+/** Seconds as 1:05 or 2:00:05. */
+export function span(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds))
+  const parts = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60]
+  const shown = parts[0] === 0 ? parts.slice(1) : parts
+  return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, '0'))).join(':')
+}

@@ -1,0 +1,51 @@
+import { refreshTokens, start } from './lib/actions.js'
+import { showTimes, startClock } from './lib/clock.js'
+import { byId, type Child, h, repaint } from './lib/dom.js'
+import { language, t } from './lib/language.js'
+import { onChange, state } from './lib/store.js'
+import { tokens } from './lib/tokens.js'
+import { accountsView } from './views/accounts.js'
+import { devicesView } from './views/devices.js'
+import { footView, topView } from './views/frame.js'
+import { inspectorView } from './views/inspector.js'
+import { meView } from './views/me.js'
+import { passwordView } from './views/password.js'
+import { signInView } from './views/sign-in.js'
+
+function fill(id: string, content: Child): void {
+  byId(id).replaceChildren(...h('div', {}, content).childNodes)
+}
+
+function mainView(): Child {
+  const { me, settings, failures } = state()
+  if (me) return [meView(me), devicesView(), passwordView(), accountsView()]
+  // Nothing to fill in before it is known that nobody is there.
+  return settings || failures.page ? signInView() : h('p', { class: 'lead' }, t().loading)
+}
+
+function paint(): void {
+  document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
+  const { me } = state()
+  document.title = `${me ? me.user.username : t().signIn.title} · ${t().title}`
+  byId('skip').textContent = t().skip
+  fill('top', topView())
+  fill('main', mainView())
+  fill('inspector', inspectorView())
+  fill('foot', footView())
+  showTimes()
+}
+
+let triedFor = ''
+
+/** Once for each token: what could not be refreshed now is refreshed by the next call that needs it. */
+function refreshWhenDue(): void {
+  const held = tokens()
+  if (!held || held.expiresAt > Date.now() || triedFor === held.token) return
+  triedFor = held.token
+  void refreshTokens()
+}
+
+onChange(() => repaint(paint))
+repaint(paint)
+startClock(refreshWhenDue)
+void start()

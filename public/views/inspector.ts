@@ -1,0 +1,136 @@
+import type { Inspection, Mode } from '../lib/answers.js'
+import { type Child, h } from '../lib/dom.js'
+import { moment, t } from '../lib/language.js'
+import { state } from '../lib/store.js'
+import { tokens } from '../lib/tokens.js'
+import { badge, outcome } from './parts.js'
+import { tokenView } from './token.js'
+
+const MOMENT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/
+
+function shown(value: unknown): string {
+  const { yes, no, none } = t().inspector
+  if (value === null || (Array.isArray(value) && value.length === 0)) return none
+  if (typeof value === 'boolean') return value ? yes : no
+  if (Array.isArray(value)) return value.join(', ')
+  return typeof value === 'string' && MOMENT.test(value) ? moment(value) : String(value)
+}
+
+/** The fields of something, by their names. */
+function fields(id: string, title: string, record: object | null): Child {
+  if (!record) return null
+  const { names } = t().inspector
+  // Only a token is ever refreshed.
+  const present = Object.entries(record).filter(([name, value]) => name !== 'refreshed' || value !== null)
+  return [
+    h('h3', {}, title),
+    h(
+      'dl',
+      { class: 'fields', id },
+      ...present.map(([name, value]) => [h('dt', {}, names[name] ?? name), h('dd', {}, shown(value))]),
+    ),
+  ]
+}
+
+function cookieView({ cookie }: Inspection): Child {
+  if (!cookie) return null
+  const { why, attributes, script, nothing } = t().inspector
+  const { max_age } = cookie
+  const hours = max_age === null ? '' : String(Math.round(max_age / 360) / 10)
+  const rows = [
+    [cookie.name, cookie.name.startsWith('__Host-') ? why.name_host : why.name_plain],
+    ['HttpOnly', why.http_only],
+    [`SameSite=${cookie.same_site === 'lax' ? 'Lax' : cookie.same_site}`, why.same_site],
+    [`Path=${cookie.path}`, why.path],
+    [cookie.secure ? 'Secure' : 'Secure –', cookie.secure ? why.secure : why.insecure],
+    [
+      max_age === null ? 'Max-Age –' : `Max-Age=${max_age}`,
+      max_age === null ? why.no_max_age : why.max_age(hours),
+    ],
+  ] as const
+  return [
+    h('h3', {}, attributes),
+    h(
+      'dl',
+      { class: 'why', id: 'attributes' },
+      ...rows.map(([name, reason]) => [h('dt', {}, h('code', {}, name)), h('dd', {}, reason)]),
+    ),
+    h(
+      'p',
+      { class: 'proof' },
+      `${script}: `,
+      h(
+        'code',
+        { id: 'script-sees' },
+        `document.cookie → ${document.cookie === '' ? nothing : document.cookie}`,
+      ),
+    ),
+  ]
+}
+
+function reader(can: boolean, who: string, why: string): HTMLElement {
+  const { canRead, cannotRead } = t().inspector
+  return h(
+    'li',
+    { class: can ? 'can' : 'cannot' },
+    h('strong', {}, who),
+    ` ${can ? canRead : cannotRead}: ${why}`,
+  )
+}
+
+/** Who can read the credential, and who can't. */
+function readers(mode: Mode): Child {
+  const { who, reads, changer, readers: title } = t().inspector
+  return [
+    h('h3', {}, title),
+    h(
+      'ul',
+      { class: 'readers' },
+      reader(mode === 'token', who.script, reads[mode].script),
+      reader(mode !== 'session', who.holder, reads[mode].holder),
+      h('li', { class: 'cannot' }, h('strong', {}, who.changer), ` ${changer}`),
+    ),
+  ]
+}
+
+/** Before anybody is signed in: what would be where. */
+function plan(mode: Mode): Child {
+  const words = t().inspector
+  const parts = ['client', 'travels', 'server', 'good', 'mind'] as const
+  return [
+    h('p', { class: 'inspected' }, `${words.before} `, badge(mode)),
+    h(
+      'dl',
+      { class: 'plan' },
+      ...parts.map((part) => [h('dt', {}, words[part]), h('dd', {}, words.plan[mode][part])]),
+    ),
+  ]
+}
+
+function credential(mode: Mode): Child {
+  const words = t().inspector
+  const { inspection, settings } = state()
+  const held = tokens()
+  return [
+    h('p', { class: 'inspected' }, `${words.inUse}: `, badge(mode)),
+    mode === 'token' && held && tokenView(held),
+    inspection && [
+      cookieView(inspection),
+      fields('cookie-fields', words.fields, inspection.cookie_fields),
+      fields('session-fields', words.session, inspection.session),
+    ],
+    readers(mode),
+    inspection && fields('sign-in-fields', words.signIn, inspection.sign_in),
+    settings && !settings.inspector && h('p', { class: 'fine' }, words.off),
+  ]
+}
+
+/** What is really there, for the credential in use. */
+export function inspectorView(): Child {
+  const { me, chosen } = state()
+  return [
+    h('h2', { id: 'inspector-title' }, t().inspector.title),
+    outcome('inspector'),
+    me ? credential(me.mode) : plan(chosen),
+  ]
+}

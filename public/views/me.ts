@@ -1,0 +1,31 @@
+import { signOut } from '../lib/actions.js'
+import type { Mode, User } from '../lib/answers.js'
+import { h } from '../lib/dom.js'
+import { t } from '../lib/language.js'
+import { badge, button, outcome } from './parts.js'
+
+/** Who is there, and how they were recognised. */
+export function meView({ user, mode }: { readonly user: User; readonly mode: Mode }): HTMLElement {
+  const words = t().me
+  return h(
+    'section',
+    { class: 'panel me', 'aria-labelledby': 'title' },
+    h('img', { class: 'avatar', src: user.avatar, alt: '', width: 64, height: 64 }),
+    h(
+      'div',
+      { class: 'who' },
+      h('h1', { id: 'title', tabindex: -1 }, words.title(user.username)),
+      h(
+        'dl',
+        { class: 'facts' },
+        h('dt', {}, words.role),
+        h('dd', { id: 'role' }, words.roles[user.role] ?? user.role),
+        h('dt', {}, words.recognised),
+        h('dd', { id: 'recognised', 'data-mode': mode }, badge(mode)),
+      ),
+      h('p', { class: 'fine' }, words.how[mode]),
+    ),
+    h('div', { class: 'side' }, button('sign-out', words.signOut, signOut)),
+    outcome('me'),
+  )
+}

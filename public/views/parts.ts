@@ -1,0 +1,106 @@
+import type { Mode } from '../lib/answers.js'
+import type { Failure } from '../lib/api.js'
+import { type Attributes, type Child, h } from '../lib/dom.js'
+import { moment, t } from '../lib/language.js'
+import { advice, happened } from '../lib/say.js'
+import { type Place, state } from '../lib/store.js'
+
+/** A part of the page under a heading, which can take the focus. */
+export function panel(name: string, title: string, lead: string, ...children: Child[]): HTMLElement {
+  const id = `${name}-title`
+  return h(
+    'section',
+    { class: 'panel', id: name, 'aria-labelledby': id },
+    h('h2', { id, tabindex: -1 }, title),
+    lead !== '' && h('p', { class: 'lead' }, lead),
+    ...children,
+  )
+}
+
+function failureBox(failure: Failure): HTMLElement {
+  const { retryAt, code, status } = failure
+  return h(
+    'div',
+    { class: 'box bad', 'data-code': code },
+    h('p', { class: 'box-title' }, happened(failure)),
+    h('p', {}, advice(failure)),
+    retryAt !== null && h('p', {}, h('strong', { 'data-wait': retryAt })),
+    h('p', { class: 'fine' }, `${t().failure.code}: `, h('code', {}, code), status > 0 && ` · ${status}`),
+  )
+}
+
+/** What happened there last. It is read out elsewhere, once. */
+export function outcome(place: Place): Child {
+  const failure = state().failures[place]
+  const notice = state().notices[place]
+  return [
+    failure && failureBox(failure),
+    notice !== undefined && h('div', { class: 'box good' }, h('p', {}, notice)),
+  ]
+}
+
+export function field(id: string, label: string, attributes: Attributes, hint = ''): HTMLElement {
+  const hintId = `${id}-hint`
+  return h(
+    'div',
+    { class: 'field' },
+    h('label', { for: id }, label),
+    h('input', {
+      id,
+      name: id,
+      type: 'text',
+      ...attributes,
+      ...(hint ? { 'aria-describedby': hintId } : {}),
+    }),
+    hint !== '' && h('p', { class: 'fine', id: hintId }, hint),
+  )
+}
+
+/** Off while a call is under way, but where the focus is it stays. */
+export function button(
+  id: string,
+  label: string,
+  click: (() => unknown) | null,
+  attributes: Attributes = {},
+): HTMLElement {
+  return h(
+    'button',
+    {
+      id,
+      type: click ? 'button' : 'submit',
+      'aria-disabled': state().busy,
+      ...(click ? { click: () => void click() } : {}),
+      ...attributes,
+    },
+    label,
+  )
+}
+
+/** A form that no browser sends by itself. */
+export function form(id: string, submit: (form: HTMLFormElement) => unknown, ...children: Child[]) {
+  const element = h('form', { id, novalidate: true }, ...children)
+  element.addEventListener('submit', (event) => {
+    event.preventDefault()
+    void submit(element)
+  })
+  return element
+}
+
+export function typed(id: string): string {
+  const element = document.getElementById(id)
+  return element instanceof HTMLInputElement ? element.value : ''
+}
+
+/** Empties what was typed there. */
+export function emptied(id: string): void {
+  const element = document.getElementById(id)
+  if (element instanceof HTMLFormElement) element.reset()
+}
+
+export function badge(mode: Mode): HTMLElement {
+  return h('span', { class: `badge ${mode}` }, t().modes[mode])
+}
+
+export function when(time: string, words = moment(time)): HTMLElement {
+  return h('time', { datetime: time, title: moment(time) }, words)
+}

@@ -1,0 +1,49 @@
+import { changePassword } from '../lib/actions.js'
+import { h } from '../lib/dom.js'
+import { t } from '../lib/language.js'
+import { state } from '../lib/store.js'
+import { button, emptied, field, form, outcome, panel, typed } from './parts.js'
+
+async function submit(): Promise<void> {
+  if (await changePassword(typed('current-password'), typed('new-password'))) emptied('password-form')
+}
+
+/** A new password, by the one that is known. */
+export function passwordView(): HTMLElement {
+  const words = t().password
+  return panel(
+    'password-panel',
+    words.title,
+    words.lead,
+    form(
+      'password-form',
+      submit,
+      // For password managers, which look for the name beside it.
+      h('input', {
+        type: 'text',
+        name: 'username',
+        autocomplete: 'username',
+        value: state().me?.user.username,
+        hidden: true,
+        readonly: true,
+      }),
+      h(
+        'div',
+        { class: 'pair' },
+        field('current-password', words.current, {
+          type: 'password',
+          autocomplete: 'current-password',
+          required: true,
+        }),
+        field(
+          'new-password',
+          words.next,
+          { type: 'password', autocomplete: 'new-password', required: true },
+          t().register.rule,
+        ),
+      ),
+      outcome('password'),
+      button('change-password', words.submit, null),
+    ),
+  )
+}

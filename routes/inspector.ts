@@ -1,0 +1,107 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { openCookie } from '../plugins/lib/cookie-seal.js'
+import { type CookieSpec, cookieSpec, readCookie } from '../plugins/lib/cookies.js'
+import type { PurposeKeys } from '../plugins/lib/keys.js'
+import { SessionRecords, type StoredSession } from '../plugins/lib/session-records.js'
+import type { SignInRecord } from '../plugins/lib/stores/contract.js'
+import { answer } from './answer.js'
+
+export interface InspectorOptions {
+  readonly production: boolean
+  readonly cookieSecure: boolean
+  /** Seconds. */
+  readonly rememberTtl: number
+}
+
+const iso = (time: number) => new Date(time).toISOString()
+
+/** As they were set, for a script that cannot see them. `maxAge` in seconds; null ends with the browser. */
+function showCookie({ name, attributes }: CookieSpec, maxAge: number | null) {
+  const { httpOnly, sameSite, path, secure } = attributes
+  return { name, http_only: httpOnly, same_site: sameSite, path, secure, max_age: maxAge }
+}
+
+/** Field by field: what else a record may come to hold is not for here. */
+function showSignIn(record: SignInRecord) {
+  return {
+    created_at: iso(record.createdAt),
+    last_seen_at: iso(record.lastSeenAt),
+    idle_expires_at: iso(record.idleExpiresAt),
+    absolute_expires_at: iso(record.absoluteExpiresAt),
+    ip: record.ip,
+    user_agent: record.userAgent,
+    refreshed: record.refresh?.counter ?? null,
+  }
+}
+
+function showSession({ content, version, idleExpiresAt, absoluteExpiresAt }: StoredSession) {
+  const { signIn, data } = content
+  return {
+    username: signIn?.username ?? null,
+    role: signIn?.role ?? null,
+    signed_in_at: signIn ? iso(signIn.auth_time) : null,
+    remember: signIn?.remember ?? false,
+    // An application's own data may be anything: here only what it is called.
+    data_names: Object.keys(data),
+    version,
+    idle_expires_at: iso(idleExpiresAt),
+    absolute_expires_at: iso(absoluteExpiresAt),
+  }
+}
+
+/** What the auth cookie says, without what makes it a credential: the signature. */
+function inspectCookie(request: FastifyRequest, spec: CookieSpec, keys: PurposeKeys) {
+  const reading = readCookie(request.headers.cookie, spec.name)
+  const payload = reading.kind === 'one' ? openCookie(keys, reading.value) : null
+  if (!payload) return {}
+  const { username, role, epoch, remember, auth_time, iat, exp } = payload
+  return {
+    cookie: showCookie(spec, exp - iat),
+    cookie_fields: {
+      username,
+      role,
+      epoch,
+      remember,
+      signed_in_at: iso(auth_time * 1000),
+      issued_at: iso(iat * 1000),
+      expires_at: iso(exp * 1000),
+    },
+  }
+}
+
+const NOTHING = { cookie: null, cookie_fields: null, session: null, sign_in: null }
+
+/**
+ * What is known of the caller's own credential, for the page to show, while somebody develops or learns. Not
+ * there in production: what it tells is harmless, but nobody needs it there. It never answers with a
+ * credential, nor with a record as it is stored.
+ */
+export async function inspectorRoutes(app: FastifyInstance, options: InspectorOptions): Promise<void> {
+  const { production, cookieSecure, rememberTtl } = options
+  if (production) return
+  const cookieKeys = app.keyRing.purpose('cookie')
+  const authCookie = cookieSpec('identity', cookieSecure)
+  const sessionCookie = cookieSpec('session', cookieSecure)
+  // It only reads, so that no size of a record can be too large.
+  const sessionKeys = app.keyRing.purpose('session-data')
+  const sessions = new SessionRecords(app.stateStore, sessionKeys, Number.MAX_SAFE_INTEGER, app.identityClock)
+
+  async function inspectSession(record: SignInRecord | null) {
+    const stored = record?.sessionKey ? await sessions.read(record.sessionKey) : null
+    if (!stored) return {}
+    const session = showSession(stored)
+    return { cookie: showCookie(sessionCookie, session.remember ? rememberTtl : null), session }
+  }
+
+  app.get('/inspector', { preHandler: app.guard() }, async function inspect(request) {
+    const { accountId, signInId, mode } = request.identity
+    const record = await app.signIns.find(accountId, signInId)
+    const sign_in = record && showSignIn(record)
+    const cookie = mode === 'cookie' ? inspectCookie(request, authCookie, cookieKeys) : {}
+    const session = mode === 'session' ? await inspectSession(record) : {}
+    return answer(request, 'INSPECTED', {
+      auth_type: mode,
+      data: { ...NOTHING, sign_in, ...cookie, ...session },
+    })
+  })
+}

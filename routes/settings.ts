@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify'
+import { cookieSpec, readCookie } from '../plugins/lib/cookies.js'
+import { answer } from './answer.js'
+
+export interface SettingsOptions {
+  readonly production: boolean
+  readonly cookieSecure: boolean
+  readonly docs: boolean
+  /** Whether anybody may make an account. */
+  readonly registrationOpen: boolean
+}
+
+/** What the page must know before anybody is signed in. Nothing that an attacker could not try out. */
+export async function settingsRoutes(app: FastifyInstance, options: SettingsOptions): Promise<void> {
+  const { production, cookieSecure, docs, registrationOpen } = options
+  const names = ['session', 'identity'].map((name) => cookieSpec(name, cookieSecure).name)
+  const fixed = {
+    registration: registrationOpen ? 'open' : 'closed',
+    inspector: !production,
+    docs,
+  }
+
+  app.get('/settings', async function settings(request) {
+    // The page's script cannot see our cookies, and asks who is there only where somebody may be.
+    const cookie_sent = names.some((name) => readCookie(request.headers.cookie, name).kind !== 'absent')
+    return answer(request, 'SETTINGS', { data: { ...fixed, cookie_sent } })
+  })
+}

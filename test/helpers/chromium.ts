@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs'
+import type { FastifyInstance } from 'fastify'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Test } from 'tap'
+import { listen } from './http.js'
+import { startUserCenter, type UserCenter } from './user-center.js'
+
+const ARGUMENTS = [
+  ...['--disable-quic', '--no-first-run', '--disable-background-networking'],
+  ...['--disable-component-update', '--disable-sync'],
+]
+
+/** Debian's Chromium, without a window, until the test ends. */
+export async function startChromium(t: Test): Promise<Browser> {
+  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
+  // Chromium's own sandbox does not run as root.
+  const args = process.getuid?.() === 0 ? [...ARGUMENTS, '--no-sandbox'] : ARGUMENTS
+  const browser = await chromium.launch({ executablePath, args, timeout: 60_000 })
+  t.teardown(() => browser.close())
+  return browser
+}
+
+/** A clock that runs with the browser's, and can be put forward. */
+function runningClock() {
+  let ahead = 0
+  const clock = () => Date.now() + ahead
+  const advance = (seconds: number) => {
+    ahead += seconds * 1000
+  }
+  return Object.assign(clock, { advance })
+}
+
+export interface Site extends UserCenter {
+  readonly origin: string
+  readonly port: number
+}
+
+/** The user center, listening, with the browser's time. */
+export async function startSite(t: Test, env: Record<string, string> = {}): Promise<Site> {
+  const center = await startUserCenter(t, env, runningClock())
+  const port = await listen(center.app)
+  return { ...center, port, origin: `http://127.0.0.1:${port}` }
+}
+
+/** A page, and what it complained of. */
+export interface Watched {
+  readonly page: Page
+  /** Errors on the console and in scripts, and everything that the policy (CSP) refused. */
+  readonly complaints: string[]
+}
+
+/** What Chromium itself writes when the API refuses: that is no fault of the page. */
+const REFUSAL = /^Failed to load resource: the server responded with a status of (4\d\d|503)/
+
+/** A window with cookies of its own. Whatever the page complains of is collected. */
+export async function openWindow(
+  t: Test,
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<Watched> {
+  const context = await browser.newContext({ locale: 'en-GB', ...options })
+  t.teardown(() => context.close())
+  context.setDefaultTimeout(20_000)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => {
+    const text = message.text()
+    if (message.type() === 'error' && !REFUSAL.test(text)) complaints.push(text)
+  })
+  return { page, complaints }
+}
+
+export type Way = 'cookie' | 'session' | 'token'
+
+/** Fills in the form, sends it, and waits until the page says who is there. */
+export async function signInOn(
+  page: Page,
+  way: Way,
+  { username = 'user1', password = 'user123', remember = false } = {},
+): Promise<void> {
+  // The label covers its whole card.
+  await page.locator(`label[for=way-${way}]`).click()
+  await page.locator('#username').fill(username)
+  await page.locator('#password').fill(password)
+  if (remember) await page.locator('#remember').check()
+  await page.locator('#sign-in-button').click()
+  await page.locator(`#recognised[data-mode=${way}]`).waitFor()
+  await page.locator('.device.current').waitFor()
+}
+
+/** How somebody signs in who has no page: the status and code of what is answered. */
+export async function ask(app: FastifyInstance, url: string, headers: Record<string, string> = {}) {
+  const response = await app.inject({ url, headers })
+  return { status: response.statusCode, error: response.json().error }
+}
