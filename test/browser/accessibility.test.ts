@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs'
+import type { Page } from 'playwright-core'
+import { test } from 'tap'
+import { openWindow, startChromium, startSite } from '../helpers/chromium.js'
+
+const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8')
+
+interface Finding {
+  readonly id: string
+  readonly nodes: readonly { readonly target: unknown }[]
+}
+
+/** What axe finds on the page as it is now. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  const found = await page.evaluate<Finding[]>(
+    'axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations)',
+  )
+  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${String(target)}`))
+}
+
+/** Goes on by the Tab key until the element with this id has the focus. */
+async function tabTo(page: Page, id: string): Promise<void> {
+  for (let steps = 0; steps < 40; steps += 1) {
+    if ((await page.evaluate('document.activeElement.id')) === id) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`the Tab key does not lead to #${id}`)
+}
+
+async function signInByKeyboard(page: Page, arrows: number): Promise<void> {
+  await tabTo(page, 'way-cookie')
+  for (let step = 0; step < arrows; step += 1) await page.keyboard.press('ArrowDown')
+  await tabTo(page, 'username')
+  await page.keyboard.type('admin')
+  await tabTo(page, 'password')
+  await page.keyboard.type('admin123')
+  await page.keyboard.press('Enter')
+  await page.locator('.device.current').waitFor()
+}
+
+test('the page for everybody', async (t) => {
+  const browser = await startChromium(t)
+  const { origin } = await startSite(t)
+  const phone = { width: 360, height: 740 }
+  const screens = [
+    { name: 'English, light', options: { locale: 'en-GB' }, arrows: 0 },
+    { name: 'Chinese, dark', options: { locale: 'zh-CN', colorScheme: 'dark' }, arrows: 1 },
+    { name: 'English, dark, phone', options: { colorScheme: 'dark', viewport: phone }, arrows: 2 },
+    { name: 'Chinese, light, phone', options: { locale: 'zh-CN', viewport: phone }, arrows: 2 },
+  ] as const
+
+  for (const { name, options, arrows } of screens) {
+    await t.test(`${name}: axe finds nothing, and the keyboard is enough`, async (t) => {
+      // Its own policy would keep axe out; that it holds, the other tests see.
+      const { page, complaints } = await openWindow(t, browser, { ...options, bypassCSP: true })
+      await page.goto(origin)
+      await page.locator('#sign-in').waitFor()
+      t.same(await violations(page), [], 'before')
+      await signInByKeyboard(page, arrows)
+      t.equal(
+        await page.locator('#recognised').getAttribute('data-mode'),
+        ['cookie', 'session', 'token'][arrows],
+      )
+      t.same(await violations(page), [], 'signed in')
+      t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out')
+      await tabTo(page, 'current-password')
+      await page.keyboard.type('wrong')
+      await page.keyboard.press('Tab')
+      await page.keyboard.type('another good password')
+      await page.keyboard.press('Enter')
+      await page.locator('.box.bad[data-code=CREDENTIALS_REFUSED]').waitFor()
+      await page.waitForFunction('document.getElementById("alert").textContent !== ""')
+      t.equal(await page.evaluate('document.activeElement.id'), 'new-password', 'the focus stays')
+      t.same(await violations(page), [], 'with a failure')
+      t.same(complaints, [])
+    })
+  }
+
+  await t.test('the language changes in place, and with it what the server says', async (t) => {
+    const { page, complaints } = await openWindow(t, browser)
+    await page.goto(origin)
+    await page.locator('#username').fill('user1')
+    await page.locator('#language-zh').click()
+    t.equal(await page.evaluate('document.documentElement.lang'), 'zh-CN')
+    t.equal(await page.locator('#title').textContent(), '登录')
+    t.equal(await page.locator('#username').inputValue(), 'user1', 'what was typed is kept')
+    t.equal(await page.evaluate('document.activeElement.id'), 'language-zh', 'and the focus')
+    await page.locator('#password').fill('wrong')
+    await page.locator('#sign-in-button').click()
+    await page.getByText('用户名或密码错误。').first().waitFor()
+    await page.reload()
+    await page.getByRole('heading', { name: '登录' }).waitFor()
+    t.same(complaints, [])
+  })
+
+  await t.test('what could not be done is said, with what to do', async (t) => {
+    const { page } = await openWindow(t, browser)
+    await page.goto(origin)
+    const refuse = (status: number, error: string, headers: Record<string, string>) =>
+      page.route('**/login_cookie', (route) =>
+        route.fulfill({ status, headers, json: { code: status, msg: `It is ${error}.`, error } }),
+      )
+    const box = (code: string) => page.locator(`.box.bad[data-code=${code}]`)
+    await page.locator('#username').fill('user1')
+    await page.locator('#password').fill('user123')
+    await refuse(429, 'THROTTLED', { 'retry-after': '90' })
+    await page.locator('#sign-in-button').click()
+    await box('THROTTLED').waitFor()
+    t.match(await box('THROTTLED').textContent(), /It is THROTTLED\..*Try again in 1:[23]\d/)
+    await refuse(503, 'STORE_UNAVAILABLE', { 'retry-after': '0' })
+    await page.locator('#sign-in-button').click()
+    await box('STORE_UNAVAILABLE').getByText('You can try again now.').waitFor()
+    await page.route('**/login_cookie', (route) => route.abort())
+    await page.locator('#sign-in-button').click()
+    t.match(await box('NETWORK').textContent(), /did not answer.*Check the connection/)
+    t.equal(await page.locator('#password').inputValue(), 'user123', 'nothing has to be typed again')
+  })
+})
