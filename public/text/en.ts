@@ -247,6 +247,7 @@ export const en = {
       auth_time: 'when the password was given',
       client_id: 'the client',
     } as Record<string, string>,
+    colon: ': ',
     yes: 'yes',
     no: 'no',
     none: 'none',

@@ -236,6 +236,7 @@ export const zh: Text = {
       auth_time: '输入密码的时间',
       client_id: '客户端',
     },
+    colon: '：',
     yes: '是',
     no: '否',
     none: '无',

@@ -34,7 +34,7 @@ function fields(id: string, title: string, record: object | null): Child {
 
 function cookieView({ cookie }: Inspection): Child {
   if (!cookie) return null
-  const { why, attributes, script, nothing } = t().inspector
+  const { why, attributes, script, nothing, colon } = t().inspector
   const { max_age } = cookie
   const hours = max_age === null ? '' : String(Math.round(max_age / 360) / 10)
   const rows = [
@@ -58,7 +58,7 @@ function cookieView({ cookie }: Inspection): Child {
     h(
       'p',
       { class: 'proof' },
-      `${script}: `,
+      `${script}${colon}`,
       h(
         'code',
         { id: 'script-sees' },
@@ -69,18 +69,18 @@ function cookieView({ cookie }: Inspection): Child {
 }
 
 function reader(can: boolean, who: string, why: string): HTMLElement {
-  const { canRead, cannotRead } = t().inspector
+  const { canRead, cannotRead, colon } = t().inspector
   return h(
     'li',
     { class: can ? 'can' : 'cannot' },
     h('strong', {}, who),
-    ` ${can ? canRead : cannotRead}: ${why}`,
+    ` ${can ? canRead : cannotRead}${colon}${why}`,
   )
 }
 
 /** Who can read the credential, and who can't. */
 function readers(mode: Mode): Child {
-  const { who, reads, changer, readers: title } = t().inspector
+  const { who, reads, changer, colon, readers: title } = t().inspector
   return [
     h('h3', {}, title),
     h(
@@ -88,7 +88,7 @@ function readers(mode: Mode): Child {
       { class: 'readers' },
       reader(mode === 'token', who.script, reads[mode].script),
       reader(mode !== 'session', who.holder, reads[mode].holder),
-      h('li', { class: 'cannot' }, h('strong', {}, who.changer), ` ${changer}`),
+      h('li', { class: 'cannot' }, h('strong', {}, who.changer), `${colon}${changer}`),
     ),
   ]
 }
@@ -112,7 +112,7 @@ function credential(mode: Mode): Child {
   const { inspection, settings } = state()
   const held = tokens()
   return [
-    h('p', { class: 'inspected' }, `${words.inUse}: `, badge(mode)),
+    h('p', { class: 'inspected' }, `${words.inUse}${words.colon}`, badge(mode)),
     mode === 'token' && held && tokenView(held),
     inspection && [
       cookieView(inspection),

@@ -18,10 +18,13 @@ export function meView({ user, mode }: { readonly user: User; readonly mode: Mod
       h(
         'dl',
         { class: 'facts' },
-        h('dt', {}, words.role),
-        h('dd', { id: 'role' }, words.roles[user.role] ?? user.role),
-        h('dt', {}, words.recognised),
-        h('dd', { id: 'recognised', 'data-mode': mode }, badge(mode)),
+        h('div', {}, h('dt', {}, words.role), h('dd', { id: 'role' }, words.roles[user.role] ?? user.role)),
+        h(
+          'div',
+          {},
+          h('dt', {}, words.recognised),
+          h('dd', { id: 'recognised', 'data-mode': mode }, badge(mode)),
+        ),
       ),
       h('p', { class: 'fine' }, words.how[mode]),
     ),

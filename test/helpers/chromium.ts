@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import type { FastifyInstance } from 'fastify'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { listen } from './http.js'
@@ -89,8 +88,13 @@ export async function signInOn(
   await page.locator('.device.current').waitFor()
 }
 
-/** How somebody signs in who has no page: the status and code of what is answered. */
-export async function ask(app: FastifyInstance, url: string, headers: Record<string, string> = {}) {
-  const response = await app.inject({ url, headers })
-  return { status: response.statusCode, error: response.json().error }
+/** Where the pictures of the README go; nowhere, unless somebody asks for new ones. */
+const PICTURES = process.env.PICTURES === 'true' ? 'docs/images' : null
+
+/** A picture of what is in the window now, where pictures are wanted. */
+export async function takePicture(page: Page, name: string): Promise<void> {
+  if (PICTURES === null) return
+  // Away from what it would light up.
+  await page.mouse.move(0, 0)
+  await page.screenshot({ path: `${PICTURES}/${name}.png`, animations: 'disabled' })
 }
