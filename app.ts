@@ -88,12 +88,16 @@ function longestTtl({ refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAb
 
 /** The suite, in the order in which its parts lean on each other; the modes in the order they are asked. */
 async function registerSuite(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
-  const { dataDir, redisUrl, databaseUrl, cookieSecure: secure, rememberTtl } = config
+  const { dataDir, redisUrl, databaseUrl, cookieSecure: secure, rememberTtl, passwordWords } = config
   const evictionRisk = config.production ? 'refuse' : 'warn'
   const secrets = config.secrets ?? [developmentSecret(dataDir)]
   await app.register(audit, { clock })
   await app.register(stores, redisUrl === null ? { dataDir, clock } : { redisUrl, clock, evictionRisk })
-  await app.register(accounts, databaseUrl === null ? { dataDir, clock } : { databaseUrl, clock })
+  await app.register(accounts, {
+    ...(databaseUrl === null ? { dataDir } : { databaseUrl }),
+    clock,
+    passwordWords,
+  })
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
   await app.register(signIns, { clock, cap: config.signInCap, longestTtl: longestTtl(config) })
@@ -142,7 +146,7 @@ async function build(
     cookieSecure,
     docs: hasDocs,
     rememberTtl,
-    registrationOpen: false,
+    registrationOpen: config.registrationOpen,
   })
   await app.register(pageRoutes)
 }

@@ -8,6 +8,7 @@ import type { AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database.js'
 import { OptionInvalid } from './lib/errors.js'
 import { refuseUnknown } from './lib/options.js'
+import { createPasswordPolicy, type PasswordPolicy } from './lib/password-policy.js'
 import { passwords } from './lib/passwords.js'
 import { openPostgres } from './lib/postgres/database.js'
 import type { PostgresOptions } from './lib/postgres/options.js'
@@ -18,21 +19,26 @@ declare module 'fastify' {
     accountSource: AccountSource
     /** Our own accounts. @throws OPTION_INVALID when the application brought its own */
     readonly accounts: Accounts
+    /** Which passwords may be chosen for them. @throws OPTION_INVALID when the application brought its own */
+    readonly passwordPolicy: PasswordPolicy
     /** Whether the accounts are ours: only then is there anything to change. */
     readonly hasOwnAccounts: boolean
   }
 }
 
 export type {
+  AccountChange,
   AccountDetails,
   AccountPage,
   Accounts,
+  ListQuery,
   NewAccount,
   OwnProfile,
   Role,
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
 export { seedDevelopmentAccounts } from './lib/accounts/seed.js'
+export type { PasswordFault, PasswordPolicy } from './lib/password-policy.js'
 export type { PostgresOptions } from './lib/postgres/options.js'
 
 /** Accounts in the embedded database of a directory. */
@@ -40,6 +46,8 @@ export interface OwnAccountsOptions {
   /** Made, with mode 0700, when it is not there. */
   readonly dataDir: string
   readonly clock?: Clock
+  /** Such as the product's name: no password may hold one of them. 3 characters or more each. */
+  readonly passwordWords?: readonly string[]
   readonly source?: undefined
   readonly databaseUrl?: undefined
   readonly pool?: undefined
@@ -58,6 +66,7 @@ export interface PostgresAccountsOptions {
   readonly databaseUrl: string
   readonly pool?: PostgresOptions
   readonly clock?: Clock
+  readonly passwordWords?: readonly string[]
   readonly source?: undefined
   readonly dataDir?: undefined
 }
@@ -69,11 +78,12 @@ export interface BroughtAccountsOptions {
   readonly databaseUrl?: undefined
   readonly pool?: undefined
   readonly clock?: undefined
+  readonly passwordWords?: undefined
 }
 
 export type AccountsOptions = OwnAccountsOptions | PostgresAccountsOptions | BroughtAccountsOptions
 
-const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock']
+const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock', 'passwordWords']
 
 /**
  * @throws OPTION_INVALID, CONFIG_INVALID when PostgreSQL cannot be used, STORE_UNAVAILABLE, DEPENDENCY_MISSING,
@@ -94,11 +104,13 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   }
   app.decorate('accountSource', source)
   app.decorate('hasOwnAccounts', false)
-  app.decorate('accounts', {
-    getter() {
-      throw new OptionInvalid('source', 'brings its own accounts: app.accounts is not there')
-    },
-  })
+  for (const name of ['accounts', 'passwordPolicy'] as const) {
+    app.decorate(name, {
+      getter() {
+        throw new OptionInvalid('source', `brings its own accounts: app.${name} is not there`)
+      },
+    })
+  }
 }
 
 type DatabaseOptions = OwnAccountsOptions | PostgresAccountsOptions
@@ -106,12 +118,14 @@ type DatabaseOptions = OwnAccountsOptions | PostgresAccountsOptions
 async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Promise<void> {
   const { clock = Date.now } = options
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
+  const policy = createPasswordPolicy(options.passwordWords)
   const database = await open(app, options)
   const onRaised = distributeEpochs(app, database)
   const accounts = createAccounts({ db: database.kysely, passwords, clock, onRaised })
   app.decorate('accountSource', accounts)
   app.decorate('hasOwnAccounts', true)
   app.decorate('accounts', { getter: () => accounts })
+  app.decorate('passwordPolicy', { getter: () => policy })
 }
 
 function open(

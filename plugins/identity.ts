@@ -152,7 +152,7 @@ function checkOptions(options: IdentityOptions) {
 async function identity(app: FastifyInstance, options: IdentityOptions): Promise<void> {
   const { clock, ...answers } = checkOptions(options)
   const { registry, selectModes } = createModeRegistry(app)
-  const settings: GuardSettings = Object.freeze({ ...answers, selectModes })
+  const settings: GuardSettings = Object.freeze({ ...answers, clock, selectModes })
   await useAudit(app, clock)
   app.decorate('keyRing', createKeyRing(options.secrets))
   app.decorate('identityClock', clock)

@@ -40,11 +40,14 @@ type BuiltInMode = 'token' | 'session' | 'cookie'
 export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   /** Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{ memory: true }`. */
   readonly state: StoresOptions
-  /** The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's. */
+  /**
+   * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, with
+   * `passwordWords` if there are any.
+   */
   readonly accounts:
     | AccountSource
-    | Pick<OwnAccountsOptions, 'dataDir'>
-    | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool'>
+    | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords'>
+    | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool' | 'passwordWords'>
   /** Which modes, in the order in which they are asked. Defaults to token, session, cookie. */
   readonly modes?: readonly BuiltInMode[]
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true: over plain http say false. */

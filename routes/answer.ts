@@ -13,11 +13,11 @@ export interface Answer {
   readonly reason?: string
 }
 
-/** The body of a 200. */
+/** The body of what went well: of a 200, unless it says another code. */
 export function answer(
   request: FastifyRequest,
   key: MessageKey,
-  rest: Pick<Answer, 'data' | 'auth_type'> = {},
+  rest: Partial<Pick<Answer, 'code' | 'data' | 'auth_type'>> = {},
 ): Answer {
   return { code: 200, msg: messageFor(request, key), ...rest }
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { accountRoutes } from './accounts.js'
 import { handleFailures } from './failures.js'
 import { healthRoutes } from './health.js'
 import { type InspectorOptions, inspectorRoutes } from './inspector.js'
@@ -6,11 +7,12 @@ import { jwksRoutes } from './jwks.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
 import { passwordRoutes } from './password.js'
+import { type RegistrationOptions, registrationRoutes } from './register.js'
 import { type SettingsOptions, settingsRoutes } from './settings.js'
 import { signInRoutes } from './sign-ins.js'
 import { userInfoRoutes } from './user-info.js'
 
-export interface ApiOptions extends SettingsOptions, InspectorOptions {}
+export interface ApiOptions extends SettingsOptions, InspectorOptions, RegistrationOptions {}
 
 /** Every answer here depends on who is asking, or says something that is true only now. */
 function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
@@ -18,11 +20,26 @@ function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: Hook
   done()
 }
 
+/** Many clients name a type for every request: where there is no body, there is none of a wrong form. */
+function readEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('application/json')
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    function parseJson(request, body: string, done) {
+      if (body === '') done(null)
+      else parse(request, body, done)
+    },
+  )
+}
+
 /** The user center's JSON API. */
 export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Promise<void> {
   handleFailures(app)
   // Only JSON is read: a form on another site could send text/plain without asking.
   app.removeContentTypeParser('text/plain')
+  readEmptyBodies(app)
   app.addHook('onRequest', forbidCaching)
   await app.register(healthRoutes)
   await app.register(jwksRoutes)
@@ -33,4 +50,6 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   await app.register(passwordRoutes)
   await app.register(settingsRoutes, options)
   await app.register(inspectorRoutes, options)
+  await app.register(registrationRoutes, options)
+  await app.register(accountRoutes)
 }

@@ -1,14 +1,14 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import { CredentialsRefused, PasswordRefused } from '../plugins/lib/errors.js'
-import { passwordFault } from '../plugins/lib/passwords.js'
+import { CredentialsRefused } from '../plugins/lib/errors.js'
 import { answer } from './answer.js'
+import { newPassword } from './fields.js'
 
-/** In code points. How long the new one may be is said by name (`PASSWORD_REFUSED`), up to a bound. */
+/** In code points. */
 const PasswordChange = Type.Object(
   {
     current_password: Type.String({ minLength: 1, maxLength: 1024 }),
-    new_password: Type.String({ maxLength: 4096 }),
+    new_password: newPassword,
   },
   { additionalProperties: false },
 )
@@ -26,9 +26,8 @@ export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
     { schema: { body: PasswordChange }, preHandler: app.guard() },
     async function changePassword(request) {
       const { current_password, new_password } = request.body
-      const { accountId, signInId, mode } = request.identity
-      const fault = passwordFault(new_password)
-      if (fault) throw new PasswordRefused(fault)
+      const { accountId, username, signInId, mode } = request.identity
+      await app.passwordPolicy.check(new_password, username)
       const changed = await app.accounts.changePassword(accountId, current_password, new_password, signInId)
       if (!changed) {
         app.audit.emit({ type: 'password_refused', accountId, signInId, mode }, request)

@@ -3,16 +3,22 @@ import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Answer } from './answer.js'
 
+/** Who addresses an account types its name, and now and then a password instead: the route says enough. */
+function pathOf({ url, routeOptions }: FastifyRequest): string {
+  const route = routeOptions.url
+  return route?.includes(':username') ? route : url.replace(/[?#].*/s, '?…')
+}
+
 /**
  * How a request is logged: by its path alone. Links with a token in the query are never ours, but people and
  * other programs make them, and a log is read by more people than a credential is meant for.
  */
 export const quietSerializers = {
   req(request: FastifyRequest) {
-    const { method, url, host, ip, socket } = request
+    const { method, host, ip, socket } = request
     return {
       method,
-      url: url.replace(/[?#].*/s, '?…'),
+      url: pathOf(request),
       host,
       remoteAddress: ip,
       remotePort: socket.remotePort,

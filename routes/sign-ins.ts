@@ -1,9 +1,10 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { tellEnded } from '../plugins/lib/sign-in-ending.js'
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
 import { answer } from './answer.js'
 import { NotFound } from './errors.js'
+import { forgetOwn } from './own-sign-in.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 const EndQuery = Type.Object(
@@ -26,11 +27,6 @@ function show(record: SignInRecord, currentId: string) {
     user_agent: record.userAgent,
     current: record.id === currentId,
   }
-}
-
-/** The caller's own sign-in is ended: what the client holds of it goes too. */
-function forgetOwn(request: FastifyRequest, reply: FastifyReply): void {
-  request.server.authModes.get(request.identity.mode).forget(request, reply)
 }
 
 /** Where am I signed in? And not any more. */

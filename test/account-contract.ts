@@ -3,7 +3,7 @@ import { createAccounts } from '../plugins/lib/accounts/accounts.js'
 import type { Accounts, NewAccount, RaisedAccount } from '../plugins/lib/accounts/contract.js'
 import { createEpochLedger } from '../plugins/lib/accounts/epoch-ledger.js'
 import type { EmbeddedDatabase } from '../plugins/lib/database.js'
-import { StoreUnavailable } from '../plugins/lib/errors.js'
+import { Busy, StoreUnavailable } from '../plugins/lib/errors.js'
 import type { Passwords } from '../plugins/lib/passwords.js'
 
 /** A migrated database that nobody else uses; it ends with the test. */
@@ -19,8 +19,9 @@ function countingPasswords() {
     hash: async (password) => `hash of ${password}`,
     async verify(hash, password) {
       verified.push(hash)
-      return hash === `hash of ${password}`
+      return hash === `hash of ${password}` || hash === `weak hash of ${password}`
     },
+    isOutdated: (hash) => hash.startsWith('weak'),
   }
   return { verified, passwords }
 }
@@ -35,6 +36,16 @@ async function start(t: Test, open: OpenDatabase) {
 }
 
 const alice: NewAccount = { username: 'Alice', password: 'correct horse', role: 'user' }
+
+/** An account with a hash from weaker times. */
+async function createOutdated({ accounts, db }: Awaited<ReturnType<typeof start>>): Promise<string> {
+  const { id } = await accounts.create(alice)
+  const weak = { password_hash: 'weak hash of correct horse' }
+  await db.updateTable('accounts').set(weak).where('id', '=', id).execute()
+  return id
+}
+
+const LAST_ADMIN = { code: 'LAST_ADMIN', statusCode: 409 }
 
 async function idOf(accounts: Accounts, username: string): Promise<string> {
   return (await accounts.findByUsername(username))?.id ?? ''
@@ -68,6 +79,7 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
       await accounts.findByUsername('alice'),
       await accounts.list({ limit: 10 }),
       await accounts.setRole(id, 'admin'),
+      await accounts.update(id, { role: 'admin' }),
       await accounts.changePassword(id, 'correct horse', 'battery staple'),
     ]
     t.notOk(handed.includes(null))
@@ -147,9 +159,14 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     const { accounts, db } = await start(t, open)
     const before = await accounts.create(alice)
     await db.deleteFrom('accounts').where('id', '=', before.id).execute()
-    const after = await accounts.create(alice)
+    const after = await accounts.create({ ...alice, password: 'battery staple' })
     t.not(after.id, before.id)
     t.equal(await accounts.find(before.id), null)
+    t.equal(await accounts.verify('alice', 'correct horse'), null)
+    t.equal(await accounts.changePassword(before.id, 'battery staple', 'another one'), null)
+    t.equal(await accounts.update(before.id, { role: 'admin' }), null)
+    t.equal(await accounts.update(before.id, { disabled: true }), null)
+    t.same(await accounts.verify('alice', 'battery staple'), after)
   })
 
   t.test('a new password replaces the old one and raises the epoch', async (t) => {
@@ -218,6 +235,7 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
 
   t.test('a role and the disabled flag are changed with the epoch', async (t) => {
     const { accounts } = await start(t, open)
+    await accounts.create({ ...alice, username: 'root', role: 'admin' })
     const { id } = await accounts.create(alice)
     t.same(await accounts.setRole(id, 'admin'), { id, username: 'Alice', role: 'admin', epoch: 2 })
     t.match(await accounts.setDisabled(id, true), { id, epoch: 3 })
@@ -250,6 +268,7 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
           told.push(raised)
         },
       })
+      await accounts.create({ ...alice, username: 'root', role: 'admin' })
       const { id } = await accounts.create(alice)
       const changed = await accounts.changePassword(id, 'correct horse', 'battery staple', 'sign-in-1')
       t.same(told, [{ account: changed, spare: 'sign-in-1' }])
@@ -309,6 +328,163 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     const [, bob] = await stored()
     await accounts.setRole(await idOf(accounts, 'alice'), 'admin')
     t.same((await stored()).at(1), bob)
+  })
+
+  t.test('role and disabled flag together raise the epoch once; what is left out stays', async (t) => {
+    const { accounts, time } = await start(t, open)
+    await accounts.create({ ...alice, username: 'root', role: 'admin' })
+    const { id } = await accounts.create(alice)
+    time.now += 5000
+    const times = { createdAt: START, updatedAt: time.now }
+    const both = { id, username: 'Alice', role: 'admin', epoch: 2, disabled: true, ...times }
+    t.strictSame(await accounts.update(id, { role: 'admin', disabled: true }), both)
+    t.strictSame(await accounts.update(id, { role: 'user' }), { ...both, role: 'user', epoch: 3 })
+    t.match(await accounts.update(id, { disabled: false }), { role: 'user', disabled: false, epoch: 4 })
+    t.match(await accounts.update(id, { disabled: false }), { epoch: 5 }, 'also where nothing else changes')
+    t.match(await accounts.findByUsername('root'), { epoch: 1, role: 'admin' })
+  })
+
+  t.test('the last administrator can neither be demoted nor disabled', async (t) => {
+    const { accounts, stored } = await start(t, open)
+    const { id } = await accounts.create({ ...alice, role: 'admin' })
+    const other = await accounts.create({ ...alice, username: 'bob', role: 'admin' })
+    await accounts.create({ ...alice, username: 'carol' })
+    t.match(await accounts.update(other.id, { disabled: true }), { epoch: 2 }, 'there is another')
+    const before = await stored()
+    for (const change of [
+      { role: 'user' },
+      { disabled: true },
+      { role: 'user', disabled: true },
+      { role: 'admin', disabled: true },
+    ] as const) {
+      await t.rejects(accounts.update(id, change), LAST_ADMIN, 'one who is disabled does not count')
+    }
+    await t.rejects(accounts.setRole(id, 'user'), LAST_ADMIN)
+    await t.rejects(accounts.setDisabled(id, true), LAST_ADMIN)
+    t.same(await stored(), before)
+    t.match(
+      await accounts.update(id, { role: 'admin', disabled: false }),
+      { epoch: 2 },
+      'nothing is taken away',
+    )
+    t.match(
+      await accounts.update(other.id, { role: 'user' }),
+      { epoch: 3 },
+      'one who is disabled may be demoted',
+    )
+    const carol = await idOf(accounts, 'carol')
+    t.match(await accounts.update(carol, { disabled: true, role: 'user' }), { epoch: 2 }, 'so may users')
+    await accounts.update(carol, { role: 'admin', disabled: false })
+    t.match(await accounts.update(id, { role: 'user' }), { role: 'user' }, 'with another one, this one may')
+  })
+
+  t.test('of administrators who take each other away at one moment one is left', async (t) => {
+    const { accounts, stored } = await start(t, open)
+    const away = [{ role: 'user' }, { disabled: true }] as const
+    const admins = async () =>
+      (await stored()).filter(({ role, disabled }) => role === 'admin' && disabled === 0).map(({ id }) => id)
+    for (let round = 0; round < 8; round += 1) {
+      for (const name of ['a', 'b']) {
+        await accounts.create({ ...alice, username: `${name}${round}`, role: 'admin' })
+      }
+      const changes = (await admins()).flatMap((id) => away.map((change) => accounts.update(id, change)))
+      for (const result of await Promise.allSettled(changes)) {
+        if (result.status === 'rejected') t.match(result.reason, LAST_ADMIN)
+      }
+      t.equal((await admins()).length, 1, `round ${round}`)
+    }
+  })
+
+  t.test('a hash from weaker times is made anew at the next sign-in, and ends no sign-in', async (t) => {
+    const started = await start(t, open)
+    const { accounts, stored, verified, time } = started
+    const id = await createOutdated(started)
+    time.now += 5000
+    const before = await stored()
+    t.equal(await accounts.verify('alice', 'wrong horse'), null)
+    t.same(await stored(), before, 'not by who has another password')
+    t.match(await accounts.verify('alice', 'correct horse'), { id, epoch: 1 })
+    t.same(await stored(), [{ ...before[0], password_hash: 'hash of correct horse' }])
+    t.match(await accounts.verify('alice', 'correct horse'), { id, epoch: 1 })
+    t.equal(verified.length, 3)
+  })
+
+  t.test('a disabled account keeps its weak hash', async (t) => {
+    const started = await start(t, open)
+    await started.accounts.setDisabled(await createOutdated(started), true)
+    t.equal(await started.accounts.verify('alice', 'correct horse'), null)
+    t.match(await started.stored(), [{ password_hash: 'weak hash of correct horse' }])
+  })
+
+  t.test('a hash that could not be made anew does not fail the sign-in', async (t) => {
+    const started = await start(t, open)
+    const id = await createOutdated(started)
+    const { db, passwords, stored } = started
+    const busy: Passwords = { ...passwords, hash: () => Promise.reject(new Busy()) }
+    const accounts = createAccounts({ db, passwords: busy, clock: () => START })
+    t.match(await accounts.verify('alice', 'correct horse'), { id, epoch: 1 })
+    t.match(await stored(), [{ password_hash: 'weak hash of correct horse' }])
+  })
+
+  t.test('a password that changes while its old hash is made anew is the new one', async (t) => {
+    const started = await start(t, open)
+    const id = await createOutdated(started)
+    const { accounts, db, passwords, stored } = started
+    const slow: Passwords = {
+      ...passwords,
+      async hash(password) {
+        await accounts.changePassword(id, 'correct horse', 'battery staple')
+        return passwords.hash(password)
+      },
+    }
+    const racing = createAccounts({ db, passwords: slow, clock: () => START })
+    t.match(await racing.verify('alice', 'correct horse'), { epoch: 1 }, 'and this sign-in is ended')
+    t.match(await stored(), [{ password_hash: 'hash of battery staple', epoch: 2 }])
+  })
+
+  t.test('a change of password is granted though its old hash is made anew meanwhile', async (t) => {
+    const started = await start(t, open)
+    const id = await createOutdated(started)
+    const { accounts, db, passwords, stored } = started
+    const slow: Passwords = {
+      ...passwords,
+      async hash(password) {
+        await accounts.verify('alice', 'correct horse')
+        return passwords.hash(password)
+      },
+    }
+    const racing = createAccounts({ db, passwords: slow, clock: () => START })
+    t.match(await racing.changePassword(id, 'correct horse', 'battery staple'), { epoch: 2 })
+    t.match(await stored(), [{ password_hash: 'hash of battery staple', epoch: 2 }])
+  })
+
+  t.test('a list may be of the names that begin in one way, in any spelling', async (t) => {
+    const { accounts } = await start(t, open)
+    const names = ['Zoë', 'zoe', 'Zoltan', 'zo', 'Anna Lee', 'anna', 'annabel', '%', '_x', '\u{1f511}']
+    for (const username of names) await accounts.create({ ...alice, username })
+    const listed = async (username: string, limit = 50, after: string | null = null) => {
+      const page = await accounts.list({ username, limit, after })
+      return { names: page.accounts.map((account) => account.username), next: page.next }
+    }
+    const cases: [string, string[]][] = [
+      ['ZO', ['zo', 'zoe', 'Zoltan', 'Zoë']],
+      ['zoe\u0308', ['Zoë']],
+      ['ａｎｎａ', ['anna', 'Anna Lee', 'annabel']],
+      ['anna ', ['Anna Lee']],
+      ['%', ['%']],
+      ['_', ['_x']],
+      ['\u{1f511}', ['\u{1f511}']],
+      ["' OR 1=1 --", []],
+      ['zo\0', []],
+      ['zo\ud800', []],
+      ['nobody', []],
+      ['a'.repeat(200), []],
+    ]
+    for (const [username, expected] of cases) t.same(await listed(username), { names: expected, next: null })
+    t.equal((await listed('')).names.length, names.length, 'none of them is nothing to ask for')
+    const first = await listed('zo', 3)
+    t.same(first.names, ['zo', 'zoe', 'Zoltan'])
+    t.same(await listed('zo', 3, first.next), { names: ['Zoë'], next: null })
   })
 
   t.test('accounts are listed in pages, in the order of their names', async (t) => {

@@ -36,6 +36,10 @@ export interface Config {
   readonly allowedOrigins: readonly string[]
   /** Whether `/docs` is there. */
   readonly docs: boolean
+  /** Whether anybody may make an account. */
+  readonly registrationOpen: boolean
+  /** No password may hold one of them. */
+  readonly passwordWords: readonly string[]
 }
 
 /**
@@ -43,7 +47,6 @@ export interface Config {
  * would be a setting that does nothing.
  */
 const NOT_YET: Readonly<Record<string, string>> = {
-  REGISTRATION: 'closed',
   LOGIN_LIMIT_ACCOUNT: '',
   LOGIN_LIMIT_ADDRESS: '',
 }
@@ -52,9 +55,11 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 /** Only checked: it is fastify-cli that makes the logger. */
 function checkLogLevel(env: Environment): void {
-  if (!LOG_LEVELS.includes(read.text(env, 'LOG_LEVEL', 'info'))) {
-    throw new ConfigInvalid(`LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}.`)
-  }
+  read.choice(env, 'LOG_LEVEL', LOG_LEVELS, 'info')
+}
+
+function isRegistrationOpen(env: Environment, production: boolean): boolean {
+  return read.choice(env, 'REGISTRATION', ['open', 'closed'], production ? 'closed' : 'open') === 'open'
 }
 
 function isSet(env: Environment, name: string): boolean {
@@ -155,6 +160,8 @@ export function readConfig(env: Environment): Config {
     trustProxy: readTrustProxy(env, production),
     allowedOrigins: read.origins(env),
     docs: read.flag(env, 'DOCS', !production),
+    registrationOpen: isRegistrationOpen(env, production),
+    passwordWords: read.passwordWords(env),
   })
   refuseContradictions(config)
   return config

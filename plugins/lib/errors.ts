@@ -23,6 +23,11 @@ export const CredentialAmbiguous = define(
 export const CredentialsRefused = define('CREDENTIALS_REFUSED', 'Wrong username or password.', 401)
 export const RefreshRefused = define('REFRESH_REFUSED', 'The refresh token is not valid.', 401)
 export const RoleRequired = define('ROLE_REQUIRED', 'Your role does not allow this.', 403)
+export const SignInTooOld = define(
+  'SIGN_IN_TOO_OLD',
+  'This needs a recent sign-in: give your password again.',
+  403,
+)
 export const ModeRequired = define('MODE_REQUIRED', 'This way of signing in does not allow this.', 403)
 export const CrossSite = define('CROSS_SITE', 'The request came from another site.', 403)
 export const Prefetch = define('PREFETCH', 'A prefetch never signs anybody out.', 403)
@@ -31,14 +36,16 @@ export const UsernameInvalid = define(
   'A username is 1 to 64 visible characters, with single spaces between them.',
   400,
 )
+export const RegistrationClosed = define('REGISTRATION_CLOSED', 'Nobody can register here.', 403)
 export const UsernameTaken = define('USERNAME_TAKEN', 'This username is taken.', 409)
 const PasswordRefusal = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)
-/** Raised with the reason, which the client is told: `too_short`, `too_long`. */
+/** Raised with the reason, which the client is told: `too_short`, `too_long`, `common`, `like_username`. */
 export class PasswordRefused extends PasswordRefusal {
   constructor(readonly reason: string) {
     super(reason)
   }
 }
+export const LastAdmin = define('LAST_ADMIN', 'There must be another administrator first.', 409)
 export const Busy = define('BUSY', 'Too many sign-ins at once. Try again shortly.', 503)
 export const StoreUnavailable = define(
   'STORE_UNAVAILABLE',

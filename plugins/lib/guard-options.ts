@@ -1,5 +1,6 @@
 import type { ModeName } from './contract.js'
 import { OptionInvalid } from './errors.js'
+import { checkSeconds } from './options.js'
 import type { OnRefused } from './search.js'
 
 /** What a guard asks for. Everything that is given must hold. */
@@ -8,6 +9,11 @@ export interface GuardOptions {
   readonly optional?: boolean
   /** One of these roles (`ROLE_REQUIRED`, 403). */
   readonly role?: string | readonly string[]
+  /**
+   * The password was given at most so many seconds ago (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal
+   * and no refresh makes a sign-in younger.
+   */
+  readonly fresh?: true | number
   /** Only these modes are asked; one that recognised the caller before must be among them (`MODE_REQUIRED`, 403). */
   readonly modes?: readonly ModeName[]
   /** Overrides the suite's setting for this guard. */
@@ -19,11 +25,16 @@ export interface GuardRules {
   readonly optional: boolean
   readonly roles: readonly string[] | null
   readonly modes: readonly ModeName[] | null
+  /** The age of a sign-in, in ms. */
+  readonly ageMax: number | null
   /** undefined: as the suite has it. */
   readonly onRefused: OnRefused | undefined
 }
 
-const KNOWN = new Set(['optional', 'role', 'modes', 'onRefused'])
+const KNOWN = new Set(['optional', 'role', 'fresh', 'modes', 'onRefused'])
+
+/** In seconds. */
+const FRESH_FOR = 600
 
 /** @throws OPTION_INVALID */
 export function checkOnRefused(value: OnRefused): OnRefused {
@@ -53,6 +64,13 @@ function modesOf(options: GuardOptions): readonly ModeName[] | null {
   return 'modes' in options ? checkNames('modes', options.modes, options.modes ?? []) : null
 }
 
+/** Undefined, a setting that was never made, is a mistake here too. */
+function ageMaxOf(options: GuardOptions): number | null {
+  if (!('fresh' in options)) return null
+  const { fresh = 0 } = options
+  return 1000 * checkSeconds('fresh', fresh === true ? FRESH_FOR : fresh)
+}
+
 /**
  * A guard's options, copied and frozen. A misspelt one (`roles`) is refused: it would let in everybody
  * who is signed in.
@@ -68,6 +86,7 @@ export function checkGuardOptions(options: GuardOptions): GuardRules {
     optional,
     roles: rolesOf(options),
     modes: modesOf(options),
+    ageMax: ageMaxOf(options),
     onRefused: onRefused === undefined ? undefined : checkOnRefused(onRefused),
   })
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { SignIns } from '../sign-ins.js'
-import type { AuthMode, Identity, MaybePromise, ModeName } from './contract.js'
-import { ModeRequired, RoleRequired } from './errors.js'
+import type { AuthMode, Clock, Identity, MaybePromise, ModeName } from './contract.js'
+import { ModeRequired, RoleRequired, SignInTooOld } from './errors.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
 import { type Refused, refusal, type UnauthenticatedStatus } from './refusals.js'
 import { type Found, findCaller, type OnRefused } from './search.js'
@@ -15,6 +15,7 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHan
 export interface GuardSettings {
   readonly onRefused: OnRefused
   readonly unauthenticatedStatus: UnauthenticatedStatus
+  readonly clock: Clock
   /** The registered modes by these names, in the order of registration; all of them without names. */
   selectModes(names?: readonly ModeName[]): readonly AuthMode[]
 }
@@ -31,6 +32,7 @@ declare module 'fastify' {
 interface Plan extends GuardRules {
   readonly onRefused: OnRefused
   readonly status: UnauthenticatedStatus
+  readonly clock: Clock
   /** Those to ask. None until the application is ready. */
   asked: readonly AuthMode[]
   /** Null in an application whose modes keep no records. */
@@ -39,14 +41,16 @@ interface Plan extends GuardRules {
 
 function makePlan(options: GuardOptions, settings: GuardSettings): Plan {
   const rules = checkGuardOptions(options)
+  const { unauthenticatedStatus: status, clock } = settings
   const { onRefused = settings.onRefused } = rules
-  return { ...rules, onRefused, status: settings.unauthenticatedStatus, asked: [], signIns: null }
+  return { ...rules, onRefused, status, clock, asked: [], signIns: null }
 }
 
 /** Refuses a caller who is known but not allowed. */
 function checkAllowed(plan: Plan, identity: Identity): void {
   if (plan.modes && !plan.modes.includes(identity.mode)) throw new ModeRequired()
   if (plan.roles && !plan.roles.includes(identity.role)) throw new RoleRequired()
+  if (plan.ageMax !== null && plan.clock() - identity.authTime > plan.ageMax) throw new SignInTooOld()
 }
 
 /** True where the caller may go on as nobody. */

@@ -1,53 +1,42 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { Busy, PasswordRefused } from './errors.js'
+import { Busy, OptionInvalid, PasswordRefused } from './errors.js'
 import { loadOptional } from './optional.js'
+import { HASH_COST, type HashCost, hashCost, hashPrefix, isWeaker, restOf } from './password-hash.js'
 
-/** The fewest characters (code points) of a password that somebody chooses. */
-export const PASSWORD_MIN_LENGTH = 8
 /** The longest password, in bytes of UTF-8. A longer one is never hashed. */
 export const PASSWORD_MAX_BYTES = 1024
 
 /** What `createPasswords` needs of the argon2 package. */
 export interface Argon2 {
-  hash(password: string, parameters: typeof PARAMETERS): Promise<string>
+  /** The package's default variant is argon2id. */
+  hash(password: string, cost: HashCost): Promise<string>
   verify(hash: string, password: string): Promise<boolean>
 }
 
 export interface Passwords {
   /**
    * A salted argon2id hash (RFC 9106) in PHC form. The password is taken as it is: not trimmed, not normalised.
-   * @throws PASSWORD_REFUSED when it is longer than 1024 bytes, BUSY when too many are hashing
+   * @throws PASSWORD_REFUSED when it is longer than 1024 bytes, OPTION_INVALID when it is no well-formed text,
+   *   BUSY when too many are hashing
    */
   hash(password: string): Promise<string>
   /**
    * Whether the password is the one that was hashed. Without a hash (nobody has that name), or with one
-   * that is damaged, the same work is done and the answer is false: the time tells nothing.
+   * that is damaged, absurd or weaker than today's, the same work is done: the time tells nothing.
    * @throws BUSY when too many are hashing
    */
   verify(hash: string | null, password: string): Promise<boolean>
+  /** Whether the hash is weaker than one that is made today, and should be made anew. */
+  isOutdated(hash: string): boolean
 }
 
-/** OWASP's first choice for argon2id: KiB of memory, passes, lanes. The package's default variant is argon2id. */
-const PARAMETERS = { memoryCost: 19456, timeCost: 2, parallelism: 1 } as const
-const PREFIX = `$argon2id$v=19$m=${PARAMETERS.memoryCost},t=${PARAMETERS.timeCost},p=${PARAMETERS.parallelism}$`
-
-/**
- * 16 bytes of salt and 32 of digest in unpadded base64, the unused last bits zero. A hash of any other
- * shape or cost is taken for damaged, so that a stored text never decides how much work is done.
- */
-const SALT_AND_DIGEST = /^[A-Za-z0-9+/]{21}[AQgw]\$[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/
-
-function isIntact(hash: string): boolean {
-  return hash.startsWith(PREFIX) && SALT_AND_DIGEST.test(hash.slice(PREFIX.length))
-}
+/** UTF-8 has no bytes for it, and every one would be hashed as U+FFFD: many passwords would be one. */
+const LONE_SURROGATE = /\p{Surrogate}/u
 
 function base64(bytes: number): string {
   return randomBytes(bytes).toString('base64').replace(/=+$/, '')
 }
-
-/** No password is known to have it, and nobody needs to hash one to make it. */
-const DECOY = `${PREFIX}${base64(16)}$${base64(32)}`
 
 /**
  * Hashes run in libuv's pool, which has 4 threads and serves files and DNS as well: one is left to them.
@@ -82,37 +71,59 @@ function limit(max: number): <T>(work: () => Promise<T>) => Promise<T> {
   }
 }
 
-function isTooLong(password: string): boolean {
+/** Whether nobody can have this password. */
+export function isTooLong(password: string): boolean {
   return Buffer.byteLength(password) > PASSWORD_MAX_BYTES
-}
-
-/** What is wrong with a password that somebody chooses, or null. */
-export function passwordFault(password: string): 'too_short' | 'too_long' | null {
-  if (isTooLong(password)) return 'too_long'
-  return [...password].length < PASSWORD_MIN_LENGTH ? 'too_short' : null
 }
 
 const loadArgon2 = (): Promise<Argon2> =>
   loadOptional('@node-rs/argon2', () => import('@node-rs/argon2'), 'Hashing passwords')
 
+/** What one hash is checked with, and what is worked on where there is none to check. */
+interface Checking {
+  readonly argon2: Argon2
+  readonly cost: HashCost
+  readonly decoy: string
+}
+
+/** However it ends, it has cost one hash of today's, or a stored one that is stronger. */
+async function check({ argon2, cost, decoy }: Checking, hash: string | null, password: string) {
+  const stored = hash === null ? null : hashCost(hash)
+  try {
+    const matches = await argon2.verify(hash !== null && stored ? hash : decoy, password)
+    if (stored && isWeaker(stored, cost)) await argon2.hash(password, restOf(cost, stored))
+    return stored !== null && matches
+  } catch (error) {
+    if (stored === null) throw error
+    // What the hasher itself does not take is damaged as well: a refusal, not an outage for its owner.
+    return check({ argon2, cost, decoy }, null, password)
+  }
+}
+
 /**
  * Hashes and verifies, a few at once.
  * @param load where argon2 comes from
+ * @param cost of new hashes. Raised, it is reached by each account at its next sign-in
  */
-export function createPasswords(load: () => Promise<Argon2> = loadArgon2): Passwords {
+export function createPasswords(load: () => Promise<Argon2> = loadArgon2, cost = HASH_COST): Passwords {
   const limited = limit(CONCURRENCY)
+  // No password is known to have it, and nobody needs to hash one to make it.
+  const decoy = `${hashPrefix(cost)}${base64(16)}$${base64(32)}`
   return Object.freeze({
     async hash(password: string) {
       if (isTooLong(password)) throw new PasswordRefused('too_long')
+      if (LONE_SURROGATE.test(password)) throw new OptionInvalid('password', 'wants well-formed text')
       const argon2 = await load()
-      return limited(() => argon2.hash(password, PARAMETERS))
+      return limited(() => argon2.hash(password, cost))
     },
     async verify(hash: string | null, password: string) {
-      if (isTooLong(password)) return false
+      if (isTooLong(password) || LONE_SURROGATE.test(password)) return false
       const argon2 = await load()
-      const intact = hash !== null && isIntact(hash)
-      const matches = await limited(() => argon2.verify(intact ? hash : DECOY, password))
-      return intact && matches
+      return limited(() => check({ argon2, cost, decoy }, hash, password))
+    },
+    isOutdated(hash: string) {
+      const stored = hashCost(hash)
+      return stored !== null && isWeaker(stored, cost)
     },
   })
 }

@@ -21,12 +21,14 @@ function isPresentable(name: string): boolean {
 }
 
 /**
+ * The form that texts are compared by, whatever they are: NFKC, then case folding without a locale. Idempotent.
+ *
  * Upper case first, so that all lower-case forms of a letter meet (`ß` and `SS`, `ς` and `σ`); then
  * again until nothing moves (`ẞ` takes two rounds).
  */
-function fold(name: string): string {
-  const folded = name.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
-  return folded === name ? name : fold(folded)
+export function foldText(text: string): string {
+  const folded = text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+  return folded === text ? text : foldText(folded)
 }
 
 /**
@@ -39,6 +41,15 @@ function fold(name: string): string {
  */
 export function canonicalUsername(typed: string): string | null {
   if (!isPresentable(typed)) return null
-  const canonical = fold(typed)
+  const canonical = foldText(typed)
   return isPresentable(canonical) ? canonical : null
+}
+
+/**
+ * What the canonical forms of names begin with that are typed in this way, or null when none can. The space at
+ * its end may be one between two words.
+ */
+export function canonicalPrefix(typed: string): string | null {
+  const prefix = foldText(typed)
+  return prefix.length > 2 * USERNAME_MAX_LENGTH || INVISIBLE.test(prefix) ? null : prefix
 }

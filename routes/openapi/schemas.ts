@@ -50,6 +50,32 @@ export const SignIns = Type.Array(
   ),
 )
 
+export const Registered = Type.Object({ username: Type.String(), role: Type.String() }, closed)
+
+export const Account = Type.Object(
+  {
+    id: Type.String({
+      description: 'Immutable, and never given out again. Audit events name accounts by it.',
+    }),
+    username: Type.String({ description: 'As it was typed when the account was made.' }),
+    role: Type.Enum(['admin', 'user']),
+    disabled: Type.Boolean(),
+    created_at: Moment,
+    updated_at: Moment,
+  },
+  closed,
+)
+
+export const AccountPage = Type.Object(
+  {
+    accounts: Type.Array(Account),
+    next: Type.Union([Type.String(), Type.Null()], {
+      description: 'What to ask for as `after` to get the next page; null behind the last one.',
+    }),
+  },
+  closed,
+)
+
 export const Ended = Type.Object({ ended: Type.Integer({ description: 'How many.' }) }, closed)
 
 export const Settings = Type.Object(

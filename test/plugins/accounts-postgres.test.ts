@@ -1,4 +1,5 @@
 import Fastify from 'fastify'
+import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import accountsPlugin, { type PostgresOptions } from '../../plugins/accounts.js'
 import { createAccounts } from '../../plugins/lib/accounts/accounts.js'
@@ -32,6 +33,7 @@ t.test('over PostgreSQL', async (t) => {
 const passwords: Passwords = {
   hash: async (password) => `hash of ${password}`,
   verify: async (hash, password) => hash === `hash of ${password}`,
+  isOutdated: () => false,
 }
 
 /** Several processes, as far as PostgreSQL can tell: each has a pool of its own. */
@@ -46,6 +48,26 @@ async function instances(t: Test, count: number) {
 }
 
 const ALICE = { username: 'alice', password: 'correct horse', role: 'user' } as const
+
+t.test('of two administrators who demote each other at two instances one is left', async (t) => {
+  const [here, there] = await instances(t, 2)
+  if (!here || !there) return t.fail()
+  const [one, two] = await Promise.all(
+    ['one', 'two'].map((username) => here.accounts.create({ ...ALICE, username, role: 'admin' })),
+  )
+  // Each statement has seen both of them before the other one writes.
+  await sql`CREATE FUNCTION dawdle() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$
+    LANGUAGE plpgsql`.execute(here.db)
+  await sql`CREATE TRIGGER dawdles BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION dawdle()`.execute(
+    here.db,
+  )
+  const results = await Promise.allSettled([
+    here.accounts.setRole(one?.id ?? '', 'user'),
+    there.accounts.setDisabled(two?.id ?? '', true),
+  ])
+  const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []))
+  t.same(refused, ['LAST_ADMIN'])
+})
 
 t.test('a row that two instances change at once loses nothing', async (t) => {
   const [here, there] = await instances(t, 2)

@@ -63,6 +63,7 @@ t.test('a database fault is STORE_UNAVAILABLE, with the cause for the log only',
     accounts.changePassword('id', 'correct horse', 'battery staple'),
     accounts.setRole('id', 'user'),
     accounts.setDisabled('id', true),
+    accounts.update('id', { role: 'admin' }),
     accounts.list({ limit: 1 }),
     accounts.count(),
   ]
@@ -79,6 +80,7 @@ t.test('an application brings its own accounts', async (t) => {
   const app = await buildApp(t, { source })
   t.equal(app.accountSource, source)
   t.throws(() => app.accounts, { code: 'OPTION_INVALID', message: /source/ })
+  t.throws(() => app.passwordPolicy, { code: 'OPTION_INVALID', message: /source/ })
 })
 
 t.test('options that are missing, wrong or without effect are refused at boot, by name', async (t) => {
@@ -100,6 +102,10 @@ t.test('options that are missing, wrong or without effect are refused at boot, b
     ['pool', { dataDir: t.testdirName, pool: {} }],
     ['dataDir', { dataDir: t.testdirName, databaseUrl: 'postgres://db/identity' }],
     ['dataDirectory', { dataDirectory: t.testdirName }],
+    ['source', { source, passwordWords: ['acme'] }],
+    ['passwordWords', { dataDir: t.testdir(), passwordWords: ['ab'] }],
+    ['passwordWords', { dataDir: t.testdir(), passwordWords: 'acme' }],
+    ['passwordWords', { dataDir: t.testdir(), passwordWords: [7] }],
   ]
   for (const [name, options] of cases) {
     const app = Fastify()

@@ -161,7 +161,7 @@ test('a new password is told with the sign-ins that it ends; a wrong current one
   const { credential, ids } = await enter(app, take, 'session')
   const { accountId, signInId } = ids
   const change = (current_password: string) =>
-    post(app, '/password', { current_password, new_password: 'a new one for user1' }, credential)
+    post(app, '/password', { current_password, new_password: 'a new and long one' }, credential)
   await change('wrong')
   t.match(take(), [{ type: 'password_refused', ...ids, mode: 'session' }])
   await change(USER.password)
@@ -169,6 +169,40 @@ test('a new password is told with the sign-ins that it ends; a wrong current one
     { type: 'epoch_raised', accountId, epoch: 2, spared: signInId, ended: 1 },
     { type: 'account_changed', accountId, changed: 'password', to: null, by: 'owner', actorId: accountId },
   ])
+})
+
+test('who registers, is given another role or is disabled, is told of by id, never by name', async (t) => {
+  const { app, take } = await userCenter(t)
+  const newcomer = { username: 'typed by accident', password: 'a long enough one' }
+  await post(app, '/register', newcomer)
+  const accountId = await idOf(app, newcomer.username)
+  const byNobody = { by: 'registration', actorId: null, ip: '127.0.0.1' }
+  t.match(take(), [{ type: 'account_created', accountId, role: 'user', ...byNobody }])
+  for (const refused of [newcomer, { ...newcomer, username: 'other', password: 'short' }])
+    await post(app, '/register', refused)
+  t.same(take(), [], 'what was not made is not told')
+
+  const { credential: headers, ids } = await enter(app, take, 'token', ADMIN)
+  const patch = (username: string, payload: object) =>
+    app.inject({ method: 'PATCH', url: `/accounts/${encodeURIComponent(username)}`, headers, payload })
+  await patch(newcomer.username, { role: 'admin', disabled: true })
+  const by = { accountId, by: 'admin', actorId: ids.accountId, ip: '127.0.0.1' }
+  t.match(take(), [
+    { type: 'epoch_raised', accountId, epoch: 2 },
+    { type: 'account_changed', changed: 'role', to: 'admin', ...by },
+    { type: 'account_changed', changed: 'disabled', to: true, ...by },
+  ])
+  await patch(newcomer.username, { disabled: false })
+  const enabled = take()
+  t.match(enabled.slice(1), [{ type: 'account_changed', changed: 'disabled', to: false, ...by }])
+  t.equal(enabled.length, 2)
+  await patch('nobody', { disabled: true })
+  await patch(newcomer.username, { role: 'root' })
+  await patch(newcomer.username, { disabled: true })
+  t.equal(take().length, 2)
+  await patch('admin', { disabled: true })
+  t.same(take(), [], 'nor what was refused')
+  t.notMatch(JSON.stringify(enabled), /typed by accident/)
 })
 
 test('what could not be stored is not told', async (t) => {
@@ -251,7 +285,7 @@ test('an account that the command line adds is told to the channel, without its 
   const DATA_DIR = makeDataDir(t)
   const sink = () => new Writable({ write: (_chunk, _encoding, done) => done() })
   const add = (name: string) => {
-    const stdin = Readable.from([Buffer.from('a password of an operator\n')])
+    const stdin = Readable.from([Buffer.from('a password of the first one\n')])
     const terminal = { env: { DATA_DIR }, stdin, stdout: sink(), stderr: sink() }
     return accountAdd.run([name, '--role', 'admin'], terminal)
   }

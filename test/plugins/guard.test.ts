@@ -107,6 +107,69 @@ t.test('a role', async (t) => {
   })
 })
 
+t.test('a recent sign-in', async (t) => {
+  const asked: [option: true | number, seconds: number][] = [
+    [true, 600],
+    [60, 60],
+  ]
+  for (const [fresh, seconds] of asked) {
+    t.test(`${seconds} seconds old is recent, and no more`, async (t) => {
+      const { get, clock, handled } = await guarded(t, (app) => app.guard({ fresh }))
+      clock.advance(seconds)
+      t.same((await get(BOB_BY_COOKIE)).json(), { who: 'bob' })
+      clock.now += 1
+      for (const headers of [BOB_BY_COOKIE, BOB_BY_TOKEN]) {
+        const answer = await get(headers)
+        refused(t, answer, 403, 'SIGN_IN_TOO_OLD')
+        t.equal(answer.headers['www-authenticate'], undefined, 'who it is is known')
+      }
+      refused(t, await get(), 401, 'NOT_SIGNED_IN')
+      t.equal(handled(), 1)
+    })
+  }
+
+  t.test('counts from the password: neither a renewal nor a refresh makes it younger', async (t) => {
+    const { app, clock, signIn, post } = await buildSuite(t, {
+      modes: [cookieMode({ ttl: 300 }), tokenMode({ accessTtl: 300 })],
+      routes(app) {
+        app.get('/fresh', { preHandler: app.guard({ fresh: true }) }, async (request) => request.identity)
+        app.post<{ Body: { token: string } }>('/refresh', async (request) =>
+          app.refreshTokens.refresh(request, request.body.token),
+        )
+      },
+    })
+    const get = (headers: Headers) => app.inject({ url: '/fresh', headers })
+    let cookie = cookieHeader(await signIn('cookie'))
+    const pair = (await signIn('token')).json().issued
+    for (const seconds of [200, 200, 200]) {
+      clock.advance(seconds)
+      const answer = await get(cookie)
+      t.equal(answer.statusCode, 200)
+      if (answer.cookies.length > 0) cookie = cookieHeader(answer)
+    }
+    clock.advance(1)
+    refused(t, await get(cookie), 403, 'SIGN_IN_TOO_OLD', 'renewed')
+    const { token } = (await post('/refresh', {}, { token: pair.refreshToken })).json()
+    refused(t, await get({ authorization: `Bearer ${token}` }), 403, 'SIGN_IN_TOO_OLD', 'refreshed')
+    t.equal((await get(cookieHeader(await signIn('cookie')))).statusCode, 200, 'a new one is recent')
+  })
+
+  t.test('goes with a role, and with another guard before it', async (t) => {
+    const { get, clock } = await guarded(t, (app) => [app.guard(), app.guard({ role: 'admin', fresh: 60 })])
+    t.same((await get(ALICE_BY_TOKEN)).json(), { who: 'alice' })
+    clock.advance(61)
+    refused(t, await get(ALICE_BY_TOKEN), 403, 'SIGN_IN_TOO_OLD')
+    refused(t, await get(BOB_BY_TOKEN), 403, 'ROLE_REQUIRED', 'signing in again would not help')
+  })
+
+  t.test('is not asked of nobody', async (t) => {
+    const { get, clock } = await guarded(t, (app) => app.guard({ optional: true, fresh: true }))
+    clock.advance(601)
+    t.same((await get()).json(), { who: 'nobody' })
+    refused(t, await get(BOB_BY_TOKEN), 403, 'SIGN_IN_TOO_OLD')
+  })
+})
+
 t.test('modes', async (t) => {
   t.test('only these are asked', async (t) => {
     const { get } = await guarded(t, (app) => app.guard({ modes: ['cookie'] }))
@@ -233,6 +296,11 @@ t.test('a guard that says something it cannot mean is a refusal at boot', async 
     ['one mode as text', { modes: 'token' }],
     ['onRefused of another spelling', { onRefused: 'Stop' }],
     ['optional as text', { optional: 'false' }],
+    ['an age that was never set', { fresh: undefined }],
+    ['no age', { fresh: 0 }],
+    ['a recent sign-in, or not', { fresh: false }],
+    ['an age as text', { fresh: '600' }],
+    ['an age that is none', { fresh: Number.NaN }],
   ]
   for (const [why, options] of bad) {
     await t.rejects(

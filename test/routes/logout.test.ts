@@ -138,6 +138,16 @@ test('logouts ignore body and content type', async (t) => {
   }
 })
 
+test('a logout that names a type and has no body is a logout', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const mode of MODES) {
+    const { credential } = await signIn(app, mode)
+    const headers = { ...credential, 'content-type': 'application/json' }
+    t.equal((await logout(app, mode, headers)).statusCode, 200, mode)
+    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+  }
+})
+
 test('another site’s form, link or image cannot sign anybody out', async (t) => {
   const { app } = await startUserCenter(t)
   for (const mode of MODES) {

@@ -23,6 +23,17 @@ test('a request is logged by its path, and only that there was a query', async (
   t.match(lines[0]?.req, { method: 'GET', host: String, remoteAddress: '127.0.0.1' })
 })
 
+test('a request for an account is logged by its route: people type passwords where names belong', async (t) => {
+  const { app, lines } = loggingApp()
+  t.teardown(() => app.close())
+  app.patch('/accounts/:username', async () => 'changed')
+  await app.inject({ method: 'PATCH', url: '/accounts/hunter2?x=hunter2' })
+  await app.inject({ method: 'PATCH', url: '/%61ccounts/hunter2' })
+  const logged = lines.flatMap(({ req }) => (req ? [req.url] : []))
+  t.same(logged, ['/accounts/:username', '/accounts/:username'])
+  t.notMatch(JSON.stringify(lines), /hunter2/)
+})
+
 /** What the handler writes to a socket for an error of this code. */
 function answerTo(code: string, { writable = true, destroyed = false } = {}) {
   const { app, lines } = loggingApp()

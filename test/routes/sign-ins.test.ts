@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
-import { ADMIN, MODES, refused, signIn, userInfo } from '../helpers/http.js'
+import { ADMIN, type Credential, listen, MODES, refused, sendRaw, signIn, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 test('GET /sign_ins lists every place, whatever the mode, and nothing that works as a credential', async (t) => {
@@ -143,6 +143,34 @@ test('an admin’s sign-out that cannot be distributed claims nothing', async (t
   const again = await app.inject({ method: 'DELETE', url, headers: admin.credential })
   t.equal(again.statusCode, 200)
   refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
+})
+
+test('a DELETE that names a type and has no body is none of a wrong form', async (t) => {
+  const { app } = await startUserCenter(t)
+  const port = await listen(app)
+  const admin = await signIn(app, 'token', ADMIN)
+  const remove = async (path: string, { authorization = '' }: Credential, framing: string, body = '') => {
+    const head = `DELETE ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\n`
+    const type = 'Content-Type: application/json; charset=utf-8\r\nConnection: close\r\n'
+    return sendRaw(port, `${head}${type}${framing}\r\n${body}`)
+  }
+  for (const framing of ['', 'Content-Length: 0\r\n']) {
+    const paths = ['/sign_ins', '/sign_ins?except=current', '/accounts/user1/sign_ins']
+    for (const path of paths) {
+      const { credential } = await signIn(app, 'token')
+      const who = path.startsWith('/accounts') ? admin.credential : credential
+      t.match(await remove(path, who, framing), /^HTTP\/1\.1 200 /, `${path} ${framing}`)
+    }
+  }
+  const { credential } = await signIn(app, 'token')
+  t.match(
+    await remove('/sign_ins', credential, 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+    /^HTTP\/1\.1 200 /,
+  )
+  const other = await signIn(app, 'token')
+  const broken = await remove('/sign_ins', other.credential, 'Content-Length: 2\r\n', '{"')
+  t.match(broken, /^HTTP\/1\.1 400 [\s\S]*BODY_INVALID/, 'what is there is read')
+  t.equal((await userInfo(app, other.credential)).statusCode, 200, 'and nothing was ended')
 })
 
 test('every route here asks who it is, and refuses another site’s request by cookie', async (t) => {

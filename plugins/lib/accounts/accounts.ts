@@ -1,32 +1,25 @@
 import { randomBytes } from 'node:crypto'
-import type { Kysely } from 'kysely'
-import type { CheckedAccount, Clock } from '../contract.js'
-import type { AccountRow, Tables } from '../database.js'
+import type { CheckedAccount } from '../contract.js'
+import type { AccountRow } from '../database.js'
 import { UsernameInvalid, UsernameTaken } from '../errors.js'
-import type { Passwords } from '../passwords.js'
 import { canonicalUsername } from '../usernames.js'
+import { type Context, changePassword, raiseEpoch, update } from './changes.js'
 import type {
+  AccountChange,
   AccountDetails,
-  AccountPage,
   Accounts,
+  ListQuery,
   NewAccount,
   OwnProfile,
-  RaisedAccount,
   Role,
 } from './contract.js'
+import { listAccounts } from './listing.js'
 import { first, guarded } from './queries.js'
 import { IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
 
-interface Context {
-  readonly db: Kysely<Tables>
-  readonly passwords: Passwords
-  readonly clock: Clock
-  /** Runs after a change that ends the account's sign-ins, before the change is answered. */
-  readonly onRaised?: (raised: RaisedAccount) => Promise<void>
-}
-
 /** Hash and epoch come from one row read once: a login that races a change carries the epoch of its hash. */
-async function verify({ db, passwords }: Context, username: string, password: string) {
+async function verify(context: Context, username: string, password: string) {
+  const { db, passwords } = context
   const canonical = canonicalUsername(username)
   const row =
     canonical === null
@@ -38,7 +31,28 @@ async function verify({ db, passwords }: Context, username: string, password: st
             .where('canonical', '=', canonical),
         )
   const matches = await passwords.verify(row?.password_hash ?? null, password)
-  return row && matches && row.disabled === 0 ? toAccount(row) : null
+  if (!row || !matches || row.disabled !== 0) return null
+  await renewHash(context, row, password)
+  return toAccount(row)
+}
+
+/**
+ * The password that was right, under today's parameters where its hash is from weaker times. It is the same
+ * password: no sign-in ends. A hash that was changed meanwhile stays, and what fails is tried at the next sign-in.
+ */
+async function renewHash(
+  { db, passwords }: Context,
+  { id, password_hash: outdated }: Pick<AccountRow, 'id' | 'password_hash'>,
+  password: string,
+): Promise<void> {
+  if (!passwords.isOutdated(outdated)) return
+  try {
+    const password_hash = await passwords.hash(password)
+    const row = db.updateTable('accounts').set({ password_hash })
+    await row.where('id', '=', id).where('password_hash', '=', outdated).execute()
+  } catch {
+    // Too many are hashing, or the database went away: neither makes the password wrong.
+  }
 }
 
 async function find({ db }: Context, id: string): Promise<OwnProfile | null> {
@@ -87,73 +101,13 @@ async function create(context: Context, { username, password, role }: NewAccount
   return toProfile(row)
 }
 
-type Change = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | 'spared_sign_in'>>
-
-/** The change and the end of every sign-in issued before it, in one statement. Who was spared before is not. */
-function change({ db, clock }: Context, id: string, values: Change) {
-  return db
-    .updateTable('accounts')
-    .set({ spared_sign_in: null, ...values })
-    .set((row) => ({ epoch: row('epoch', '+', 1), updated_at: clock() }))
-    .where('id', '=', id)
-    .returning([...IDENTIFYING, 'spared_sign_in'])
-}
-
-async function raised(
-  { onRaised }: Context,
-  row: (CheckedAccount & Pick<AccountRow, 'spared_sign_in'>) | null,
-): Promise<CheckedAccount | null> {
-  if (!row) return null
-  const account = toAccount(row)
-  await onRaised?.({ account, spare: row.spared_sign_in })
-  return account
-}
-
-async function changePassword(
-  context: Context,
-  id: string,
-  current: string,
-  replacement: string,
-  spared_sign_in: string | null,
-) {
-  const { db, passwords } = context
-  const stored = await first(
-    db.selectFrom('accounts').select('password_hash').where('id', '=', id).where('disabled', '=', 0),
-  )
-  if (!(await passwords.verify(stored?.password_hash ?? null, current)) || !stored) return null
-  const password_hash = await passwords.hash(replacement)
-  // Of two changes that were granted on one old password, the second finds another hash, and loses.
-  const changed = await first(
-    change(context, id, { password_hash, spared_sign_in })
-      .where('password_hash', '=', stored.password_hash)
-      .where('disabled', '=', 0),
-  )
-  return raised(context, changed)
-}
-
-async function set(context: Context, id: string, values: Change): Promise<CheckedAccount | null> {
-  return raised(context, await first(change(context, id, values)))
-}
-
-async function list({ db }: Context, limit: number, after: string | null): Promise<AccountPage> {
-  const sorted = db
-    .selectFrom('accounts')
-    .select(SHOWN)
-    .orderBy('canonical')
-    .limit(limit + 1)
-  // PostgreSQL takes no U+0000. No name holds one, so that what follows it makes no difference.
-  const query = after === null ? sorted : sorted.where('canonical', '>', after.replace(/\0.*/s, ''))
-  const rows = await guarded(() => query.execute())
-  const page = rows.slice(0, limit)
-  const last = rows.length > limit ? page.at(-1) : undefined
-  return Object.freeze({ accounts: page.map(toDetails), next: last?.canonical ?? null })
-}
-
 async function count({ db }: Context): Promise<number> {
   const query = db.selectFrom('accounts').select((accounts) => accounts.fn.countAll().as('total'))
   const { total } = await guarded(() => query.executeTakeFirstOrThrow())
   return Number(total)
 }
+
+const identifying = (account: CheckedAccount | null) => account && toAccount(account)
 
 /** Accounts in the table `accounts` of a migrated database. */
 export function createAccounts(context: Context): Accounts {
@@ -163,11 +117,12 @@ export function createAccounts(context: Context): Accounts {
     findByUsername: (username: string) => findByUsername(context, username),
     create: (account: NewAccount) => create(context, account),
     changePassword: (id: string, current: string, replacement: string, spare: string | null = null) =>
-      changePassword(context, id, current, replacement, spare),
-    raiseEpoch: (id: string) => set(context, id, {}),
-    setRole: (id: string, role: Role) => set(context, id, { role }),
-    setDisabled: (id: string, disabled: boolean) => set(context, id, { disabled: disabled ? 1 : 0 }),
-    list: (page: { limit: number; after?: string | null }) => list(context, page.limit, page.after ?? null),
+      changePassword(context, id, { current, replacement, spare }),
+    raiseEpoch: (id: string) => raiseEpoch(context, id),
+    update: (id: string, change: AccountChange) => update(context, id, change),
+    setRole: (id: string, role: Role) => update(context, id, { role }).then(identifying),
+    setDisabled: (id: string, disabled: boolean) => update(context, id, { disabled }).then(identifying),
+    list: (query: ListQuery) => listAccounts(context.db, query),
     count: () => count(context),
   })
 }

@@ -25,6 +25,21 @@ export interface AccountDetails extends OwnProfile {
   readonly updatedAt: number
 }
 
+/** What an administrator may change of an account. What is left out stays. */
+export interface AccountChange {
+  readonly role?: Role
+  readonly disabled?: boolean
+}
+
+export interface ListQuery {
+  /** At most so many accounts. */
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly after?: string | null
+  /** What the names begin with, in any spelling. */
+  readonly username?: string
+}
+
 export interface AccountPage {
   readonly accounts: readonly AccountDetails[]
   /** What to ask for as `after` to get the next page, or null after the last one. */
@@ -47,7 +62,7 @@ export interface Accounts extends AccountSource {
   verify(username: string, password: string): Promise<CheckedAccount | null>
   find(id: string): Promise<OwnProfile | null>
   /**
-   * Adds an account. How good the password must be is the caller's to say.
+   * Adds an account. Whether the password may be chosen is the caller's to ask (`app.passwordPolicy`).
    * @throws USERNAME_INVALID, USERNAME_TAKEN, or PASSWORD_REFUSED for one above 1024 bytes
    */
   create(account: NewAccount): Promise<OwnProfile>
@@ -65,13 +80,19 @@ export interface Accounts extends AccountSource {
   ): Promise<CheckedAccount | null>
   /** Signs the account out everywhere, and changes nothing else. @returns null when there is no such account */
   raiseEpoch(id: string): Promise<CheckedAccount | null>
-  /** @returns null when there is no such account */
+  /**
+   * Gives a role, disables or enables, and ends every sign-in of the account, also where it had the role before.
+   * @returns null when there is no such account
+   * @throws LAST_ADMIN when nobody would be left who is an administrator and not disabled
+   */
+  update(id: string, change: AccountChange): Promise<AccountDetails | null>
+  /** `update` of the role alone. */
   setRole(id: string, role: Role): Promise<CheckedAccount | null>
-  /** @returns null when there is no such account */
+  /** `update` of the disabled flag alone. */
   setDisabled(id: string, disabled: boolean): Promise<CheckedAccount | null>
   /** The account of that name, disabled or not. */
   findByUsername(username: string): Promise<AccountDetails | null>
-  /** At most `limit` accounts in the order of their names, from the first or from where a page ended. */
-  list(page: { readonly limit: number; readonly after?: string | null }): Promise<AccountPage>
+  /** A page of accounts in the order of their names, from the first or from where a page ended. */
+  list(query: ListQuery): Promise<AccountPage>
   count(): Promise<number>
 }

@@ -14,7 +14,7 @@ export const SHOWN = [
   'created_at',
   'updated_at',
 ] as const
-type ShownRow = Pick<AccountRow, (typeof SHOWN)[number]>
+export type ShownRow = Pick<AccountRow, (typeof SHOWN)[number]>
 
 /** What a credential says of its owner. */
 export const IDENTIFYING = ['id', 'username', 'role', 'epoch'] as const

@@ -33,7 +33,7 @@ async function addAccount(args: string[], terminal: Terminal): Promise<void> {
   const { username, role } = parse(args)
   if (canonicalUsername(username) === null) throw new UsernameInvalid()
   const place = accountsPlace(terminal)
-  const password = await readNewPassword(terminal)
+  const password = await readNewPassword(terminal, username)
   const { id } = await withAccounts(place, (accounts) => accounts.create({ username, password, role }))
   const by = { by: 'command_line', actorId: null } as const
   createAudit({ clock: Date.now }).emit({ type: 'account_created', accountId: id, role, ...by })

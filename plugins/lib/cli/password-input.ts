@@ -1,6 +1,8 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { PASSWORD_MAX_BYTES, PASSWORD_MIN_LENGTH, passwordFault } from '../passwords.js'
+import { passwordWords } from '../config/values.js'
+import { createPasswordPolicy, PASSWORD_MIN_LENGTH, type PasswordFault } from '../password-policy.js'
+import { PASSWORD_MAX_BYTES } from '../passwords.js'
 import { Refusal, type Terminal } from './command.js'
 
 const LINE_FEED = 10
@@ -8,9 +10,11 @@ const CARRIAGE_RETURN = 13
 /** No password of a line that is longer than this, in bytes, could be accepted: reading stops. */
 const READ_MAX = PASSWORD_MAX_BYTES + 1
 
-const FAULTS = {
+const FAULTS: Readonly<Record<PasswordFault, string>> = {
   too_short: `The password is too short: it needs ${PASSWORD_MIN_LENGTH} characters or more.`,
   too_long: `The password is too long: it may have ${PASSWORD_MAX_BYTES} bytes at most.`,
+  common: 'The password is among those that are guessed first.',
+  like_username: 'The password holds the name of the account.',
 }
 
 function decode(bytes: Buffer): string {
@@ -58,12 +62,13 @@ async function prompt({ stdin, stderr }: Terminal): Promise<string> {
 
 /**
  * A new password from the terminal, without echo and asked twice, or else the first line of standard
- * input. Never from an argument: others on the machine can read those.
- * @throws Refusal, also when it is too short or too long
+ * input. Never from an argument: others on the machine can read those. `PASSWORD_WORDS` counts as for the server.
+ * @throws Refusal, also when it may not be chosen; CONFIG_INVALID, DEPENDENCY_MISSING
  */
-export async function readNewPassword(terminal: Terminal): Promise<string> {
+export async function readNewPassword(terminal: Terminal, username: string): Promise<string> {
+  const policy = createPasswordPolicy(passwordWords(terminal.env))
   const password = await (terminal.stdin.isTTY ? prompt(terminal) : readFirstLine(terminal))
-  const fault = passwordFault(password)
+  const fault = await policy.fault(password, username)
   if (fault) throw new Refusal(FAULTS[fault])
   return password
 }

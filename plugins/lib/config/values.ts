@@ -1,6 +1,7 @@
 import type { Environment } from '../config.js'
 import { ConfigInvalid } from '../errors.js'
 import { SECONDS_MAX } from '../options.js'
+import { isPasswordWord } from '../password-policy.js'
 import { readPostgresUrl, URL_WANTED } from '../postgres/address.js'
 import { parseOrigins } from '../same-origin.js'
 import { secretShortness, secretWeakness } from '../secret-strength.js'
@@ -46,6 +47,28 @@ export function count(env: Environment, name: string, fallback: number, most: nu
     throw new ConfigInvalid(`${name} must be a whole number, from 1 to ${most}.`)
   }
   return number
+}
+
+/** One of these words. @throws CONFIG_INVALID */
+export function choice<T extends string>(
+  env: Environment,
+  name: string,
+  choices: readonly T[],
+  fallback: T,
+): T {
+  const value = text(env, name, fallback)
+  const chosen = choices.find((choice) => choice === value)
+  if (chosen === undefined) throw new ConfigInvalid(`${name} must be one of ${choices.join(', ')}.`)
+  return chosen
+}
+
+/** @throws CONFIG_INVALID */
+export function passwordWords(env: Environment): readonly string[] {
+  const words = list(env, 'PASSWORD_WORDS')
+  if (!words.every(isPasswordWord)) {
+    throw new ConfigInvalid('PASSWORD_WORDS must be a list of words of 3 characters or more.')
+  }
+  return words
 }
 
 /** Only checked: it is fastify-cli that listens. @throws CONFIG_INVALID */

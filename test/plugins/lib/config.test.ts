@@ -29,6 +29,8 @@ const DEVELOPMENT_DEFAULTS: Config = {
   trustProxy: [],
   allowedOrigins: [],
   docs: true,
+  registrationOpen: true,
+  passwordWords: [],
 }
 
 /** Refused with one sentence that names the variable, and that holds none of the environment's values. */
@@ -49,12 +51,13 @@ t.test('in development every variable has a default', async (t) => {
   t.strictSame(readConfig({}), DEVELOPMENT_DEFAULTS)
 })
 
-t.test('in production cookies are secure, and secrets are the operator’s', async (t) => {
+t.test('in production cookies are secure, nobody registers, and secrets are the operator’s', async (t) => {
   t.strictSame(readConfig(PRODUCTION), {
     ...DEVELOPMENT_DEFAULTS,
     production: true,
     cookieSecure: true,
     docs: false,
+    registrationOpen: false,
     secrets: [SECRET],
   })
 })
@@ -86,7 +89,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'SIGN_IN_CAP',
     'COOKIE_SECURE',
   )
-  names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE')
+  names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS')
   for (const blank of ['', ' ', '\t\r']) {
     const env = Object.fromEntries(names.map((name) => [name, blank]))
     t.strictSame(readConfig(env), DEVELOPMENT_DEFAULTS, JSON.stringify(blank))
@@ -144,6 +147,8 @@ t.test('each variable sets what it says', async (t) => {
     ['TRUST_PROXY', '10.0.0.0/8, 172.16.0.0/12,::1', 'trustProxy', ['10.0.0.0/8', '172.16.0.0/12', '::1']],
     ['TRUST_PROXY', 'fd00::/8,2001:db8::1/128', 'trustProxy', ['fd00::/8', '2001:db8::1/128']],
     ['TRUST_PROXY', '0.0.0.0/0', 'trustProxy', ['0.0.0.0/0']],
+    ['REGISTRATION', ' closed ', 'registrationOpen', false],
+    ['PASSWORD_WORDS', 'acme, Acmé Cloud ,', 'passwordWords', ['acme', 'Acmé Cloud']],
     ['ALLOWED_ORIGINS', 'https://app.example.com', 'allowedOrigins', ['https://app.example.com']],
     [
       'ALLOWED_ORIGINS',
@@ -236,6 +241,8 @@ t.test('a malformed variable is refused by name', async (t) => {
       'postgres://user:secret@localhost/identity?sslmode=prefer',
       'postgres://user:s?cret@localhost/identity',
     ],
+    REGISTRATION: ['true', 'Open', 'on', '1', 'open,closed', 'constructor'],
+    PASSWORD_WORDS: ['ab', 'acme,ab', '🔑🔑'],
     TOKEN_PRIVATE_KEY: ['/etc/identity/there-is-no-such-key.pem', ',', 'shared'],
   }
   for (const [variable, values] of Object.entries(malformed)) {
@@ -341,6 +348,10 @@ t.test('production', async (t) => {
     }
   })
 
+  t.test('may be told that anybody registers', async (t) => {
+    t.equal(readConfig({ ...PRODUCTION, REGISTRATION: 'open' }).registrationOpen, true)
+  })
+
   t.test('may be told that cookies are not secure', async (t) => {
     t.equal(readConfig({ ...PRODUCTION, COOKIE_SECURE: 'false' }).cookieSecure, false)
   })
@@ -375,11 +386,10 @@ t.test('no refusal quotes a secret that stands in the wrong place', async (t) =>
 t.test('variables that other parts read, or that later versions will, change nothing here', async (t) => {
   const env = {
     LOG_LEVEL: 'debug',
-    REGISTRATION: 'closed',
   }
   t.strictSame(readConfig(env), DEVELOPMENT_DEFAULTS)
   t.strictSame(readConfig({ ...PRODUCTION, ...env }), readConfig(PRODUCTION))
-  for (const name of ['LOGIN_LIMIT_ACCOUNT', 'LOGIN_LIMIT_ADDRESS', 'REGISTRATION']) {
+  for (const name of ['LOGIN_LIMIT_ACCOUNT', 'LOGIN_LIMIT_ADDRESS']) {
     refused(t, { [name]: '1' }, name)
   }
   refused(t, { LOG_LEVEL: 'loud' }, 'LOG_LEVEL')

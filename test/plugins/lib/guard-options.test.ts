@@ -3,18 +3,25 @@ import { checkGuardOptions, checkOnRefused } from '../../../plugins/lib/guard-op
 
 t.test('nothing asked for is nothing but a caller', async (t) => {
   const rules = checkGuardOptions({})
-  t.strictSame(rules, { optional: false, roles: null, modes: null, onRefused: undefined })
+  t.strictSame(rules, { optional: false, roles: null, modes: null, ageMax: null, onRefused: undefined })
   t.ok(Object.isFrozen(rules))
 })
 
 t.test('what is asked for is copied and frozen', async (t) => {
   const role = ['admin']
-  const rules = checkGuardOptions({ optional: true, role, modes: ['token'], onRefused: 'next' })
+  const rules = checkGuardOptions({ optional: true, role, fresh: 60, modes: ['token'], onRefused: 'next' })
   role.push('user')
-  t.strictSame(rules, { optional: true, roles: ['admin'], modes: ['token'], onRefused: 'next' })
+  t.strictSame(rules, {
+    optional: true,
+    roles: ['admin'],
+    modes: ['token'],
+    ageMax: 60_000,
+    onRefused: 'next',
+  })
   t.ok(Object.isFrozen(rules.roles))
   t.ok(Object.isFrozen(rules.modes))
   t.strictSame(checkGuardOptions({ role: 'admin' }).roles, ['admin'])
+  t.equal(checkGuardOptions({ fresh: true }).ageMax, 600_000, 'ten minutes')
 })
 
 t.test('a refusal names the option', async (t) => {

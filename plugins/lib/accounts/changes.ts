@@ -1,0 +1,103 @@
+import type { Kysely } from 'kysely'
+import type { CheckedAccount, Clock } from '../contract.js'
+import type { AccountRow, Tables } from '../database.js'
+import { LastAdmin } from '../errors.js'
+import type { Passwords } from '../passwords.js'
+import { lockAdmins, otherAdmins } from './admins.js'
+import type { AccountChange, AccountDetails, RaisedAccount } from './contract.js'
+import { first, guarded } from './queries.js'
+import { SHOWN, type ShownRow, toAccount, toDetails } from './rows.js'
+
+/** What accounts are made of. */
+export interface Context {
+  readonly db: Kysely<Tables>
+  readonly passwords: Passwords
+  readonly clock: Clock
+  /** Runs after a change that ends the account's sign-ins, before the change is answered. */
+  readonly onRaised?: (raised: RaisedAccount) => Promise<void>
+}
+
+type Values = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | 'spared_sign_in'>>
+type ChangedRow = ShownRow & Pick<AccountRow, 'spared_sign_in'>
+
+/** The change and the end of every sign-in issued before it, in one statement. Who was spared before is not. */
+function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values: Values) {
+  return db
+    .updateTable('accounts')
+    .set({ spared_sign_in: null, ...values })
+    .set((row) => ({ epoch: row('epoch', '+', 1), updated_at: clock() }))
+    .where('id', '=', id)
+    .returning([...SHOWN, 'spared_sign_in'])
+}
+
+async function raised({ onRaised }: Context, row: ChangedRow): Promise<ChangedRow> {
+  await onRaised?.({ account: toAccount(row), spare: row.spared_sign_in })
+  return row
+}
+
+/** @see Accounts.raiseEpoch */
+export async function raiseEpoch(context: Context, id: string): Promise<CheckedAccount | null> {
+  const row = await first(change(context, id, {}))
+  return row && toAccount(await raised(context, row))
+}
+
+interface PasswordChange {
+  readonly current: string
+  readonly replacement: string
+  readonly spare: string | null
+}
+
+/** @see Accounts.changePassword */
+export async function changePassword(
+  context: Context,
+  id: string,
+  wanted: PasswordChange,
+): Promise<CheckedAccount | null> {
+  const { db, passwords } = context
+  const stored = await first(
+    db.selectFrom('accounts').select('password_hash').where('id', '=', id).where('disabled', '=', 0),
+  )
+  if (!(await passwords.verify(stored?.password_hash ?? null, wanted.current)) || !stored) return null
+  const password_hash = await passwords.hash(wanted.replacement)
+  // Of two changes that were granted on one old password, the second finds another hash.
+  const row = await first(
+    change(context, id, { password_hash, spared_sign_in: wanted.spare })
+      .where('password_hash', '=', stored.password_hash)
+      .where('disabled', '=', 0),
+  )
+  // A sign-in may have hashed the same password anew: whether it is still the present one is asked once more.
+  return row ? toAccount(await raised(context, row)) : changePassword(context, id, wanted)
+}
+
+/** @see Accounts.update */
+export async function update(
+  context: Context,
+  id: string,
+  { role, disabled }: AccountChange,
+): Promise<AccountDetails | null> {
+  const values = {
+    ...(role === undefined ? {} : { role }),
+    ...(disabled === undefined ? {} : { disabled: disabled ? 1 : 0 }),
+  }
+  const keepsAdmin = (role === undefined || role === 'admin') && !disabled
+  const row = keepsAdmin
+    ? await first(change(context, id, values))
+    : await changeUnlessLast(context, id, values)
+  return row && toDetails(await raised(context, row))
+}
+
+/** A change that would take an administrator away. @throws LAST_ADMIN */
+async function changeUnlessLast({ db, clock }: Context, id: string, values: Values) {
+  const row = await guarded(() =>
+    lockAdmins(db, id, async (db) => {
+      const unlessLast = change({ db, clock }, id, values).where((row) =>
+        row.or([row('role', '<>', 'admin'), row('disabled', '=', 1), row.exists(otherAdmins(db, id))]),
+      )
+      return (await unlessLast.executeTakeFirst()) ?? null
+    }),
+  )
+  if (!row && (await first(db.selectFrom('accounts').select('id').where('id', '=', id)))) {
+    throw new LastAdmin()
+  }
+  return row
+}

@@ -1,0 +1,54 @@
+/** How much work a hash of argon2id takes: KiB of memory, passes over it, lanes. */
+export interface HashCost {
+  readonly memoryCost: number
+  readonly timeCost: number
+  readonly parallelism: number
+}
+
+/** OWASP's first choice for argon2id. */
+export const HASH_COST: HashCost = Object.freeze({ memoryCost: 19456, timeCost: 2, parallelism: 1 })
+
+/**
+ * A stored hash may ask for more than we do today (a newer version wrote it, and was taken back), but not for
+ * what would be an outage: a text in the database must never decide how much memory we take. In KiB, and in
+ * passes times KiB.
+ */
+const MEMORY_MAX = 128 * 1024
+const WORK_MAX = 4 * MEMORY_MAX
+const LANES_MAX = 4
+
+/** 16 bytes of salt and 32 of digest in unpadded base64, the unused last bits zero. */
+const PHC =
+  /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,2})\$[A-Za-z0-9+/]{21}[AQgw]\$[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/
+
+/** What stands before salt and digest (the PHC string format). */
+export function hashPrefix({ memoryCost, timeCost, parallelism }: HashCost): string {
+  return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
+}
+
+/** The cost of a stored hash, or null where it is damaged or absurd: then it is nobody's. */
+export function hashCost(hash: string): HashCost | null {
+  const [, memoryCost, timeCost, parallelism] = (PHC.exec(hash) ?? []).map(Number)
+  if (memoryCost === undefined || timeCost === undefined || parallelism === undefined) return null
+  const cost = { memoryCost, timeCost, parallelism }
+  const isBounded = memoryCost <= MEMORY_MAX && workOf(cost) <= WORK_MAX && parallelism <= LANES_MAX
+  // RFC 9106 §3.1: 8 KiB for each lane.
+  return isBounded && memoryCost >= 8 * parallelism ? cost : null
+}
+
+/** What time goes by: passes times KiB. */
+function workOf({ memoryCost, timeCost }: HashCost): number {
+  return memoryCost * timeCost
+}
+
+/** Whether a hash of this cost is weaker than one of the other. */
+export function isWeaker(cost: HashCost, than: HashCost): boolean {
+  return workOf(cost) < workOf(than)
+}
+
+/** The cost of a hash that takes as long as what a weaker one leaves over of a full one. */
+export function restOf(full: HashCost, weaker: HashCost): HashCost {
+  const { timeCost, parallelism } = full
+  const memoryCost = Math.ceil((workOf(full) - workOf(weaker)) / timeCost)
+  return { memoryCost: Math.max(memoryCost, 8 * parallelism), timeCost, parallelism }
+}

@@ -1,0 +1,87 @@
+import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { AccountChange, AccountDetails } from '../plugins/accounts.js'
+import { canonicalUsername } from '../plugins/lib/usernames.js'
+import { answer } from './answer.js'
+import { BodyInvalid, NotFound } from './errors.js'
+import { forgetOwn } from './own-sign-in.js'
+
+const PAGE = 50
+
+/** Of a query all is text. */
+const ListQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|100)$' })),
+    after: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    username: Type.Optional(Type.String({ maxLength: 256 })),
+  },
+  { additionalProperties: false },
+)
+const NameParams = Type.Object({ username: Type.String({ minLength: 1, maxLength: 256 }) })
+const Change = Type.Object(
+  {
+    role: Type.Optional(Type.Union([Type.Literal('admin'), Type.Literal('user')])),
+    disabled: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false, minProperties: 1 },
+)
+
+/** Field by field: what else a row may come to hold is not for here. */
+function show({ id, username, role, disabled, createdAt, updatedAt }: AccountDetails) {
+  return {
+    id,
+    username,
+    role,
+    disabled,
+    created_at: new Date(createdAt).toISOString(),
+    updated_at: new Date(updatedAt).toISOString(),
+  }
+}
+
+/** @throws BODY_INVALID for what is no end of a page */
+function parseAfter(after: string | undefined): string | null {
+  if (after === undefined) return null
+  const canonical = canonicalUsername(after)
+  if (canonical === null) throw new BodyInvalid()
+  return canonical
+}
+
+/** One event for each: a trail is searched by what was changed. */
+function tellChanges(request: FastifyRequest, accountId: string, { role, disabled }: AccountChange): void {
+  const by = { accountId, by: 'admin', actorId: request.identity.accountId } as const
+  const tell = (changed: 'role' | 'disabled', to: string | boolean) =>
+    request.server.audit.emit({ type: 'account_changed', changed, to, ...by }, request)
+  if (role !== undefined) tell('role', role)
+  if (disabled !== undefined) tell('disabled', disabled)
+}
+
+/** Who has an account, and what they may do: for administrators. Not there where the application brought its own. */
+export async function accountRoutes(scope: FastifyInstance): Promise<void> {
+  if (!scope.hasOwnAccounts) return
+  const app = scope.withTypeProvider<TypeBoxTypeProvider>()
+  const preHandler = app.guard({ role: 'admin' })
+
+  app.get(
+    '/accounts',
+    { schema: { querystring: ListQuery }, preHandler },
+    async function listAccounts(request) {
+      const { limit = PAGE, after, username } = request.query
+      const page = { limit: Number(limit), after: parseAfter(after), username }
+      const { accounts, next } = await app.accounts.list(page)
+      return answer(request, 'ACCOUNTS_LISTED', { data: { accounts: accounts.map(show), next } })
+    },
+  )
+
+  app.patch(
+    '/accounts/:username',
+    { schema: { params: NameParams, body: Change }, preHandler },
+    async function changeAccount(request, reply) {
+      const found = await app.accounts.findByUsername(request.params.username)
+      const account = found && (await app.accounts.update(found.id, request.body))
+      if (!account) throw new NotFound()
+      tellChanges(request, account.id, request.body)
+      if (account.id === request.identity.accountId) forgetOwn(request, reply)
+      return answer(request, 'ACCOUNT_CHANGED', { data: show(account) })
+    },
+  )
+}

@@ -1,0 +1,53 @@
+import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { RegistrationClosed, UsernameInvalid } from '../plugins/lib/errors.js'
+import { canonicalUsername } from '../plugins/lib/usernames.js'
+import { answer } from './answer.js'
+import { newPassword } from './fields.js'
+
+/** Nothing else: whoever could name a role would make administrators. */
+const Registration = Type.Object(
+  { username: Type.String({ minLength: 1, maxLength: 256 }), password: newPassword },
+  { additionalProperties: false },
+)
+
+export interface RegistrationOptions {
+  /** Whether anybody may make an account. */
+  readonly registrationOpen: boolean
+}
+
+function refuseRegistration(
+  _request: FastifyRequest,
+  _reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
+  done(new RegistrationClosed())
+}
+
+/**
+ * An account for whoever asks, who signs in with it as everybody does. Not there where the application brought
+ * its own accounts.
+ */
+export async function registrationRoutes(
+  scope: FastifyInstance,
+  { registrationOpen }: RegistrationOptions,
+): Promise<void> {
+  if (!scope.hasOwnAccounts) return
+  const app = scope.withTypeProvider<TypeBoxTypeProvider>()
+  const preHandler = registrationOpen ? [app.csrf.sameOrigin] : [app.csrf.sameOrigin, refuseRegistration]
+
+  app.post(
+    '/register',
+    { schema: { body: Registration }, preHandler },
+    async function register(request, reply) {
+      const { username, password } = request.body
+      if (canonicalUsername(username) === null) throw new UsernameInvalid()
+      await app.passwordPolicy.check(password, username)
+      const { id: accountId, role } = await app.accounts.create({ username, password, role: 'user' })
+      const by = { by: 'registration', actorId: null } as const
+      app.audit.emit({ type: 'account_created', accountId, role, ...by }, request)
+      reply.code(201)
+      return answer(request, 'REGISTERED', { code: 201, data: { username, role } })
+    },
+  )
+}
