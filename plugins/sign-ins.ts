@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
 import type { Audit } from './lib/audit.js'
 import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
+import { endBelowEpoch, LONGEST_TTL } from './lib/epoch-ending.js'
 import { OptionInvalid } from './lib/errors.js'
 import { LastSeen } from './lib/last-seen.js'
 import { checkClock, checkSeconds } from './lib/options.js'
@@ -87,7 +88,6 @@ interface Settings {
   readonly audit: Audit
 }
 
-const LONGEST_TTL = 400 * 24 * 3600
 const CAP = 100
 
 /** Credentials start at 0: below that there is nothing to end. */
@@ -161,11 +161,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
     },
     async raiseEpoch({ id, epoch }, { spare = null } = {}) {
       checkEpoch(epoch)
-      const now = clock()
-      await store.raiseEpoch(id, epoch, spare, now + longestTtl * 1000)
-      const { length: ended } = await store.endSignIns(id, spare, now, epoch)
-      audit.emit({ type: 'epoch_raised', accountId: id, epoch, spared: spare, ended })
-      return ended
+      return endBelowEpoch({ store, audit, longestTtl, now: clock() }, { id, epoch }, spare)
     },
   }
 }

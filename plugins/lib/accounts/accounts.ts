@@ -3,7 +3,7 @@ import type { CheckedAccount } from '../contract.js'
 import type { AccountRow } from '../database.js'
 import { UsernameInvalid, UsernameTaken } from '../errors.js'
 import { canonicalUsername } from '../usernames.js'
-import { type Context, changePassword, raiseEpoch, update } from './changes.js'
+import { type Context, changePassword, raiseEpoch, setPassword, update } from './changes.js'
 import type {
   AccountChange,
   AccountDetails,
@@ -118,6 +118,7 @@ export function createAccounts(context: Context): Accounts {
     create: (account: NewAccount) => create(context, account),
     changePassword: (id: string, current: string, replacement: string, spare: string | null = null) =>
       changePassword(context, id, { current, replacement, spare }),
+    setPassword: (id: string, replacement: string) => setPassword(context, id, replacement),
     raiseEpoch: (id: string) => raiseEpoch(context, id),
     update: (id: string, change: AccountChange) => update(context, id, change),
     setRole: (id: string, role: Role) => update(context, id, { role }).then(identifying),

@@ -69,6 +69,17 @@ export async function changePassword(
   return row ? toAccount(await raised(context, row)) : changePassword(context, id, wanted)
 }
 
+/** @see Accounts.setPassword */
+export async function setPassword(
+  context: Context,
+  id: string,
+  replacement: string,
+): Promise<CheckedAccount | null> {
+  const password_hash = await context.passwords.hash(replacement)
+  const row = await first(change(context, id, { password_hash }))
+  return row && toAccount(await raised(context, row))
+}
+
 /** @see Accounts.update */
 export async function update(
   context: Context,

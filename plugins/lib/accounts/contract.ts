@@ -78,6 +78,12 @@ export interface Accounts extends AccountSource {
     replacement: string,
     spare?: string | null,
   ): Promise<CheckedAccount | null>
+  /**
+   * Replaces the password without asking for the present one, disabled or not: for operators. Ends every sign-in.
+   * @returns null when there is no such account
+   * @throws PASSWORD_REFUSED when it is above 1024 bytes
+   */
+  setPassword(id: string, replacement: string): Promise<CheckedAccount | null>
   /** Signs the account out everywhere, and changes nothing else. @returns null when there is no such account */
   raiseEpoch(id: string): Promise<CheckedAccount | null>
   /**

@@ -3,18 +3,9 @@ import { isRole, ROLES, type Role } from '../accounts/contract.js'
 import { createAudit } from '../audit.js'
 import { UsernameInvalid } from '../errors.js'
 import { canonicalUsername } from '../usernames.js'
-import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
-import { accountsPlace, withAccounts } from './open-accounts.js'
-import { readNewPassword } from './password-input.js'
-
-const PASSWORD_OPTION = /^--?p(w|wd|ass|asswd|assword|assphrase)?(=|$)/i
-
-function refusePasswordArgument(args: readonly string[]): void {
-  if (!optionsOf(args).some((arg) => PASSWORD_OPTION.test(arg))) return
-  throw new UsageError(
-    'A password is never taken from an argument, where others on this machine can read it: type it at the prompt, or send it on standard input.',
-  )
-}
+import { type Command, type Terminal, UsageError } from './command.js'
+import { withAccounts } from './open-accounts.js'
+import { readNewPassword, refusePasswordArgument } from './password-input.js'
 
 function parse(args: string[]): { username: string; role: Role } {
   refusePasswordArgument(args)
@@ -32,9 +23,8 @@ function parse(args: string[]): { username: string; role: Role } {
 async function addAccount(args: string[], terminal: Terminal): Promise<void> {
   const { username, role } = parse(args)
   if (canonicalUsername(username) === null) throw new UsernameInvalid()
-  const place = accountsPlace(terminal)
   const password = await readNewPassword(terminal, username)
-  const { id } = await withAccounts(place, (accounts) => accounts.create({ username, password, role }))
+  const { id } = await withAccounts(terminal, (accounts) => accounts.create({ username, password, role }))
   const by = { by: 'command_line', actorId: null } as const
   createAudit({ clock: Date.now }).emit({ type: 'account_created', accountId: id, role, ...by })
   terminal.stdout.write(`The account ${username} was added, with the role ${role}.\n`)

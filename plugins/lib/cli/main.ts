@@ -1,4 +1,7 @@
 import { accountAdd } from './account-add.js'
+import { accountDisable, accountEnable, accountEndSignIns, accountRole } from './account-change.js'
+import { accountList } from './account-list.js'
+import { accountPasswd } from './account-passwd.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
 import { doctor } from './doctor.js'
 import { inspect } from './inspect.js'
@@ -7,7 +10,18 @@ import { secret } from './secret.js'
 
 const PROGRAM = 'fastify-identity'
 
-const COMMANDS: readonly Command[] = [accountAdd, secret, inspect, doctor]
+const COMMANDS: readonly Command[] = [
+  accountAdd,
+  accountList,
+  accountPasswd,
+  accountRole,
+  accountDisable,
+  accountEnable,
+  accountEndSignIns,
+  secret,
+  doctor,
+  inspect,
+]
 
 function usage(): string {
   const lines = COMMANDS.flatMap(({ name, usage, summary }) => [

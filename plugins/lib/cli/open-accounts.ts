@@ -1,14 +1,18 @@
 import { createAccounts } from '../accounts/accounts.js'
-import type { Accounts } from '../accounts/contract.js'
-import { databaseUrl } from '../config/values.js'
+import type { Accounts, RaisedAccount } from '../accounts/contract.js'
+import { createEpochLedger, type EpochLedger } from '../accounts/epoch-ledger.js'
+import { createAudit } from '../audit.js'
+import { databaseUrl, redisUrl } from '../config/values.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from '../database.js'
+import { endBelowEpoch, LONGEST_TTL } from '../epoch-ending.js'
 import { StoreUnavailable } from '../errors.js'
 import { passwords } from '../passwords.js'
 import { openPostgres } from '../postgres/database.js'
 import { Refusal, type Terminal } from './command.js'
+import { openState, type StatePlace } from './open-state.js'
 
 /** Where the accounts are: a file, or a variable that tells. */
-export interface AccountsPlace {
+interface AccountsPlace {
   readonly name: string
   open(): Promise<AccountsDatabase>
 }
@@ -23,26 +27,53 @@ function explain(error: unknown, { name }: AccountsPlace): unknown {
  * The database of the server in the same environment.
  * @throws CONFIG_INVALID when `DATABASE_URL` is malformed
  */
-export function accountsPlace({ env }: Terminal): AccountsPlace {
+function accountsPlace({ env }: Terminal): AccountsPlace {
   const url = databaseUrl(env)
   if (url !== null) return { name: 'of DATABASE_URL', open: () => openPostgres({ databaseUrl: url }) }
   const file = databaseFile(env.DATA_DIR || './data')
   return { name: file, open: () => openDatabase(file) }
 }
 
+/** Where the server of the same environment keeps its sign-ins. @throws CONFIG_INVALID */
+export function statePlace({ env }: Terminal): StatePlace {
+  return { redisUrl: redisUrl(env), dataDir: env.DATA_DIR || './data' }
+}
+
+/**
+ * Ends the sign-ins of an account whose epoch was raised, as the server does. Where that fails the change is
+ * stored all the same, and the server ends them as soon as it can.
+ */
+async function endSignIns(place: StatePlace, ledger: EpochLedger, raised: RaisedAccount): Promise<void> {
+  const store = await openState(place)
+  if (!store) return
+  try {
+    const parts = { store, audit: createAudit({ clock: Date.now }), longestTtl: LONGEST_TTL, now: Date.now() }
+    await endBelowEpoch(parts, raised.account, raised.spare)
+    await ledger.settle(raised)
+  } catch (error) {
+    const reason = error instanceof StoreUnavailable ? error.cause : error
+    throw new Refusal(`That is stored, but the sign-ins live on until the server can end them (${reason}).`)
+  } finally {
+    await store.close()
+  }
+}
+
 /**
  * Runs work on the accounts there, and closes what it opened. The server may run meanwhile: the directory is not
- * claimed.
+ * claimed. What ends the sign-ins of an account has ended them before the work goes on.
  * @throws Refusal, CONFIG_INVALID, DEPENDENCY_MISSING, and what the work throws
  */
 export async function withAccounts<T>(
-  place: AccountsPlace,
+  terminal: Terminal,
   work: (accounts: Accounts) => Promise<T>,
 ): Promise<T> {
+  const [place, state] = [accountsPlace(terminal), statePlace(terminal)]
   try {
-    const database = await place.open()
-    const accounts = createAccounts({ db: database.kysely, passwords, clock: Date.now })
-    return await work(accounts).finally(() => database.close())
+    const { kysely: db, close } = await place.open()
+    const ledger = createEpochLedger(db)
+    const onRaised = (raised: RaisedAccount) => endSignIns(state, ledger, raised)
+    const accounts = createAccounts({ db, passwords, clock: Date.now, onRaised })
+    return await work(accounts).finally(close)
   } catch (error) {
     throw explain(error, place)
   }

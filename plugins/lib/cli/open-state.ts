@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs'
-import type { Config } from '../config.js'
 import { databaseFile, openDatabase } from '../database.js'
 import type { StateStore } from '../stores/contract.js'
 import { createRedisStore } from '../stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../stores/redis-client.js'
 import { createSqliteStore } from '../stores/sqlite.js'
+
+export interface StatePlace {
+  readonly redisUrl: string | null
+  readonly dataDir: string
+}
 
 /** How long Redis may take, in ms. */
 const TIMEOUT = 5000
@@ -14,7 +18,7 @@ const TIMEOUT = 5000
  * not exist yet. The server may run meanwhile: the directory is not claimed. The caller closes it.
  * @throws STORE_UNAVAILABLE, DEPENDENCY_MISSING
  */
-export async function openState({ redisUrl, dataDir }: Config): Promise<StateStore | null> {
+export async function openState({ redisUrl, dataDir }: StatePlace): Promise<StateStore | null> {
   if (redisUrl !== null) {
     const client = openRedis(redisUrl, { commandTimeout: TIMEOUT })
     await firstAttempt(client, TIMEOUT)

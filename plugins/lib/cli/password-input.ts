@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { passwordWords } from '../config/values.js'
 import { createPasswordPolicy, PASSWORD_MIN_LENGTH, type PasswordFault } from '../password-policy.js'
 import { PASSWORD_MAX_BYTES } from '../passwords.js'
-import { Refusal, type Terminal } from './command.js'
+import { optionsOf, Refusal, type Terminal, UsageError } from './command.js'
 
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
@@ -71,4 +71,14 @@ export async function readNewPassword(terminal: Terminal, username: string): Pro
   const fault = await policy.fault(password, username)
   if (fault) throw new Refusal(FAULTS[fault])
   return password
+}
+
+const PASSWORD_OPTION = /^--?p(w|wd|ass|asswd|assword|assphrase)?(=|$)/i
+
+/** @throws UsageError for an option that looks like one for a password */
+export function refusePasswordArgument(args: readonly string[]): void {
+  if (!optionsOf(args).some((arg) => PASSWORD_OPTION.test(arg))) return
+  throw new UsageError(
+    'A password is never taken from an argument, where others on this machine can read it: type it at the prompt, or send it on standard input.',
+  )
 }

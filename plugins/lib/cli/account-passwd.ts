@@ -1,0 +1,24 @@
+import type { Command, Terminal } from './command.js'
+import { BY_COMMAND_LINE, withAccount, wordsOf } from './named-account.js'
+import { readNewPassword, refusePasswordArgument } from './password-input.js'
+
+const USAGE = 'NAME'
+
+async function setPassword(args: string[], terminal: Terminal): Promise<void> {
+  refusePasswordArgument(args)
+  const [username = ''] = wordsOf('account passwd', USAGE, args)
+  await withAccount(terminal, username, async ({ accounts, account: { id }, tell }) => {
+    await accounts.setPassword(id, await readNewPassword(terminal, username))
+    tell({ type: 'account_changed', accountId: id, changed: 'password', to: null, ...BY_COMMAND_LINE })
+    terminal.stdout.write(`${username} has a new password, and every sign-in of it is ended.\n`)
+  })
+}
+
+/** A new password for somebody who has forgotten theirs. */
+export const accountPasswd: Command = {
+  name: 'account passwd',
+  usage: USAGE,
+  summary:
+    'Sets a new password, asked for or read from standard input, and ends every sign-in of the account.',
+  run: setPassword,
+}

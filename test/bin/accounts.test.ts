@@ -1,0 +1,126 @@
+import t, { type Test } from 'tap'
+import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { startPostgres } from '../helpers/postgres-server.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { input, runCommand } from '../helpers/terminal.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+const KNOWN = 'lantern meadow 9'
+const NEW = 'quiet river stone'
+
+/** A running user center, and the command line in its environment. */
+async function start(t: Test, env: Record<string, string> = {}) {
+  const { app, dataDir } = await startUserCenter(
+    t,
+    env,
+    Object.assign(() => Date.now(), { advance() {} }),
+  )
+  const run = (args: string[], text = '') =>
+    runCommand(['account', ...args], { env: { ...env, DATA_DIR: dataDir }, stdin: input(text) })
+  return { app, run }
+}
+
+const ENDING: [string[], string, RegExp][] = [
+  [['end-sign-ins', 'user1'], '', /^Every sign-in of user1 is ended\.\n$/],
+  [['passwd', 'user1'], `${NEW}\n`, /^user1 has a new password/],
+  [['role', 'user1', 'admin'], '', /^user1 has the role admin now/],
+  [['disable', 'user1'], '', /^user1 is disabled/],
+]
+
+/** What ends sign-ins has ended them, in a server that was running all the time, when the command is done. */
+async function endsSignIns(t: Test, env: Record<string, string> = {}): Promise<void> {
+  for (const [args, text, told] of ENDING) {
+    const { app, run } = await start(t, env)
+    await run(['enable', 'user1'])
+    await run(['passwd', 'user1'], `${KNOWN}\n`)
+    const who = { ...USER, password: KNOWN }
+    const signedIn = await Promise.all(MODES.map((mode) => signIn(app, mode, who)))
+    const other = await signIn(app, 'cookie', ADMIN)
+    const { status, stdout, stderr } = await run(args, text)
+    t.same({ status, stderr }, { status: 0, stderr: '' }, args.join(' '))
+    t.match(stdout, told)
+    for (const { credential } of signedIn) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+    t.equal((await userInfo(app, other.credential)).statusCode, 200, 'nobody else is signed out')
+    await app.close()
+  }
+}
+
+t.test('ending, passwd, role and disable end every sign-in in the running server', async (t) => {
+  await endsSignIns(t)
+})
+
+t.test('also where the server runs on PostgreSQL and Redis', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  const postgres = await startPostgres()
+  t.teardown(() => postgres.stop())
+  await endsSignIns(t, { REDIS_URL: redis.url, DATABASE_URL: await postgres.createDatabase() })
+})
+
+t.test('what was changed is what the server goes by', async (t) => {
+  const { app, run } = await start(t)
+  await run(['passwd', 'user1'], `${NEW}\n`)
+  refused(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED')
+  t.equal((await post(app, '/login_token', { ...USER, password: NEW })).statusCode, 200)
+  await run(['disable', 'user1'])
+  refused(t, await post(app, '/login_token', { ...USER, password: NEW }), 401, 'CREDENTIALS_REFUSED')
+  t.match(await run(['enable', 'user1']), { status: 0, stdout: 'user1 is enabled.\n' })
+  await run(['role', 'user1', 'admin'])
+  const { credential } = await signIn(app, 'token', { ...USER, password: NEW })
+  t.equal((await userInfo(app, credential)).json().data.role, 'admin')
+})
+
+t.test('everybody is listed, a line for each', async (t) => {
+  const { run } = await start(t)
+  await run(['add', 'Zoë'], `${NEW}\n`)
+  await run(['disable', 'zoë'])
+  const { status, stdout } = await run(['list'])
+  t.equal(status, 0)
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split('\t').slice(0, 3))
+  t.same(rows, [
+    ['admin', 'admin', 'enabled'],
+    ['user1', 'user', 'enabled'],
+    ['Zoë', 'user', 'disabled'],
+  ])
+})
+
+t.test('what is refused changes nothing', async (t) => {
+  const { app, run } = await start(t)
+  const { credential } = await signIn(app, 'cookie')
+  const cases: [string[], string, number, RegExp][] = [
+    [['disable', 'nobody'], '', 1, /no account named nobody/],
+    [['role', 'user1', 'king'], '', 2, /one of: admin, user/],
+    [['role', 'user1'], '', 2, /takes NAME ROLE/],
+    [['disable'], '', 2, /takes NAME/],
+    [['list', 'x'], '', 2, /takes no arguments/],
+    [['passwd', 'user1', '--password=abc'], '', 2, /never taken from an argument/],
+    [['passwd', 'user1'], 'short\n', 1, /too short/],
+    [['passwd', 'user1'], 'my-user1-password\n', 1, /holds the name/],
+    [['disable', 'admin'], '', 1, /./],
+    [['role', 'admin', 'user'], '', 1, /./],
+    [['disable', '\u001b[31m'], '', 1, /no account named \\u\{1b\}\[31m/],
+  ]
+  for (const [args, text, status, sentence] of cases) {
+    const result = await run(args, text)
+    t.equal(result.status, status, args.join(' '))
+    t.match(result.stderr, sentence)
+    t.equal(result.stdout, '')
+  }
+  t.equal((await userInfo(app, credential)).statusCode, 200)
+  t.equal((await post(app, '/login_cookie', ADMIN)).statusCode, 200)
+})
+
+t.test('where the sign-ins cannot be reached, the change is stored, and that is said', async (t) => {
+  const { run } = await start(t)
+  const { app, dataDir } = await startUserCenter(t)
+  await app.close()
+  const env = { DATA_DIR: dataDir, REDIS_URL: 'redis://127.0.0.1:1' }
+  const result = await runCommand(['account', 'disable', 'user1'], { env })
+  t.equal(result.status, 1)
+  t.match(result.stderr, /stored, but the sign-ins live on until the server can end them/)
+  t.match((await runCommand(['account', 'list'], { env })).stdout, /^user1\tuser\tdisabled/m)
+  t.equal((await run(['list'])).status, 0)
+})
