@@ -41,50 +41,62 @@ export type CookieReading =
 const ABSENT: CookieReading = Object.freeze({ kind: 'absent' })
 const DOUBLED: CookieReading = Object.freeze({ kind: 'doubled' })
 
-/** Where the pair that starts at `start` ends. */
-function pairEnd(header: string, start: number): number {
-  const end = header.indexOf(';', start)
-  return end === -1 ? header.length : end
-}
-
+/** A space or a tab, and nothing else (RFC 6265bis §5.6). */
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
 }
 
+function skipBlanks(header: string, from: number): number {
+  let at = from
+  while (isBlank(header.charCodeAt(at))) at++
+  return at
+}
+
+function skipBlanksBack(header: string, from: number): number {
+  let at = from
+  while (isBlank(header.charCodeAt(at - 1))) at--
+  return at
+}
+
 /**
- * `header[start..end]` without the spaces and tabs around it, and only these (RFC 6265bis §5.6).
- * `String.trim` would take a no-break space away too: a sibling domain may plant a cookie named
- * `<no-break space>__Host-identity`, which no browser's prefix rule covers, and it would pass for ours.
+ * Where the value begins of the pair whose name would stand at `at`, or -1 when something else stands there. Only
+ * spaces and tabs may be around the name. `String.trim` would take a no-break space away too: a sibling domain may
+ * plant a cookie named `<no-break space>__Host-identity`, which no browser's prefix rule covers, and it would pass
+ * for ours.
  */
-function trimmed(header: string, start: number, end: number): string {
-  let [from, to] = [start, end]
-  while (from < to && isBlank(header.charCodeAt(from))) from += 1
-  while (to > from && isBlank(header.charCodeAt(to - 1))) to -= 1
-  return header.slice(from, to)
+function valueStart(header: string, at: number, name: string): number {
+  const before = skipBlanksBack(header, at)
+  if (before > 0 && header[before - 1] !== ';') return -1
+  const equals = skipBlanks(header, at + name.length)
+  return header[equals] === '=' ? equals + 1 : -1
 }
 
-/** The trimmed value when the pair has that name, or null. */
-function valueOfPair(pair: string, name: string): string | null {
-  const equals = pair.indexOf('=')
-  if (equals === -1) return null
-  return trimmed(pair, 0, equals) === name ? trimmed(pair, equals + 1, pair.length) : null
+function trimmed(header: string, start: number, end: number): string {
+  const from = skipBlanks(header, start)
+  return header.slice(from, Math.max(from, skipBlanksBack(header, end)))
 }
 
 /**
- * Finds one cookie in a `Cookie` header without parsing the others. The value is taken as it was sent:
- * ours need no %-decoding, so a %-encoded one is a forgery.
+ * Finds one cookie in a `Cookie` header without looking at the others: only where the name occurs may it be. The
+ * value is taken as it was sent: ours need no %-decoding, so a %-encoded one is a forgery.
  */
 export function readCookie(header: string | undefined, name: string): CookieReading {
-  if (!header?.includes(name)) return ABSENT
+  if (header === undefined) return ABSENT
   let found: string | null = null
-  for (let start = 0; start < header.length; ) {
-    const end = pairEnd(header, start)
-    const value = valueOfPair(header.slice(start, end), name)
-    if (value !== null && found !== null) return DOUBLED
-    found ??= value
-    start = end + 1
+  for (let at = header.indexOf(name); at !== -1; at = header.indexOf(name, at)) {
+    const start = valueStart(header, at, name)
+    at += name.length
+    if (start === -1) continue
+    if (found !== null) return DOUBLED
+    at = endOfPair(header, start)
+    found = trimmed(header, start, at)
   }
   return found === null ? ABSENT : { kind: 'one', value: found }
+}
+
+function endOfPair(header: string, from: number): number {
+  const end = header.indexOf(';', from)
+  return end === -1 ? header.length : end
 }
 
 /**
