@@ -16,8 +16,20 @@ export type OnRefused = 'stop' | 'next'
 
 const NONE_REFUSED: readonly Refused[] = Object.freeze([])
 
+/** `refused` and this refusal. What is no resolution must not pass for "not mine": plain JavaScript may say anything. */
+function withRefusal(
+  refused: readonly Refused[],
+  resolution: Resolution,
+  mode: AuthMode,
+): readonly Refused[] {
+  if (resolution.kind === 'absent') return refused
+  if (resolution.kind !== 'refused') throw new TypeError(`mode ${mode.name} answered with no resolution`)
+  return [...refused, { code: resolution.code, mode }]
+}
+
 /**
- * Asks the modes in their order. Answers without a promise as long as every mode that was asked did.
+ * Asks the modes in their order, from the one at `index` on. Answers without a promise as long as every mode that
+ * was asked did, and makes no closure until then: it runs with every request.
  */
 export function findCaller(
   request: FastifyRequest,
@@ -28,16 +40,32 @@ export function findCaller(
 ): MaybePromise<Found> {
   const mode = modes[index]
   if (!mode) return { identity: null, mode: null, refused }
-  const next = (resolution: Resolution): MaybePromise<Found> => {
-    if (resolution.kind === 'identity') return { identity: resolution.identity, mode, refused }
-    if (resolution.kind === 'absent') return findCaller(request, modes, onRefused, index + 1, refused)
-    // A mode in plain JavaScript may answer anything: what is no resolution must not pass for "not mine".
-    if (resolution.kind !== 'refused') throw new TypeError(`mode ${mode.name} answered with no resolution`)
-    const all = [...refused, { code: resolution.code, mode }]
-    if (onRefused === 'stop') return { identity: null, mode: null, refused: all }
-    return findCaller(request, modes, onRefused, index + 1, all)
-  }
   const resolution = mode.resolve(request)
   // Not `instanceof Promise`: a driver may have promises of its own kind.
-  return 'then' in resolution ? Promise.resolve(resolution).then(next) : next(resolution)
+  return 'then' in resolution
+    ? findLater(resolution, mode, request, modes, onRefused, index, refused)
+    : conclude(resolution, mode, request, modes, onRefused, index, refused)
+}
+
+/** What a mode's answer means: the end of the search, or that the next one is asked. */
+function conclude(
+  resolution: Resolution,
+  mode: AuthMode,
+  request: FastifyRequest,
+  modes: readonly AuthMode[],
+  onRefused: OnRefused,
+  index: number,
+  before: readonly Refused[],
+): MaybePromise<Found> {
+  if (resolution.kind === 'identity') return { identity: resolution.identity, mode, refused: before }
+  const refused = withRefusal(before, resolution, mode)
+  const stops = resolution.kind === 'refused' && onRefused === 'stop'
+  if (stops) return { identity: null, mode: null, refused }
+  return findCaller(request, modes, onRefused, index + 1, refused)
+}
+
+type Rest = Parameters<typeof conclude> extends [Resolution, ...infer R] ? R : never
+
+async function findLater(resolving: PromiseLike<Resolution>, ...rest: Rest): Promise<Found> {
+  return conclude(await resolving, ...rest)
 }
