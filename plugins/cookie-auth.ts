@@ -4,12 +4,14 @@ import fp from 'fastify-plugin'
 import { checkClaims } from './lib/claims.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
 import { CookieRenewal, kRenewal } from './lib/cookie-renewal.js'
-import { type CookiePayload, checkCookieSize, openCookie, sealCookie } from './lib/cookie-seal.js'
+import { checkCookieSize, openCookie, sealCookie } from './lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
 import type { PurposeKeys } from './lib/keys.js'
+import { checkMemo, Memo, type MemoOptions } from './lib/memo.js'
 import { checkSeconds, refuseUnknown } from './lib/options.js'
-import { ABSENT, refusedAs, SIGNED_OUT } from './lib/resolutions.js'
+import { ABSENT, refusedAs } from './lib/resolutions.js'
+import { resolveLive, verifiedAs } from './lib/verified.js'
 
 /** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
 export interface CookieIssued {
@@ -35,6 +37,16 @@ export interface CookieAuthOptions {
   readonly rememberTtl?: number
   /** Since the password was given, however often the cookie is renewed. In seconds. Defaults to 2592000. */
   readonly absoluteTtl?: number
+  /**
+   * How many cookies that were verified are kept in memory at most, those in use before the others, so that
+   * their signatures are not computed again. Defaults to 1000000.
+   */
+  readonly hotCookies?: number
+  /**
+   * What these may take in memory, in bytes, as far as that can be told: about 950 for one without claims of
+   * the application's. Defaults to 268435456 (256 MiB).
+   */
+  readonly hotBytes?: number
 }
 
 interface Settings {
@@ -42,9 +54,10 @@ interface Settings {
   readonly ttl: number
   readonly rememberTtl: number
   readonly absoluteTtl: number
+  readonly hot: MemoOptions
 }
 
-const OPTIONS = ['name', 'secure', 'ttl', 'rememberTtl', 'absoluteTtl']
+const OPTIONS = ['name', 'secure', 'ttl', 'rememberTtl', 'absoluteTtl', 'hotCookies', 'hotBytes']
 
 function checkOptions(options: CookieAuthOptions): Settings {
   refuseUnknown(options, OPTIONS)
@@ -54,6 +67,7 @@ function checkOptions(options: CookieAuthOptions): Settings {
     ttl: Math.min(checkSeconds('ttl', options.ttl ?? 3600), absoluteTtl),
     rememberTtl: Math.min(checkSeconds('rememberTtl', options.rememberTtl ?? 604_800), absoluteTtl),
     absoluteTtl,
+    hot: checkMemo('hotCookies', options.hotCookies, options.hotBytes),
   })
 }
 
@@ -65,26 +79,38 @@ class CookieMode implements AuthMode<'cookie'> {
   readonly name = 'cookie'
   readonly ambient = true
 
+  readonly #memo: Memo
+
   constructor(
     private readonly app: FastifyInstance,
     private readonly settings: Settings,
     private readonly keys: PurposeKeys,
     private readonly renewal: CookieRenewal,
-  ) {}
+  ) {
+    this.#memo = new Memo(settings.hot)
+  }
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {
     const reading = readCookie(request.headers.cookie, this.settings.spec.name)
     if (reading.kind === 'absent') return ABSENT
-    const payload = reading.kind === 'one' ? openCookie(this.keys, reading.value) : null
+    if (reading.kind === 'doubled') return INVALID
+    const now = this.app.identityClock()
+    const hot = this.#memo.recall(reading.value, now)
+    return hot ? resolveLive(this.app.signIns, hot) : this.#resolveCold(request, reading.value, now)
+  }
+
+  #resolveCold(request: FastifyRequest, text: string, now: number): MaybePromise<Resolution> {
+    const payload = openCookie(this.keys, text)
     if (!payload) return INVALID
     // The browser's Max-Age binds only honest clients: the server checks for itself. A clock that has lost
     // the time (NaN) makes everything expired.
-    const now = this.app.identityClock()
     const inTime = now < payload.exp * 1000
     if (!inTime) return EXPIRED
     this.renewal.note(request, payload, now)
-    const live = this.app.signIns.isLive(refOf(payload))
-    return live instanceof Promise ? live.then((is) => recognise(payload, is)) : recognise(payload, live)
+    const until = this.renewal.restsUntil(payload)
+    const credential = verifiedAs(identityOf(payload, 'cookie'), text, refOf(payload), now, until)
+    this.#memo.keep(credential, now)
+    return resolveLive(this.app.signIns, credential)
   }
 
   async issue(
@@ -121,10 +147,6 @@ class CookieMode implements AuthMode<'cookie'> {
   }
 }
 
-function recognise(payload: CookiePayload, live: boolean): Resolution {
-  return live ? { kind: 'identity', identity: identityOf(payload, 'cookie') } : SIGNED_OUT
-}
-
 function makeRenewal(app: FastifyInstance, settings: Settings, keys: PurposeKeys): CookieRenewal {
   const { signIns, identityClock: clock, log } = app
   return new CookieRenewal({ spec: settings.spec, ttls: settings, keys, signIns, clock, log })
@@ -137,7 +159,6 @@ async function cookieAuth(app: FastifyInstance, options: CookieAuthOptions): Pro
   const keys = app.keyRing.purpose('cookie')
   const renewal = makeRenewal(app, settings, keys)
   app.authModes.add(new CookieMode(app, settings, keys, renewal))
-  app.decorateRequest(kRenewal, null)
   app.addHook('onSend', function renewCookie(request, reply, _payload, done) {
     const due = request[kRenewal]
     if (due) renewal.settle(request, reply, due).then(() => done(), done)

@@ -77,7 +77,7 @@ type Reply = FastifyReply
 
 declare module 'fastify' {
   interface FastifyRequest {
-    [kReply]: Reply | null
+    [kReply]?: Reply
   }
 }
 
@@ -158,8 +158,6 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   app.decorate('identityClock', clock)
   app.decorate('authModes', registry)
   app.decorate('guard', (guardOptions: GuardOptions = {}) => createGuard(app, settings, guardOptions))
-  app.decorateRequest(kCaller, undefined)
-  app.decorateRequest(kReply, null)
   app.decorateRequest('identity', { getter: readIdentity })
   app.decorateRequest('identityOrNull', { getter: readCaller })
   app.decorateRequest('signIn', signIn)

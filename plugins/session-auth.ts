@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type CookieSpec, cookieSpec } from './lib/cookies.js'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
+import { checkMemo, type MemoOptions } from './lib/memo.js'
 import { SessionCache } from './lib/near/session-cache.js'
 import { checkSeconds, refuseUnknown } from './lib/options.js'
 import { SessionCookie } from './lib/session-cookie.js'
@@ -63,35 +64,40 @@ export interface SessionAuthOptions {
   readonly rememberTtl?: number
   /** The most that a session may take in the store, sealed, in bytes. Defaults to 65536. */
   readonly maxBytes?: number
-  /** How many sessions' identities are kept in memory at most, about 600 bytes each. Defaults to 1000000. */
+  /** How many sessions' identities are kept in memory at most, those in use before the others. Defaults to 1000000. */
   readonly hotSessions?: number
+  /**
+   * What these may take in memory, in bytes, as far as that can be told: about 700 for one without claims of
+   * the application's. Defaults to 805306368 (768 MiB).
+   */
+  readonly hotBytes?: number
 }
 
 interface Settings {
   readonly spec: CookieSpec
   readonly ttls: SessionTtls
   readonly maxBytes: number
-  readonly hotSessions: number
+  readonly hot: MemoOptions
 }
 
-const OPTIONS = ['name', 'secure', 'idleTtl', 'absoluteTtl', 'rememberTtl', 'maxBytes', 'hotSessions']
+const HOT_OPTIONS = ['hotSessions', 'hotBytes']
+const OPTIONS = ['name', 'secure', 'idleTtl', 'absoluteTtl', 'rememberTtl', 'maxBytes', ...HOT_OPTIONS]
 const MAX_BYTES = 65_536
-const HOT_SESSIONS = 1_000_000
+/** A session that is not there costs a command. Only logins make new ones: nobody fills this with little effort. */
+const HOT_BYTES = 768 * 1024 * 1024
 
 function checkOptions(options: SessionAuthOptions): Settings {
   refuseUnknown(options, OPTIONS)
-  const { name = 'session', secure = true, maxBytes = MAX_BYTES, hotSessions = HOT_SESSIONS } = options
+  const { name = 'session', secure = true, maxBytes = MAX_BYTES } = options
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1024) {
     throw new OptionInvalid('maxBytes', 'wants whole bytes, 1024 or more')
   }
-  if (!Number.isSafeInteger(hotSessions) || hotSessions < 2) {
-    throw new OptionInvalid('hotSessions', 'wants a whole number, 2 or more')
-  }
+  const hot = checkMemo('hotSessions', options.hotSessions, options.hotBytes ?? HOT_BYTES)
   const absoluteTtl = checkSeconds('absoluteTtl', options.absoluteTtl ?? 604_800)
   const idleTtl = Math.min(checkSeconds('idleTtl', options.idleTtl ?? 7200), absoluteTtl)
   const rememberTtl = checkSeconds('rememberTtl', options.rememberTtl ?? 604_800)
   const ttls = Object.freeze({ idleTtl, absoluteTtl, rememberTtl })
-  return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes, hotSessions })
+  return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes, hot })
 }
 
 function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionParts {
@@ -135,11 +141,10 @@ async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): P
   const cookie = new SessionCookie(settings.spec, app.keyRing.purpose('session-id'))
   const parts = makeParts(app, settings)
   const restsUntil = (stored: StoredSession) => parts.use.restsUntil(stored)
-  const hot = new SessionCache({ max: settings.hotSessions, clock: app.identityClock, restsUntil })
+  const hot = new SessionCache({ ...settings.hot, clock: app.identityClock, restsUntil })
   const mode = new SessionMode(parts, cookie, hot)
   app.authModes.add(mode)
   app.decorate('useSession', makeUseSession(app, parts, cookie, mode))
-  app.decorateRequest(kSession, null)
   app.decorateRequest('session', { getter: readSession })
   app.addHook('onSend', function settleSession(request, reply, _payload, done) {
     const turn = request[kSession]

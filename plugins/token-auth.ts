@@ -1,16 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type AccessClaims, AccessTokens } from './lib/access-token.js'
-import { readBearer } from './lib/bearer.js'
+import { AccessTokens } from './lib/access-token.js'
+import { bearerOf, readAuthorization, readBearer } from './lib/bearer.js'
 import { checkClaims } from './lib/claims.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
 import { identityOf, refOf } from './lib/identity-claims.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/jwks.js'
-import { ABSENT, refusedAs, SIGNED_OUT } from './lib/resolutions.js'
+import { Memo } from './lib/memo.js'
+import { ABSENT, refusedAs } from './lib/resolutions.js'
 import { combineTokenKeys } from './lib/signing-keys.js'
 import { createTokenCodecs, sharedTokenKeys } from './lib/token-keys.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token-options.js'
 import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token-refresh.js'
+import { resolveLive, verifiedAs } from './lib/verified.js'
 
 declare module './lib/contract.js' {
   interface AuthModes {
@@ -46,23 +48,36 @@ class TokenMode implements AuthMode<'token'> {
   readonly name = 'token'
   readonly ambient = false
   readonly scheme = 'Bearer'
+  /** By the whole header: how the scheme is spelt is part of what was verified. */
+  readonly #memo: Memo
 
   constructor(
     private readonly app: FastifyInstance,
     private readonly settings: TokenSettings,
     private readonly access: AccessTokens,
-  ) {}
+  ) {
+    this.#memo = new Memo(settings.hot)
+  }
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {
-    const token = readBearer(request)
-    if (token === null) return ABSENT
+    const header = readAuthorization(request)
+    if (header === null) return ABSENT
     const now = this.app.identityClock()
+    const hot = this.#memo.recall(header, now)
+    return hot ? resolveLive(this.app.signIns, hot) : this.#resolveCold(header, now)
+  }
+
+  #resolveCold(header: string, now: number): MaybePromise<Resolution> {
+    const token = bearerOf(header)
+    if (token === null) return ABSENT
     const claims = this.access.open(token, now)
     if (!claims) return INVALID
-    const inTime = now < claims.exp * 1000
+    const until = claims.exp * 1000
+    const inTime = now < until
     if (!inTime) return EXPIRED
-    const live = this.app.signIns.isLive(refOf(claims))
-    return live instanceof Promise ? live.then((is) => recognise(claims, is)) : recognise(claims, live)
+    const credential = verifiedAs(identityOf(claims, 'token'), header, refOf(claims), now, until)
+    this.#memo.keep(credential, now)
+    return resolveLive(this.app.signIns, credential)
   }
 
   async issue(
@@ -95,10 +110,6 @@ class TokenMode implements AuthMode<'token'> {
 
   /** The client holds the tokens, and nothing that a server sends makes it forget them. */
   forget(): void {}
-}
-
-function recognise(claims: AccessClaims, live: boolean): Resolution {
-  return live ? { kind: 'identity', identity: identityOf(claims, 'token') } : SIGNED_OUT
 }
 
 async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promise<void> {

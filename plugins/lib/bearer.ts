@@ -8,12 +8,17 @@ const CREDENTIALS = /^bearer ([\w.~+/-]+=*)$/i
 
 const NAME = 'authorization'
 
+/** As most clients write it, or as it is written anyhow. */
+function isName(name: string): boolean {
+  return name === 'Authorization' || name.toLowerCase() === NAME
+}
+
 /** Node keeps the first of several lines and drops the others: only the raw list still shows them. */
 function countLines(rawHeaders: readonly string[]): number {
   let lines = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]
-    if (name?.length === NAME.length && name.toLowerCase() === NAME) lines++
+    if (name?.length === NAME.length && isName(name)) lines++
   }
   return lines
 }
@@ -35,9 +40,26 @@ function ambiguous(): Error {
  * @throws CREDENTIAL_AMBIGUOUS
  */
 export function readBearer(request: FastifyRequest): string | null {
+  const header = readAuthorization(request)
+  return header === null ? null : bearerOf(header)
+}
+
+/**
+ * The only `Authorization` line of a request, or null when there is none.
+ * @throws CREDENTIAL_AMBIGUOUS when there are two
+ */
+export function readAuthorization(request: FastifyRequest): string | null {
   const header = request.headers.authorization
   if (header === undefined) return null
   if (countLines(request.raw.rawHeaders) > 1) throw ambiguous()
+  return header
+}
+
+/**
+ * The bearer token in an `Authorization` line, or null.
+ * @throws CREDENTIAL_AMBIGUOUS when it is malformed
+ */
+export function bearerOf(header: string): string | null {
   if (!SCHEME.test(header)) return null
   const token = CREDENTIALS.exec(header)?.[1]
   if (token === undefined) throw ambiguous()

@@ -29,7 +29,7 @@ export const kRenewal = Symbol('fastify-identity.cookie-renewal')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    [kRenewal]: CookiePayload | null
+    [kRenewal]?: CookiePayload | null
   }
 }
 
@@ -51,8 +51,13 @@ export class CookieRenewal {
 
   /** Notes a cookie that is genuine and live, if it is due. */
   note(request: FastifyRequest, payload: CookiePayload, now: number): void {
-    const isPastHalf = now >= (payload.iat + payload.exp) * 500
-    if (isPastHalf && payload.exp < this.#absoluteEnd(payload)) request[kRenewal] = payload
+    if (now >= this.restsUntil(payload)) request[kRenewal] = payload
+  }
+
+  /** Until when (ms) using the cookie does nothing to it: half its life, or all of it where that is its last. */
+  restsUntil(payload: CookiePayload): number {
+    const mayLiveOn = payload.exp < this.#absoluteEnd(payload)
+    return mayLiveOn ? (payload.iat + payload.exp) * 500 : payload.exp * 1000
   }
 
   /** For an answer that sets or clears the cookie otherwise. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { Csrf } from '../csrf.js'
 import type { SignIns } from '../sign-ins.js'
 import type { AuthMode, Clock, Identity, MaybePromise, ModeName } from './contract.js'
 import { ModeRequired, RoleRequired, SignInTooOld } from './errors.js'
@@ -20,12 +21,16 @@ export interface GuardSettings {
   selectModes(names?: readonly ModeName[]): readonly AuthMode[]
 }
 
-/** Where the caller is kept on the request. undefined: no guard ran. null: one did, and there is nobody. */
+/**
+ * Where the caller is kept on the request. undefined: no guard ran. null: one did, and there is nobody. Not declared
+ * by `decorateRequest`, as nothing is that the suite keeps there: that would be written to every request, whether or
+ * not it has a guard.
+ */
 export const kCaller = Symbol('fastify-identity.caller')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    [kCaller]: Identity | null | undefined
+    [kCaller]?: Identity | null
   }
 }
 
@@ -37,13 +42,14 @@ interface Plan extends GuardRules {
   asked: readonly AuthMode[]
   /** Null in an application whose modes keep no records. */
   signIns: SignIns | null
+  readonly csrf: Csrf
 }
 
-function makePlan(options: GuardOptions, settings: GuardSettings): Plan {
+function makePlan({ csrf }: FastifyInstance, options: GuardOptions, settings: GuardSettings): Plan {
   const rules = checkGuardOptions(options)
   const { unauthenticatedStatus: status, clock } = settings
   const { onRefused = settings.onRefused } = rules
-  return { ...rules, onRefused, status, clock, asked: [], signIns: null }
+  return { ...rules, onRefused, status, clock, asked: [], signIns: null, csrf }
 }
 
 /** Refuses a caller who is known but not allowed. */
@@ -62,7 +68,7 @@ function admit(plan: Plan, request: FastifyRequest, found: Found): void {
   const { identity, mode, refused } = found
   if (!identity && !mayBeNobody(plan, refused)) throw refusal(plan.status, plan.asked, refused)
   // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
-  if (mode?.ambient) request.server.csrf.checkAmbient(request)
+  if (mode?.ambient) plan.csrf.checkAmbient(request)
   if (identity) {
     checkAllowed(plan, identity)
     plan.signIns?.noteSeen(identity)
@@ -118,7 +124,7 @@ function runGuard(
  * before the modes are registered.
  */
 export function createGuard(app: FastifyInstance, settings: GuardSettings, options: GuardOptions): Guard {
-  const plan = makePlan(options, settings)
+  const plan = makePlan(app, options, settings)
   app.addHook('onReady', async function selectGuardModes() {
     plan.asked = settings.selectModes(plan.modes ?? undefined)
     if (app.hasDecorator('signIns')) plan.signIns = app.signIns

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type CookieSpec, readCookie } from './cookies.js'
+import { type CookieReading, type CookieSpec, readCookie } from './cookies.js'
 import type { PurposeKeys } from './keys.js'
 import { isUnderSigningKey } from './session-seal.js'
 import { signValue, verifyValue } from './signed-value.js'
@@ -22,7 +22,7 @@ export function sessionKeyOf(id: string): string {
 export type SessionCredential =
   | { readonly kind: 'absent' }
   | { readonly kind: 'invalid' }
-  | { readonly kind: 'genuine'; readonly id: string; readonly stale: boolean }
+  | { readonly kind: 'genuine'; readonly text: string; readonly id: string; readonly stale: boolean }
 
 const ABSENT: SessionCredential = Object.freeze({ kind: 'absent' })
 const INVALID: SessionCredential = Object.freeze({ kind: 'invalid' })
@@ -39,17 +39,25 @@ export class SessionCookie {
     private readonly keys: PurposeKeys,
   ) {}
 
-  read(request: FastifyRequest): SessionCredential {
-    const reading = readCookie(request.headers.cookie, this.spec.name)
-    if (reading.kind === 'absent') return ABSENT
-    const id = reading.kind === 'one' ? verifyValue(this.keys, reading.value) : null
-    if (reading.kind !== 'one' || id === null) return INVALID
-    return { kind: 'genuine', id, stale: !isUnderSigningKey(this.keys, reading.value) }
+  /** What came, good or bad. */
+  find(request: FastifyRequest): CookieReading {
+    return readCookie(request.headers.cookie, this.spec.name)
   }
 
-  /** Whether the request came with one, good or bad. */
-  isIn(request: FastifyRequest): boolean {
-    return readCookie(request.headers.cookie, this.spec.name).kind !== 'absent'
+  verify(text: string): SessionCredential {
+    const id = verifyValue(this.keys, text)
+    return id === null ? INVALID : { kind: 'genuine', text, id, stale: !isUnderSigningKey(this.keys, text) }
+  }
+
+  read(request: FastifyRequest): SessionCredential {
+    const reading = this.find(request)
+    if (reading.kind === 'absent') return ABSENT
+    return reading.kind === 'one' ? this.verify(reading.value) : INVALID
+  }
+
+  /** The cookie's text for a session. */
+  textOf(id: string): string {
+    return signValue(this.keys, id)
   }
 
   /**
@@ -58,7 +66,7 @@ export class SessionCookie {
    */
   write(reply: FastifyReply, change: CookieChange): void {
     const { name, attributes } = this.spec
-    const value = change.kind === 'set' ? signValue(this.keys, change.id) : ''
+    const value = change.kind === 'set' ? this.textOf(change.id) : ''
     const life = change.kind === 'set' ? { maxAge: change.maxAge } : { maxAge: 0, expires: new Date(0) }
     reply.header('set-cookie', reply.server.serializeCookie(name, value, { ...attributes, ...life }))
   }

@@ -11,6 +11,7 @@ import { type StoredSession, whenReady } from './session-records.js'
 import { kSession, renewalOf, SessionTurn } from './session-turn.js'
 import { lifetimeOf } from './session-use.js'
 import type { SignInRecord } from './stores/contract.js'
+import { resolveLive } from './verified.js'
 
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
@@ -53,31 +54,36 @@ export class SessionMode implements AuthMode<'session'> {
   ) {}
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {
-    const credential = this.cookie.read(request)
-    if (credential.kind === 'absent') return ABSENT
-    if (credential.kind === 'invalid') return INVALID
-    // A stale cookie is renewed, which takes more than an identity.
-    const hot = credential.stale ? undefined : this.hot.recall(credential.id)
-    if (!hot) return this.resolveStored(request, credential)
-    if (hot.resolution === SIGNED_OUT) return SIGNED_OUT
-    return whenReady(this.parts.signIns.isLive(hot), (live) => (live ? hot.resolution : SIGNED_OUT))
+    const reading = this.cookie.find(request)
+    if (reading.kind === 'absent') return ABSENT
+    if (reading.kind === 'doubled') return INVALID
+    const hot = this.hot.recall(reading.value)
+    if (!hot) return this.resolveCold(request, reading.value)
+    return hot.resolution === SIGNED_OUT ? SIGNED_OUT : resolveLive(this.parts.signIns, hot)
+  }
+
+  private resolveCold(request: FastifyRequest, text: string): MaybePromise<Resolution> {
+    const credential = this.cookie.verify(text)
+    return credential.kind === 'genuine' ? this.resolveStored(request, credential) : INVALID
   }
 
   private resolveStored(request: FastifyRequest, credential: Genuine): MaybePromise<Resolution> {
-    const { id } = credential
+    const { id, text } = credential
     return whenReady(
       this.hot.readOnce(id, () => this.parts.use.load(id)),
       (stored) => {
         if (!stored) {
-          this.hot.keepUnknown(id, SIGNED_OUT)
+          this.hot.keepUnknown(text)
           return SIGNED_OUT
         }
         const touching = this.noteUse(SessionTurn.of(request), credential, stored)
         const { signIn } = stored.content
         if (!signIn) return ABSENT
         const identity = identityOfSession(signIn)
-        if (touching) void touching.then((touched) => this.hot.keep(id, touched, identity))
-        else this.hot.keep(id, stored, identity)
+        // A stale cookie is renewed, which takes more than an identity.
+        if (credential.stale) return { kind: 'identity', identity }
+        if (touching) void touching.then((touched) => this.hot.keep(text, touched, identity))
+        else this.hot.keep(text, stored, identity)
         return { kind: 'identity', identity }
       },
     )
@@ -107,7 +113,7 @@ export class SessionMode implements AuthMode<'session'> {
     turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
     const { signIn } = stored.content
-    if (signIn) this.hot.keep(id, stored, identityOfSession(signIn))
+    if (signIn) this.hot.keep(this.cookie.textOf(id), stored, identityOfSession(signIn))
     return { signInId }
   }
 
@@ -119,7 +125,8 @@ export class SessionMode implements AuthMode<'session'> {
   }
 
   forget(request: FastifyRequest): void {
-    SessionTurn.of(request).change = this.cookie.isIn(request) ? { kind: 'clear' } : null
+    const isIn = this.cookie.find(request).kind !== 'absent'
+    SessionTurn.of(request).change = isIn ? { kind: 'clear' } : null
   }
 
   /** What the request's own session leaves, as it is in the store now. */

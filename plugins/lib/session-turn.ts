@@ -5,12 +5,12 @@ import type { StoredSession } from './session-records.js'
 import type { SessionSlot } from './session-slot.js'
 import { lifetimeOf, type SessionTtls, type Used } from './session-use.js'
 
-/** Where a request keeps its turn. null: nothing has asked for its session. */
+/** Where a request keeps its turn. Not there: nothing has asked for its session. */
 export const kSession = Symbol('fastify-identity.session')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    [kSession]: SessionTurn | null
+    [kSession]?: SessionTurn
   }
 }
 

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AccessTokenRules } from './access-token.js'
 import type { AccountSource } from './contract.js'
 import { OptionInvalid } from './errors.js'
+import { checkMemo, type MemoOptions } from './memo.js'
 import { checkSeconds, refuseUnknown } from './options.js'
 import { checkSigningKeys, type SigningKeyInput, type SigningKeys } from './signing-keys.js'
 
@@ -24,6 +25,16 @@ export interface TokenAuthOptions {
    * it. `'shared'` in front: the secrets go on signing, the keys are published and verify. Defaults to the secrets.
    */
   readonly privateKeys?: readonly SigningKeyInput[]
+  /**
+   * How many access tokens that were verified are kept in memory at most, those in use before the others, so
+   * that their signatures are not computed again. Defaults to 1000000.
+   */
+  readonly hotTokens?: number
+  /**
+   * What these may take in memory, in bytes, as far as that can be told: about 1100 for one without claims of
+   * the application's. Defaults to 268435456 (256 MiB).
+   */
+  readonly hotBytes?: number
   /** Where a refresh looks the account up. Defaults to `app.accountSource`. */
   readonly accounts?: Pick<AccountSource, 'find'>
 }
@@ -35,6 +46,7 @@ export interface TokenSettings extends AccessTokenRules {
   /** None: the shared secrets sign. */
   readonly privateKeys: SigningKeys
   readonly accounts: Pick<AccountSource, 'find'>
+  readonly hot: MemoOptions
 }
 
 const TEXT_MAX = 256
@@ -70,7 +82,7 @@ function findAccounts(app: FastifyInstance, options: TokenAuthOptions): Pick<Acc
 
 const OPTIONS = [
   ...['issuer', 'audience', 'accessTtl', 'refreshTtl', 'refreshGrace', 'clockTolerance', 'privateKeys'],
-  'accounts',
+  ...['hotTokens', 'hotBytes', 'accounts'],
 ]
 
 /** How far the clocks of two instances may differ unless another span is asked for, in seconds. */
@@ -88,5 +100,6 @@ export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOption
     clockTolerance: checkSpan('clockTolerance', options.clockTolerance ?? CLOCK_TOLERANCE, TOLERANCE_MAX),
     privateKeys: checkKeys(options.privateKeys),
     accounts: findAccounts(app, options),
+    hot: checkMemo('hotTokens', options.hotTokens, options.hotBytes),
   })
 }

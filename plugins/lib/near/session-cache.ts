@@ -1,6 +1,7 @@
-import type { Clock, Identity, MaybePromise, Resolution, SignInRef } from '../contract.js'
+import type { Clock, Identity, MaybePromise } from '../contract.js'
+import { MEMO_AGE, Memo, type MemoOptions } from '../memo.js'
 import type { StoredSession } from '../session-records.js'
-import { ownText } from './own-text.js'
+import { type Verified, verifiedAs } from '../verified.js'
 
 /*
  * Why a session's identity may be answered from memory: nothing but the end of its sign-in takes it away, and
@@ -9,71 +10,49 @@ import { ownText } from './own-text.js'
  * times are kept here. The application's data is not: it is read from the store each time.
  */
 
-/** What a session's cookie stands for. It is its sign-in's ref, too. Times are in ms. */
-interface HotSession extends SignInRef {
-  readonly resolution: Resolution
-  readonly from: number
-  readonly until: number
-}
-
-/** How long an identity is answered from memory before its record is read again, in ms. */
-const AGE_MAX = 300_000
 /**
  * How long it is remembered that there is no such session, in ms. An id is handed out after its session is
  * stored, and never used again: what is missing once will not come.
  */
 const UNKNOWN_FOR = 2000
+const NO_REF = Object.freeze({ epoch: 0, generation: 0 })
 
-export interface SessionCacheOptions {
-  /** How many sessions are kept at most. */
-  readonly max: number
+export interface SessionCacheOptions extends MemoOptions {
   readonly clock: Clock
   /** Until when (ms) a session needs nothing but its identity: no touch, no new seal. */
   readonly restsUntil: (stored: StoredSession) => number
 }
 
-/**
- * The sessions that are in use, by id. In two halves: what is used moves to the younger one, and when that is
- * full, or old, the older one is dropped. So what is not used is gone after ten minutes, without looking for it.
- */
+/** The sessions that are in use, by the whole text of their cookies: an id that is known is as good as verified. */
 export class SessionCache {
   readonly #options: SessionCacheOptions
+  readonly #memo: Memo
   readonly #reading = new Map<string, Promise<StoredSession | null>>()
-  #young = new Map<string, HotSession>()
-  #old = new Map<string, HotSession>()
-  #turnedAt = 0
 
   constructor(options: SessionCacheOptions) {
     this.#options = options
+    this.#memo = new Memo(options)
   }
 
   /** What is known of a session, if that is enough to answer. Ask whether its sign-in is live. */
-  recall(id: string): HotSession | undefined {
-    const hot = this.#young.get(id) ?? this.#promote(id)
-    const now = this.#options.clock()
-    return hot && now >= hot.from && now < hot.until ? hot : undefined
+  recall(cookie: string): Verified | undefined {
+    return this.#memo.recall(cookie, this.#options.clock())
   }
 
-  keep(id: string, stored: StoredSession, identity: Identity): void {
+  /** Keeps it for five minutes at most: then its record is read again. */
+  keep(cookie: string, stored: StoredSession, identity: Identity): void {
     const { signIn } = stored.content
     if (!signIn) return
     const from = this.#options.clock()
-    this.#put(id, {
-      accountId: identity.accountId,
-      signInId: identity.signInId,
-      epoch: signIn.epoch,
-      generation: signIn.gen,
-      resolution: Object.freeze({ kind: 'identity', identity }),
-      from,
-      until: Math.min(this.#options.restsUntil(stored), stored.absoluteExpiresAt, from + AGE_MAX),
-    })
+    const ref = { epoch: signIn.epoch, generation: signIn.gen }
+    const until = Math.min(this.#options.restsUntil(stored), stored.absoluteExpiresAt, from + MEMO_AGE)
+    this.#memo.keep(verifiedAs(identity, cookie, ref, from, until), from)
   }
 
   /** Keeps in mind, for a moment, that there is no such session. */
-  keepUnknown(id: string, resolution: Resolution): void {
+  keepUnknown(cookie: string): void {
     const from = this.#options.clock()
-    const nobody = { accountId: '', signInId: '', epoch: 0, generation: 0 }
-    this.#put(id, { ...nobody, resolution, from, until: from + UNKNOWN_FOR })
+    this.#memo.keep(verifiedAs(null, cookie, NO_REF, from, from + UNKNOWN_FOR), from)
   }
 
   /** One read for all who ask at once. What fails, fails for all of them, and is not remembered. */
@@ -86,22 +65,5 @@ export class SessionCache {
     const done = () => void this.#reading.delete(id)
     reading.then(done, done)
     return reading
-  }
-
-  #promote(id: string): HotSession | undefined {
-    const hot = this.#old.get(id)
-    if (hot) this.#put(id, hot)
-    return hot
-  }
-
-  #put(id: string, hot: HotSession): void {
-    const now = this.#options.clock()
-    const isDue = now < this.#turnedAt || now >= this.#turnedAt + AGE_MAX
-    if (isDue || this.#young.size >= this.#options.max / 2) {
-      this.#old = this.#young
-      this.#young = new Map()
-      this.#turnedAt = now
-    }
-    this.#young.set(ownText(id), hot)
   }
 }

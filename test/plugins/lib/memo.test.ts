@@ -1,0 +1,110 @@
+import t from 'tap'
+import { checkMemo, MEMO_AGE, Memo } from '../../../plugins/lib/memo.js'
+import { SIGNED_OUT } from '../../../plugins/lib/resolutions.js'
+import { type Verified, verifiedAs } from '../../../plugins/lib/verified.js'
+import { ALICE, identityFor, START } from '../../helpers/suite.js'
+
+const MIB = 1024 * 1024
+const REF = { epoch: 1, generation: 7 }
+const FOREVER = Number.MAX_SAFE_INTEGER
+
+const textOf = (index: number) => `v1.${String(index).padStart(60, '0')}`
+const credential = (text: string, from = START, until = FOREVER): Verified =>
+  verifiedAs(identityFor(ALICE, 'cookie'), text, REF, from, until)
+
+/** How many of these are still there. Asking makes them used. */
+function countKept(memo: Memo, texts: readonly string[], now = START): number {
+  return texts.filter((text) => memo.recall(text, now)).length
+}
+
+t.test('a credential is recalled by all of its text', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  const text = textOf(1)
+  memo.keep(credential(text), START)
+  t.match(memo.recall(text, START), { text, accountId: ALICE.id, ...REF, resolution: { kind: 'identity' } })
+  for (const other of [`x${text}`, text.slice(1), `w${text.slice(1)}`, `${text}x`, text.slice(0, -1), '']) {
+    t.equal(memo.recall(other, START), undefined, JSON.stringify(other))
+  }
+})
+
+t.test('of two whose ends are equal, one is never taken for the other', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  const [one, other] = ['one', 'other'].map((start) => start + 'x'.repeat(100))
+  if (!one || !other) return t.fail()
+  memo.keep(credential(one), START)
+  t.equal(memo.recall(other, START), undefined)
+  memo.keep(credential(other), START)
+  t.equal(memo.recall(other, START)?.text, other)
+  t.equal(memo.recall(one, START), undefined, 'verified again')
+})
+
+t.test('it is recalled from when it was verified on, and until its end', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  memo.keep(credential(textOf(1), START, START + 1000), START)
+  const times = { [START - 1]: false, [START]: true, [START + 999]: true, [START + 1000]: false }
+  for (const [now, there] of Object.entries(times)) {
+    t.equal(memo.recall(textOf(1), Number(now)) !== undefined, there, `at ${Number(now) - START}`)
+  }
+  t.equal(memo.recall(textOf(1), Number.NaN), undefined, 'a clock that has lost the time')
+  memo.keep(credential(textOf(2), START, START), START)
+  t.equal(memo.recall(textOf(2), START), undefined, 'no time at all')
+})
+
+t.test('what is handed out is frozen', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  memo.keep(credential(textOf(1)), START)
+  const hot = memo.recall(textOf(1), START)
+  t.ok(hot && Object.isFrozen(hot) && Object.isFrozen(hot.resolution))
+  t.equal(verifiedAs(null, textOf(1), REF, START, FOREVER).resolution, SIGNED_OUT, 'no such sign-in')
+})
+
+t.test('no more than max are kept, and those in use stay', async (t) => {
+  const memo = new Memo(checkMemo('hot', 100))
+  const texts = Array.from({ length: 1000 }, (_, index) => textOf(index))
+  for (const text of texts) {
+    memo.keep(credential(text), START)
+    t.ok(memo.recall(textOf(0), START), text)
+  }
+  t.ok(countKept(memo, texts) <= 100)
+  t.ok(memo.recall(textOf(0), START))
+})
+
+t.test('no more than maxBytes are kept, by what each takes with its claims', async (t) => {
+  const memo = new Memo(checkMemo('hot', undefined, MIB))
+  const texts = Array.from({ length: 2000 }, (_, index) => textOf(index))
+  for (const text of texts) memo.keep(credential(text), START)
+  const kept = texts.slice(-1500).filter((text) => memo.recall(text, START))
+  const bytes = credential(textOf(0)).bytes
+  t.ok(kept.length * bytes <= MIB, `${kept.length} of ${bytes} bytes`)
+  t.ok(kept.length * bytes > MIB / 3, 'and not much less')
+
+  const claims = Object.freeze({ note: 'x'.repeat(10_000) })
+  const identity = Object.freeze({ ...identityFor(ALICE, 'session'), claims })
+  const large = verifiedAs(identity, textOf(1), REF, START, FOREVER)
+  t.ok(large.bytes > 10_000 + bytes)
+  const huge = verifiedAs(identity, 'x'.repeat(MIB), REF, START, FOREVER)
+  const before = countKept(memo, kept)
+  memo.keep(huge, START)
+  t.equal(memo.recall(huge.text, START), undefined, 'one that would take half of it is not kept')
+  t.equal(countKept(memo, kept), before, 'and displaces nothing')
+})
+
+t.test('what is not used is gone after twice its age', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  memo.keep(credential(textOf(1)), START)
+  memo.keep(credential(textOf(2)), START)
+  for (let age = 1; age <= 3; age++) {
+    const now = START + age * MEMO_AGE
+    memo.keep(credential(textOf(100 + age)), now)
+    t.ok(memo.recall(textOf(1), now), 'used')
+  }
+  t.equal(memo.recall(textOf(2), START + 3 * MEMO_AGE), undefined)
+})
+
+t.test('options that would keep nothing, or no end of it, are refused', async (t) => {
+  t.same(checkMemo('hot'), { max: 1_000_000, maxBytes: 256 * MIB })
+  for (const max of [0, 1, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    t.throws(() => checkMemo('hotTokens', max), { code: 'OPTION_INVALID', message: /hotTokens/ }, String(max))
+    t.throws(() => checkMemo('hotTokens', 2, max), { code: 'OPTION_INVALID', message: /hotBytes/ })
+  }
+})
