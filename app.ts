@@ -15,6 +15,7 @@ import { ConfigInvalid } from './plugins/lib/errors.js'
 import sessionAuth from './plugins/session-auth.js'
 import signIns from './plugins/sign-ins.js'
 import stores from './plugins/stores.js'
+import throttle from './plugins/throttle.js'
 import tokenAuth from './plugins/token-auth.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
@@ -120,6 +121,11 @@ async function registerSuite(app: FastifyInstance, config: Config, clock: Clock)
     ttl: config.cookieTtl,
     rememberTtl,
     absoluteTtl: config.cookieAbsoluteTtl,
+  })
+  await app.register(throttle, {
+    secure,
+    accountLimit: config.loginLimitAccount,
+    addressLimit: config.loginLimitAddress,
   })
 }
 

@@ -14,6 +14,7 @@ import { refuseUnknown } from './lib/options.js'
 import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
 import signIns from './sign-ins.js'
 import stores, { type StoresOptions } from './stores.js'
+import throttle, { type ThrottleOptions } from './throttle.js'
 import tokenAuth, { type TokenAuthOptions } from './token-auth.js'
 
 export type { PostgresOptions } from './accounts.js'
@@ -33,6 +34,7 @@ export type { StateStore } from './lib/stores/contract.js'
 export type { SessionAuthOptions, SessionIssued } from './session-auth.js'
 export type { Ending, SignIns } from './sign-ins.js'
 export type { StoresOptions } from './stores.js'
+export type { Credentials, Throttle, ThrottleOptions } from './throttle.js'
 export type { PublicJwk, PublicKeySet, TokenAuthOptions, TokenPair } from './token-auth.js'
 
 type BuiltInMode = 'token' | 'session' | 'cookie'
@@ -54,6 +56,8 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly secure?: boolean
   /** How many sign-ins of one account may live: a new one beyond it ends the oldest. Defaults to 100. */
   readonly signInCap?: number
+  /** Registers the throttle, `app.throttle`, which counts sign-ins by password. `{}` for its defaults. */
+  readonly throttle?: Omit<ThrottleOptions, 'secure'>
   readonly token?: TokenAuthOptions
   readonly session?: Omit<SessionAuthOptions, 'secure'>
   readonly cookie?: Omit<CookieAuthOptions, 'secure'>
@@ -63,7 +67,7 @@ const ALL_MODES: readonly BuiltInMode[] = ['token', 'session', 'cookie']
 
 const OPTIONS = [
   ...['secrets', 'state', 'accounts', 'modes', 'secure', 'clock', 'onRefused', 'unauthenticatedStatus'],
-  ...['allowedOrigins', 'signInCap', 'token', 'session', 'cookie'],
+  ...['allowedOrigins', 'signInCap', 'throttle', 'token', 'session', 'cookie'],
 ]
 
 /** The modes to register. @throws OPTION_INVALID for an unknown one, or options for one that is left out */
@@ -122,6 +126,7 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
   await app.register(signIns, { clock, cap: options.signInCap })
   for (const name of modes) await registerMode(app, name, options)
+  if (options.throttle) await app.register(throttle, { ...options.throttle, secure: options.secure })
 }
 
 export default fp(suite, { fastify: '5.x', name: 'fastify-identity' })

@@ -1,16 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { StateBacking } from './lib/stores/backing.js'
 import type { StateStore } from './lib/stores/contract.js'
 import { openEmbeddedStore } from './lib/stores/embedded.js'
 import { createMemoryStore } from './lib/stores/memory.js'
 import { type CheckedStores, checkStores, type StoresOptions } from './lib/stores/options.js'
 import { openRedisStore, useRedis } from './lib/stores/own-redis.js'
+import { RedisStore } from './lib/stores/redis.js'
 import { sweepRegularly } from './lib/stores/sweeper.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Where sign-ins, sessions and revocations live. */
     stateStore: StateStore
+    /** What it keeps them in, for what is kept beside them. */
+    readonly stateBacking: StateBacking
   }
 }
 
@@ -26,6 +30,7 @@ async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promi
   const checked = checkStores(options)
   if (checked.choice.kind === 'store') {
     app.decorate('stateStore', checked.choice.store)
+    app.decorate('stateBacking', { getter: () => IN_PROCESS })
     return
   }
   const store = await open(app, checked)
@@ -35,6 +40,16 @@ async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promi
     await store.close()
   })
   app.decorate('stateStore', store)
+  const backing = backingOf(store, checked)
+  app.decorate('stateBacking', { getter: () => backing })
+}
+
+const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })
+
+function backingOf(store: StateStore, { choice, commandTimeout }: CheckedStores): StateBacking {
+  if (choice.kind === 'dataDir') return Object.freeze({ kind: 'sqlite', dataDir: choice.dataDir })
+  if (!(store instanceof RedisStore)) return IN_PROCESS
+  return Object.freeze({ kind: 'redis', client: store.client, commandTimeout })
 }
 
 function open(app: FastifyInstance, checked: CheckedStores): StateStore | Promise<StateStore> {

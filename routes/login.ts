@@ -1,7 +1,5 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Account, ModeName } from '../plugins/lib/contract.js'
-import { CredentialsRefused } from '../plugins/lib/errors.js'
+import type { FastifyInstance } from 'fastify'
 import type { TokenPair } from '../plugins/token-auth.js'
 import { answer } from './answer.js'
 
@@ -31,17 +29,6 @@ function tokenData(pair: TokenPair) {
   }
 }
 
-async function verifyCredentials(
-  request: FastifyRequest,
-  mode: ModeName,
-  { username, password }: { username: string; password: string },
-): Promise<Account> {
-  const account = await request.server.accountSource.verify(username, password)
-  if (account) return account
-  request.server.audit.emit({ type: 'sign_in_refused', mode, reason: 'credentials' }, request)
-  throw new CredentialsRefused()
-}
-
 /** The three ways in, and the refresh of a token. All of them only from our own pages, or from no page. */
 export async function loginRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
@@ -51,8 +38,8 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/login_cookie',
     { schema: { body: RememberedCredentials }, preHandler },
     async function loginByCookie(request) {
-      const { remember } = request.body
-      await request.signIn('cookie', await verifyCredentials(request, 'cookie', request.body), { remember })
+      const { remember, ...credentials } = request.body
+      await app.throttle.signIn(request, 'cookie', credentials, { remember })
       return answer(request, 'SIGNED_IN', { auth_type: 'cookie' })
     },
   )
@@ -61,8 +48,8 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/login_session',
     { schema: { body: RememberedCredentials }, preHandler },
     async function loginBySession(request) {
-      const { remember } = request.body
-      await request.signIn('session', await verifyCredentials(request, 'session', request.body), { remember })
+      const { remember, ...credentials } = request.body
+      await app.throttle.signIn(request, 'session', credentials, { remember })
       return answer(request, 'SIGNED_IN', { auth_type: 'session' })
     },
   )
@@ -71,7 +58,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/login_token',
     { schema: { body: Credentials }, preHandler },
     async function loginByToken(request) {
-      const pair = await request.signIn('token', await verifyCredentials(request, 'token', request.body))
+      const pair = await app.throttle.signIn(request, 'token', request.body)
       return answer(request, 'SIGNED_IN', { auth_type: 'token', data: tokenData(pair) })
     },
   )
@@ -80,7 +67,9 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/refresh_token',
     { schema: { body: RefreshBody }, preHandler },
     async function refreshToken(request) {
-      const pair = await app.refreshTokens.refresh(request, request.body.refresh_token)
+      const pair = await app.throttle.byAddress(request, 'refresh', () =>
+        app.refreshTokens.refresh(request, request.body.refresh_token),
+      )
       return answer(request, 'REFRESHED', { auth_type: 'token', data: tokenData(pair) })
     },
   )

@@ -55,6 +55,7 @@ const MESSAGES = {
   BODY_TOO_LARGE: ['The request body is too large.', '请求体过大。'],
   CONTENT_TYPE_UNSUPPORTED: ['Send the body as application/json.', '请以 application/json 发送请求体。'],
   NOT_FOUND: ['There is nothing here.', '未找到。'],
+  THROTTLED: ['Too many failed attempts. Try again later.', '失败次数过多，请稍后重试。'],
   BUSY: ['Too many sign-ins at once. Try again shortly.', '登录请求过多，请稍后重试。'],
   STORE_UNAVAILABLE: ['The service cannot answer now. Try again shortly.', '服务暂时不可用，请稍后重试。'],
   INTERNAL: ['Something went wrong on our side.', '服务器内部错误。'],

@@ -28,7 +28,9 @@ export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
       const { current_password, new_password } = request.body
       const { accountId, username, signInId, mode } = request.identity
       await app.passwordPolicy.check(new_password, username)
-      const changed = await app.accounts.changePassword(accountId, current_password, new_password, signInId)
+      const changed = await app.throttle.guess(request, request.identity, () =>
+        app.accounts.changePassword(accountId, current_password, new_password, signInId),
+      )
       if (!changed) {
         app.audit.emit({ type: 'password_refused', accountId, signInId, mode }, request)
         throw new CredentialsRefused()

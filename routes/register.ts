@@ -43,7 +43,9 @@ export async function registrationRoutes(
       const { username, password } = request.body
       if (canonicalUsername(username) === null) throw new UsernameInvalid()
       await app.passwordPolicy.check(password, username)
-      const { id: accountId, role } = await app.accounts.create({ username, password, role: 'user' })
+      // Whatever comes of it: who makes accounts by the hundred is slowed down, and so is who asks which names are taken.
+      const create = () => app.accounts.create({ username, password, role: 'user' })
+      const { id: accountId, role } = await app.throttle.byAddress(request, 'register', create, 'all')
       const by = { by: 'registration', actorId: null } as const
       app.audit.emit({ type: 'account_created', accountId, role, ...by }, request)
       reply.code(201)

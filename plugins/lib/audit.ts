@@ -37,7 +37,16 @@ export interface AuditDetails {
    * There is no name: people type passwords into its field. And no account: the answer is the same whether
    * there is one, and so is this.
    */
-  sign_in_refused: { readonly mode: string; readonly reason: 'credentials' | 'throttled' }
+  sign_in_refused: { readonly mode: string; readonly reason: 'credentials' }
+  /** An attempt was refused unseen, for too many have failed. Nor is there a name. */
+  throttled: {
+    /** What was attempted: `sign_in`, `password`, `refresh`, `register`, or a word of the application. */
+    readonly what: string
+    /** By which count. */
+    readonly by: 'account' | 'address' | 'pair' | 'device'
+    /** Whose credential or device cookie came with it; null where none did, whatever name was typed. */
+    readonly accountId: string | null
+  }
   /** Somebody who is signed in gave a wrong current password. */
   password_refused: OfSignIn & { readonly mode: string }
   /** The client handed its credential back. */
@@ -122,6 +131,7 @@ const BY = { by: true, actorId: true } as const
 const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   signed_in: { level: 'info', fields: OF_MODE },
   sign_in_refused: { level: 'info', fields: { mode: true, reason: true } },
+  throttled: { level: 'info', fields: { what: true, by: true, accountId: true } },
   password_refused: { level: 'info', fields: OF_MODE },
   signed_out: { level: 'info', fields: OF_MODE },
   sign_in_ended: { level: 'info', fields: { ...OF_SIGN_IN, ...BY, why: true } },

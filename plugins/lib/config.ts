@@ -3,6 +3,7 @@ import { readTokenKeys, type TokenKeySettings } from './config/token-keys.js'
 import * as read from './config/values.js'
 import { ConfigInvalid } from './errors.js'
 import { CAP_MAX } from './sign-in-cap.js'
+import { LIMIT_MAX } from './throttle/options.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -28,6 +29,9 @@ export interface Config {
   readonly cookieAbsoluteTtl: number
   readonly sessionIdleTtl: number
   readonly sessionAbsoluteTtl: number
+  /** Failed attempts at one account, and from one address, in 15 minutes. */
+  readonly loginLimitAccount: number
+  readonly loginLimitAddress: number
   /** Live sign-ins of one account. */
   readonly signInCap: number
   readonly cookieSecure: boolean
@@ -40,15 +44,6 @@ export interface Config {
   readonly registrationOpen: boolean
   /** No password may hold one of them. */
   readonly passwordWords: readonly string[]
-}
-
-/**
- * Variables that later versions read, with the value that means what this version does. Ignoring any other
- * would be a setting that does nothing.
- */
-const NOT_YET: Readonly<Record<string, string>> = {
-  LOGIN_LIMIT_ACCOUNT: '',
-  LOGIN_LIMIT_ADDRESS: '',
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
@@ -129,10 +124,6 @@ function readTrustProxy(env: Environment, production: boolean): readonly string[
 export function readConfig(env: Environment): Config {
   const production = isProduction(env)
   if (production) refuseUnsafeProduction(env)
-  for (const [name, inert] of Object.entries(NOT_YET)) {
-    if (isSet(env, name) && read.text(env, name, '') !== inert)
-      throw new ConfigInvalid(`${name} is not supported by this version.`)
-  }
   // Not used here, but checked: it is fastify-cli that listens, and only production that asks for the other.
   checkLogLevel(env)
   read.port(env)
@@ -155,6 +146,8 @@ export function readConfig(env: Environment): Config {
     cookieAbsoluteTtl: read.seconds(env, 'COOKIE_ABSOLUTE_TTL', 2_592_000),
     sessionIdleTtl: read.seconds(env, 'SESSION_IDLE_TTL', 7200),
     sessionAbsoluteTtl: read.seconds(env, 'SESSION_ABSOLUTE_TTL', 604_800),
+    loginLimitAccount: read.count(env, 'LOGIN_LIMIT_ACCOUNT', 10, LIMIT_MAX),
+    loginLimitAddress: read.count(env, 'LOGIN_LIMIT_ADDRESS', 100, LIMIT_MAX),
     signInCap: read.count(env, 'SIGN_IN_CAP', 100, CAP_MAX),
     cookieSecure: read.flag(env, 'COOKIE_SECURE', production),
     trustProxy: readTrustProxy(env, production),

@@ -46,6 +46,16 @@ export class PasswordRefused extends PasswordRefusal {
   }
 }
 export const LastAdmin = define('LAST_ADMIN', 'There must be another administrator first.', 409)
+const Throttling = define('THROTTLED', 'Too many failed attempts. Try again later.', 429)
+/** Raised with how long to wait, in whole seconds (RFC 6585 §4, RFC 9110 §10.2.3). */
+export class Throttled extends Throttling {
+  readonly headers: { readonly 'retry-after': string }
+
+  constructor(readonly retryAfter: number) {
+    super()
+    this.headers = { 'retry-after': String(retryAfter) }
+  }
+}
 export const Busy = define('BUSY', 'Too many sign-ins at once. Try again shortly.', 503)
 export const StoreUnavailable = define(
   'STORE_UNAVAILABLE',

@@ -2,7 +2,14 @@ import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { OptionInvalid } from './errors.js'
 
 /** What a key is for. Each purpose has a key of its own, so that no credential can pass for another kind. */
-export type Purpose = 'cookie' | 'session-id' | 'session-data' | 'access-token' | 'refresh-token'
+export type Purpose =
+  | 'cookie'
+  | 'session-id'
+  | 'session-data'
+  | 'access-token'
+  | 'refresh-token'
+  | 'device'
+  | 'throttle'
 
 /** One key for one purpose, with the id that credentials carry to name it. */
 export interface PurposeKey {
@@ -36,6 +43,8 @@ const ALGORITHMS: Record<Purpose, string> = {
   'session-data': 'AES-256-GCM',
   'access-token': 'HS256',
   'refresh-token': 'HMAC-SHA256',
+  device: 'HMAC-SHA256',
+  throttle: 'HMAC-SHA256',
 }
 
 /** HKDF with SHA-256 (RFC 5869) and no salt: the secrets are random already (§3.1). */

@@ -53,3 +53,13 @@ export function canonicalPrefix(typed: string): string | null {
   const prefix = foldText(typed)
   return prefix.length > 2 * USERNAME_MAX_LENGTH || INVISIBLE.test(prefix) ? null : prefix
 }
+
+const NOT_SHOWN = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\u2800]/gu
+
+/**
+ * What is counted as one name: the canonical form; and of what is no username, a form in which all meets that some
+ * other source of accounts may take for the same name, because it trims, or leaves out what is not shown.
+ */
+export function comparableName(typed: string): string {
+  return canonicalUsername(typed) ?? foldText(typed.replace(NOT_SHOWN, ''))
+}

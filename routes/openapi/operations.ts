@@ -56,11 +56,15 @@ const TOKEN_LOGOUT = 'Ends the sign-in of the access token: it and the refresh t
 
 /** By method and path, as the routes are registered. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
-  'POST /login_cookie': login('loginByCookie', 'cookie', 'Sets the signed auth cookie.'),
+  'POST /login_cookie': login(
+    'loginByCookie',
+    'cookie',
+    'Sets the signed auth cookie, and a cookie by which the throttle knows the device.',
+  ),
   'POST /login_session': login(
     'loginBySession',
     'session',
-    'Sets the session cookie, with a new id each time.',
+    'Sets the session cookie, with a new id each time, and a cookie by which the throttle knows the device.',
   ),
   'POST /login_token': login(
     'loginByToken',
@@ -76,7 +80,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       'A retry within the grace gets the same pair’s successor again; a token that was used before that is theft, and ends the sign-in.',
     data: TokenPair,
     authType: true,
-    refusals: [...BODY, 'REFRESH_REFUSED', 'CROSS_SITE', 'STORE_UNAVAILABLE'],
+    refusals: [...BODY, 'REFRESH_REFUSED', 'CROSS_SITE', 'THROTTLED', 'STORE_UNAVAILABLE'],
   },
   'POST /logout_cookie': logout('logoutCookie', 'cookie', COOKIE_LOGOUT),
   'GET /logout_cookie': logout('logoutCookieByLink', 'cookie, by a link', COOKIE_LOGOUT),
@@ -155,7 +159,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     refusals: [
       ...BODY,
       ...(['USERNAME_INVALID', 'CROSS_SITE', 'REGISTRATION_CLOSED', 'USERNAME_TAKEN'] as const),
-      ...(['PASSWORD_REFUSED', 'BUSY', 'STORE_UNAVAILABLE'] as const),
+      ...(['PASSWORD_REFUSED', 'THROTTLED', 'BUSY', 'STORE_UNAVAILABLE'] as const),
     ],
   },
   'GET /accounts': {
@@ -185,7 +189,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description: 'Ends every other sign-in.',
     guarded: true,
     authType: true,
-    refusals: [...UNSAFE, ...BODY, 'CREDENTIALS_REFUSED', 'PASSWORD_REFUSED', 'BUSY'],
+    refusals: [...UNSAFE, ...BODY, 'CREDENTIALS_REFUSED', 'PASSWORD_REFUSED', 'THROTTLED', 'BUSY'],
   },
   'GET /settings': {
     id: 'settings',

@@ -22,9 +22,24 @@ export async function post(app: FastifyInstance, url: string, payload: object, h
   return app.inject({ method: 'POST', url, payload, headers })
 }
 
-/** The one Set-Cookie of an answer as a Cookie header. */
+const isDevice = ({ name }: { name: string }) => /^(__Host-)?device$/.test(name)
+
+/** The cookies of an answer that are credentials. */
+export function credentialCookies({ cookies }: LightMyRequestResponse): LightMyRequestResponse['cookies'] {
+  return cookies.filter((cookie) => !isDevice(cookie))
+}
+
+/** The device cookie of an answer as a Cookie header. */
+export function deviceOf({ cookies }: LightMyRequestResponse): string {
+  const [cookie, ...others] = cookies.filter(isDevice)
+  if (!cookie || others.length > 0)
+    throw new Error(`expected one device cookie, got ${others.length + (cookie ? 1 : 0)}`)
+  return `${cookie.name}=${cookie.value}`
+}
+
+/** The one credential of an answer as a Cookie header. */
 export function cookieOf(response: LightMyRequestResponse): string {
-  const [cookie, ...others] = response.cookies
+  const [cookie, ...others] = credentialCookies(response)
   if (!cookie || others.length > 0) throw new Error(`expected one cookie, got ${response.cookies.length}`)
   return `${cookie.name}=${cookie.value}`
 }

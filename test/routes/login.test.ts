@@ -4,16 +4,26 @@ import { type Test, test } from 'tap'
 import suite from '../../plugins/index.js'
 import { handleFailures } from '../../routes/failures.js'
 import { loginRoutes } from '../../routes/login.js'
-import { ADMIN, type Credential, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import {
+  ADMIN,
+  type Credential,
+  credentialCookies,
+  MODES,
+  post,
+  refused,
+  signIn,
+  USER,
+  userInfo,
+} from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
-test('POST /login_cookie sets the auth cookie, and nothing else', async (t) => {
+test('POST /login_cookie sets the auth cookie, and tells the device', async (t) => {
   const { app } = await startUserCenter(t)
   const { response } = await signIn(app, 'cookie')
   t.match(response.json(), { code: 200, auth_type: 'cookie' })
   t.type(response.json().msg, 'string')
-  t.equal(response.cookies.length, 1)
-  const [cookie] = response.cookies
+  const [cookie, device, ...others] = response.cookies
+  t.strictSame([device?.name, others], ['device', []])
   t.match(cookie, { name: 'identity', httpOnly: true, sameSite: 'Lax', path: '/', maxAge: 3600 })
   t.notOk(cookie?.secure)
   t.equal(response.headers['cache-control'], 'no-store')
@@ -23,7 +33,7 @@ test('POST /login_session sets a session cookie that ends with the browser, with
   const { app } = await startUserCenter(t)
   const first = await signIn(app, 'session')
   t.match(first.response.json(), { code: 200, auth_type: 'session' })
-  const [cookie] = first.response.cookies
+  const [cookie] = credentialCookies(first.response)
   t.match(cookie, { name: 'session', httpOnly: true, sameSite: 'Lax', path: '/' })
   t.equal(cookie?.maxAge, undefined)
   t.equal(cookie?.expires, undefined)
@@ -46,8 +56,9 @@ test('COOKIE_SECURE makes cookies Secure and gives them the __Host- prefix', asy
   for (const mode of ['cookie', 'session'] as const) {
     const { response, credential } = await signIn(app, mode)
     const name = mode === 'cookie' ? '__Host-identity' : '__Host-session'
-    t.match(response.cookies[0], { name, secure: true, httpOnly: true, sameSite: 'Lax', path: '/' })
-    t.equal(response.cookies[0]?.domain, undefined)
+    const [cookie] = credentialCookies(response)
+    t.match(cookie, { name, secure: true, httpOnly: true, sameSite: 'Lax', path: '/' })
+    t.equal(cookie?.domain, undefined)
     t.match((await userInfo(app, credential)).json(), { code: 200, auth_type: mode })
   }
 })
@@ -56,7 +67,7 @@ test('remember lengthens the life of both cookies', async (t) => {
   const { app, clock } = await startUserCenter(t)
   for (const mode of ['cookie', 'session'] as const) {
     const { response, credential } = await signIn(app, mode, { ...USER, remember: true })
-    t.equal(response.cookies[0]?.maxAge, 604_800, mode)
+    t.equal(credentialCookies(response)[0]?.maxAge, 604_800, mode)
     clock.advance(604_800 - 1)
     t.equal((await userInfo(app, credential)).statusCode, 200, `${mode}: until its last second`)
     clock.advance(1)
@@ -93,6 +104,7 @@ async function startCounting(t: Test) {
     secrets: ['Zk3v9QmXr7LwT2bNc8YhFp5sJd6GaV4e'],
     state: { memory: true },
     accounts,
+    throttle: {},
   })
   await app.register(loginRoutes)
   return { app, count }

@@ -3,6 +3,7 @@ import { accountMigrations } from './accounts.js'
 import { epochMigrations } from './epochs.js'
 import { collationMigrations } from './postgres.js'
 import { stateMigrations } from './state.js'
+import { throttleMigrations } from './throttle.js'
 
 export type { Migration }
 
@@ -15,6 +16,7 @@ export const migrations: Record<string, Migration> = {
   ...accountMigrations,
   ...stateMigrations,
   ...epochMigrations,
+  ...throttleMigrations,
 }
 
 /** Every migration of a PostgreSQL database: it holds accounts only. */

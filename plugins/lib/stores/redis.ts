@@ -57,6 +57,11 @@ export class RedisStore implements StateStore {
     this.#sessions = new RedisSessions(client, prefix)
   }
 
+  /** For others who keep their state beside this. */
+  get client(): RedisClient {
+    return this.#client
+  }
+
   generation() {
     return this.#inTime(this.#revocations.generation())
   }

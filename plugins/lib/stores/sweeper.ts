@@ -10,7 +10,7 @@ const SWEEP_INTERVAL = 60_000
  * @returns what stops it
  */
 export function sweepRegularly(
-  store: StateStore,
+  store: Pick<StateStore, 'sweep'>,
   clock: Clock,
   log: Pick<FastifyBaseLogger, 'warn'>,
   interval = SWEEP_INTERVAL,

@@ -7,10 +7,14 @@ import type { NearStore } from '../../../../plugins/lib/near/near-store.js'
 import { createRedisStore } from '../../../../plugins/lib/stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../../../../plugins/lib/stores/redis-client.js'
 import { revocationKeys } from '../../../../plugins/lib/stores/redis-revocations.js'
+import { isRefusal, reserve } from '../../../../plugins/lib/throttle/limit.js'
+import { openRedisCounters } from '../../../../plugins/lib/throttle/open-counters.js'
 import stores from '../../../../plugins/stores.js'
+import { ACCOUNT } from '../../../counters-contract.js'
 import { eventually, openNear, patientTwins } from '../../../helpers/near.js'
 import { type RedisCluster, startCluster } from '../../../helpers/redis-cluster.js'
 import type { RedisServer } from '../../../helpers/redis-server.js'
+import { START } from '../../../helpers/suite.js'
 import { sessionRecord, storeContract } from '../../../store-contract.js'
 
 t.setTimeout(120_000)
@@ -65,6 +69,20 @@ async function keysByNode(prefix: string): Promise<Map<number, string>> {
   }
   return keys
 }
+
+t.test('the limits of the throttle hold wherever the counters are', async (t) => {
+  const client = openRedis(cluster.url, { commandTimeout: 5000 })
+  t.teardown(() => client.disconnect())
+  await firstAttempt(client, 3000)
+  const { counters } = await openRedisCounters(client, 5000)
+  for (const subject of ['{one}', '{two}', '{three}', '{four}']) {
+    const storm = Array.from({ length: 30 }, () => reserve(counters, ACCOUNT, subject, START))
+    const taken = (await Promise.all(storm)).flatMap((outcome) => (isRefusal(outcome) ? [] : outcome))
+    t.equal(taken.length, 10, subject)
+    await Promise.all(taken.map((reservation) => reservation.fail(START)))
+    t.strictSame(await reserve(counters, ACCOUNT, subject, START), { retryAfter: 60 })
+  }
+})
 
 t.test('the first operations at once do not find a node that is not connected yet', async (t) => {
   const store = await openStore(t, newPrefix())

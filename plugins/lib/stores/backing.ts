@@ -1,0 +1,9 @@
+import type { RedisClient } from './redis-scripts.js'
+
+/** What a store keeps its state in, for others who keep theirs beside it. */
+export type StateBacking =
+  /** This process; or a store of the application's own, of which nothing is known. */
+  | { readonly kind: 'process' }
+  | { readonly kind: 'sqlite'; readonly dataDir: string }
+  /** `commandTimeout` is in ms. */
+  | { readonly kind: 'redis'; readonly client: RedisClient; readonly commandTimeout: number }

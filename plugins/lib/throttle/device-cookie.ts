@@ -1,0 +1,124 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { Account, AccountSource, Clock } from '../contract.js'
+import { type CookieSpec, readCookie } from '../cookies.js'
+import type { PurposeKeys } from '../keys.js'
+import { signValue, verifyValue } from '../signed-value.js'
+import { comparableName } from '../usernames.js'
+
+/** The value of a device cookie that the answer is to set. */
+export const kNewDevice = Symbol('fastify-identity.new-device')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kNewDevice]: string | null
+  }
+}
+
+/** What the cookie holds. Times are in seconds. */
+const Payload = Type.Object(
+  {
+    v: Type.Literal(1),
+    /** Of the device, at random. */
+    id: Type.String({ pattern: '^[\\w-]{22}$' }),
+    sub: Type.String({ minLength: 1, maxLength: 256 }),
+    /** The name that was given with the right password, as a digest. */
+    name: Type.String({ pattern: '^[\\w-]{22}$' }),
+    epoch: Type.Integer({ minimum: 0 }),
+    exp: Type.Integer({ minimum: 0 }),
+  },
+  { additionalProperties: false },
+)
+type DevicePayload = Static<typeof Payload>
+const payload = Compile(Payload)
+
+/** A device from which somebody signed in to an account before. */
+export interface Device {
+  readonly id: string
+  readonly accountId: string
+}
+
+interface Parts {
+  readonly spec: CookieSpec
+  readonly keys: PurposeKeys
+  readonly clock: Clock
+  /** In seconds. */
+  readonly ttl: number
+  readonly accounts: () => Pick<AccountSource, 'find'>
+}
+
+/** Salted by the device, so that a name is not to be looked up by its digest. */
+function nameDigest(id: string, username: string): string {
+  const digest = createHash('sha256')
+    .update(`${id}\0${comparableName(username)}`)
+    .digest('base64url')
+  return digest.slice(0, 22)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Tells a device from which an account was signed in to before (OWASP, "Slow Down Online Guessing Attacks with
+ * Device Cookies"). It opens nothing: what is tried from there is counted apart, and no more.
+ */
+export class DeviceCookie {
+  constructor(private readonly parts: Parts) {}
+
+  /**
+   * The device, if its cookie is for this name, in time, and of the account's present epoch. Every other answer
+   * is the same null, and leaves the cookie as it is.
+   * @throws STORE_UNAVAILABLE where the account cannot be looked up
+   */
+  async recognise(request: FastifyRequest, username: string): Promise<Device | null> {
+    const found = this.#open(request)
+    if (!found || found.name !== nameDigest(found.id, username)) return null
+    const account = await this.parts.accounts().find(found.sub)
+    const isCurrent = account !== null && account.id === found.sub && (account.epoch ?? 0) === found.epoch
+    return isCurrent ? { id: found.id, accountId: found.sub } : null
+  }
+
+  /** After a sign-in: the answer will tell the device. One that was recognised stays the same. */
+  remember(request: FastifyRequest, account: Account, username: string, device: Device | null): void {
+    const { keys, ttl, clock } = this.parts
+    const id = device?.accountId === account.id ? device.id : randomBytes(16).toString('base64url')
+    const content: DevicePayload = {
+      v: 1,
+      id,
+      sub: account.id,
+      name: nameDigest(id, username),
+      epoch: account.epoch ?? 0,
+      exp: Math.floor(clock() / 1000) + ttl,
+    }
+    const encoded = Buffer.from(JSON.stringify(content)).toString('base64url')
+    request[kNewDevice] = signValue(keys, encoded)
+  }
+
+  /**
+   * Writes what is to be remembered, behind the credential. Into the headers at once: @fastify/cookie loses what
+   * is set after its own `onSend` hook where it does not parse cookies as well.
+   */
+  settle(request: FastifyRequest, reply: FastifyReply): void {
+    const value = request[kNewDevice]
+    if (value === null) return
+    const { name, attributes } = this.parts.spec
+    const cookie = reply.server.serializeCookie(name, value, { ...attributes, maxAge: this.parts.ttl })
+    reply.header('set-cookie', cookie)
+  }
+
+  #open(request: FastifyRequest): DevicePayload | null {
+    const { spec, keys, clock } = this.parts
+    const reading = readCookie(request.headers.cookie, spec.name)
+    const encoded = reading.kind === 'one' ? verifyValue(keys, reading.value) : null
+    if (encoded === null) return null
+    const content = parseJson(Buffer.from(encoded, 'base64url').toString())
+    return payload.Check(content) && clock() < content.exp * 1000 ? content : null
+  }
+}

@@ -1,0 +1,110 @@
+import { type CookieSpec, cookieSpec } from '../cookies.js'
+import { OptionInvalid } from '../errors.js'
+import { checkSeconds, refuseUnknown } from '../options.js'
+import type { LimitRule } from './rounds.js'
+
+/** Limits are failed attempts, durations are seconds. */
+export interface ThrottleOptions {
+  /** Of one account, by its name, whether or not there is one of that name. Defaults to 10. */
+  readonly accountLimit?: number
+  /** Counted from the first failure. Defaults to 900. */
+  readonly accountWindow?: number
+  /** After `accountLimit` failures one attempt at a time is let through, the first after so long. Defaults to 60. */
+  readonly firstDelay?: number
+  /** Each further one doubles the delay, up to so long. Defaults to 900. */
+  readonly longestDelay?: number
+  /** After so long without an attempt that was let through the delays are forgotten. Defaults to 9000. */
+  readonly forgetAfter?: number
+  /** Of one address (IPv6: its /64), whatever the account. Defaults to 100. */
+  readonly addressLimit?: number
+  /** Defaults to 900. */
+  readonly addressWindow?: number
+  /** Of one address at one account. Defaults to twice `accountLimit`, or `accountLimit` + 10 if that is more. */
+  readonly pairLimit?: number
+  /** Defaults to four times `accountWindow`. */
+  readonly pairWindow?: number
+  /** How long a device is known after a sign-in from it. Defaults to 7776000, 90 days. */
+  readonly deviceTtl?: number
+  /** The device cookie, before the `__Host-` prefix. Defaults to `device`. */
+  readonly deviceName?: string
+  /** `Secure`, and the `__Host-` prefix. Defaults to true. */
+  readonly secure?: boolean
+}
+
+/** Checked and completed. */
+export interface ThrottleSettings {
+  readonly account: LimitRule
+  readonly address: LimitRule
+  readonly pair: LimitRule
+  readonly spec: CookieSpec
+  readonly deviceTtl: number
+}
+
+const OPTIONS = [
+  ...['accountLimit', 'accountWindow', 'firstDelay', 'longestDelay', 'forgetAfter', 'addressLimit'],
+  ...['addressWindow', 'pairLimit', 'pairWindow', 'deviceTtl', 'deviceName', 'secure'],
+]
+
+/** The most failures that a limit may let through. */
+export const LIMIT_MAX = 1_000_000
+/** A month: longer than that nobody is to wait, or to be remembered for. */
+const WINDOW_MAX = 31 * 24 * 3600
+/** The longest that browsers keep a cookie (RFC 6265bis §5.5). */
+const COOKIE_MAX = 400 * 24 * 3600
+
+function checkLimit(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1 || value > LIMIT_MAX) {
+    throw new OptionInvalid(name, `wants a whole number from 1 to ${LIMIT_MAX}`)
+  }
+  return value
+}
+
+function checkDuration(name: string, value: number, most = WINDOW_MAX): number {
+  if (checkSeconds(name, value) > most) throw new OptionInvalid(name, `wants no more than ${most} seconds`)
+  return value
+}
+
+function checkAccountRule(options: ThrottleOptions): LimitRule {
+  const limit = checkLimit('accountLimit', options.accountLimit ?? 10)
+  const window = checkDuration('accountWindow', options.accountWindow ?? 900)
+  const longest = checkDuration('longestDelay', options.longestDelay ?? 900)
+  const first = checkDuration('firstDelay', options.firstDelay ?? Math.min(60, longest))
+  const forget = checkDuration('forgetAfter', options.forgetAfter ?? Math.max(9000, window))
+  if (first > longest) throw new OptionInvalid('firstDelay', 'must not be longer than longestDelay')
+  // Whoever waits for that would have as many attempts as if nothing had been counted.
+  if (forget < window) throw new OptionInvalid('forgetAfter', 'must not be shorter than accountWindow')
+  return Object.freeze({ limit, window, delays: Object.freeze({ first, longest, forget }) })
+}
+
+/** Above what the delays let through in the default windows, so that it is they which a person meets. */
+function defaultPairLimit({ limit }: LimitRule): number {
+  return Math.min(Math.max(2 * limit, limit + 10), LIMIT_MAX)
+}
+
+function checkPairRule(options: ThrottleOptions, account: LimitRule): LimitRule {
+  const limit = checkLimit('pairLimit', options.pairLimit ?? defaultPairLimit(account))
+  const window = checkDuration('pairWindow', options.pairWindow ?? 4 * account.window, 4 * WINDOW_MAX)
+  const isGiven = options.pairLimit !== undefined || options.pairWindow !== undefined
+  if (isGiven && limit * account.window >= account.limit * window) {
+    throw new OptionInvalid('pairLimit', 'would do nothing: in pairWindow the account lets no more through')
+  }
+  return Object.freeze({ limit, window, delays: null })
+}
+
+/** @throws OPTION_INVALID naming the option and what it wants */
+export function checkThrottle(options: ThrottleOptions): ThrottleSettings {
+  refuseUnknown(options, OPTIONS)
+  const account = checkAccountRule(options)
+  const address = Object.freeze({
+    limit: checkLimit('addressLimit', options.addressLimit ?? 100),
+    window: checkDuration('addressWindow', options.addressWindow ?? 900),
+    delays: null,
+  })
+  return Object.freeze({
+    account,
+    address,
+    pair: checkPairRule(options, account),
+    spec: cookieSpec(options.deviceName ?? 'device', options.secure ?? true),
+    deviceTtl: checkDuration('deviceTtl', options.deviceTtl ?? 7_776_000, COOKIE_MAX),
+  })
+}

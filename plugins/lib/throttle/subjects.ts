@@ -1,0 +1,63 @@
+import { createHmac } from 'node:crypto'
+import { isIP } from 'node:net'
+import type { PurposeKeys } from '../keys.js'
+import { comparableName } from '../usernames.js'
+
+/** Names counters. */
+export interface Subjects {
+  /** @param username as it was typed */
+  account(username: string): string
+  /** @param ip as `request.ip` has it */
+  address(ip: string): string
+  pair(username: string, ip: string): string
+  /** @param id from a device cookie */
+  device(id: string): string
+}
+
+/** The eight groups of an IPv6 address, in hexadecimal without leading zeros (RFC 5952 §4.1). */
+function groupsOf(ip: string): string[] {
+  const { hostname } = new URL(`http://[${ip}]`)
+  const [head = [], tail = []] = hostname
+    .slice(1, -1)
+    .split('::')
+    .map((part) => (part === '' ? [] : part.split(':')))
+  return [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
+}
+
+function dotted(high: string, low: string): string {
+  const bytes = [high, low].flatMap((group) => {
+    const value = Number.parseInt(group, 16)
+    return [value >> 8, value & 255]
+  })
+  return bytes.join('.')
+}
+
+/**
+ * What one client has as its address: IPv4 as it is, also where it comes mapped into IPv6 (RFC 4291 §2.5.5.2), and
+ * of IPv6 the first 64 bits, for the others are the client's to choose (§2.5.4).
+ */
+export function addressBlock(ip: string): string {
+  const [bare = ''] = ip.split('%')
+  if (isIP(bare) !== 6) return bare
+  const groups = groupsOf(bare)
+  const [, , , , , mark, high = '0', low = '0'] = groups
+  const isMapped = mark === 'ffff' && groups.slice(0, 5).every((group) => group === '0')
+  return isMapped ? dotted(high, low) : `${groups.slice(0, 4).join(':')}::/64`
+}
+
+/**
+ * Under a key of its own: a name that somebody typed may be a password, and neither the store nor who reads it is
+ * to learn it. In braces, so that the counters of one subject share a slot of a Redis Cluster.
+ */
+export function createSubjects({ signing }: PurposeKeys): Subjects {
+  const name = (kind: string, ...parts: string[]) => {
+    const mac = createHmac('sha256', signing.key).update([kind, ...parts].join('\0'))
+    return `{${mac.digest('base64url').slice(0, 22)}}`
+  }
+  return {
+    account: (username) => name('account', comparableName(username)),
+    address: (ip) => name('address', addressBlock(ip)),
+    pair: (username, ip) => name('pair', addressBlock(ip), comparableName(username)),
+    device: (id) => name('device', id),
+  }
+}

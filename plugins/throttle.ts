@@ -1,0 +1,62 @@
+import fastifyCookie from '@fastify/cookie'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { StateBacking } from './lib/stores/backing.js'
+import { Attempts, type Throttle } from './lib/throttle/attempts.js'
+import { DeviceCookie, kNewDevice } from './lib/throttle/device-cookie.js'
+import { FailoverCounters } from './lib/throttle/failover.js'
+import { MemoryCounters } from './lib/throttle/memory-counters.js'
+import { openCounters } from './lib/throttle/open-counters.js'
+import { checkThrottle, type ThrottleOptions } from './lib/throttle/options.js'
+import { createSubjects } from './lib/throttle/subjects.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Sign-ins by password, and whatever else is guessed at, counted and limited. */
+    throttle: Throttle
+  }
+}
+
+export type { Credentials, Throttle } from './lib/throttle/attempts.js'
+export type { ThrottleOptions } from './lib/throttle/options.js'
+
+const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })
+
+/** Where the application's state is; beside a store of its own, in this process. */
+async function countersOf(app: FastifyInstance): Promise<FailoverCounters> {
+  const backing = app.hasDecorator('stateBacking') ? app.stateBacking : IN_PROCESS
+  const opened = await openCounters(backing, app.log)
+  app.addHook('onClose', async function closeCounters() {
+    await opened?.close()
+  })
+  const local = new MemoryCounters(app.identityClock)
+  return new FailoverCounters({ shared: opened?.counters ?? null, local, log: app.log })
+}
+
+/** @throws OPTION_INVALID, DEPENDENCY_MISSING, STORE_UNAVAILABLE, all at boot */
+async function throttle(app: FastifyInstance, options: ThrottleOptions): Promise<void> {
+  const settings = checkThrottle(options)
+  // Only its writer is needed: ours are read from the header directly.
+  if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
+  const devices = new DeviceCookie({
+    spec: settings.spec,
+    keys: app.keyRing.purpose('device'),
+    clock: app.identityClock,
+    ttl: settings.deviceTtl,
+    accounts: () => app.accountSource,
+  })
+  app.decorateRequest(kNewDevice, null)
+  app.addHook('onSend', function tellDevice(request, reply, _payload, done) {
+    devices.settle(request, reply)
+    done()
+  })
+  const subjects = createSubjects(app.keyRing.purpose('throttle'))
+  const counters = await countersOf(app)
+  app.decorate('throttle', new Attempts({ app, settings, counters, subjects, devices }))
+}
+
+export default fp(throttle, {
+  fastify: '5.x',
+  name: 'fastify-identity-throttle',
+  dependencies: ['fastify-identity-core', 'fastify-identity-accounts', 'fastify-identity-stores'],
+})

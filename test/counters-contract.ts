@@ -1,0 +1,188 @@
+import type { Test } from 'tap'
+import type { Counters } from '../plugins/lib/throttle/counters.js'
+import { isRefusal, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
+import { type LimitRule, unpackRound } from '../plugins/lib/throttle/rounds.js'
+import { TestClock } from './helpers/suite.js'
+
+/** What an account has by default, in seconds. */
+export const ACCOUNT: LimitRule = {
+  limit: 10,
+  window: 900,
+  delays: { first: 60, longest: 900, forget: 9000 },
+}
+const ADDRESS: LimitRule = { limit: 100, window: 900, delays: null }
+
+/** How each of the implementations is opened: two views of one store, as two processes have them. */
+export type OpenCounters = (t: Test) => Promise<readonly [Counters, Counters]>
+
+function subjectsOf(counters: Counters, rule: LimitRule, subject: string, clock: TestClock) {
+  const attempt = () => reserve(counters, rule, subject, clock.now)
+  const taken = async (): Promise<Reservation> => {
+    const outcome = await attempt()
+    if (isRefusal(outcome)) throw new Error(`refused for ${outcome.retryAfter} s`)
+    return outcome
+  }
+  return {
+    attempt,
+    taken,
+    /** Makes failures, one after the other. */
+    async fail(times: number) {
+      for (let count = 0; count < times; count++) await (await taken()).fail(clock.now)
+    },
+    /** For how many seconds an attempt is refused; null where it is not, and then it is given back. */
+    async wait(): Promise<number | null> {
+      const outcome = await attempt()
+      if (isRefusal(outcome)) return outcome.retryAfter
+      await outcome.giveBack()
+      return null
+    },
+  }
+}
+
+/** What every implementation of Counters must do, and what the limits do on it. */
+export function counterContract(t: Test, name: string, open: OpenCounters): void {
+  t.test(`${name}: numbers are added to, read, written, and apart from each other`, async (t) => {
+    const [here, there] = await open(t)
+    t.equal(await here.read('{a}'), 0)
+    t.strictSame([await here.add('{a}', 1, 60), await there.add('{a}', 1, 60)], [1, 2])
+    t.equal(await there.add('{a}', -1, 60), 1)
+    t.equal(await here.add('{b}', 1, 60), 1)
+    const large = 2 ** 52 + 1
+    await here.write('{a}', large, 60)
+    t.strictSame([await there.read('{a}'), await there.read('{b}')], [large, 1])
+    t.equal(await here.add('{b}', -1, 60), 0)
+    t.equal(await here.add('{b}', 1, 60), 1, 'what came to nothing begins anew')
+  })
+
+  t.test(
+    `${name}: of 100 attempts at once, over two processes, the limit's number is let through`,
+    async (t) => {
+      const views = await open(t)
+      const clock = new TestClock()
+      const subjects = views.map((counters) => subjectsOf(counters, ACCOUNT, '{storm}', clock))
+      const storm = () =>
+        Promise.all(Array.from({ length: 50 }, () => subjects.map(({ attempt }) => attempt())).flat())
+      const outcomes = await storm()
+      const taken = outcomes.flatMap((outcome) => (isRefusal(outcome) ? [] : outcome))
+      t.equal(taken.length, 10)
+      t.strictSame(
+        [...new Set(outcomes.flatMap((outcome) => (isRefusal(outcome) ? outcome.retryAfter : [])))],
+        [60],
+      )
+      await Promise.all(taken.map((reservation) => reservation.fail(clock.now)))
+      t.ok((await storm()).every(isRefusal), 'nor is any more')
+      clock.advance(60)
+      const next = (await storm()).filter((outcome) => !isRefusal(outcome))
+      t.equal(next.length, 1, 'after the delay, one')
+    },
+  )
+
+  t.test(
+    `${name}: the delay doubles with each failure, up to the longest, and is forgotten in the end`,
+    async (t) => {
+      const [counters] = await open(t)
+      const clock = new TestClock()
+      const account = subjectsOf(counters, ACCOUNT, '{delays}', clock)
+      t.equal(await account.wait(), null)
+      await account.fail(9)
+      t.equal(await account.wait(), null)
+      await account.fail(1)
+      for (const delay of [60, 120, 240, 480, 900, 900]) {
+        t.equal(await account.wait(), delay)
+        clock.advance(delay - 1)
+        t.equal(await account.wait(), 1)
+        clock.advance(1)
+        t.equal(await account.wait(), null, 'an attempt that was none changes nothing')
+        await account.fail(1)
+      }
+      clock.advance(900 + 8999)
+      await account.fail(1)
+      t.equal(await account.wait(), 900, 'not forgotten yet')
+      clock.advance(900 + 9000)
+      await account.fail(10)
+      t.equal(await account.wait(), 60)
+    },
+  )
+
+  t.test(`${name}: failures are counted from the first, for as long as the window`, async (t) => {
+    const [counters] = await open(t)
+    const clock = new TestClock()
+    const account = subjectsOf(counters, ACCOUNT, '{window}', clock)
+    clock.advance(777)
+    await account.fail(5)
+    clock.advance(899)
+    await account.fail(4)
+    clock.advance(1)
+    await account.fail(9)
+    t.equal(await account.wait(), null, 'those of the window before are not among them')
+    await account.fail(1)
+    t.equal(await account.wait(), 60)
+  })
+
+  t.test(`${name}: without delays what is over the limit waits for the end of the window`, async (t) => {
+    const [counters] = await open(t)
+    const clock = new TestClock()
+    const address = subjectsOf(counters, { ...ADDRESS, limit: 3 }, '{address}', clock)
+    await address.fail(1)
+    clock.advance(300)
+    await address.fail(2)
+    t.equal(await address.wait(), 600)
+    clock.advance(599)
+    t.equal(await address.wait(), 1)
+    clock.advance(1)
+    await address.fail(3)
+    t.equal(await address.wait(), 900)
+  })
+
+  t.test(`${name}: what is given back, and no more, can be taken again`, async (t) => {
+    const [counters] = await open(t)
+    const clock = new TestClock()
+    const account = subjectsOf(counters, ACCOUNT, '{back}', clock)
+    await account.fail(8)
+    const [ninth, tenth] = [await account.taken(), await account.taken()]
+    t.equal(await account.wait(), 60, 'while they are under way')
+    await tenth.giveBack()
+    t.equal(await account.wait(), null)
+    await ninth.fail(clock.now)
+    await account.fail(1)
+    clock.advance(60)
+    const single = await account.taken()
+    t.equal(await account.wait(), 120, 'one at a time')
+    await single.giveBack()
+    await account.fail(1)
+    t.equal(await account.wait(), 120)
+  })
+
+  t.test(`${name}: a reset forgets failures and delays, and nothing of it comes back`, async (t) => {
+    const [counters] = await open(t)
+    const clock = new TestClock()
+    const account = subjectsOf(counters, ACCOUNT, '{reset}', clock)
+    await (await account.taken()).reset()
+    await account.fail(9)
+    await (await account.taken()).reset()
+    await account.fail(8)
+    const late = [await account.taken(), await account.taken()] as const
+    await late[0].reset()
+    await late[1].fail(clock.now)
+    await account.fail(10)
+    t.equal(await account.wait(), 60)
+    clock.advance(60)
+    await account.fail(1)
+    clock.advance(120)
+    await (await account.taken()).reset()
+    await account.fail(10)
+    t.equal(await account.wait(), 60, 'the first delay again')
+  })
+
+  t.test(`${name}: the last of a round that was reset meanwhile closes nothing`, async (t) => {
+    const [counters] = await open(t)
+    const clock = new TestClock()
+    const account = subjectsOf(counters, ACCOUNT, '{late}', clock)
+    await account.fail(8)
+    const [ninth, tenth] = [await account.taken(), await account.taken()]
+    await ninth.reset()
+    await tenth.fail(clock.now)
+    t.equal(await account.wait(), null)
+    t.equal(unpackRound(await counters.read('{late}')).time, 0)
+  })
+}
