@@ -2,7 +2,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
-import { OPERATIONS, type Operation } from './openapi/operations.js'
+import type { Operation } from './openapi/operation.js'
+import { OPERATIONS } from './openapi/operations.js'
 import { responsesOf } from './openapi/responses.js'
 
 export interface DocsOptions {

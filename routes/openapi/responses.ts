@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
 import { type Refusal, STATUSES } from './failures.js'
-import type { Operation } from './operations.js'
+import type { Operation } from './operation.js'
 import { failure, success } from './schemas.js'
 
 interface Response {
