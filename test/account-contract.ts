@@ -383,7 +383,7 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     const away = [{ role: 'user' }, { disabled: true }] as const
     const admins = async () =>
       (await stored()).filter(({ role, disabled }) => role === 'admin' && disabled === 0).map(({ id }) => id)
-    for (let round = 0; round < 8; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       for (const name of ['a', 'b']) {
         await accounts.create({ ...alice, username: `${name}${round}`, role: 'admin' })
       }

@@ -30,7 +30,8 @@ export type IsCommonPassword = (text: string) => Promise<boolean>
 
 /**
  * Reads the list when it is first asked for, and again where that failed. As a module the package would stay in
- * memory whole, 3 MB for a few looks in a day: its file is read instead, and 170 KB are kept.
+ * memory whole, 3 MB for a few looks in a day: its file is read instead, and 170 KB are kept. (A later minor version
+ * may have it elsewhere, hence the range in package.json.)
  * @param find where the file is
  */
 export function createCommonPasswords(find: () => Promise<string> = findFile): IsCommonPassword {

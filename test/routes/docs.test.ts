@@ -5,7 +5,7 @@ import * as suite from '../../plugins/lib/errors.js'
 import * as own from '../../routes/errors.js'
 import { STATUSES } from '../../routes/openapi/failures.js'
 import { OPERATIONS } from '../../routes/openapi/operations.js'
-import { MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { ADMIN, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 interface Media {
@@ -127,6 +127,21 @@ t.test('what is answered is what it says', async (t) => {
     check('GET /user_info', await userInfo(app, credential))
     check(`POST /login_${mode}`, await post(app, `/login_${mode}`, { username: 'x', password: 'y' }))
     check(`POST /login_${mode}`, await post(app, `/login_${mode}`, { username: 'x' }))
+  }
+  const newcomer = { username: 'zoe', password: 'a long enough one' }
+  for (const body of [newcomer, newcomer, { ...newcomer, password: 'short' }, {}])
+    check('POST /register', await post(app, '/register', body))
+  const { credential: headers } = await signIn(app, 'token', ADMIN)
+  for (const url of ['/accounts', '/accounts?limit=1', '/accounts?limit=x'])
+    check('GET /accounts', await app.inject({ url, headers }))
+  for (const [name, payload] of [
+    ['zoe', { role: 'admin', disabled: true }],
+    ['admin', { role: 'user' }],
+    ['nobody', { role: 'user' }],
+    ['zoe', {}],
+  ] as const) {
+    const answer = await app.inject({ method: 'PATCH', url: `/accounts/${name}`, headers, payload })
+    check('PATCH /accounts/:username', answer)
   }
   for (const path of ['/settings', '/healthz', '/readyz', '/.well-known/jwks.json'])
     check(`GET ${path}`, await app.inject(path))

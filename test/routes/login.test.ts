@@ -1,7 +1,9 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import { hash } from '@node-rs/argon2'
 import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import suite from '../../plugins/index.js'
+import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
 import { handleFailures } from '../../routes/failures.js'
 import { loginRoutes } from '../../routes/login.js'
 import {
@@ -177,6 +179,42 @@ test('a body that is too large or of another type is refused unread', async (t) 
       refused(t, response, 415, 'CONTENT_TYPE_UNSUPPORTED', `${mode}: ${type}`)
     }
   }
+})
+
+test('a stored hash that is damaged or absurd is a wrong password, and one from weaker times is made anew', async (t) => {
+  const { app, dataDir } = await startUserCenter(t)
+  const { kysely, close } = await openDatabase(databaseFile(dataDir))
+  t.teardown(close)
+  const store = (password_hash: string) =>
+    kysely.updateTable('accounts').set({ password_hash }).where('canonical', '=', 'user1').execute()
+  const stored = () =>
+    kysely.selectFrom('accounts').selectAll().where('canonical', '=', 'user1').executeTakeFirst()
+  const weak = await hash(USER.password, { memoryCost: 8192, timeCost: 1 })
+  const before = await post(app, '/login_token', { ...USER, password: 'wrong one' })
+  for (const damaged of [
+    '',
+    'x',
+    weak.replace('m=8192', 'm=4194304'),
+    weak.replace('t=1', 't=4294967295'),
+    weak.slice(1),
+  ]) {
+    await store(damaged)
+    for (const mode of MODES) {
+      const answer = await post(app, `/login_${mode}`, USER)
+      refused(t, answer, 401, 'CREDENTIALS_REFUSED', damaged.slice(0, 40))
+      t.equal(answer.body, before.body)
+    }
+    t.equal((await stored())?.password_hash, damaged, 'what is nobody’s stays so')
+  }
+  await store(weak)
+  refused(t, await post(app, '/login_token', { ...USER, password: 'wrong one' }), 401, 'CREDENTIALS_REFUSED')
+  t.equal((await stored())?.password_hash, weak)
+  const first = await signIn(app, 'token')
+  const renewed = await stored()
+  t.match(renewed, { epoch: 1, password_hash: /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/ })
+  await signIn(app, 'cookie')
+  t.equal((await stored())?.password_hash, renewed?.password_hash, 'once')
+  t.equal((await userInfo(app, first.credential)).statusCode, 200)
 })
 
 test('a login from another site is refused, whether or not the password is right', async (t) => {

@@ -92,7 +92,7 @@ test('a wrong current password changes nothing and ends nothing', async (t) => {
 })
 
 test('a password that cannot be used is refused with the reason, before anything is looked up', async (t) => {
-  const { app } = await startUserCenter(t)
+  const { app } = await startUserCenter(t, { PASSWORD_WORDS: 'acme' })
   const { credential } = await signIn(app, 'cookie')
   const cases = [
     ['', 'too_short'],
@@ -100,6 +100,9 @@ test('a password that cannot be used is refused with the reason, before anything
     ['🔑🔑🔑🔑🔑🔑🔑', 'too_short'],
     ['x'.repeat(1025), 'too_long'],
     ['漢'.repeat(342), 'too_long'],
+    ['Password1', 'common'],
+    ['an ACME one', 'common'],
+    ['not USER1 again', 'like_username'],
   ] as const
   for (const [new_password, reason] of cases) {
     const answer = await change(app, credential, { new_password, current_password: 'wrong' })
