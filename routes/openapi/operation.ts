@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import { LOGIN, LOGOUT, type Refusal } from './failures.js'
+import type { Refusal } from './failures.js'
 
 /** What the document says of a route beside what the route's own schema says. */
 export interface Operation {
@@ -18,22 +18,3 @@ export interface Operation {
   readonly plain?: TSchema
   readonly refusals: readonly Refusal[]
 }
-
-export const login = (id: string, mode: string, gives: string, data?: TSchema): Operation => ({
-  id,
-  tag: 'Signing in',
-  summary: `Sign in by ${mode}`,
-  description: `${gives} The sign-in that the request's own credential of this mode stood for is ended.`,
-  authType: true,
-  ...(data ? { data } : {}),
-  refusals: LOGIN,
-})
-
-export const logout = (id: string, mode: string, description: string): Operation => ({
-  id,
-  tag: 'Signing in',
-  summary: `Sign out by ${mode}`,
-  description: `${description} Signing out twice, or without a credential, is 200 and does nothing.`,
-  authType: true,
-  refusals: LOGOUT,
-})

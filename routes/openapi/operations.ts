@@ -1,17 +1,27 @@
-import { BODY, GUARDED, LOGOUT, UNSAFE } from './failures.js'
-import { login, logout, type Operation } from './operation.js'
-import {
-  Account,
-  AccountPage,
-  Ended,
-  Inspection,
-  KeySet,
-  Registered,
-  Settings,
-  SignIns,
-  TokenPair,
-  User,
-} from './schemas.js'
+import type { TSchema } from 'typebox'
+import { ACCOUNT_OPERATIONS } from './account-operations.js'
+import { BODY, GUARDED, LOGIN, LOGOUT, UNSAFE } from './failures.js'
+import type { Operation } from './operation.js'
+import { Ended, Inspection, KeySet, Settings, SignIns, TokenPair, User } from './schemas.js'
+
+const login = (id: string, mode: string, gives: string, data?: TSchema): Operation => ({
+  id,
+  tag: 'Signing in',
+  summary: `Sign in by ${mode}`,
+  description: `${gives} The sign-in that the request's own credential of this mode stood for is ended.`,
+  authType: true,
+  ...(data ? { data } : {}),
+  refusals: LOGIN,
+})
+
+const logout = (id: string, mode: string, description: string): Operation => ({
+  id,
+  tag: 'Signing in',
+  summary: `Sign out by ${mode}`,
+  description: `${description} Signing out twice, or without a credential, is 200 and does nothing.`,
+  authType: true,
+  refusals: LOGOUT,
+})
 
 const COOKIE_LOGOUT = 'Ends the sign-in and clears the cookie.'
 const SESSION_LOGOUT = 'Ends the sign-in, deletes the session and clears the cookie.'
@@ -103,57 +113,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     data: Ended,
     refusals: [...UNSAFE, 'BODY_INVALID', 'NOT_FOUND'],
   },
-  'DELETE /accounts/:username/sign_ins': {
-    id: 'endSignInsOfAccount',
-    tag: 'Accounts',
-    summary: 'End all sign-ins of an account (administrators)',
-    guarded: true,
-    data: Ended,
-    refusals: [...UNSAFE, 'ROLE_REQUIRED', 'BODY_INVALID', 'NOT_FOUND'],
-  },
-  'POST /register': {
-    id: 'register',
-    tag: 'Accounts',
-    summary: 'Make an account',
-    description:
-      'Where REGISTRATION is open. Signs nobody in. A password has 8 characters or more, is none of the common ones, and does not hold the username.',
-    status: 201,
-    data: Registered,
-    refusals: [
-      ...BODY,
-      ...(['USERNAME_INVALID', 'CROSS_SITE', 'REGISTRATION_CLOSED', 'USERNAME_TAKEN'] as const),
-      ...(['PASSWORD_REFUSED', 'THROTTLED', 'BUSY', 'STORE_UNAVAILABLE'] as const),
-    ],
-  },
-  'GET /accounts': {
-    id: 'listAccounts',
-    tag: 'Accounts',
-    summary: 'Who has an account? (administrators)',
-    description:
-      'In the order of their names, a page at a time; with `username` those whose names begin like that, in any spelling.',
-    guarded: true,
-    data: AccountPage,
-    refusals: [...GUARDED, 'ROLE_REQUIRED', 'BODY_INVALID'],
-  },
-  'PATCH /accounts/:username': {
-    id: 'changeAccount',
-    tag: 'Accounts',
-    summary: 'Give a role, disable or enable (administrators)',
-    description:
-      'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled.',
-    guarded: true,
-    data: Account,
-    refusals: [...UNSAFE, ...BODY, 'ROLE_REQUIRED', 'NOT_FOUND', 'LAST_ADMIN'],
-  },
-  'POST /password': {
-    id: 'changePassword',
-    tag: 'Accounts',
-    summary: 'Change one’s own password',
-    description: 'Ends every other sign-in.',
-    guarded: true,
-    authType: true,
-    refusals: [...UNSAFE, ...BODY, 'CREDENTIALS_REFUSED', 'PASSWORD_REFUSED', 'THROTTLED', 'BUSY'],
-  },
+  ...ACCOUNT_OPERATIONS,
   'GET /settings': {
     id: 'settings',
     tag: 'Machinery',
