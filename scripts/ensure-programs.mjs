@@ -8,14 +8,18 @@ const PROGRAMS = [
   { name: 'chromium', command: 'chromium', option: '--version' },
 ]
 
-/** @param {string} command @param {string} option */
-function answers(command, option = '--version') {
-  return spawnSync(command, [option], { stdio: 'ignore' }).status === 0
+/** @param {string} command */
+function answers(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
 }
 
-/** The packages of those that are not on the PATH. */
-const missing = () =>
-  PROGRAMS.filter(({ command, option }) => !answers(command, option)).map(({ name }) => name)
+/** @typedef {{ name: string, command: string, option: string }} Program */
+
+/** The packages of those that are not on the PATH. wrk says its version and fails. @param {Program[]} programs */
+const missing = (programs) =>
+  programs
+    .filter(({ command, option }) => spawnSync(command, [option], { stdio: 'ignore' }).error !== undefined)
+    .map(({ name }) => name)
 
 /** @param {string[]} args */
 function aptGet(args) {
@@ -32,17 +36,19 @@ const how = (programs) =>
 
 /**
  * Makes sure that what the tests start is on the PATH, and installs it where it can: as root, with apt-get.
+ * @param {Program[]} [programs]
+ * @param {string} [who] needs them
  * @returns {string | null} null when all of it is there, else a sentence saying what to install
  */
-export function ensurePrograms() {
-  const absent = missing()
+export function ensurePrograms(programs = PROGRAMS, who = 'The tests') {
+  const absent = missing(programs)
   if (absent.length === 0) return null
   if (process.getuid?.() !== 0 || !answers('apt-get')) {
-    return `The tests need ${absent.join(' and ')} on the PATH: ${how(absent)}`
+    return `${who} need ${absent.join(' and ')} on the PATH: ${how(absent)}`
   }
   console.log(`${absent.join(' and ')} not here: installing with apt-get.`)
   const installed = aptGet(['update']) && aptGet(['install', '-y', '--no-install-recommends', ...absent])
-  const still = missing()
+  const still = missing(programs)
   if (installed && still.length === 0) return null
-  return `The tests need ${absent.join(' and ')}, and apt-get could not install that: ${how(absent)}`
+  return `${who} need ${absent.join(' and ')}, and apt-get could not install that: ${how(absent)}`
 }

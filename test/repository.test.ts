@@ -25,14 +25,16 @@ function filesWith(pattern: RegExp, among: (file: string) => boolean): string[] 
   return files.filter((file) => among(file) && pattern.test(texts.get(file) ?? ''))
 }
 
-const isSource = (file: string) => /^(app\.ts$|(plugins|routes|bin|examples|scripts)\/)/.test(file)
+const isSource = (file: string) => /^(app\.ts$|(plugins|routes|bin|examples|scripts|benchmarks)\/)/.test(file)
 const isTest = (file: string) => file.startsWith('test/') && extname(file) === '.ts'
 const isHere = (file: string) => file === join('test', 'repository.test.ts')
 
-t.test('the lock file names versions and hashes, and no registry', async (t) => {
-  const { packages } = JSON.parse(texts.get('package-lock.json') ?? '')
-  const resolved = Object.entries<{ resolved?: string }>(packages).filter(([, value]) => value.resolved)
-  t.same(resolved, [])
+t.test('the lock files name versions and hashes, and no registry', async (t) => {
+  for (const file of ['package-lock.json', join('benchmarks', 'package-lock.json')]) {
+    const { packages } = JSON.parse(texts.get(file) ?? '')
+    const resolved = Object.entries<{ resolved?: string }>(packages).filter(([, value]) => value.resolved)
+    t.same(resolved, [], file)
+  }
 })
 
 t.test('what npm would leave out in silence is no optional dependency', async (t) => {

@@ -1,0 +1,53 @@
+import { initialAvatar } from '../../routes/avatar.js'
+
+/** Of as many users as anybody asks for; all names are of one length, so that answers are. */
+export function usernameOf(index: number): string {
+  return `user-${String(index).padStart(7, '0')}`
+}
+
+/** The body of every contender, as `GET /user_info` has it. */
+export interface UserInfo {
+  readonly code: number
+  readonly msg: string
+  readonly data: { readonly username: string; readonly role: string; readonly avatar: string }
+  readonly auth_type: string
+}
+
+const string = { type: 'string' } as const
+
+/** Fastify makes a serializer of it. */
+export const userInfoSchema = {
+  response: {
+    200: {
+      type: 'object',
+      properties: {
+        code: { type: 'integer' },
+        msg: string,
+        data: { type: 'object', properties: { username: string, role: string, avatar: string } },
+        auth_type: string,
+      },
+    },
+  },
+} as const
+
+/** Every contender finds a user's avatar at the same small cost. */
+const AVATAR = initialAvatar(usernameOf(0))
+
+export function userInfo(username: string, mode: string): UserInfo {
+  return {
+    code: 200,
+    msg: 'You are signed in.',
+    data: { username, role: 'user', avatar: AVATAR },
+    auth_type: mode,
+  }
+}
+
+/** The application's own account of that name. */
+export function accountOf(username: string) {
+  return { id: username, username, role: 'user' }
+}
+
+/** What a contender without a guard of its own throws. */
+export function nobody(): Error {
+  return Object.assign(new Error('Nobody is signed in.'), { statusCode: 401 })
+}

@@ -1,0 +1,38 @@
+import { createNearStore } from '../../plugins/lib/near/near-store.js'
+import type { StateStore } from '../../plugins/lib/stores/contract.js'
+import { openEmbeddedStore } from '../../plugins/lib/stores/embedded.js'
+import { RedisStore } from '../../plugins/lib/stores/redis.js'
+import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis-client.js'
+
+/** A command of a bulk waits behind hundreds of others. In ms. */
+const BULK_TIMEOUT = 30_000
+
+/** The suite's store in Redis, without a copy of the revocations in this process. */
+export async function openRedisState(url: string): Promise<StateStore> {
+  const client = openRedis(url, { commandTimeout: BULK_TIMEOUT })
+  await firstAttempt(client, 2000)
+  return new RedisStore(client, { commandTimeout: BULK_TIMEOUT, onClose: () => closeRedis(client) })
+}
+
+/** The same with the copy, once it is complete. */
+export async function openNearState(url: string) {
+  const client = openRedis(url)
+  await firstAttempt(client, 2000)
+  const store = createNearStore(client, { onClose: () => closeRedis(client) })
+  await store.settle(2000)
+  return store
+}
+
+/** Opens the store of a directory or of a Redis, works on it, and closes it. */
+export async function withState(
+  place: { readonly dataDir: string } | { readonly redisUrl: string },
+  work: (store: StateStore) => Promise<void>,
+): Promise<void> {
+  const store =
+    'dataDir' in place ? await openEmbeddedStore(place.dataDir) : await openRedisState(place.redisUrl)
+  try {
+    await work(store)
+  } finally {
+    await store.close()
+  }
+}

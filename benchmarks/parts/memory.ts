@@ -1,0 +1,94 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { atOnce } from '../lib/at-once.js'
+import { MODES, type Mode, suite } from '../lib/contender.js'
+import { type Client, signIn } from '../lib/credentials.js'
+import { generateLoad } from '../lib/load.js'
+import type { Part } from '../lib/part.js'
+import { usernameOf } from '../lib/profile.js'
+import { openStore, type Store } from '../lib/redis.js'
+import { goal } from '../lib/report.js'
+import { Server } from '../lib/server.js'
+import type { Setting } from '../lib/setting.js'
+import { newDataDir } from '../lib/work-directory.js'
+
+const FOR_EACH_ACCOUNT = 5
+const REDIS_LIMIT = 400
+
+const text = `
+Bytes for each sign-in, by real sign-ins over HTTP with the address and the user agent of a browser, five to an account:
+in Redis all that its memory grew by, index and allocator included; in SQLite what the file grew by; in the process what
+its heap grew by after its garbage was collected, once every credential had been used.
+`.trim()
+
+interface Size {
+  readonly mode: Mode
+  readonly redis: number
+  readonly sqlite: number
+  readonly heap: number
+}
+
+/** Five sign-ins for each account. */
+function signInMany(server: Server, count: number): Promise<Client[]> {
+  return atOnce(16, count, (index) => signIn(server, usernameOf(Math.floor(index / FOR_EACH_ACCOUNT))))
+}
+
+function bytesIn(directory: string): number {
+  return readdirSync(directory).reduce((sum, file) => sum + statSync(join(directory, file)).size, 0)
+}
+
+async function inRedis(mode: Mode, count: number, store: Store) {
+  await store.client.flushall()
+  const server = await Server.start(suite(mode, 'Redis'), { env: { REDIS_URL: store.url } })
+  // What is made once, scripts and tables, is not a sign-in's.
+  await signInMany(server, FOR_EACH_ACCOUNT)
+  const [before, heapBefore] = [await store.memory(), await server.heap()]
+  const clients = await signInMany(server, count)
+  const redis = ((await store.memory()) - before) / count
+  const headers = clients.map((client) => client.headers)
+  await generateLoad(`${server.origin}/user_info`, headers, 3)
+  const heap = ((await server.heap()) - heapBefore) / count
+  await server.stop()
+  return { redis, heap }
+}
+
+async function inSqlite(mode: Mode, count: number): Promise<number> {
+  const dataDir = newDataDir()
+  const start = () => Server.start(suite(mode, 'SQLite'), { env: { DATA_DIR: dataDir } })
+  const server = await start()
+  const clients = await signInMany(server, count)
+  await server.stop()
+  // The next process takes over what was in the log beside the file.
+  const next = await start()
+  await signInMany(next, 1)
+  await next.stop()
+  return bytesIn(dataDir) / clients.length
+}
+
+async function sizeOf(mode: Mode, setting: Setting, store: Store): Promise<Size> {
+  const count = setting.hot
+  return { mode, ...(await inRedis(mode, count, store)), sqlite: await inSqlite(mode, count) }
+}
+
+export const memory: Part = {
+  name: 'memory',
+  async run(setting, tell) {
+    const store = await openStore()
+    const sizes: Size[] = []
+    for (const mode of MODES) {
+      const size = await sizeOf(mode, setting, store)
+      tell(`memory: ${mode}: ${size.redis.toFixed(0)} bytes of Redis a sign-in`)
+      sizes.push(size)
+    }
+    await store.stop()
+    const rows = sizes.map(({ mode, redis, sqlite, heap }) => [
+      mode,
+      ...[redis, sqlite, heap].map((n) => n.toFixed(0)),
+    ])
+    const goals = sizes.map(({ mode, redis }) =>
+      goal(`${mode}: bytes of Redis a sign-in`, '≤', REDIS_LIMIT, redis, 0),
+    )
+    const columns = ['mode', 'Redis', 'SQLite', 'process']
+    return [{ title: 'Memory of a sign-in', text, tables: [{ columns, rows }], goals }]
+  },
+}

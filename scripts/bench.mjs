@@ -1,0 +1,55 @@
+// The benchmark command: fetches what the product is compared with, builds, and runs benchmarks/main.ts.
+//   npm run bench                         everything, and writes docs/performance.md and .svg
+//   npm run bench -- --quick              the same, as short as can be: shows that it works, and no more
+//   npm run bench -- compare growth       some of the parts, without writing docs/
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensurePrograms } from './ensure-programs.mjs'
+
+const PROGRAMS = [
+  { name: 'redis-server', command: 'redis-server', option: '-v' },
+  { name: 'wrk', command: 'wrk', option: '-v' },
+]
+const PACKAGES = 'benchmarks/node_modules'
+
+process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
+
+/** @param {string} sentence @returns {never} */
+function refuse(sentence) {
+  console.error(sentence)
+  process.exit(1)
+}
+
+/** @param {string} program @param {string[]} args @param {string} [cwd] */
+function call(program, args, cwd = '.') {
+  const { status } = spawnSync(program, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status !== 0) refuse(`"${program} ${args.join(' ')}" failed.`)
+}
+
+/** The benchmarks are compiled beside the product's own dist/, so that they import what a user would. */
+function build() {
+  call('npm', ['run', '--silent', 'build'])
+  call(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'benchmarks/tsconfig.build.json'])
+  mkdirSync('dist/benchmarks', { recursive: true })
+  rmSync('dist/benchmarks/node_modules', { force: true })
+  symlinkSync('../../benchmarks/node_modules', 'dist/benchmarks/node_modules')
+}
+
+/** All but the servers that are measured runs on the last core, where there are several. */
+function onLastCore() {
+  const last = availableParallelism() - 1
+  const pinned = last > 0 && spawnSync('taskset', ['-V'], { stdio: 'ignore' }).status === 0
+  return pinned ? ['taskset', '-c', String(last), process.execPath] : [process.execPath]
+}
+
+if (!existsSync('node_modules/fastify')) call('npm', ['ci'])
+if (!existsSync(PACKAGES)) call('npm', ['ci', '--no-audit', '--no-fund'], 'benchmarks')
+const missing = ensurePrograms(PROGRAMS, 'The benchmarks')
+if (missing) refuse(missing)
+build()
+const [program = '', ...before] = onLastCore()
+const main = ['--enable-source-maps', 'dist/benchmarks/main.js', ...process.argv.slice(2)]
+spawn(program, [...before, ...main], { stdio: 'inherit' }).once('exit', (code) => process.exit(code ?? 1))
