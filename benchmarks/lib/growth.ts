@@ -58,4 +58,4 @@ export function resultTable(results: readonly Result[]): Table {
 }
 
 /** Rounds of a part that is not the main one. */
-export const fewer = (rounds: number) => Math.min(rounds, 3)
+export const fewer = (rounds: number) => Math.min(rounds, 2)

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { Agent, get } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Headers } from './credentials.js'
 
@@ -14,53 +15,65 @@ import type { Headers } from './credentials.js'
 
 /** Milliseconds between two questions. */
 const EVERY = 5
+/** More questions than these wait, and their time counts. */
+const SOCKETS = 32
+/** For the last answers, in ms. */
+const PATIENCE = 10_000
 
 const Work = Type.Object({
   urls: Type.Array(Type.String()),
   headers: Type.Record(Type.String(), Type.String()),
 })
-const Latencies = Type.Array(Type.Number())
+const Probed = Type.Object({ latencies: Type.Array(Type.Number()), failures: Type.Array(Type.String()) })
+
+/** How long each answer took, in ms, and what was answered otherwise than by 200, or not at all. */
+export type Probed = Static<typeof Probed>
 
 export interface Prober {
-  /** Ends it. @returns how long each answer took, in ms @throws when an answer was not 200 */
-  stop(): Promise<readonly number[]>
+  stop(): Promise<Probed>
 }
 
-/** Starts asking the routes in turn. */
-export function startProber(urls: readonly string[], headers: Headers): Prober {
+/** Asks the routes in turn; resolves when it does. */
+export async function startProber(urls: readonly string[], headers: Headers): Promise<Prober> {
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { urls, headers } })
+  await once(worker, 'message')
   return {
     async stop() {
       const answer = once(worker, 'message')
       worker.postMessage('stop')
-      const [latencies] = await answer
+      const [probed] = await answer
       await worker.terminate()
-      return Value.Parse(Latencies, latencies)
+      return Value.Parse(Probed, probed)
     },
   }
 }
 
 function probe(): void {
   const { urls, headers } = Value.Parse(Work, workerData)
-  const agent = new Agent({ keepAlive: true })
+  const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS })
   const latencies: number[] = []
-  let [asked, due] = [0, performance.now()]
+  const failures: string[] = []
+  let [asked, open, due] = [0, 0, performance.now()]
   function ask(url: string, since: number): void {
+    open++
     const request = get(url, { agent, headers }, (response) => {
-      if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}`)
+      if (response.statusCode !== 200) failures.push(`${url} answered ${response.statusCode}`)
       response.resume().once('end', () => latencies.push(performance.now() - since))
     })
-    request.once('error', (error) => {
-      throw error
-    })
+    request.once('error', (error) => failures.push(`${url}: ${error.message}`))
+    request.once('close', () => open--)
   }
   const timer = setInterval(() => {
     for (; due <= performance.now(); due += EVERY) ask(urls[asked++ % urls.length] ?? '', due)
   }, 1)
-  parentPort?.once('message', () => {
+  async function finish(): Promise<void> {
     clearInterval(timer)
-    setTimeout(() => parentPort?.postMessage(latencies), 500)
-  })
+    for (const deadline = performance.now() + PATIENCE; open > 0 && performance.now() < deadline; )
+      await delay(10)
+    parentPort?.postMessage({ latencies, failures })
+  }
+  parentPort?.once('message', () => void finish())
+  parentPort?.postMessage('asking')
 }
 
 if (!isMainThread) probe()

@@ -47,7 +47,7 @@ export async function measure(
   const headers = clients.map((client) => client.headers)
   const url = `${server.origin}/user_info`
   await checkAnswers(server, clients)
-  const idle = store ? await idleRate(store, setting.quick ? 0.3 : 1) : 0
+  const idle = store ? await idleRate(store, setting.quick ? 0.3 : 0.5) : 0
   await generateLoad(url, headers, setting.warmUpSeconds)
   const watched = async () => {
     const endWatch = watchAnswers(server, clients)

@@ -28,12 +28,18 @@ export interface StartOptions {
 /** A contender that runs. */
 export class Server {
   #errors = ''
+  #stopping = false
+  #isUp = false
 
   private constructor(
     readonly contender: Contender,
     readonly port: number,
     private readonly child: ChildProcess,
   ) {
+    child.once('exit', (code, signal) => {
+      if (this.#isUp && !this.#stopping)
+        console.error(`${contender.name} ended by itself: ${code ?? signal}\n${this.#errors}`)
+    })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-2000)
     })
@@ -70,6 +76,7 @@ export class Server {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true
     if (this.child.exitCode !== null || this.child.signalCode !== null) return
     const ended = once(this.child, 'exit')
     this.child.kill('SIGKILL')
@@ -92,6 +99,7 @@ export class Server {
       }
       await delay(20)
     }
+    this.#isUp = true
   }
 }
 

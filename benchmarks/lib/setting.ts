@@ -6,7 +6,7 @@ export interface Setting {
   readonly quick: boolean
   /** How often each is measured, in a fresh process each time. */
   readonly rounds: number
-  /** Of one measurement. */
+  /** Of one measurement. wrk counts in whole ones. */
   readonly seconds: number
   /** Before it, for the compiler in the engine. */
   readonly warmUpSeconds: number
@@ -22,7 +22,7 @@ const FULL: Setting = {
   quick: false,
   rounds: 5,
   seconds: 3,
-  warmUpSeconds: 1.5,
+  warmUpSeconds: 1,
   users: 500,
   // A process keeps a million revocations by default: a few are left for those of the run itself.
   sizes: [1_000, 100_000, 999_000],
@@ -33,7 +33,7 @@ const QUICK: Setting = {
   quick: true,
   rounds: 1,
   seconds: 1,
-  warmUpSeconds: 0.2,
+  warmUpSeconds: 1,
   users: 20,
   sizes: [1_000, 5_000],
   hot: 200,

@@ -1,7 +1,7 @@
-/** The value below which this share lies, by the nearest rank. 0 without values. */
+/** The value below which this share lies, by the nearest rank. NaN without values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
 }
 
 /** The middle one, or the mean of the middle two. */

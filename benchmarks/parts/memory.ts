@@ -10,6 +10,7 @@ import { openStore, type Store } from '../lib/redis.js'
 import { goal } from '../lib/report.js'
 import { Server } from '../lib/server.js'
 import type { Setting } from '../lib/setting.js'
+import { withState } from '../lib/suite-store.js'
 import { newDataDir } from '../lib/work-directory.js'
 
 const FOR_EACH_ACCOUNT = 5
@@ -33,6 +34,12 @@ function signInMany(server: Server, count: number): Promise<Client[]> {
   return atOnce(16, count, (index) => signIn(server, usernameOf(Math.floor(index / FOR_EACH_ACCOUNT))))
 }
 
+/** Has every credential used. */
+function use(server: Server, clients: readonly Client[]) {
+  const headers = clients.map((client) => client.headers)
+  return generateLoad(`${server.origin}/user_info`, headers, 3)
+}
+
 function bytesIn(directory: string): number {
   return readdirSync(directory).reduce((sum, file) => sum + statSync(join(directory, file)).size, 0)
 }
@@ -41,28 +48,33 @@ async function inRedis(mode: Mode, count: number, store: Store) {
   await store.client.flushall()
   const server = await Server.start(suite(mode, 'Redis'), { env: { REDIS_URL: store.url } })
   // What is made once, scripts and tables, is not a sign-in's.
-  await signInMany(server, FOR_EACH_ACCOUNT)
+  const first = await signInMany(server, FOR_EACH_ACCOUNT)
+  await use(server, first)
   const [before, heapBefore] = [await store.memory(), await server.heap()]
   const clients = await signInMany(server, count)
   const redis = ((await store.memory()) - before) / count
-  const headers = clients.map((client) => client.headers)
-  await generateLoad(`${server.origin}/user_info`, headers, 3)
+  await use(server, clients)
   const heap = ((await server.heap()) - heapBefore) / count
   await server.stop()
   return { redis, heap }
 }
 
+/** After a clean end: what was in the log beside the file has gone into it. */
+async function bytesAtRest(dataDir: string): Promise<number> {
+  await withState({ dataDir }, async () => {})
+  return bytesIn(dataDir)
+}
+
 async function inSqlite(mode: Mode, count: number): Promise<number> {
   const dataDir = newDataDir()
-  const start = () => Server.start(suite(mode, 'SQLite'), { env: { DATA_DIR: dataDir } })
-  const server = await start()
-  const clients = await signInMany(server, count)
-  await server.stop()
-  // The next process takes over what was in the log beside the file.
-  const next = await start()
-  await signInMany(next, 1)
-  await next.stop()
-  return bytesIn(dataDir) / clients.length
+  const add = async (some: number) => {
+    const server = await Server.start(suite(mode, 'SQLite'), { env: { DATA_DIR: dataDir } })
+    await signInMany(server, some)
+    await server.stop()
+    return bytesAtRest(dataDir)
+  }
+  const before = await add(FOR_EACH_ACCOUNT)
+  return ((await add(count)) - before) / count
 }
 
 async function sizeOf(mode: Mode, setting: Setting, store: Store): Promise<Size> {
