@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { cpus, release, totalmem, type } from 'node:os'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
@@ -49,6 +49,12 @@ function commit(): string {
   return `, commit ${id}${changed ? ' with changes' : ''}`
 }
 
+/** Of the minute before: what else the machine does is in every figure. */
+const [load = 0] = loadavg()
+
+/** Above this the machine is not the benchmark's alone. */
+const QUIET = 0.5
+
 /** What the figures were taken on and of, a line each. */
 export function describeMachine(): readonly string[] {
   const [first] = cpus()
@@ -57,6 +63,7 @@ export function describeMachine(): readonly string[] {
   return [
     `${new Date().toISOString().slice(0, 10)}: fastify-identity ${version}${commit()}`,
     `${cpus().length} × ${first?.model.trim() ?? 'unknown'}, ${memory} GiB, ${type()} ${release()}`,
+    `load average before the run ${load.toFixed(1)}${load > QUIET ? ': **not a quiet machine**' : ''}`,
     `Node.js ${process.versions.node}, ${programVersion('redis-server')}, ${programVersion('wrk')}`,
     PACKAGES.map(versionOf).join(', '),
   ]

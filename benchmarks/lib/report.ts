@@ -50,8 +50,8 @@ export function markdownSection({ title, text, tables }: Section): string {
   return [`## ${title}`, text, ...tables.map(markdownTable)].join('\n\n')
 }
 
-export function textSection({ title, tables }: Section): string {
-  return [`\n${title}`, ...tables.map(textTable)].join('\n\n')
+export function textSection({ title, text, tables }: Section): string {
+  return [`\n${title}`, text, ...tables.map(textTable)].join('\n\n')
 }
 
 /** The goals of all parts as one section. */
