@@ -1,5 +1,5 @@
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
+import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
 import { atOnce } from '../lib/at-once.js'
 import { MODES, type Mode, suite } from '../lib/contender.js'
 import { type Client, signIn } from '../lib/credentials.js'
@@ -10,7 +10,6 @@ import { openStore, type Store } from '../lib/redis.js'
 import { goal } from '../lib/report.js'
 import { Server } from '../lib/server.js'
 import type { Setting } from '../lib/setting.js'
-import { withState } from '../lib/suite-store.js'
 import { newDataDir } from '../lib/work-directory.js'
 
 const FOR_EACH_ACCOUNT = 5
@@ -40,10 +39,6 @@ function use(server: Server, clients: readonly Client[]) {
   return generateLoad(`${server.origin}/user_info`, headers, 3)
 }
 
-function bytesIn(directory: string): number {
-  return readdirSync(directory).reduce((sum, file) => sum + statSync(join(directory, file)).size, 0)
-}
-
 async function inRedis(mode: Mode, count: number, store: Store) {
   await store.client.flushall()
   const server = await Server.start(suite(mode, 'Redis'), { env: { REDIS_URL: store.url } })
@@ -59,10 +54,11 @@ async function inRedis(mode: Mode, count: number, store: Store) {
   return { redis, heap }
 }
 
-/** After a clean end: what was in the log beside the file has gone into it. */
+/** What the file takes once the log beside it has gone into it. */
 async function bytesAtRest(dataDir: string): Promise<number> {
-  await withState({ dataDir }, async () => {})
-  return bytesIn(dataDir)
+  const database = await openDatabase(databaseFile(dataDir))
+  await database.close()
+  return statSync(databaseFile(dataDir)).size
 }
 
 async function inSqlite(mode: Mode, count: number): Promise<number> {
