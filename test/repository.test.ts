@@ -25,7 +25,9 @@ function filesWith(pattern: RegExp, among: (file: string) => boolean): string[] 
   return files.filter((file) => among(file) && pattern.test(texts.get(file) ?? ''))
 }
 
-const isSource = (file: string) => /^(app\.ts$|(plugins|routes|bin|examples|scripts|benchmarks)\/)/.test(file)
+const isSource = (file: string) =>
+  !file.endsWith('package-lock.json') &&
+  /^(app\.ts$|(plugins|routes|bin|examples|scripts|benchmarks)\/)/.test(file)
 const isTest = (file: string) => file.startsWith('test/') && extname(file) === '.ts'
 const isHere = (file: string) => file === join('test', 'repository.test.ts')
 
