@@ -4,14 +4,17 @@ import type { Feed } from '../stores/contract.js'
 import { PREFIX, RedisStore, type RedisStoreOptions } from '../stores/redis.js'
 import { COMMAND_TIMEOUT } from '../stores/redis-client.js'
 import { RedisReplicas } from '../stores/redis-replicas.js'
-import { revocationKeys } from '../stores/redis-revocations.js'
+import { type Revocation, revocationKeys } from '../stores/redis-revocations.js'
 import type { RedisClient } from '../stores/redis-scripts.js'
 import { RevocationFeed } from './feed.js'
+import { RecentRevocations } from './recent-revocations.js'
 import { RevocationList } from './revocation-list.js'
 
 export interface NearStoreOptions extends Pick<RedisStoreOptions, 'prefix' | 'commandTimeout' | 'onClose'> {
   /** How many revocations are kept in this process at most. A million by default. */
   readonly maxRevocations?: number
+  /** How long a replica that has left is still waited for, in ms. 10 000 by default. */
+  readonly replicasMissedFor?: number
 }
 
 const MAX_REVOCATIONS = 1_000_000
@@ -30,7 +33,10 @@ export function createNearStore(client: RedisClient, options: NearStoreOptions =
   }
   const keys = revocationKeys(prefix)
   const list = new RevocationList(maxRevocations)
-  const replicas = new RedisReplicas(client, keys[0], commandTimeout)
+  const replicas = new RedisReplicas(client, keys[0], {
+    timeout: commandTimeout,
+    missedFor: options.replicasMissedFor,
+  })
   const feed = new RevocationFeed({ client, keys, list })
   const onClose = async () => {
     feed.close()
@@ -53,8 +59,15 @@ export class NearStore extends RedisStore {
   readonly #retired = new Set<number>()
 
   constructor(client: RedisClient, options: RedisStoreOptions, { list, feed }: Near) {
+    const recent = new RecentRevocations()
     // Its own revocations are known here before whoever asked for them gets an answer.
-    super(client, { ...options, onRevoked: ([member, score, keep]) => list.put(member, score, Number(keep)) })
+    const onRevoked = (revocation: Revocation) => {
+      const [member, score, keep] = revocation
+      list.put(member, score, Number(keep))
+      recent.note(revocation)
+    }
+    super(client, { ...options, onRevoked })
+    feed.onChange(({ kind }) => kind === 'feed_restored' && void this.#remind(recent))
     this.feed = feed
     this.#feed = feed
     this.#list = list
@@ -77,6 +90,11 @@ export class NearStore extends RedisStore {
   /** Resolves when the feed is healthy, or `timeout` ms have passed. */
   settle(timeout: number): Promise<void> {
     return this.#feed.settle(timeout)
+  }
+
+  /** The feed was interrupted, maybe by a failover. Where this fails, it will be interrupted again. */
+  async #remind(recent: RecentRevocations): Promise<void> {
+    for (const batch of recent.batches()) await this.revokeAgain(batch).catch(() => {})
   }
 
   /** Of another generation: from a list that was lost, or from one that is newer than what the feed has told. */

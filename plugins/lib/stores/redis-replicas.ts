@@ -1,61 +1,74 @@
+import { type Attached, AttachedReplicas, readAttached } from './attached-replicas.js'
 import { besideOf, connectInTime } from './redis-connection.js'
 import { INFO, REVOKE } from './redis-revocation-scripts.js'
 import { type RedisClient, runScript } from './redis-scripts.js'
 
 /** How often it is looked whether there are replicas, in ms. */
 const LOOK_INTERVAL = 5000
-
-/** Those that have confirmed something: one that is still being sent everything cannot. */
-function countReplicas(info: unknown): number {
-  return String(info).match(/^slave\d+:.*state=online,offset=[1-9]/gm)?.length ?? 0
-}
-
+/** How long a replica that has left is still waited for, in ms. */
+const MISSED_FOR = 10_000
+/** The connection that revocations are stored on. */
 interface Writer {
   readonly client: RedisClient
-  readonly ready: Promise<unknown>
+  /** The name of the primary that it leads to. */
+  readonly primary: Promise<string>
+}
+
+export interface RedisReplicasOptions {
+  /** Of an operation as a whole, in ms. The replicas have half of it to confirm. */
+  readonly timeout: number
+  /** How long a replica that has left is still waited for, in ms. 10 000 by default. */
+  readonly missedFor?: number | undefined
 }
 
 /**
- * Where the primary has replicas, a revocation counts when one of them has it: a failover would bring back
- * what only the primary knew. `WAIT` keeps its connection from everything else, so it gets one of its own.
+ * Where the primary has replicas, a revocation counts when all of them have it that keep up: a failover would
+ * bring back what the one that is promoted did not know. One that has just left is waited for in vain.
+ * `WAIT` keeps its connection from everything else, so it gets one of its own.
  */
 export class RedisReplicas {
   readonly #client: RedisClient
   readonly #key: string
   readonly #timeout: number
+  readonly #attached: AttachedReplicas
   readonly #look = () => void this.#count().catch(() => {})
+  readonly #follow = () => {
+    // The client may have gone over to another primary: the writer must not stay behind.
+    this.#drop(this.#writer)
+    this.#owed = null
+    this.#look()
+  }
   readonly #timer: NodeJS.Timeout
-  /** null: not known yet. */
-  #attached: number | null = null
+  /** What the client's primary owes. null: not known yet. */
+  #owed: Attached | null = null
   #writer: Writer | null = null
   #closed = false
 
-  /**
-   * @param key of the list, whose node in a cluster is the one that counts
-   * @param timeout of an operation as a whole, in ms. A replica has half of it to confirm.
-   */
-  constructor(client: RedisClient, key: string, timeout: number) {
+  /** @param key of the list, whose node in a cluster is the one that counts */
+  constructor(client: RedisClient, key: string, { timeout, missedFor = MISSED_FOR }: RedisReplicasOptions) {
     this.#client = client
     this.#key = key
     this.#timeout = timeout
+    this.#attached = new AttachedReplicas(missedFor)
     this.#timer = setInterval(this.#look, LOOK_INTERVAL).unref()
-    client.on('ready', this.#look)
+    client.on('ready', this.#follow)
     if (client.status === 'ready') this.#look()
   }
 
   /**
-   * Stores revocations, and waits for a replica to have them.
-   * @returns whether one has; undefined, and nothing is stored, where there are no replicas
+   * Stores revocations, and waits for the replicas to have them.
+   * @returns whether they have; undefined, and nothing is stored, where there are no replicas
    */
   async revoke(keys: readonly string[], args: readonly (string | number)[]): Promise<boolean | undefined> {
-    if ((this.#attached ?? (await this.#count())) === 0) return undefined
-    const writer = this.#open()
+    const owed = this.#owed ?? (await this.#count())
+    if (owed.replicas === 0) return undefined
+    const writer = this.#openWriter()
     try {
-      await writer.ready
-      return await this.#write(writer.client, keys, args)
+      const isKept = await this.#write(writer, keys, args, owed)
+      if (!isKept) this.#giveUp(writer)
+      return isKept
     } catch (error) {
-      // In a cluster another node may have the list by now, and a pipeline does not follow it there.
-      this.#drop(writer)
+      this.#giveUp(writer)
       throw error
     }
   }
@@ -63,45 +76,62 @@ export class RedisReplicas {
   close(): void {
     this.#closed = true
     clearInterval(this.#timer)
-    this.#client.off('ready', this.#look)
-    this.#writer?.client.disconnect()
-  }
-
-  async #count(): Promise<number> {
-    const info = await runScript(this.#client, INFO, this.#key, 'replication').catch(withoutPermission)
-    this.#attached = countReplicas(info)
-    return this.#attached
+    this.#client.off('ready', this.#follow)
+    this.#drop(this.#writer)
   }
 
   /** A pipeline keeps to one connection, in a cluster to the one of its keys' node: what wrote is what waits. */
-  async #write(client: RedisClient, keys: readonly string[], args: readonly (string | number)[]) {
-    const answers = await client
+  async #write(
+    writer: Writer,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+    owed: Attached,
+  ): Promise<boolean> {
+    // It may have been led to another one than the client: its replicas say nothing then.
+    if ((await writer.primary) !== owed.primary) throw new Error('The primary is another one')
+    const answers = await writer.client
       .pipeline()
       .eval(REVOKE.lua, keys.length, ...keys, ...args)
-      .wait(1, Math.ceil(this.#timeout / 2))
+      .wait(owed.replicas, Math.ceil(this.#timeout / 2))
       .exec()
     const [[failure] = [new Error('No answer')], [, confirmed] = [null, 0]] = answers ?? []
     if (failure) throw failure
-    if (Number(confirmed) > 0) return true
-    // It may have gone since it was counted.
-    this.#look()
-    return false
+    return Number(confirmed) >= owed.replicas
   }
 
-  #open(): Writer {
+  /**
+   * Looks again who is there: in a cluster another node may have the list by now, and a pipeline does not follow it.
+   * What waits behind this one would wait in vain as well, and is not stored.
+   */
+  #giveUp(writer: Writer): void {
+    this.#drop(writer)
+    this.#look()
+  }
+
+  async #count(): Promise<Attached> {
+    this.#owed = this.#attached.note(await this.#ask(this.#client))
+    return this.#owed
+  }
+
+  async #ask(client: RedisClient): Promise<Attached> {
+    const info = await runScript(client, INFO, this.#key, 'replication').catch(withoutPermission)
+    return readAttached(String(info))
+  }
+
+  #openWriter(): Writer {
     if (this.#closed) throw new Error('The store is closed')
     if (!this.#writer || this.#writer.client.status === 'end') {
       const client = besideOf(this.#client, this.#timeout)
       // In a cluster the first command connects to its node, and those that come meanwhile would fail.
-      const ready = connectInTime(client).then(() => client.exists(this.#key))
-      this.#writer = { client, ready }
+      const connected = connectInTime(client).then(() => this.#ask(client))
+      this.#writer = { client, primary: connected.then(({ primary }) => primary) }
     }
     return this.#writer
   }
 
-  #drop(writer: Writer): void {
-    writer.client.disconnect()
+  #drop(writer: Writer | null): void {
     if (this.#writer === writer) this.#writer = null
+    writer?.client.disconnect()
   }
 }
 

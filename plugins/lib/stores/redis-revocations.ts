@@ -89,6 +89,14 @@ export class RedisRevocations {
     if (kept === false) throw new Error('No replica has confirmed the revocation')
   }
 
+  /** Those of them that the list does not have (any more), or has less strictly, are written again. */
+  async revokeAgain(revocations: readonly Revocation[]): Promise<void> {
+    if (revocations.length === 0) return
+    const scores = await this.#client.zmscore(this.#keys[0], ...revocations.map(([member]) => member))
+    const missing = revocations.filter((revocation, index) => !holds(scores[index], revocation))
+    if (missing.length > 0) await this.revoke(missing)
+  }
+
   /** Drops one batch. @returns whether there may be more */
   async sweep(now: number): Promise<boolean> {
     return Number(await runScript(this.#client, SWEEP, this.#keys[0], now, SWEEP_BATCH)) === SWEEP_BATCH
@@ -96,6 +104,12 @@ export class RedisRevocations {
 }
 
 type Score = string | number | null | undefined
+
+/** Whether a score is at least as strict: the later time, the higher epoch. */
+function holds(score: Score, [, wanted, keep]: Revocation): boolean {
+  if (score == null) return false
+  return keep === '' ? Number(score) >= wanted : Number(score) <= wanted
+}
 
 /** Scores of the sign-in's end, its account's epoch, and the epoch that spared it. */
 function isSpared(epoch: number, [ended, raised, spared]: readonly Score[]): boolean {

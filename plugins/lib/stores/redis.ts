@@ -127,6 +127,11 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#sessions.destroy(key))
   }
 
+  /** Writes again what a failover has forgotten of these. */
+  protected revokeAgain(revocations: readonly Revocation[]) {
+    return this.#inTime(this.#revocations.revokeAgain(revocations))
+  }
+
   async ping() {
     await this.#inTime(this.#client.ping())
   }

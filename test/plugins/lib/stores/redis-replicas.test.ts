@@ -1,13 +1,17 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { AttachedReplicas, readAttached } from '../../../../plugins/lib/stores/attached-replicas.js'
+import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { eventually, openNear } from '../../../helpers/near.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 
 const UNTIL = 2 ** 50
 const UNAVAILABLE = { code: 'STORE_UNAVAILABLE', statusCode: 503 }
 
+const ARGS = ['--repl-diskless-sync-delay', '0', '--enable-debug-command', 'yes']
+
 async function serve(t: Test) {
-  const server = await startRedis({ tcp: true, args: ['--repl-diskless-sync-delay', '0'] })
+  const server = await startRedis({ tcp: true, args: ARGS })
   t.teardown(() => server.stop())
   const admin = new Redis(server.url)
   admin.on('error', () => {})
@@ -20,10 +24,11 @@ type Served = Awaited<ReturnType<typeof serve>>
 /** Resolves when the replica is in step. */
 async function follow(replica: Served, primary: Served): Promise<void> {
   await replica.admin.replicaof('127.0.0.1', primary.server.port)
+  const isInStep = new RegExp(`port=${replica.server.port},state=online,offset=[1-9]`)
   await eventually(async () => {
     await primary.admin.incr('step')
     await primary.admin.wait(1, 100)
-    return /state=online,offset=[1-9]/.test(await primary.admin.info('replication'))
+    return isInStep.test(await primary.admin.info('replication'))
   })
 }
 
@@ -36,15 +41,99 @@ async function pair(t: Test) {
 
 const refOf = (generation: number, signInId: string) => ({ accountId: 'a', signInId, epoch: 1, generation })
 
-t.test('a revocation is stored when a replica has it', async (t) => {
+t.test('replicas that keep up are counted', async (t) => {
+  const replica = (state: string, offset: number, lag: number) =>
+    `ip=::1,port=1,state=${state},offset=${offset},lag=${lag}`
+  const lines = [
+    replica('online', 9, 0),
+    replica('online', 9, 3),
+    replica('send_bulk', 9, 0),
+    replica('online', 0, 0),
+  ]
+  const info = ['role:master', ...lines.map((line, index) => `slave${index}:${line}`), 'master_replid:a1', '']
+  t.strictSame(readAttached(info.join('\r\n')), { primary: 'a1', replicas: 1 })
+  t.strictSame(readAttached(''), { primary: '', replicas: 0 })
+})
+
+t.test('a replica that has left is missed for a while, at each primary by itself', async (t) => {
+  let now = 0
+  const attached = new AttachedReplicas(100, () => now)
+  const owed = (primary: string, replicas: number) => attached.note({ primary, replicas }).replicas
+  t.strictSame([owed('one', 1), owed('one', 2), owed('one', 0)], [1, 2, 2])
+  now = 50
+  t.strictSame([owed('one', 2), owed('other', 1)], [2, 1])
+  now = 149
+  t.strictSame([owed('one', 1), owed('other', 0)], [2, 1])
+  now = 150
+  t.strictSame([owed('one', 1), owed('other', 0), owed('one', 0)], [1, 0, 1])
+})
+
+/** Whether a revocation is answered as stored. */
+function isStored(store: StateStore, signInId: string): Promise<boolean> {
+  return store.endSignIn('a', signInId, UNTIL).then(
+    () => true,
+    () => false,
+  )
+}
+
+t.test('a revocation is stored when the replicas have it', async (t) => {
   const { primary, replica } = await pair(t)
+  const second = await serve(t)
+  await follow(second, primary)
   const { store } = await openNear(t, primary.server.url)
   for (let index = 0; index < 20; index++) {
     await store.endSignIn('a', `s${index}`, UNTIL)
-    t.type(await replica.admin.zscore('fid:{rev}', `s:s${index}`), 'string', 'there when it was answered')
+    for (const { admin } of [replica, second]) {
+      t.type(await admin.zscore('fid:{rev}', `s:s${index}`), 'string', 'there when it was answered')
+    }
   }
   await store.raiseEpoch('a', 5, null, UNTIL)
   t.equal(await replica.admin.zscore('fid:{rev}', 'e:a'), '-5')
+})
+
+t.test('one of two replicas is promoted: what it does not know is not answered as stored', async (t) => {
+  const { primary, replica } = await pair(t)
+  const promoted = await serve(t)
+  await follow(promoted, primary)
+  const { store } = await openNear(t, primary.server.url)
+  await store.endSignIn('a', 'before', UNTIL)
+  await promoted.admin.replicaof('NO', 'ONE')
+  await t.rejects(store.endSignIn('a', 's1', UNTIL), UNAVAILABLE)
+  t.type(await replica.admin.zscore('fid:{rev}', 's:s1'), 'string', 'the other one has it')
+  await t.rejects(store.endSignIn('a', 's1', UNTIL), UNAVAILABLE, 'nor a moment later')
+})
+
+t.test('what a failover forgot is written again by those who had revoked it', async (t) => {
+  const { server, admin } = await serve(t)
+  const { store, changes } = await openNear(t, server.url)
+  const generation = await store.generation()
+  for (let index = 0; index < 600; index++) await store.endSignIn('a', `s${index}`, UNTIL)
+  await store.raiseEpoch('b', 5, 'spared', UNTIL)
+  await store.raiseEpoch('c', 5, null, UNTIL)
+  const known = await admin.zrange('fid:{rev}', '0', '-1', 'WITHSCORES')
+  await admin.zremrangebyscore('fid:{rev}', '(0', '+inf')
+  await admin.zrem('fid:{rev}', 'e:b', 'p:1:b:spared')
+  await admin.zadd('fid:{rev}', String(UNTIL - 1), 's:s1', '-4', 'e:c')
+  changes.length = 0
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  const withoutCount = (members: string[]) =>
+    members.filter((_, index) => members[index - (index % 2)] !== 'n')
+  await eventually(async () => {
+    const now = await admin.zrange('fid:{rev}', '0', '-1', 'WITHSCORES')
+    return withoutCount(now).sort().join() === withoutCount(known).sort().join()
+  })
+  t.equal(changes[0]?.kind, 'feed_lost')
+  t.equal(await store.generation(), generation)
+  const { store: later } = await openNear(t, server.url)
+  t.equal(await later.isLive(refOf(generation, 's599')), false)
+})
+
+t.test('a primary other than the one that was looked at: 503, and the next one is looked at', async (t) => {
+  const { primary } = await pair(t)
+  const { store } = await openNear(t, primary.server.url)
+  await primary.admin.call('DEBUG', 'CHANGE-REPL-ID')
+  await t.rejects(store.endSignIn('a', 's2', UNTIL), UNAVAILABLE)
+  await eventually(() => isStored(store, 's2'))
 })
 
 t.test('a replica that does not confirm: 503, nothing claimed, and everything else goes on', async (t) => {
@@ -63,25 +152,15 @@ t.test('a replica that does not confirm: 503, nothing claimed, and everything el
   t.equal(store.isLive(refOf(generation, 's1')), false, 'refused all the same')
   t.ok(store.feed.healthy())
   replica.server.resume()
-  await eventually(async () =>
-    store.endSignIn('a', 's1', UNTIL).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await eventually(() => isStored(store, 's1'))
 })
 
 t.test('a replica that is gone is noticed, and one that comes as well', async (t) => {
   const { primary, replica } = await pair(t)
-  const { store, client } = await openNear(t, primary.server.url)
+  const { store, client } = await openNear(t, primary.server.url, { replicasMissedFor: 500 })
   await store.endSignIn('a', 's1', UNTIL)
   await replica.server.kill()
-  await eventually(async () =>
-    store.endSignIn('a', 's2', UNTIL).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await eventually(() => isStored(store, 's2'))
   const again = await serve(t)
   await follow(again, primary)
   const waits = async () => /cmdstat_wait:calls=(\d+)/.exec(await primary.admin.info('commandstats'))?.[1]
@@ -99,12 +178,7 @@ t.test('the connection for revocations is lost and made again', async (t) => {
   const { store } = await openNear(t, primary.server.url)
   await store.endSignIn('a', 's1', UNTIL)
   await primary.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-  await eventually(async () =>
-    store.endSignIn('a', 's2', UNTIL).then(
-      () => true,
-      () => false,
-    ),
-  )
+  await eventually(() => isStored(store, 's2'))
   await store.close()
   await t.rejects(store.endSignIn('a', 's3', UNTIL), UNAVAILABLE)
 })

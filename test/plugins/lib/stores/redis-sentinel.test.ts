@@ -1,8 +1,16 @@
+import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createRedisStore } from '../../../../plugins/lib/stores/redis.js'
-import { closeRedis, firstAttempt, openRedis } from '../../../../plugins/lib/stores/redis-client.js'
-import { openNear, patientTwins } from '../../../helpers/near.js'
+import {
+  COMMAND_TIMEOUT,
+  closeRedis,
+  firstAttempt,
+  openRedis,
+} from '../../../../plugins/lib/stores/redis-client.js'
+import { FailoverLoad } from '../../../helpers/failover-load.js'
+import { eventually, openNear, patientTwins } from '../../../helpers/near.js'
 import { startSentinelSet } from '../../../helpers/redis-sentinel.js'
+import type { RedisServer } from '../../../helpers/redis-server.js'
 import { storeContract } from '../../../store-contract.js'
 
 t.setTimeout(120_000)
@@ -32,3 +40,51 @@ storeContract(t, 'near a sentinel set', async (t) => {
   const [patient, twin] = patientTwins([store, other])
   return { store: patient, twin }
 })
+
+/** Longer than any failover takes, on a machine that is busy with other things. In ms. */
+const PATIENCE = 20_000
+
+/** Has the sentinels fail over in order. They refuse while another failover is not yet settled. */
+async function orderFailover(): Promise<void> {
+  const admin = new Redis({ port: set.sentinels[0]?.port ?? 0, protocol: 2 })
+  const isBegun = () =>
+    admin.call('SENTINEL', 'FAILOVER', 'main').then(
+      () => true,
+      () => false,
+    )
+  await eventually(isBegun, PATIENCE).finally(() => admin.disconnect())
+}
+
+type Near = Awaited<ReturnType<typeof openNear>>
+
+/** Until another primary is named, both instances hear of revocations again, and endings are stored. */
+async function failOver(load: FailoverLoad, near: readonly Near[], begin: (old: RedisServer) => unknown) {
+  const old = await set.primary()
+  for (const { changes } of near) changes.length = 0
+  await begin(old)
+  await eventually(async () => (await set.primary()) !== old, PATIENCE)
+  await eventually(() => near.every(({ changes }) => changes.at(-1)?.kind === 'feed_restored'), PATIENCE)
+  const before = load.ended.length
+  await eventually(() => load.ended.length > before + 20, PATIENCE)
+}
+
+t.test(
+  'failovers under load: what was answered as ended stays ended, and they go on by themselves',
+  async (t) => {
+    const near = [await openNear(t, set.url), await openNear(t, set.url)] as const
+    const generation = await near[0].store.generation()
+    const load = new FailoverLoad([near[0].store, near[1].store])
+    t.teardown(() => load.stop())
+    await eventually(() => load.ended.length > 100, PATIENCE)
+    await failOver(load, near, (old) => old.kill())
+    t.ok(load.unavailable > 0, 'what could not be stored was refused')
+    await failOver(load, near, orderFailover)
+    await load.stop()
+    t.strictSame([...load.wrong], [])
+    t.ok(load.slowest < 2 * COMMAND_TIMEOUT, `the slowest took ${load.slowest} ms`)
+    t.equal(await near[0].store.generation(), generation, 'nobody had to sign in again')
+    const { store: later } = await openNear(t, set.url)
+    for (const store of [...load.stores, later]) t.equal(await load.countAccepted(store), 0)
+    for (const { store } of near) t.ok(store.feed.healthy())
+  },
+)
