@@ -50,10 +50,10 @@ export class FailoverLoad {
     await Promise.all(this.#running)
   }
 
-  /** How many of all that were ended are accepted by a store. */
-  async countAccepted(store: StateStore): Promise<number> {
-    let accepted = 0
-    for (const { ref } of this.ended) if (await store.isLive(ref)) accepted++
+  /** Those of all that were ended that a store accepts. */
+  async acceptedBy(store: StateStore): Promise<string[]> {
+    const accepted: string[] = []
+    for (const { ref } of this.ended) if (await store.isLive(ref)) accepted.push(ref.signInId)
     return accepted
   }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
 import { Redis } from 'ioredis'
 import { eventually } from './near.js'
 import { type RedisServer, startRedis } from './redis-server.js'
@@ -9,6 +11,8 @@ export interface RedisSentinelSet {
   readonly sentinels: readonly RedisServer[]
   /** The primary that the sentinels name now. */
   primary(): Promise<RedisServer>
+  /** Kills it (SIGKILL), for good. */
+  killPrimary(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -38,6 +42,16 @@ async function named(port: number): Promise<string> {
   return Array.isArray(answer) ? String(answer[1]) : ''
 }
 
+/**
+ * Sentinels go on looking for a server that was killed: somebody else's that was given its port would be made a
+ * replica. So the port stays taken.
+ */
+async function takePort(port: number): Promise<Server> {
+  const server = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
 /** The replicas are in step, and the sentinels know of them and of each other. */
 async function isComplete(sentinels: readonly RedisServer[]): Promise<boolean> {
   for (const { port } of sentinels) {
@@ -54,7 +68,11 @@ export async function startSentinelSet(): Promise<RedisSentinelSet> {
     started.push(server)
     return server
   }
-  const stop = async () => void (await Promise.all(started.map((server) => server.stop())))
+  const taken: Server[] = []
+  const stop = async () => {
+    await Promise.all(started.map((server) => server.stop()))
+    for (const server of taken) server.close()
+  }
   try {
     const primary = await start({ tcp: true, args: REPLICATION })
     const args = [...REPLICATION, '--replicaof', '127.0.0.1', String(primary.port)]
@@ -67,14 +85,20 @@ export async function startSentinelSet(): Promise<RedisSentinelSet> {
     const sentinels = await Promise.all([1, 2, 3].map(() => start({ sentinel: watch(primary.port) })))
     await eventually(() => isComplete(sentinels), 15_000)
     const servers = [primary, ...replicas]
+    const findPrimary = async () => {
+      const port = await named(sentinels[0]?.port ?? 0)
+      const found = servers.find((server) => String(server.port) === port)
+      if (!found) throw new Error('The sentinels name no primary of ours.')
+      return found
+    }
     return {
       url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/${NAME}`,
       sentinels,
-      async primary() {
-        const port = await named(sentinels[0]?.port ?? 0)
-        const found = servers.find((server) => String(server.port) === port)
-        if (!found) throw new Error('The sentinels name no primary of ours.')
-        return found
+      primary: findPrimary,
+      async killPrimary() {
+        const killed = await findPrimary()
+        await killed.kill()
+        taken.push(await takePort(killed.port))
       },
       stop,
     }

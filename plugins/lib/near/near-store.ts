@@ -33,7 +33,7 @@ export function createNearStore(client: RedisClient, options: NearStoreOptions =
   }
   const keys = revocationKeys(prefix)
   const list = new RevocationList(maxRevocations)
-  const replicas = new RedisReplicas(client, keys[0], {
+  const replicas = new RedisReplicas(client, keys, {
     timeout: commandTimeout,
     missedFor: options.replicasMissedFor,
   })
@@ -54,6 +54,7 @@ interface Near {
 export class NearStore extends RedisStore {
   readonly feed: Feed
   readonly #list: RevocationList
+  readonly #recent: RecentRevocations
   readonly #feed: RevocationFeed
   /** Generations that Redis says are not the list's. None ever becomes it again, but by a restored backup. */
   readonly #retired = new Set<number>()
@@ -67,7 +68,8 @@ export class NearStore extends RedisStore {
       recent.note(revocation)
     }
     super(client, { ...options, onRevoked })
-    feed.onChange(({ kind }) => kind === 'feed_restored' && void this.#remind(recent))
+    this.#recent = recent
+    feed.onChange(({ kind }) => kind === 'feed_restored' && void this.#remind())
     this.feed = feed
     this.#feed = feed
     this.#list = list
@@ -82,6 +84,7 @@ export class NearStore extends RedisStore {
   }
 
   override async sweep(now: number): Promise<void> {
+    this.#recent.sweep(now)
     await super.sweep(now)
     await this.#list.sweep(now)
     if (this.#list.hasShrunk) this.#feed.reload()
@@ -93,8 +96,8 @@ export class NearStore extends RedisStore {
   }
 
   /** The feed was interrupted, maybe by a failover. Where this fails, it will be interrupted again. */
-  async #remind(recent: RecentRevocations): Promise<void> {
-    for (const batch of recent.batches()) await this.revokeAgain(batch).catch(() => {})
+  async #remind(): Promise<void> {
+    for (const batch of this.#recent.batches()) await this.revokeAgain(batch).catch(() => {})
   }
 
   /** Of another generation: from a list that was lost, or from one that is newer than what the feed has told. */

@@ -1,40 +1,45 @@
 import type { Revocation } from '../stores/redis-revocations.js'
 
-/** How long a revocation is kept in mind, in ms: longer than sentinels need to take an old primary out of use. */
+/** How long a revocation is kept in mind at least, in ms: sentinels need less to take an old primary out of use. */
 const RECENT_FOR = 60_000
-const MAX = 10_000
+/** In each half. */
+const MAX = 5000
 /** A script that writes more would keep Redis from everybody else. */
 const BATCH = 500
 
-interface Noted {
-  readonly revocation: Revocation
-  /** On the monotonic clock. */
-  readonly at: number
-}
+type Noted = Map<string, Revocation>
 
 /**
  * What this process has revoked lately. In a failover the old primary may have stored what the new one
- * does not know, and processes that start later learn of it from the new one alone.
+ * does not know, and processes that start later learn of it from the new one alone. In two halves, by member: when
+ * the younger one is full, or old, the older one is dropped.
  */
 export class RecentRevocations {
-  /** By member, the oldest first. */
-  readonly #noted = new Map<string, Noted>()
+  #young: Noted = new Map()
+  #old: Noted = new Map()
+  #turnedAt = performance.now()
 
   note(revocation: Revocation): void {
-    const [member] = revocation
-    this.#noted.delete(member)
-    this.#noted.set(member, { revocation, at: performance.now() })
-    for (const [oldest, { at }] of this.#noted) {
-      if (this.#noted.size <= MAX && performance.now() - at < RECENT_FOR) return
-      this.#noted.delete(oldest)
+    if (this.#young.size >= MAX || performance.now() - this.#turnedAt >= RECENT_FOR) {
+      this.#old = this.#young
+      this.#young = new Map()
+      this.#turnedAt = performance.now()
+    }
+    this.#young.set(revocation[0], revocation)
+  }
+
+  /** Drops those that have passed at `now` (ms, on the clock of the revocations). */
+  sweep(now: number): void {
+    for (const noted of [this.#young, this.#old]) {
+      for (const [member, [, score, keep]] of noted) {
+        if (now >= (keep === '' ? score : keep)) noted.delete(member)
+      }
     }
   }
 
   /** All of them, a few hundred at a time. */
   *batches(): Generator<readonly Revocation[]> {
-    const all = [...this.#noted.values()].filter(({ at }) => performance.now() - at < RECENT_FOR)
-    for (let start = 0; start < all.length; start += BATCH) {
-      yield all.slice(start, start + BATCH).map(({ revocation }) => revocation)
-    }
+    const all = [...new Map([...this.#old, ...this.#young]).values()]
+    for (let start = 0; start < all.length; start += BATCH) yield all.slice(start, start + BATCH)
   }
 }

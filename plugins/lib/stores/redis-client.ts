@@ -1,6 +1,7 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { OptionInvalid, StoreUnavailable } from '../errors.js'
 import type { RedisClient } from './redis-scripts.js'
+import { connectSentinels, stayClosed } from './redis-sentinels.js'
 import { type RedisTopology, readRedisUrl } from './redis-topology.js'
 
 export interface OpenRedisOptions {
@@ -83,18 +84,7 @@ function connect(topology: RedisTopology, commandTimeout: number): RedisClient {
     enableOfflineQueue: false,
   }
   if (topology.kind === 'server') return connectServer(topology.url, options)
-  const { nodes, name, db, access } = topology
-  return new Redis({
-    ...options,
-    ...access,
-    sentinels: nodes.map((node) => ({ ...node })),
-    name,
-    db,
-    ...(access.tls ? { enableTLSForSentinelMode: true, sentinelTLS: access.tls } : {}),
-    sentinelCommandTimeout: commandTimeout,
-    // The sentinels tell of a failover: a primary that was cut off from them would go on answering.
-    failoverDetector: true,
-  })
+  return connectSentinels(topology, options, commandTimeout)
 }
 
 /** The driver refuses what is malformed inside a URL with errors that repeat it. */
@@ -163,6 +153,7 @@ async function settled(client: RedisClient, failed: 'error' | 'end'): Promise<vo
 
 /** Closes the client, politely where the server answers soon. Never hangs and never fails. */
 export async function closeRedis(client: RedisClient): Promise<void> {
+  stayClosed(client)
   let timer: NodeJS.Timeout | undefined
   const deadline = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, QUIT_DEADLINE)

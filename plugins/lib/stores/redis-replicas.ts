@@ -1,4 +1,5 @@
 import { type Attached, AttachedReplicas, readAttached } from './attached-replicas.js'
+import { Batches } from './batches.js'
 import { besideOf, connectInTime } from './redis-connection.js'
 import { INFO, REVOKE } from './redis-revocation-scripts.js'
 import { type RedisClient, runScript } from './redis-scripts.js'
@@ -7,6 +8,9 @@ import { type RedisClient, runScript } from './redis-scripts.js'
 const LOOK_INTERVAL = 5000
 /** How long a replica that has left is still waited for, in ms. */
 const MISSED_FOR = 10_000
+/** Of the script that revokes: three for each revocation. */
+type Args = readonly (string | number)[]
+
 /** The connection that revocations are stored on. */
 interface Writer {
   readonly client: RedisClient
@@ -24,13 +28,14 @@ export interface RedisReplicasOptions {
 /**
  * Where the primary has replicas, a revocation counts when all of them have it that keep up: a failover would
  * bring back what the one that is promoted did not know. One that has just left is waited for in vain.
- * `WAIT` keeps its connection from everything else, so it gets one of its own.
+ * `WAIT` keeps its connection from everything else, so it gets one of its own, and what comes meanwhile goes together.
  */
 export class RedisReplicas {
   readonly #client: RedisClient
-  readonly #key: string
+  readonly #keys: readonly [list: string, feed: string]
   readonly #timeout: number
   readonly #attached: AttachedReplicas
+  readonly #batches = new Batches((args: readonly Args[]) => this.#store(args.flat()))
   readonly #look = () => void this.#count().catch(() => {})
   readonly #follow = () => {
     // The client may have gone over to another primary: the writer must not stay behind.
@@ -44,10 +49,14 @@ export class RedisReplicas {
   #writer: Writer | null = null
   #closed = false
 
-  /** @param key of the list, whose node in a cluster is the one that counts */
-  constructor(client: RedisClient, key: string, { timeout, missedFor = MISSED_FOR }: RedisReplicasOptions) {
+  /** @param keys of the list, whose node in a cluster is the one that counts, and of its feed */
+  constructor(
+    client: RedisClient,
+    keys: readonly [list: string, feed: string],
+    { timeout, missedFor = MISSED_FOR }: RedisReplicasOptions,
+  ) {
     this.#client = client
-    this.#key = key
+    this.#keys = keys
     this.#timeout = timeout
     this.#attached = new AttachedReplicas(missedFor)
     this.#timer = setInterval(this.#look, LOOK_INTERVAL).unref()
@@ -59,12 +68,16 @@ export class RedisReplicas {
    * Stores revocations, and waits for the replicas to have them.
    * @returns whether they have; undefined, and nothing is stored, where there are no replicas
    */
-  async revoke(keys: readonly string[], args: readonly (string | number)[]): Promise<boolean | undefined> {
+  async revoke(args: Args): Promise<boolean | undefined> {
+    const { replicas } = this.#owed ?? (await this.#count())
+    return replicas === 0 ? undefined : this.#batches.add(args)
+  }
+
+  async #store(args: Args): Promise<boolean> {
     const owed = this.#owed ?? (await this.#count())
-    if (owed.replicas === 0) return undefined
     const writer = this.#openWriter()
     try {
-      const isKept = await this.#write(writer, keys, args, owed)
+      const isKept = await this.#write(writer, args, owed)
       if (!isKept) this.#giveUp(writer)
       return isKept
     } catch (error) {
@@ -81,17 +94,12 @@ export class RedisReplicas {
   }
 
   /** A pipeline keeps to one connection, in a cluster to the one of its keys' node: what wrote is what waits. */
-  async #write(
-    writer: Writer,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-    owed: Attached,
-  ): Promise<boolean> {
+  async #write(writer: Writer, args: Args, owed: Attached): Promise<boolean> {
     // It may have been led to another one than the client: its replicas say nothing then.
     if ((await writer.primary) !== owed.primary) throw new Error('The primary is another one')
     const answers = await writer.client
       .pipeline()
-      .eval(REVOKE.lua, keys.length, ...keys, ...args)
+      .eval(REVOKE.lua, this.#keys.length, ...this.#keys, ...args)
       .wait(owed.replicas, Math.ceil(this.#timeout / 2))
       .exec()
     const [[failure] = [new Error('No answer')], [, confirmed] = [null, 0]] = answers ?? []
@@ -101,10 +109,11 @@ export class RedisReplicas {
 
   /**
    * Looks again who is there: in a cluster another node may have the list by now, and a pipeline does not follow it.
-   * What waits behind this one would wait in vain as well, and is not stored.
+   * What waits would wait in vain as well, and is not stored.
    */
   #giveUp(writer: Writer): void {
     this.#drop(writer)
+    this.#batches.refuse(new Error('The replicas do not confirm revocations'))
     this.#look()
   }
 
@@ -114,7 +123,7 @@ export class RedisReplicas {
   }
 
   async #ask(client: RedisClient): Promise<Attached> {
-    const info = await runScript(client, INFO, this.#key, 'replication').catch(withoutPermission)
+    const info = await runScript(client, INFO, this.#keys[0], 'replication').catch(withoutPermission)
     return readAttached(String(info))
   }
 

@@ -82,7 +82,7 @@ export class RedisRevocations {
 
   async revoke(revocations: readonly Revocation[]): Promise<void> {
     const args = revocations.flat()
-    const kept = await this.#replicas?.revoke(this.#keys, args)
+    const kept = await this.#replicas?.revoke(args)
     if (kept === undefined) await runScript(this.#client, REVOKE, this.#keys, ...args)
     // Stored, also where no replica has it yet: refused from here on, though nothing may be claimed.
     for (const revocation of revocations) this.#onRevoked?.(revocation)

@@ -4,9 +4,12 @@ export interface RedisNode {
   readonly port: number
 }
 
-interface Access {
+interface Login {
   readonly username?: string
   readonly password?: string
+}
+
+interface Access extends Login {
   readonly tls?: Record<never, never>
 }
 
@@ -21,28 +24,33 @@ export type RedisTopology =
       readonly name: string
       readonly db: number
       readonly access: Access
+      /** How the sentinels are asked. TLS is as for the servers. */
+      readonly sentinelAccess: Login
     }
   /** A cluster, found by any of its nodes. */
   | { readonly kind: 'cluster'; readonly nodes: readonly RedisNode[]; readonly access: Access }
 
 const MANY =
-  /^redis(s?)\+(sentinel|cluster):\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([\w.-]+)(?:\/(\d{1,4}))?)?\/?$/
+  /^redis(s?)\+(sentinel|cluster):\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([\w.-]+)(?:\/(\d{1,4}))?)?\/?(?:\?([^#]*))?$/
 const PORTS = { sentinel: 26379, cluster: 6379 } as const
 
 /**
- * Reads `redis://…`, `rediss://…`, `redis+sentinel://[user:password@]host:port,…/name[/db]` and
+ * Reads `redis://…`, `rediss://…`,
+ * `redis+sentinel://[user:password@]host:port,…/name[/db][?sentinel_username=…&sentinel_password=…]` and
  * `redis+cluster://[user:password@]host:port,…`, the last two also with `rediss+`.
- * User and password are those of the servers, not of the sentinels. Null for anything else.
+ * What stands before the hosts is for the servers, what stands behind the `?` for the sentinels. Null for anything else.
  */
 export function readRedisUrl(url: string): RedisTopology | null {
   if (isServer(url)) return { kind: 'server', url }
-  const [, tls, kind, user, hosts = '', name, db = '0'] = MANY.exec(url) ?? []
+  const [, tls, kind, user, hosts = '', name, db = '0', query] = MANY.exec(url) ?? []
   if (kind !== 'sentinel' && kind !== 'cluster') return null
   const nodes = hosts.split(',').map((host) => readNode(host, PORTS[kind]))
   const access = readAccess(user, tls === 's')
   if (access === null || !nodes.every((node) => node !== null)) return null
-  if (kind === 'cluster') return name === undefined ? { kind, nodes, access } : null
-  return name === undefined ? null : { kind, nodes, name, db: Number(db), access }
+  if (kind === 'cluster') return name === undefined && query === undefined ? { kind, nodes, access } : null
+  const sentinelAccess = readSentinelAccess(query)
+  if (name === undefined || sentinelAccess === null) return null
+  return { kind, nodes, name, db: Number(db), access, sentinelAccess }
 }
 
 function isServer(url: string): boolean {
@@ -62,10 +70,29 @@ function readAccess(user: string | undefined, isEncrypted: boolean): Access | nu
   const tls = isEncrypted ? { tls: {} } : {}
   if (user === undefined) return tls
   const [name = '', ...rest] = user.split(':')
+  const login = readLogin(name, rest.join(':'))
+  return login && { ...tls, ...login }
+}
+
+/** `sentinel_username` and `sentinel_password`, each at most once, and nothing else. */
+function readSentinelAccess(query: string | undefined): Login | null {
+  const values = new Map<string, string>()
+  for (const part of query?.split('&') ?? []) {
+    const [, name, value = ''] = /^sentinel_(username|password)=(.+)$/.exec(part) ?? []
+    if (name === undefined || values.has(name)) return null
+    values.set(name, value)
+  }
+  // A user without a password would be left out in silence.
+  if (values.has('username') && !values.has('password')) return null
+  return readLogin(values.get('username') ?? '', values.get('password') ?? '')
+}
+
+/** Both may be empty, and are percent-encoded: a `+` is a plus. */
+function readLogin(name: string, secret: string): Login | null {
   try {
     const username = decodeURIComponent(name)
-    const password = decodeURIComponent(rest.join(':'))
-    return { ...tls, ...(username ? { username } : {}), ...(password ? { password } : {}) }
+    const password = decodeURIComponent(secret)
+    return { ...(username ? { username } : {}), ...(password ? { password } : {}) }
   } catch {
     return null
   }

@@ -80,7 +80,7 @@ t.test('a revocation is stored when the replicas have it', async (t) => {
   const { primary, replica } = await pair(t)
   const second = await serve(t)
   await follow(second, primary)
-  const { store } = await openNear(t, primary.server.url)
+  const { store } = await openNear(t, primary.server.url, { commandTimeout: 10_000 })
   for (let index = 0; index < 20; index++) {
     await store.endSignIn('a', `s${index}`, UNTIL)
     for (const { admin } of [replica, second]) {
@@ -96,7 +96,7 @@ t.test('one of two replicas is promoted: what it does not know is not answered a
   const promoted = await serve(t)
   await follow(promoted, primary)
   const { store } = await openNear(t, primary.server.url)
-  await store.endSignIn('a', 'before', UNTIL)
+  await eventually(() => isStored(store, 'before'))
   await promoted.admin.replicaof('NO', 'ONE')
   await t.rejects(store.endSignIn('a', 's1', UNTIL), UNAVAILABLE)
   t.type(await replica.admin.zscore('fid:{rev}', 's:s1'), 'string', 'the other one has it')
