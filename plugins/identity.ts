@@ -115,9 +115,15 @@ async function signOut(this: FastifyRequest, name: ModeName): Promise<boolean> {
   return this.server.authModes.get(name).revoke(this, reply)
 }
 
+const TOO_EARLY =
+  'request.signIn or request.signOut was called in a hook that runs before those of the suite.'
+const UNGUARDED = 'request.identity was read where no identity guard has let the request pass.'
+const NOBODY =
+  'request.identity was read behind an optional guard, and nobody is signed in: read request.identityOrNull there.'
+
 function replyOf(request: FastifyRequest): FastifyReply {
   const reply = request[kReply]
-  if (!reply) throw new IdentityUnguarded()
+  if (!reply) throw new IdentityUnguarded(TOO_EARLY)
   return reply
 }
 
@@ -128,13 +134,13 @@ function rememberReply(request: FastifyRequest, reply: FastifyReply, done: HookH
 
 function readCaller(this: FastifyRequest): Identity | null {
   const caller = this[kCaller]
-  if (caller === undefined) throw new IdentityUnguarded()
+  if (caller === undefined) throw new IdentityUnguarded(UNGUARDED)
   return caller
 }
 
 function readIdentity(this: FastifyRequest): Identity {
   const caller = this[kCaller]
-  if (!caller) throw new IdentityUnguarded()
+  if (!caller) throw new IdentityUnguarded(caller === null ? NOBODY : UNGUARDED)
   return caller
 }
 

@@ -64,11 +64,8 @@ export const StoreUnavailable = define(
 )
 
 /** Mistakes in the application, loud so that they are found before they are deployed. */
-export const IdentityUnguarded = define(
-  'IDENTITY_UNGUARDED',
-  'request.identity was read on a route that no identity guard ran on.',
-  500,
-)
+/** The message says what was done where: see plugins/identity.ts. */
+export const IdentityUnguarded = define('IDENTITY_UNGUARDED', '%s', 500)
 export const SessionNotLoaded = define(
   'SESSION_NOT_LOADED',
   'request.session was read on a route that does not use the session.',

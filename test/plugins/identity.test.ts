@@ -37,7 +37,9 @@ t.test('request.identity', async (t) => {
     })
     for (const url of ['/identity', '/identity_or_null']) {
       for (const headers of [{}, { 'x-token': 'alice' }]) {
-        refused(t, await app.inject({ url, headers }), 500, 'IDENTITY_UNGUARDED', url)
+        const response = await app.inject({ url, headers })
+        refused(t, response, 500, 'IDENTITY_UNGUARDED', url)
+        t.match(response.json().message, 'no identity guard')
       }
     }
   })
@@ -151,7 +153,9 @@ t.test('request.identity', async (t) => {
         app.get('/or_null', { preHandler }, async ({ identityOrNull }) => ({ identityOrNull }))
       },
     })
-    refused(t, await app.inject('/identity'), 500, 'IDENTITY_UNGUARDED')
+    const response = await app.inject('/identity')
+    refused(t, response, 500, 'IDENTITY_UNGUARDED')
+    t.match(response.json().message, 'read request.identityOrNull there', 'the guard was not forgotten')
     t.same((await app.inject('/or_null')).json(), { identityOrNull: null })
     const headers = { 'x-token': 'bob' }
     t.equal((await app.inject({ url: '/or_null', headers })).json().identityOrNull.username, 'bob')
@@ -516,7 +520,9 @@ t.test('signIn', async (t) => {
           else await request.signIn('cookie', ALICE)
         }),
     })
-    refused(t, await suite.app.inject('/me'), 500, 'IDENTITY_UNGUARDED')
+    const response = await suite.app.inject('/me')
+    refused(t, response, 500, 'IDENTITY_UNGUARDED')
+    t.match(response.json().message, 'request.signIn', 'which says what was done too early')
     refused(t, await suite.app.inject({ method: 'DELETE', url: '/me' }), 500, 'IDENTITY_UNGUARDED')
     t.equal((await suite.app.signIns.list(ALICE.id)).length, 0)
   })
