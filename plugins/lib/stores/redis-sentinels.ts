@@ -36,7 +36,7 @@ export function connectSentinels(
 
 /** When the sentinels tell of a failover while the driver asks them for the primary, it gives up for good. */
 function revive(client: Redis): void {
-  if (!closed.has(client) && client.status === 'end') client.connect().catch(() => {})
+  if (!closed.has(client)) client.connect().catch(() => {})
 }
 
 /** Says that a client is closed on purpose. */
