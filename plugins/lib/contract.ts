@@ -41,6 +41,11 @@ export type CheckedAccount = Readonly<Required<Account>>
 /** An account with what a profile shows of it. */
 export interface Profile extends Account {
   readonly avatar?: string
+  /**
+   * The sign-in that the change to this epoch left alone, if any. Without it that sign-in's refreshes are refused
+   * until the change has been told to the revocation list.
+   */
+  readonly spared?: string | null
 }
 
 /** The two functions that the suite needs of an application's accounts. */

@@ -100,15 +100,17 @@ export class Refresher implements RefreshTokens {
     const found = await this.parts.accounts.find(record.accountId)
     if (found?.id !== record.accountId) throw new RefreshRefused()
     const account = checkAccount(found)
-    if (account.epoch > record.epoch && !(await this.#isSpared(record, account))) throw new RefreshRefused()
+    const isSpared = account.epoch <= record.epoch || found.spared === record.id
+    if (!isSpared && !(await this.#isSparedByList(record, account))) throw new RefreshRefused()
     return account
   }
 
   /**
-   * The account's row says that its sign-ins were ended; this one, which is live, was either spared by that,
-   * or the revocation list hasn't heard of it yet. It has if it refuses a stranger of the epoch before.
+   * The account's row says that its sign-ins were ended, and not that this one, which is live, was spared:
+   * either it was, or the revocation list hasn't heard of it yet. It has if it refuses a stranger of the epoch
+   * before.
    */
-  async #isSpared({ accountId, generation }: SignInRecord, account: CheckedAccount): Promise<boolean> {
+  async #isSparedByList({ accountId, generation }: SignInRecord, account: CheckedAccount): Promise<boolean> {
     const stranger = { accountId, signInId: '-', epoch: account.epoch - 1, generation }
     return !(await this.parts.signIns.isLive(stranger))
   }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
-import { type Credential, MODES, refused, signIn, userInfo } from '../helpers/http.js'
+import { type Credential, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -80,6 +80,20 @@ test('a change that cannot be distributed is 503, and is distributed as soon as 
     t.ok(await signedIn(app, own.credential), 'the spared one lives')
     t.ok(await signedIn(app, after.credential), 'and what began after')
   }
+})
+
+test('until a change is distributed, the one that it spares is refreshed, and no other', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { id, who } = await makeAccount(app)
+  const own = await signIn(app, 'token', who)
+  const other = await signIn(app, 'token', who)
+  const spare = await currentId(app, own.credential)
+  const fault = failing(app, 'raiseEpoch')
+  await t.rejects(app.accounts.changePassword(id, OLD, NEW, spare), { code: 'STORE_UNAVAILABLE' })
+  const refresh = (token: string) => post(app, '/refresh_token', { refresh_token: token })
+  refused(t, await refresh(other.refreshToken), 401, 'REFRESH_REFUSED')
+  t.equal((await refresh(own.refreshToken)).statusCode, 200)
+  fault.heal()
 })
 
 test('a crash between the change and its distribution leaves nothing alive', async (t) => {

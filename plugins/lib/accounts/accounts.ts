@@ -57,9 +57,13 @@ async function renewHash(
 
 async function find({ db }: Context, id: string): Promise<OwnProfile | null> {
   const row = await first(
-    db.selectFrom('accounts').select(SHOWN).where('id', '=', id).where('disabled', '=', 0),
+    db
+      .selectFrom('accounts')
+      .select([...SHOWN, 'spared_sign_in'])
+      .where('id', '=', id)
+      .where('disabled', '=', 0),
   )
-  return row && toProfile(row)
+  return row && Object.freeze({ ...toProfile(row), spared: row.spared_sign_in })
 }
 
 async function findByUsername({ db }: Context, username: string): Promise<AccountDetails | null> {

@@ -110,6 +110,31 @@ t.test('without a grace every second use is theft', async (t) => {
   isRefused(t, await refresh(second.refreshToken))
 })
 
+t.test(
+  'the sign-in that a change spares is refreshed, and its thief noticed, before the change is told',
+  async (t) => {
+    const { login, refresh, me, accounts } = await tokenApp(t)
+    const [first, other] = [await login(), await login()]
+    accounts.set(ALICE.id, { ...ALICE, epoch: 1, spared: first.signInId })
+    isRefused(t, await refresh(other.refreshToken), 'another one')
+    const second = isGranted(t, await refresh(first.refreshToken))
+    const third = isGranted(t, await refresh(second.refreshToken))
+    isRefused(t, await refresh(first.refreshToken), 'theft')
+    t.equal((await me(third.token)).json().code, 'SIGNED_OUT')
+  },
+)
+
+t.test('a sign-in that an earlier change spared is refused its refresh by the next', async (t) => {
+  const { login, refresh, accounts } = await tokenApp(t)
+  const { refreshToken, signInId } = await login()
+  for (const spared of [null, undefined, 'another']) {
+    accounts.set(ALICE.id, { ...ALICE, epoch: 2, spared })
+    isRefused(t, await refresh(refreshToken), String(spared))
+  }
+  accounts.set(ALICE.id, { ...ALICE, epoch: 2, spared: signInId })
+  isGranted(t, await refresh(refreshToken), 'nothing was ended by that')
+})
+
 t.test('theft is logged with ids and without a credential', async (t) => {
   const log: string[] = []
   const { login, refresh } = await tokenApp(t, { log, token: { refreshGrace: 0 } })
