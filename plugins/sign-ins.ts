@@ -109,13 +109,14 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
   const makeRoom = async (
     request: FastifyRequest,
     record: SignInRecord,
-    replaced: SignInStart['options']['replaces'],
+    { options: { replaces: replaced }, leaving }: SignInStart,
     count: number,
   ) => {
     const { accountId } = record
     try {
       if (replaced) await endAndTell(replaced, { by: 'self', why: 'replaced', actorId: accountId, request })
-      const beyond = count > cap ? await endBeyondCap(store, record, cap, clock()) : []
+      const left = leaving?.signInId ?? null
+      const beyond = count > cap ? await endBeyondCap(store, record, left, cap, clock()) : []
       for (const signInId of beyond)
         tellEnded(audit, { accountId, signInId }, { by: 'suite', why: 'cap', request })
     } catch (error) {
@@ -129,7 +130,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       const absoluteTtl = Math.min(start.absoluteTtl, longestTtl)
       const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
       const count = await store.addSignIn(record)
-      await makeRoom(request, record, start.options.replaces, count)
+      await makeRoom(request, record, start, count)
       seen.mark(record.id)
       noteBegun(request, record.id)
       return record

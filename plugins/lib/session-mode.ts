@@ -153,12 +153,13 @@ export class SessionMode implements AuthMode<'session'> {
     const { signIns, records, ttls } = this.parts
     const key = sessionKeyOf(id)
     const lifetime = lifetimeOf(ttls, options.remember === true)
-    const start = { mode: this.name, account, ...lifetime, sessionKey: key }
+    const replaced = options.replaces ?? (legacy.signIn ? refOfSession(legacy.signIn) : undefined)
+    const start = { mode: this.name, account, ...lifetime, sessionKey: key, leaving: replaced }
     const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
     try {
       const stored = await records.create(key, contentOf(record, account, options, legacy), record)
       if (!stored) throw new StoreUnavailable()
-      await this.endPredecessor(request, account, legacy, options)
+      await this.endPredecessor(request, account, legacy, replaced)
       return [stored, record.id]
     } catch (error) {
       await signIns.end({ accountId: account.id, signInId: record.id }, 'never_held').catch(() => {})
@@ -170,9 +171,8 @@ export class SessionMode implements AuthMode<'session'> {
     request: FastifyRequest,
     { id: actorId }: CheckedAccount,
     legacy: Legacy,
-    options: SignInOptions,
+    replaced: SignInOptions['replaces'],
   ): Promise<void> {
-    const replaced = options.replaces ?? (legacy.signIn && refOfSession(legacy.signIn))
     if (replaced) await this.parts.signIns.end(replaced, { by: 'self', why: 'replaced', actorId, request })
     // The session of a sign-in ends with it: in one step, so that no fault can end half of them.
     if (legacy.key && !legacy.signIn) await this.parts.records.destroy(legacy.key)

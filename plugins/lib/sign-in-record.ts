@@ -14,6 +14,8 @@ export interface SignInStart {
   readonly absoluteTtl: number
   /** Session mode: key of the session record that ends with the sign-in. */
   readonly sessionKey?: string
+  /** A sign-in that the mode itself ends after this one began. The cap does not count it. */
+  readonly leaving?: Pick<SignInRef, 'accountId' | 'signInId'> | undefined
   /** Token mode: id of the key under which the first refresh token is derived. */
   readonly refreshKeyId?: string
   /** Token mode: what access tokens issued later carry as well. Checked by the mode. */

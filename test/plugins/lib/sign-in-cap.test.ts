@@ -64,13 +64,16 @@ for (const [name, open] of Object.entries(STORES)) {
 }
 
 test('the one that a login replaces is no reason to end another', async (t) => {
-  const { begin, modesOf, me } = await cappedApp(t)
-  const oldest = await begin('token')
-  await begin('token')
-  const own = await begin('cookie')
-  await begin('cookie', { headers: own })
-  t.strictSame(await modesOf(ALICE.id), ['cookie', 'token', 'token'])
-  t.equal((await me(oldest)).statusCode, 200)
+  for (const mode of ['cookie', 'session', 'token']) {
+    const { begin, modesOf, me } = await cappedApp(t)
+    const oldest = await begin('token')
+    await begin('token')
+    const own = await begin(mode)
+    await begin(mode, { headers: own })
+    t.strictSame(await modesOf(ALICE.id), [mode, 'token', 'token'])
+    t.equal((await me(oldest)).statusCode, 200, mode)
+    refused(t, await me(own), 401, 'SIGNED_OUT', mode)
+  }
 })
 
 test('those past their limits are not counted', async (t) => {
