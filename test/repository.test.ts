@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import t from 'tap'
+import { readConfig } from '../plugins/lib/config.js'
 
 const ROOT = process.cwd()
 const NOT_OURS = new Set(['node_modules', 'dist', '.tap', '.git', 'data', 'coverage'])
@@ -84,4 +85,32 @@ t.test('every file directly under plugins/ is a Fastify plugin', async (t) => {
     t.type(plugin[Symbol.for('fastify.display-name')], 'string', `${name} has a name`)
     t.equal(plugin[Symbol.for('skip-override')], true, `${name} decorates the application itself`)
   }
+})
+
+/** The names of all variables that reading the settings asks for. */
+function variablesRead(): Set<string> {
+  const names = new Set<string>()
+  const env = new Proxy<Record<string, string>>(
+    { NODE_ENV: 'development' },
+    {
+      get(target, name) {
+        names.add(String(name))
+        return target[String(name)]
+      },
+    },
+  )
+  readConfig(env)
+  return names
+}
+
+t.test('.env.example and the README name every variable, and no other', async (t) => {
+  const read = [...variablesRead()].sort()
+  const example = texts.get('.env.example') ?? ''
+  const named = [...example.matchAll(/^#?([A-Z][A-Z_]+)=/gm)].map(([, name]) => name)
+  t.same(named.toSorted(), read)
+  const table =
+    (texts.get('README.md') ?? '').split('## Settings of the user center')[1]?.split('\n###')[0] ?? ''
+  const rows = [...table.matchAll(/^\|((?: *,? *`[A-Z_]+`)+) \|/gm)]
+  const documented = rows.flatMap(([, cell = '']) => cell.match(/[A-Z_]{2,}/g) ?? [])
+  t.same([...documented, 'NODE_ENV'].toSorted(), read)
 })
