@@ -63,7 +63,7 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
       t.same(await accounts.verify(spelling, 'correct horse'), created)
       t.same(await accounts.findByUsername(spelling), details)
     }
-    t.same(await accounts.find(created.id), created)
+    t.same(await accounts.find(created.id), { ...created, spared: null })
     t.ok(Object.isFrozen(created))
     t.equal(await accounts.find(NOBODY), null)
     t.equal(await accounts.findByUsername('zoe'), null)

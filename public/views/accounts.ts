@@ -48,7 +48,7 @@ export function accountsView(): Child {
     outcome('accounts'),
     h(
       'div',
-      { class: 'wide', tabindex: 0, role: 'region', 'aria-labelledby': 'accounts-title' },
+      { class: 'wide', tabindex: 0, role: 'group', 'aria-labelledby': 'accounts-title' },
       h(
         'table',
         {},

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
+import { credentialsIn, openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
 import { userInfo } from '../helpers/http.js'
 
 test('sign-ins in more than one browser', async (t) => {
@@ -26,14 +26,14 @@ test('sign-ins in more than one browser', async (t) => {
     t.same([...here.complaints, ...there.complaints], [])
     await here.page.locator('#end-all').click()
     await here.page.locator('#sign-in').waitFor()
-    t.same(await here.page.context().cookies(), [])
+    t.same(await credentialsIn(here.page), [])
   })
 
   await t.test('a session id that was planted before the login is not the one after it', async (t) => {
     const thief = await openWindow(t, browser)
     await thief.page.goto(origin)
     await signInOn(thief.page, 'session', { username: 'admin', password: 'admin123' })
-    const [planted] = await thief.page.context().cookies()
+    const [planted] = await credentialsIn(thief.page)
     if (!planted) throw new Error('the browser has no session cookie')
     const victim = await openWindow(t, browser)
     await victim.page.context().addCookies([planted])
@@ -43,7 +43,7 @@ test('sign-ins in more than one browser', async (t) => {
     // The page has no form for somebody who is signed in, and neither needs one.
     const login = { data: { username: 'user1', password: 'user123' } }
     t.equal((await victim.page.request.post(`${origin}/login_session`, login)).status(), 200)
-    const [own] = await victim.page.context().cookies()
+    const [own] = await credentialsIn(victim.page)
     t.not(own?.value, planted.value)
     const asThief = await userInfo(app, { cookie: `session=${planted.value}` })
     t.match(asThief.json(), { code: 403, error: 'SIGNED_OUT' })
@@ -60,7 +60,7 @@ test('sign-ins in more than one browser', async (t) => {
       const { page } = await openWindow(t, browser)
       await page.goto(origin)
       await signInOn(page, way, { remember })
-      const [cookie] = await page.context().cookies()
+      const [cookie] = await credentialsIn(page)
       const name = way === 'cookie' ? 'identity' : 'session'
       const kept = { name, domain: '127.0.0.1', path: '/', httpOnly: true, secure: false, sameSite: 'Lax' }
       t.match(cookie, kept)

@@ -1,5 +1,12 @@
 import { test } from 'tap'
-import { openWindow, signInOn, startChromium, startSite, takePicture } from '../helpers/chromium.js'
+import {
+  credentialsIn,
+  openWindow,
+  signInOn,
+  startChromium,
+  startSite,
+  takePicture,
+} from '../helpers/chromium.js'
 import { signIn, USER, userInfo } from '../helpers/http.js'
 
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, locale: 'zh-CN' }
@@ -38,7 +45,7 @@ test('the page in a browser', async (t) => {
       t.equal(await page.evaluate('document.activeElement.id'), 'title', 'the focus is on who is there')
       t.equal(await page.evaluate('document.cookie'), '', 'no script sees a credential')
       t.equal(await page.evaluate('JSON.stringify([localStorage, sessionStorage])'), '[{},{}]', 'nor storage')
-      const cookies = await page.context().cookies()
+      const cookies = await credentialsIn(page)
       t.same(
         cookies.map(({ name }) => name),
         way === 'token' ? [] : [way === 'cookie' ? 'identity' : 'session'],
@@ -49,7 +56,7 @@ test('the page in a browser', async (t) => {
         .getByText(/^(You are signed out\.|您已退出登录。)$/)
         .first()
         .waitFor()
-      t.same(await page.context().cookies(), [], 'nothing is left in the browser')
+      t.same(await credentialsIn(page), [], 'nothing is left in the browser')
       for (const { name, value } of cookies) {
         const after = await userInfo(app, { cookie: `${name}=${value}` })
         t.match(after.json(), { code: 403, error: 'SIGNED_OUT' }, 'nor does a copy of it work')

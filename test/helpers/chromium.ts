@@ -98,3 +98,9 @@ export async function takePicture(page: Page, name: string): Promise<void> {
   await page.mouse.move(0, 0)
   await page.screenshot({ path: `${PICTURES}/${name}.png`, animations: 'disabled' })
 }
+
+/** The cookies that sign somebody in. The one by which the throttle knows a device stays behind, and opens nothing. */
+export async function credentialsIn(page: Page) {
+  const cookies = await page.context().cookies()
+  return cookies.filter(({ name }) => !/^(__Host-)?device$/.test(name))
+}

@@ -9,6 +9,7 @@ const TREE = [
   'examples',
   'package.json',
   'plugins',
+  'public',
   'routes',
   'scripts',
   'tsconfig.json',

@@ -182,7 +182,7 @@ test('a body that is too large or of another type is refused unread', async (t) 
 })
 
 test('a stored hash that is damaged or absurd is a wrong password, and one from weaker times is made anew', async (t) => {
-  const { app, dataDir } = await startUserCenter(t)
+  const { app, dataDir } = await startUserCenter(t, { LOGIN_LIMIT_ACCOUNT: '100' })
   const { kysely, close } = await openDatabase(databaseFile(dataDir))
   t.teardown(close)
   const store = (password_hash: string) =>
