@@ -276,7 +276,8 @@ t.test('an end is answered when a replica has it, whichever of the two is the ma
   await Promise.all([1, 2, 3, 4, 5].map((index) => other.endSignIn('a', `s${index}`, UNTIL)))
   const there = await ask(second, (admin) => admin.zmscore(keys[0], 's:s1', 's:s5'))
   t.notOk(there.includes(null))
-  t.ok((await waits(first)) >= 5)
+  // Those that come while another one waits are waited for together.
+  t.ok((await waits(first)) >= 1)
   for (const node of cluster.nodes) if (node !== first) t.equal(await waits(node), 0)
 
   const before = await waits(second)
