@@ -149,6 +149,15 @@ t.test(
   },
 )
 
+t.test('a cookie is past its time at the absolute limit as well, where that was shortened', async (t) => {
+  const center = await start(t)
+  const header = await headerOf(center, 'cookie')
+  center.clock.advance(600)
+  const limits = { COOKIE_TTL: '600', REMEMBER_TTL: '600', COOKIE_ABSOLUTE_TTL: '600' }
+  t.match(await inspect(center, header, limits), { status: 1, stdout: /CREDENTIAL_EXPIRED/ })
+  t.match(await inspect(center, header), { status: 0, stdout: /in 50 minutes[\s\S]*accepted/ })
+})
+
 t.test('a token of another issuer, or from the future, is refused for that', async (t) => {
   const center = await start(t)
   const token = (await headerOf(center, 'token')).replace('authorization: ', '')
