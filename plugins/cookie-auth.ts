@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { checkClaims } from './lib/claims.js'
 import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
 import { CookieRenewal, kRenewal } from './lib/cookie-renewal.js'
-import { checkCookieSize, openCookie, sealCookie } from './lib/cookie-seal.js'
+import { checkCookieSize, endOfCookie, openCookie, sealCookie } from './lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
 import type { PurposeKeys } from './lib/keys.js'
@@ -104,7 +104,7 @@ class CookieMode implements AuthMode<'cookie'> {
     if (!payload) return INVALID
     // The browser's Max-Age binds only honest clients: the server checks for itself. A clock that has lost
     // the time (NaN) makes everything expired.
-    const inTime = now < payload.exp * 1000
+    const inTime = now < endOfCookie(payload, this.settings.absoluteTtl)
     if (!inTime) return EXPIRED
     this.renewal.note(request, payload, now)
     const until = this.renewal.restsUntil(payload)

@@ -1,3 +1,5 @@
+/// <reference types="@fastify/session" preserve="true" />
+// The declarations must name it: without it an application that is compiled against them has no `request.session`.
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'

@@ -211,7 +211,19 @@ t.test("the README's example type-checks and runs in an empty project", async (t
     export const wrong: AuthMode<'api-key'>['issue'] = async () => ({ token: 'k' })
     `,
   )
-  const { faults, packages } = compile(project, ['main.ts', 'fourth-mode.ts'])
+  await writeFile(
+    join(project.directory, 'session-data.ts'),
+    `import type { FastifyRequest } from 'fastify'
+    import type {} from 'fastify-identity'
+    declare module 'fastify' {
+      interface Session { cart?: string[] }
+    }
+    export const cartOf = (request: FastifyRequest): string[] => request.session.cart ?? []
+    // @ts-expect-error: a cart is a list
+    export const wrong = (request: FastifyRequest): string => request.session.cart ?? ''
+    `,
+  )
+  const { faults, packages } = compile(project, ['main.ts', 'fourth-mode.ts', 'session-data.ts'])
   t.same(faults, [])
   t.ok(packages.includes('fastify'))
   t.notOk(

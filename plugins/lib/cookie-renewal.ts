@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { SignIns } from '../sign-ins.js'
 import type { Clock } from './contract.js'
-import { type CookiePayload, sealCookie } from './cookie-seal.js'
+import { type CookiePayload, endOfCookie, sealCookie } from './cookie-seal.js'
 import type { CookieSpec } from './cookies.js'
 import { kCaller } from './guard.js'
 import { refOf } from './identity-claims.js'
@@ -57,7 +57,8 @@ export class CookieRenewal {
   /** Until when (ms) using the cookie does nothing to it: half its life, or all of it where that is its last. */
   restsUntil(payload: CookiePayload): number {
     const mayLiveOn = payload.exp < this.#absoluteEnd(payload)
-    return mayLiveOn ? (payload.iat + payload.exp) * 500 : payload.exp * 1000
+    if (mayLiveOn) return (payload.iat + payload.exp) * 500
+    return endOfCookie(payload, this.#parts.ttls.absoluteTtl)
   }
 
   /** For an answer that sets or clears the cookie otherwise. */

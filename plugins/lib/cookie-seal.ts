@@ -35,6 +35,14 @@ export function checkCookieSize(account: CheckedAccount, ext: Claims): void {
   }
 }
 
+/**
+ * When a cookie ends, in ms: at its own time, or at the absolute limit (seconds since the password was given) where
+ * that was longer when it was issued. The end of a sign-in is remembered for no longer than one may live now.
+ */
+export function endOfCookie({ exp, auth_time }: CookiePayload, absoluteTtl: number): number {
+  return Math.min(exp, auth_time + absoluteTtl) * 1000
+}
+
 /** The cookie's value: the payload as base64url JSON, signed. */
 export function sealCookie(keys: PurposeKeys, content: CookiePayload): string {
   return signValue(keys, Buffer.from(JSON.stringify(content)).toString('base64url'))

@@ -124,11 +124,38 @@ t.test('a refresh token is the newest, a retry, or used; no theft is seen in loo
   const renewed = await post(center.app, '/refresh_token', { refresh_token: first })
   const second: string = renewed.json().data.refresh_token
   t.match(await inspect(center, first), { status: 0, stdout: /within the grace/ })
-  center.clock.advance(11)
+  center.clock.advance(10)
   t.match(await inspect(center, first), { status: 1, stdout: /REFRESH_REFUSED. It was used already/ })
   t.match(await inspect(center, second), { status: 0, stdout: /accepted/ })
   await post(center.app, '/logout_token', { refresh_token: second })
   t.match(await inspect(center, second), { status: 1, stdout: /There is no such sign-in any more/ })
+})
+
+t.test(
+  'a refresh token of a sign-in that was ended is refused, also where its record was left behind',
+  async (t) => {
+    const center = await start(t)
+    const { app } = center
+    const { refreshToken } = await signIn(app, 'token')
+    const [record] = await app.signIns.list((await app.accounts.findByUsername('user1'))?.id ?? '')
+    if (!record) throw new Error('there is no sign-in')
+    // As a login leaves it that raced the end of its account's sign-ins.
+    await app.stateStore.raiseEpoch(record.accountId, record.epoch + 1, null, record.absoluteExpiresAt)
+    t.equal((await post(app, '/refresh_token', { refresh_token: refreshToken })).statusCode, 401)
+    t.match(await inspect(center, refreshToken), {
+      status: 1,
+      stdout: /REFRESH_REFUSED\. Its sign-in was ended/,
+    })
+  },
+)
+
+t.test('a cookie is past its time at the absolute limit as well, where that was shortened', async (t) => {
+  const center = await start(t)
+  const header = await headerOf(center, 'cookie')
+  center.clock.advance(600)
+  const limits = { COOKIE_TTL: '600', REMEMBER_TTL: '600', COOKIE_ABSOLUTE_TTL: '600' }
+  t.match(await inspect(center, header, limits), { status: 1, stdout: /CREDENTIAL_EXPIRED/ })
+  t.match(await inspect(center, header), { status: 0, stdout: /in 50 minutes[\s\S]*accepted/ })
 })
 
 t.test('a token of another issuer, or from the future, is refused for that', async (t) => {

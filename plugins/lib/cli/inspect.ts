@@ -29,7 +29,9 @@ async function readAll({ stdin, stderr }: Terminal): Promise<string> {
 const LOOKS_LIKE_A_TOKEN = /^eyJ/
 
 async function findingOf(config: Config, ring: KeyRing, pasted: Pasted, now: number): Promise<Finding> {
-  if (pasted.cookie !== null || !LOOKS_LIKE_A_TOKEN.test(pasted.text)) return inspectSigned(ring, pasted, now)
+  if (pasted.cookie !== null || !LOOKS_LIKE_A_TOKEN.test(pasted.text)) {
+    return inspectSigned({ ring, absoluteTtl: config.cookieAbsoluteTtl }, pasted, now)
+  }
   if (pasted.text.split('.').length !== 3) return NOTHING
   const tokens = await TokenInspector.open(config, ring)
   try {

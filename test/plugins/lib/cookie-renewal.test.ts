@@ -298,6 +298,25 @@ test('with other limits than it began under, the narrower ones hold', async (t) 
   t.equal((await wider.me(cookieHeader(far))).headers['set-cookie'], undefined, 'nothing to gain')
 })
 
+test('under a shorter absolute limit a cookie from before ends with it, and no sign-out is forgotten', async (t) => {
+  const store = createMemoryStore()
+  const clock = new TestClock()
+  const before = await cookieApp(t, { store, clock })
+  const headers = cookieHeader(await before.signIn('cookie', { remember: true }))
+  const other = cookieHeader(await before.signIn('cookie', { account: BOB, remember: true }))
+  const limits = { ttl: 60, rememberTtl: 60, absoluteTtl: 60 }
+  // As the user center has it: an end is remembered for as long as a sign-in may live.
+  const after = await cookieApp(t, { store, clock, signIns: { longestTtl: 60 } }, limits)
+  t.equal((await after.me(headers)).statusCode, 200)
+  await after.signOut('cookie', headers)
+  refused(t, await after.me(headers), 401, 'SIGNED_OUT')
+  clock.now = START + 60_000 - 1
+  t.equal((await after.me(other)).statusCode, 200)
+  clock.now = START + 60_000
+  await store.sweep(clock.now)
+  for (const old of [headers, other]) refused(t, await after.me(old), 401, 'CREDENTIAL_EXPIRED')
+})
+
 test('in the user center: expires_at is the cookie’s, and whoever ends the own sign-in has it cleared', async (t) => {
   const { app, clock } = await startUserCenter(t)
   const { credential } = await enterCenter(app, 'cookie')

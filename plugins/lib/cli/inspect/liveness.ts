@@ -5,7 +5,9 @@ import type { RefreshClaims } from '../../refresh-token.js'
 import { refOfSession } from '../../session-content.js'
 import { sessionKeyOf } from '../../session-cookie.js'
 import { SessionRecords } from '../../session-records.js'
+import { refOfRecord } from '../../sign-in-record.js'
 import type { SignInRecord, StateStore } from '../../stores/contract.js'
+import { judgeRefresh } from '../../stores/rules.js'
 import type { Fault, Subject } from './finding.js'
 
 /** What the store knows of a genuine credential. */
@@ -19,21 +21,28 @@ export interface Liveness {
 const ENDED: Fault = {
   code: 'SIGNED_OUT',
   sentence:
-    'Its sign-in was ended: by signing out, from another device, by an administrator, by a change of password, role or state of the account, or by a sign-in beyond the cap. Or the revocation list was lost, and everybody has to sign in again.',
+    'Its sign-in was ended: by signing out or in anew, from another device, by an administrator, by a change of password, role or state of the account, by a sign-in beyond the cap, or by a refresh token that was used twice. Or the revocation list was lost, and everybody has to sign in again.',
 }
 const NO_SESSION: Fault = {
   code: 'SIGNED_OUT',
   sentence:
-    'The server has no record of this session: it was signed out, was left unused too long, has reached its absolute limit, or is in another store.',
+    'The server has no record of this session: its sign-in was ended, it was left unused too long, it has reached its absolute limit, or it is in another store.',
 }
 const NO_REFRESH: Fault = {
   code: 'REFRESH_REFUSED',
   sentence: 'There is no such sign-in any more: it was ended, or has reached its limit.',
 }
+const REFRESH_ENDED: Fault = { ...ENDED, code: 'REFRESH_REFUSED' }
 const USED: Fault = {
   code: 'REFRESH_REFUSED',
   sentence: 'It was used already: presenting it again counts as theft, and ends the sign-in.',
 }
+
+const REFRESH_REMARKS = {
+  rotated: 'It is the newest one.',
+  repeated: 'It was just used: within the grace it gets the same successor again.',
+  reused: null,
+} as const
 
 export interface LivenessParts {
   readonly store: StateStore
@@ -68,11 +77,12 @@ async function refreshLiveness(
   const signIn = await store.findSignIn(claims.accountId, claims.signInId, now)
   const newest = signIn?.refresh
   if (!signIn || !newest) return { fault: NO_REFRESH, signIn, remark: null }
-  if (claims.counter >= newest.counter) return { fault: null, signIn, remark: 'It is the newest one.' }
-  const graceEnds = newest.rotatedAt + config.refreshGrace * 1000
-  const isRetry = claims.counter === newest.counter - 1 && now <= graceEnds
-  const remark = isRetry ? 'It was just used: within the grace it gets the same successor again.' : null
-  return { fault: isRetry ? null : USED, signIn, remark }
+  if (!(await store.isLive(refOfRecord(signIn)))) return { fault: REFRESH_ENDED, signIn, remark: null }
+  const { counter: presented } = claims
+  const rotation = { presented, keyId: newest.keyId, now, grace: config.refreshGrace * 1000 }
+  const outcome = judgeRefresh(newest, rotation)
+  const fault = outcome === 'reused' ? USED : null
+  return { fault, signIn, remark: REFRESH_REMARKS[outcome] }
 }
 
 /** @throws STORE_UNAVAILABLE */

@@ -1,4 +1,4 @@
-import { openCookie } from '../../cookie-seal.js'
+import { endOfCookie, openCookie } from '../../cookie-seal.js'
 import { refOf } from '../../identity-claims.js'
 import type { KeyRing, Purpose } from '../../keys.js'
 import { openRefreshToken } from '../../refresh-token.js'
@@ -41,52 +41,55 @@ const MISPLACED: Fault = {
   sentence: 'It is genuine, and stands under the name of another cookie.',
 }
 
-/** What a genuine value of that purpose says. */
-function describe(ring: KeyRing, purpose: SignedPurpose, text: string, payload: string) {
-  const keys = ring.purpose(purpose)
-  if (purpose === 'session-id') return { content: null, subject: { kind: 'session', id: payload } as const }
-  if (purpose === 'cookie') {
-    const content = openCookie(keys, text)
-    return { content, subject: content && ({ kind: 'sign-in', ref: refOf(content) } as const) }
-  }
-  const claims = openRefreshToken(keys, text)
-  return { content: claims, subject: claims && ({ kind: 'refresh', claims } as const) }
+/** What inspecting needs of a server's settings. */
+export interface SignedRules {
+  readonly ring: KeyRing
+  /** Of auth cookies, in seconds. */
+  readonly absoluteTtl: number
 }
 
-/** The auth cookie's time. */
-function expiry(content: object | null, now: number): Pick<Finding, 'expiresAt' | 'fault'> {
-  const exp = numberIn(content, 'exp')
-  const expiresAt = exp === null ? null : exp * 1000
-  const isOver = expiresAt !== null && expiresAt <= now
-  return {
-    expiresAt,
-    fault: isOver ? { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, and past its time.' } : null,
+/** What a genuine value of that purpose says, and when it ends (ms) where it says so itself. */
+function describe({ ring, absoluteTtl }: SignedRules, purpose: SignedPurpose, text: string, payload: string) {
+  const keys = ring.purpose(purpose)
+  if (purpose === 'session-id') {
+    return { content: null, expiresAt: null, subject: { kind: 'session', id: payload } as const }
   }
+  if (purpose === 'cookie') {
+    const content = openCookie(keys, text)
+    const expiresAt = content && endOfCookie(content, absoluteTtl)
+    return { content, expiresAt, subject: content && ({ kind: 'sign-in', ref: refOf(content) } as const) }
+  }
+  const claims = openRefreshToken(keys, text)
+  return { content: claims, expiresAt: null, subject: claims && ({ kind: 'refresh', claims } as const) }
 }
+
+const OVER: Fault = { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, and past its time.' }
 
 /**
  * What a signed value is: an auth cookie, a session cookie or a refresh token.
  * @param now in ms
  */
-export function inspectSigned(ring: KeyRing, pasted: Pasted, now: number): Finding {
+export function inspectSigned(rules: SignedRules, pasted: Pasted, now: number): Finding {
+  const { ring } = rules
   const [, keyId, payload] = SHAPE.exec(pasted.text) ?? []
   if (!keyId || !payload) return NOTHING
   const purpose = PURPOSES.find((each) => verifyValue(ring.purpose(each), pasted.text) !== null)
   if (!purpose) {
     const likely = wanted(pasted) ?? looksLike(payload)
     const content = decodeObject(payload)
-    const { expiresAt } = expiry(content, now)
+    const exp = numberIn(content, 'exp')
     return {
       kind: KINDS[likely],
       keyId,
       content,
-      expiresAt,
+      expiresAt: exp === null ? null : exp * 1000,
       fault: faultOf(ring, keyId, likely),
       subject: null,
     }
   }
-  const { content, subject } = describe(ring, purpose, pasted.text, payload)
+  const { content, expiresAt, subject } = describe(rules, purpose, pasted.text, payload)
   const isMisplaced = (wanted(pasted) ?? purpose) !== purpose
-  const { expiresAt, fault } = expiry(content, now)
-  return { kind: KINDS[purpose], keyId, content, expiresAt, fault: isMisplaced ? MISPLACED : fault, subject }
+  const isOver = expiresAt !== null && expiresAt <= now
+  const fault = isMisplaced ? MISPLACED : isOver ? OVER : null
+  return { kind: KINDS[purpose], keyId, content, expiresAt, fault, subject }
 }
