@@ -1,4 +1,5 @@
 import t from 'tap'
+import { sessionKeyOf } from '../../../../plugins/lib/session-cookie.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
 import { caughtUp, eventually, openNear } from '../../../helpers/near.js'
@@ -124,6 +125,9 @@ t.test('a session that does not exist is asked for once in two seconds', async (
   }
 })
 
+/** The id in a session's cookie. */
+const idOf = (cookie: string) => cookie.split('.')[2] ?? ''
+
 t.test('sessions that are read at the same moment are not taken for one another', async (t) => {
   const store = createMemoryStore()
   const gate = makeGate()
@@ -151,6 +155,36 @@ t.test('sessions that are read at the same moment are not taken for one another'
     ids.slice(0, cookies.length),
   )
 })
+
+t.test('a sign-out of a session whose record was lost ends it, although it is kept', async (t) => {
+  const s = await sessionApp(t)
+  const cookie = await s.login()
+  t.equal((await s.me(cookie)).statusCode, 200)
+  // As a Redis does that evicts what has a TTL.
+  t.ok(await s.store.destroySession(sessionKeyOf(idOf(cookie))))
+  t.equal((await s.me(cookie)).statusCode, 200, 'nobody has looked')
+  s.failing.add('endSignIn')
+  t.equal((await s.post('/logout', cookie)).statusCode, 503)
+  t.equal((await s.me(cookie)).statusCode, 200, 'nothing was claimed')
+  s.failing.clear()
+  t.strictSame((await s.post('/logout', cookie)).json(), { ended: true })
+  t.equal((await s.me(cookie)).json().code, 'SIGNED_OUT')
+  t.strictSame(await s.store.listSignIns(ALICE.id, START), [])
+})
+
+t.test(
+  'once a route has found that a record was lost, the session is not answered from memory',
+  async (t) => {
+    const s = await sessionApp(t)
+    const cookie = await s.login()
+    t.ok(await s.store.destroySession(sessionKeyOf(idOf(cookie))))
+    t.equal((await s.me(cookie)).statusCode, 200, 'nobody has looked')
+    t.strictSame(await s.data(cookie), {})
+    t.equal((await s.me(cookie)).json().code, 'SIGNED_OUT')
+    s.clock.now += 2000
+    t.equal((await s.me(cookie)).json().code, 'SIGNED_OUT', 'read again')
+  },
+)
 
 t.test('a visitor who is not signed in is asked for that each time', async (t) => {
   const s = await sessionApp(t)
