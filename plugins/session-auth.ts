@@ -119,7 +119,7 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
     // replace the visitor's session by one with data of its own choosing.
     app.csrf.checkAmbient(request)
     const credential = cookie.read(request)
-    const stored = credential.kind === 'genuine' ? await parts.use.load(credential.id) : null
+    const stored = credential.kind === 'genuine' ? await mode.load(credential) : null
     const slot = new SessionSlot(parts)
     if (credential.kind === 'genuine' && stored) {
       turn.held = credential.id

@@ -56,7 +56,13 @@ function makePlan({ csrf }: FastifyInstance, options: GuardOptions, settings: Gu
 function checkAllowed(plan: Plan, identity: Identity): void {
   if (plan.modes && !plan.modes.includes(identity.mode)) throw new ModeRequired()
   if (plan.roles && !plan.roles.includes(identity.role)) throw new RoleRequired()
-  if (plan.ageMax !== null && plan.clock() - identity.authTime > plan.ageMax) throw new SignInTooOld()
+  if (plan.ageMax !== null && !isRecent(plan.clock() - identity.authTime, plan.ageMax))
+    throw new SignInTooOld()
+}
+
+/** Neither what a mode left out (NaN) nor what is yet to come counts as recent. In ms. */
+function isRecent(age: number, ageMax: number): boolean {
+  return Math.abs(age) <= ageMax
 }
 
 /** True where the caller may go on as nobody. */

@@ -89,11 +89,19 @@ export class Memo {
   #put(credential: Verified, now: number): void {
     const half = this.#options.maxBytes / 2
     if (credential.bytes > half) return
+    const key = keyOf(credential.text)
+    this.#forget(key)
     const isDue = now < this.#turnedAt || now >= this.#turnedAt + MEMO_AGE
     const isFull = this.#young.size >= this.#options.max / 2 || this.#youngBytes + credential.bytes > half
     if (isDue || isFull) this.#turn(now)
-    this.#young.set(keyOf(credential.text), credential)
+    this.#young.set(key, credential)
     this.#youngBytes += credential.bytes
+  }
+
+  /** What takes its place must not count as well: one that is kept again and again would fill the memo. */
+  #forget(key: string): void {
+    const known = this.#young.get(key)
+    if (known && this.#young.delete(key)) this.#youngBytes -= known.bytes
   }
 
   #turn(now: number): void {

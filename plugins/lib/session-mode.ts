@@ -1,6 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { SessionIssued } from '../session-auth.js'
-import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './contract.js'
+import type {
+  AuthMode,
+  CheckedAccount,
+  MaybePromise,
+  Resolution,
+  SignInOptions,
+  SignInRef,
+} from './contract.js'
 import { StoreUnavailable } from './errors.js'
 import type { SessionCache } from './near/session-cache.js'
 import { ABSENT, refusedAs, SIGNED_OUT } from './resolutions.js'
@@ -70,12 +77,9 @@ export class SessionMode implements AuthMode<'session'> {
   private resolveStored(request: FastifyRequest, credential: Genuine): MaybePromise<Resolution> {
     const { id, text } = credential
     return whenReady(
-      this.hot.readOnce(id, () => this.parts.use.load(id)),
+      this.hot.readOnce(id, () => this.load(credential)),
       (stored) => {
-        if (!stored) {
-          this.hot.keepUnknown(text)
-          return SIGNED_OUT
-        }
+        if (!stored) return SIGNED_OUT
         const touching = this.noteUse(SessionTurn.of(request), credential, stored)
         const { signIn } = stored.content
         if (!signIn) return ABSENT
@@ -87,6 +91,14 @@ export class SessionMode implements AuthMode<'session'> {
         return { kind: 'identity', identity }
       },
     )
+  }
+
+  /** The session as the store has it. One that is not there is not answered from memory any more. */
+  load({ id, text }: Genuine): MaybePromise<StoredSession | null> {
+    return whenReady(this.parts.use.load(id), (stored) => {
+      if (!stored) this.hot.keepUnknown(text)
+      return stored
+    })
   }
 
   /** Touches the session, and has its cookie renewed with the answer, where either is due. */
@@ -182,9 +194,16 @@ export class SessionMode implements AuthMode<'session'> {
     const { records, signIns } = this.parts
     const key = sessionKeyOf(id)
     const stored = await records.read(key)
-    const signIn = stored?.content.signIn
-    if (signIn) await signIns.end(refOfSession(signIn), { signedOut: this.name, request })
+    // A store that is short of memory may have dropped the record: its sign-in must not live on from ours.
+    const ref = stored ? stored.content.signIn && refOfSession(stored.content.signIn) : this.hotRef(id)
+    if (ref) await signIns.end(ref, { signedOut: this.name, request })
     else await records.destroy(key)
     request[kSession]?.slot?.drop(id)
+  }
+
+  /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */
+  private hotRef(id: string): SignInRef | null {
+    const hot = this.hot.recall(this.cookie.textOf(id))
+    return hot && hot.resolution !== SIGNED_OUT ? hot : null
   }
 }

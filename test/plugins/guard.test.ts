@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import type { AuthMode, ModeName, Resolution } from '../../plugins/lib/contract.js'
+import type { AuthMode, Identity, ModeName, Resolution } from '../../plugins/lib/contract.js'
 import { CredentialAmbiguous, StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { Guard, GuardOptions } from '../../plugins/lib/guard.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
@@ -16,6 +16,7 @@ import {
   type Headers,
   handMadeMode,
   headerMode,
+  identityFor,
   refused,
   type SuiteOptions,
   scriptedMode,
@@ -40,9 +41,10 @@ async function guarded(
         method: ['GET', 'POST'],
         url: '/',
         preHandler: makeGuards(app),
-        handler: async ({ identityOrNull }) => {
+        // Counts before it asks who it is: one that never asks must not be reached either.
+        handler: async (request) => {
           handled += 1
-          return { who: identityOrNull?.username ?? 'nobody' }
+          return { who: request.identityOrNull?.username ?? 'nobody' }
         },
       })
       return options.routes?.(app)
@@ -152,6 +154,21 @@ t.test('a recent sign-in', async (t) => {
     const { token } = (await post('/refresh', {}, { token: pair.refreshToken })).json()
     refused(t, await get({ authorization: `Bearer ${token}` }), 403, 'SIGN_IN_TOO_OLD', 'refreshed')
     t.equal((await get(cookieHeader(await signIn('cookie')))).statusCode, 200, 'a new one is recent')
+  })
+
+  t.test('is none whose time is not known', async (t) => {
+    for (const authTime of [Number.NaN, undefined, null, '2026', Number.POSITIVE_INFINITY]) {
+      const identity = { ...identityFor(ALICE, 'token'), authTime } as unknown as Identity
+      const mode = scriptedMode('token', () => ({ kind: 'identity', identity }))
+      const { get, handled } = await guarded(t, (app) => app.guard({ fresh: true }), {
+        modes: [handMadeMode(mode)],
+      })
+      refused(t, await get(), 403, 'SIGN_IN_TOO_OLD', String(authTime))
+      t.equal(handled(), 0)
+    }
+    const { get, clock } = await guarded(t, (app) => app.guard({ fresh: true }))
+    clock.now = Number.NaN
+    refused(t, await get(ALICE_BY_TOKEN), 403, 'SIGN_IN_TOO_OLD', 'a clock that has lost the time')
   })
 
   t.test('goes with a role, and with another guard before it', async (t) => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { checkMemo, MEMO_AGE, Memo } from '../../../plugins/lib/memo.js'
 import { SIGNED_OUT } from '../../../plugins/lib/resolutions.js'
@@ -11,6 +13,14 @@ const FOREVER = Number.MAX_SAFE_INTEGER
 const textOf = (index: number) => `v1.${String(index).padStart(60, '0')}`
 const credential = (text: string, from = START, until = FOREVER): Verified =>
   verifiedAs(identityFor(ALICE, 'cookie'), text, REF, from, until)
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+function heapUsed(): number {
+  collectGarbage()
+  return process.memoryUsage().heapUsed
+}
 
 /** How many of these are still there. Asking makes them used. */
 function countKept(memo: Memo, texts: readonly string[], now = START): number {
@@ -71,9 +81,9 @@ t.test('no more than max are kept, and those in use stay', async (t) => {
 
 t.test('no more than maxBytes are kept, by what each takes with its claims', async (t) => {
   const memo = new Memo(checkMemo('hot', undefined, MIB))
-  const texts = Array.from({ length: 2000 }, (_, index) => textOf(index))
+  const texts = Array.from({ length: 4000 }, (_, index) => textOf(index))
   for (const text of texts) memo.keep(credential(text), START)
-  const kept = texts.slice(-1500).filter((text) => memo.recall(text, START))
+  const kept = texts.filter((text) => memo.recall(text, START))
   const bytes = credential(textOf(0)).bytes
   t.ok(kept.length * bytes <= MIB, `${kept.length} of ${bytes} bytes`)
   t.ok(kept.length * bytes > MIB / 3, 'and not much less')
@@ -89,6 +99,37 @@ t.test('no more than maxBytes are kept, by what each takes with its claims', asy
   t.equal(countKept(memo, kept), before, 'and displaces nothing')
 })
 
+t.test('one that is kept again, or in another spelling, takes the room of one', async (t) => {
+  const memo = new Memo(checkMemo('hot', undefined, MIB))
+  const others = Array.from({ length: 100 }, (_, index) => textOf(index))
+  for (const text of others) memo.keep(credential(text), START)
+  const scheme = (index: number) => (index % 2 ? 'Bearer ' : 'bearer ')
+  for (let index = 0; index < 10_000; index++) memo.keep(credential(scheme(index) + textOf(1000)), START)
+  t.equal(countKept(memo, others), others.length, 'and displaces nothing')
+})
+
+t.test('one that could never serve is not kept, and displaces nothing', async (t) => {
+  const memo = new Memo(checkMemo('hot', 10))
+  const used = textOf(0)
+  memo.keep(credential(used), START)
+  for (let index = 1; index < 100; index++) memo.keep(credential(textOf(index), START, START), START)
+  t.ok(memo.recall(used, START))
+})
+
+t.test('of the header that a credential was cut out of, nothing stays in memory', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  const before = heapUsed()
+  for (let index = 0; index < 1000; index++) {
+    const header = `${index}${'x'.repeat(15_000)}; identity=${textOf(index)}`
+    // Flat, as a parser makes it.
+    const text = Buffer.from(header).toString('latin1').slice(-textOf(0).length)
+    memo.keep(credential(text), START)
+  }
+  const each = (heapUsed() - before) / 1000
+  t.ok(each < 3000, `${Math.round(each)} bytes for each`)
+  t.ok(memo.recall(textOf(999), START))
+})
+
 t.test('what is not used is gone after twice its age', async (t) => {
   const memo = new Memo(checkMemo('hot'))
   memo.keep(credential(textOf(1)), START)
@@ -99,6 +140,14 @@ t.test('what is not used is gone after twice its age', async (t) => {
     t.ok(memo.recall(textOf(1), now), 'used')
   }
   t.equal(memo.recall(textOf(2), START + 3 * MEMO_AGE), undefined)
+})
+
+t.test('a clock that is set back does not make it stay longer', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  const unused = credential(textOf(1), 0)
+  memo.keep(unused, START)
+  for (let age = 0; age < 2; age++) memo.keep(credential(textOf(2), 0), START / 2 + age * MEMO_AGE)
+  t.equal(memo.recall(unused.text, START), undefined)
 })
 
 t.test('options that would keep nothing, or no end of it, are refused', async (t) => {

@@ -1,9 +1,20 @@
 import t from 'tap'
+import { sessionKeyOf } from '../../../../plugins/lib/session-cookie.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
 import { caughtUp, eventually, openNear } from '../../../helpers/near.js'
 import { startRedis } from '../../../helpers/redis-server.js'
-import { ALICE, makeGate, type SessionApp, START, sessionApp } from '../../../helpers/session-app.js'
+import {
+  ALICE,
+  BOB,
+  cookieOf,
+  makeGate,
+  OTHER_SECRET,
+  SECRET,
+  type SessionApp,
+  START,
+  sessionApp,
+} from '../../../helpers/session-app.js'
 
 const MINUTE = 60_000
 
@@ -112,6 +123,108 @@ t.test('a session that does not exist is asked for once in two seconds', async (
   for (let index = 0; index < 20; index++) {
     t.equal((await there.me(await here.login())).statusCode, 200, 'and one that is new is known at once')
   }
+})
+
+/** The id in a session's cookie. */
+const idOf = (cookie: string) => cookie.split('.')[2] ?? ''
+
+t.test('sessions that are read at the same moment are not taken for one another', async (t) => {
+  const store = createMemoryStore()
+  const gate = makeGate()
+  const slow = new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      const call = (...args: unknown[]) => Reflect.apply(value, target, args)
+      if (name !== 'readSession') return call
+      return (...args: unknown[]) => gate.opened.then(() => call(...args))
+    },
+  })
+  const here = await sessionApp(t, { store })
+  const there = await sessionApp(t, { store: slow })
+  const cookies = [await here.login(ALICE), await here.login(BOB), await here.login(ALICE)]
+  const reading = Promise.all([...cookies, ...cookies].map((cookie) => there.me(cookie)))
+  setImmediate(gate.open)
+  const ids = (await reading).map((answer) => `${answer.json().accountId} ${answer.json().signInId}`)
+  t.equal(new Set(ids).size, cookies.length)
+  t.strictSame(ids.slice(cookies.length), ids.slice(0, cookies.length), 'twice each')
+  t.match(ids, [/^a-1 /, /^b-2 /, /^a-1 /])
+  const hot = await Promise.all(cookies.map((cookie) => there.me(cookie)))
+  t.strictSame(
+    hot.map((answer) => `${answer.json().accountId} ${answer.json().signInId}`),
+    ids.slice(0, cookies.length),
+  )
+})
+
+t.test('a sign-out of a session whose record was lost ends it, although it is kept', async (t) => {
+  const s = await sessionApp(t)
+  const cookie = await s.login()
+  t.equal((await s.me(cookie)).statusCode, 200)
+  // As a Redis does that evicts what has a TTL.
+  t.ok(await s.store.destroySession(sessionKeyOf(idOf(cookie))))
+  t.equal((await s.me(cookie)).statusCode, 200, 'nobody has looked')
+  s.failing.add('endSignIn')
+  t.equal((await s.post('/logout', cookie)).statusCode, 503)
+  t.equal((await s.me(cookie)).statusCode, 200, 'nothing was claimed')
+  s.failing.clear()
+  t.strictSame((await s.post('/logout', cookie)).json(), { ended: true })
+  t.equal((await s.me(cookie)).json().code, 'SIGNED_OUT')
+  t.strictSame(await s.store.listSignIns(ALICE.id, START), [])
+})
+
+t.test(
+  'once a route has found that a record was lost, the session is not answered from memory',
+  async (t) => {
+    const s = await sessionApp(t)
+    const cookie = await s.login()
+    t.ok(await s.store.destroySession(sessionKeyOf(idOf(cookie))))
+    t.equal((await s.me(cookie)).statusCode, 200, 'nobody has looked')
+    t.strictSame(await s.data(cookie), {})
+    t.equal((await s.me(cookie)).json().code, 'SIGNED_OUT')
+    s.clock.now += 2000
+    t.equal((await s.me(cookie)).json().code, 'SIGNED_OUT', 'read again')
+  },
+)
+
+t.test('a visitor who is not signed in is asked for that each time', async (t) => {
+  const s = await sessionApp(t)
+  const cookie = await s.write({ cart: ['pear'] })
+  for (let times = 0; times < 3; times++) t.equal((await s.me(cookie)).json().code, 'NOT_SIGNED_IN')
+})
+
+t.test('a record under an old key, and a cookie under one, are kept once they are renewed', async (t) => {
+  const store = createMemoryStore()
+  const old = await sessionApp(t, { store, secrets: [SECRET] })
+  const cookie = await old.login()
+  const s = await sessionApp(t, { store, secrets: [OTHER_SECRET, SECRET] })
+  const renewed: string[] = []
+  s.failing.add('replaceSession')
+  for (let times = 0; times < 3; times++) renewed.push(cookieOf(await s.me(cookie)) ?? 'not renewed')
+  t.equal(new Set(renewed).size, 1, 'whoever comes with the old one gets the new one')
+  const [fresh = ''] = renewed
+  t.match(fresh, /^session=v1/)
+  const replaced = () => s.calls.filter((call) => call === 'replaceSession').length
+  const tried = replaced()
+  t.equal((await s.me(fresh)).statusCode, 200)
+  await eventually(() => replaced() === tried + 1)
+  s.failing.clear()
+  t.equal((await s.me(fresh)).statusCode, 200)
+  await eventually(() => replaced() === tried + 2)
+  await s.me(fresh)
+  s.calls.length = 0
+  t.equal((await s.me(fresh)).statusCode, 200)
+  t.strictSame(s.calls, ['isLive'])
+})
+
+t.test('in its last stretch, where its idle limit moves no more, a session is kept as well', async (t) => {
+  const s = await sessionApp(t, { session: { idleTtl: 100, absoluteTtl: 100 } })
+  const cookie = await s.login()
+  s.clock.now = START + 99_999
+  s.calls.length = 0
+  t.equal((await s.me(cookie)).statusCode, 200)
+  t.strictSame(s.calls, ['isLive', 'touchSignIn'], 'and noted when it was seen')
+  s.clock.now = START + 100_000
+  t.equal((await s.me(cookie)).json().code, 'SIGNED_OUT')
 })
 
 t.test('data is read from the store, whatever is kept of the identity', async (t) => {
