@@ -36,7 +36,10 @@ export async function openPostgres({ databaseUrl, pool, log }: OpenPostgres): Pr
   const limits = checkPostgres(pool)
   try {
     await prepare(address, limits)
-    const kysely = await connect<Tables>(address, limits, log && connectionLog(log, 'PostgreSQL'))
+    // Between two statements of a transaction nothing is waited for: only a process that is suspended takes as long
+    // as a statement may.
+    const served = { ...limits, silence: limits.queryTimeout }
+    const kysely = await connect<Tables>(address, served, log && connectionLog(log, 'PostgreSQL'))
     return closable(kysely)
   } catch (error) {
     if (error instanceof DependencyMissing) throw error

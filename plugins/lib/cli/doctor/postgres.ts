@@ -6,6 +6,7 @@ import { openPool } from '../../postgres/pool.js'
 import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 
 const SUBJECT = 'DATABASE_URL'
+const LIMITS = checkPostgres({ max: 1 })
 
 /** The first column of the first row, as text. */
 async function ask(pool: PostgresPool, query: string): Promise<string | null> {
@@ -36,7 +37,11 @@ export async function checkPostgresServer({ databaseUrl }: Config): Promise<read
   const address = databaseUrl === null ? null : readPostgresUrl(databaseUrl)
   if (address === null) return []
   try {
-    const pool = await openPool(address, checkPostgres({ max: 1 }), { lost() {}, found() {} })
+    const pool = await openPool(
+      address,
+      { ...LIMITS, silence: LIMITS.queryTimeout },
+      { lost() {}, found() {} },
+    )
     return await look(pool).finally(() => pool.end())
   } catch (error) {
     return [fault(SUBJECT, `PostgreSQL cannot be used: ${reasonOf(error)}`)]
