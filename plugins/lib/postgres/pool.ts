@@ -3,7 +3,7 @@ import type { PostgresPool } from 'kysely'
 import type { PoolClient, PoolConfig } from 'pg'
 import { loadOptional } from '../optional.js'
 import type { PostgresAddress, PostgresTls } from './address.js'
-import { fault, isAnswer } from './faults.js'
+import { fault, isAftermath, isAnswer, type PostgresFault } from './faults.js'
 
 /** How many connections, and how long anything may take. Times are in ms. */
 export interface PoolLimits {
@@ -95,12 +95,15 @@ function timesOf({ max, connectTimeout, queryTimeout, idleTimeout, silence }: Po
  */
 function guard(client: PoolClient, log: PoolLog): PoolClient {
   let broken: Error | undefined
+  let first: PostgresFault | undefined
   async function query(text: string, values: unknown[]) {
     if (broken) throw broken
     try {
       return await client.query(text, values)
     } catch (error) {
       const cause = fault(error)
+      if (isAftermath(cause)) throw first ?? cause
+      first = cause
       if (isAnswer(cause)) throw cause
       broken = cause
       log.lost(cause)

@@ -160,6 +160,27 @@ t.test('a database that a newer version has migrated, or that holds another tabl
   t.same(await tables(other), ['accounts'], 'and is left as it was')
 })
 
+t.test(
+  'a database that cannot be migrated is refused for what is wrong with it, and left as it is',
+  async (t) => {
+    const foreign = await server.createDatabase()
+    await server.asAdmin(foreign, (client) => client.query('ALTER SCHEMA public OWNER TO postgres'))
+    await server.asAdmin(foreign, async (client) => {
+      const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name')
+      await client.query(`ALTER DATABASE ${rows[0]?.name} OWNER TO postgres`)
+    })
+    const cases: [string, RegExp][] = [
+      [foreign, /permission denied for schema public/],
+      [await server.createDatabase('LATIN1'), /its encoding is LATIN1, and must be UTF8/],
+      [await server.createDatabase('SQL_ASCII'), /its encoding is SQL_ASCII, and must be UTF8/],
+    ]
+    for (const [databaseUrl, reason] of cases) {
+      await t.rejects(openPostgres({ databaseUrl }), { code: 'CONFIG_INVALID', message: reason })
+      t.same(await tables(databaseUrl), [])
+    }
+  },
+)
+
 t.test('what a URL leads to and cannot be used is said in one sentence, without the password', async (t) => {
   const url = await server.createDatabase()
   const cases: [string, RegExp][] = [
