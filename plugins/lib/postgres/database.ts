@@ -59,7 +59,8 @@ function closable(kysely: Kysely<Tables>): AccountsDatabase {
 
 const SILENT: PoolLog = { lost() {}, found() {} }
 
-async function connect<T>(
+/** Connects when it is asked something, and changes nothing by itself. @throws DEPENDENCY_MISSING */
+export async function connect<T>(
   address: PostgresAddress,
   limits: PoolLimits,
   log: PoolLog = SILENT,

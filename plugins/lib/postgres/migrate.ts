@@ -8,7 +8,7 @@ const LOCK = 7_310_471_055
 /** What names and their order are made for: another encoding lacks letters, and refuses the query that holds one. */
 const ENCODING = 'UTF8'
 
-async function checkEncoding(db: Kysely<unknown>): Promise<void> {
+async function checkEncoding<T>(db: Kysely<T>): Promise<void> {
   const { sql } = await import('kysely')
   const { rows } = await sql<{
     encoding: string
@@ -18,7 +18,7 @@ async function checkEncoding(db: Kysely<unknown>): Promise<void> {
 }
 
 /** Runs what has not run yet, and then `last`, in one transaction. */
-async function migrateWithin(kysely: Kysely<unknown>, last: () => void): Promise<void> {
+async function migrateWithin<T>(kysely: Kysely<T>, last: () => void): Promise<void> {
   const { Migrator } = await loadOptional('kysely', () => import('kysely/migration'), 'PostgreSQL')
   const { sql } = await import('kysely')
   // Each statement sees what was committed before it, whatever the database's own default is.
@@ -39,7 +39,7 @@ async function migrateWithin(kysely: Kysely<unknown>, last: () => void): Promise
  * that it holds behind a pooler too, and nothing can be left locked.
  * @throws what the database or a migration throws
  */
-export function migrate(kysely: Kysely<unknown>): Promise<void> {
+export function migrate<T>(kysely: Kysely<T>): Promise<void> {
   return migrateWithin(kysely, () => {})
 }
 
@@ -49,7 +49,7 @@ class TakenBack extends Error {}
  * Does what `migrate` would do, and takes it back.
  * @throws what `migrate` would throw
  */
-export async function rehearseMigration(kysely: Kysely<unknown>): Promise<void> {
+export async function rehearseMigration<T>(kysely: Kysely<T>): Promise<void> {
   const takeBack = () => {
     throw new TakenBack()
   }
