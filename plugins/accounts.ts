@@ -120,8 +120,8 @@ async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Prom
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
   const policy = createPasswordPolicy(options.passwordWords)
   const database = await open(app, options)
-  const onRaised = distributeEpochs(app, database)
-  const accounts = createAccounts({ db: database.kysely, passwords, clock, onRaised })
+  const told = distributeEpochs(app, database)
+  const accounts = createAccounts({ db: database.kysely, passwords, clock, ...told })
   app.decorate('accountSource', accounts)
   app.decorate('hasOwnAccounts', true)
   app.decorate('accounts', { getter: () => accounts })
@@ -163,8 +163,13 @@ function distributeEpochs(app: FastifyInstance, database: AccountsDatabase) {
     await distributor.close()
     await database.close()
   })
-  return async (raised: RaisedAccount): Promise<void> => {
-    if (app.hasDecorator('signIns')) await distributor.distribute(raised)
+  return {
+    async onRaised(raised: RaisedAccount): Promise<void> {
+      if (app.hasDecorator('signIns')) await distributor.distribute(raised)
+    },
+    onDoubt() {
+      if (app.hasDecorator('signIns')) distributor.doubt()
+    },
   }
 }
 

@@ -23,10 +23,14 @@ export function createPrivateFile(file: string): string {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
-    // Whoever may write it may sign in as anybody.
-    if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
+    refuseOpenFile(file)
   }
   return realpathSync(file)
+}
+
+/** @throws CONFIG_INVALID when others may write it: whoever may, may sign in as anybody */
+export function refuseOpenFile(file: string): void {
+  if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
 }
 
 /** The embedded database of a data directory. */

@@ -1,8 +1,10 @@
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startPostgres } from '../helpers/postgres-server.js'
 import { freePort, startRedis } from '../helpers/redis-server.js'
 import { input, runCommand } from '../helpers/terminal.js'
+import { makeDataDir, startUserCenter } from '../helpers/user-center.js'
 
 const SECRET = 'kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6'
 const EMBEDDED = { AUTH_SECRETS: SECRET, SINGLE_INSTANCE: 'true' }
@@ -78,4 +80,86 @@ t.test('stores that are not there, or would lose revocations, are faults', async
   const absent = await doctor({ ...base, REDIS_URL: `redis://:hidden-word@127.0.0.1:${port}` })
   t.match(absent.stdout, /^fault +REDIS_URL: Redis cannot be used/m)
   t.notMatch(`${evicts.stdout}${absent.stdout}`, 'hidden-word')
+})
+
+const passwd = (env: Record<string, string>, name: string) =>
+  runCommand(['account', 'passwd', name], { env, stdin: input('correct horse battery') })
+
+t.test(
+  'accounts that production would refuse to start with are a fault, in the embedded file too',
+  async (t) => {
+    const redis = await startRedis({ tcp: true })
+    t.teardown(() => redis.stop())
+    const postgres = await startPostgres()
+    t.teardown(() => postgres.stop())
+    const stores = { REDIS_URL: redis.url, DATABASE_URL: await postgres.createDatabase() }
+    const places: [string, Record<string, string>][] = [
+      ['DATABASE_URL', { AUTH_SECRETS: SECRET, ...stores }],
+      ['DATA_DIR', { ...EMBEDDED, DATA_DIR: makeDataDir(t) }],
+    ]
+    for (const [name, env] of places) {
+      // As development leaves it.
+      await (await startUserCenter(t, env)).app.close()
+      const { status, stdout, stderr } = await doctor(env)
+      t.equal(status, 1, name)
+      t.match(stdout, new RegExp(`^fault +${name}: .*development account with its well known password`, 'm'))
+      t.match(stderr, /1 to mend/)
+      for (const account of ['admin', 'user1']) t.equal((await passwd(env, account)).status, 0)
+      t.match(await doctor(env), { status: 0, stderr: '' })
+      await startUserCenter(t, { ...env, NODE_ENV: 'production' })
+    }
+  },
+)
+
+t.test('an embedded database that cannot be used, or has nobody in it, is said to be', async (t) => {
+  const dataDir = makeDataDir(t)
+  const file = join(dataDir, 'identity.db')
+  const env = { ...EMBEDDED, DATA_DIR: dataDir }
+  t.match(await doctor(env), { status: 0, stdout: /^warning DATA_DIR: There is no database yet/m })
+  const add = { env, stdin: input('correct horse battery') }
+  t.equal((await runCommand(['account', 'add', 'bob'], add)).status, 0)
+  const before = [readFileSync(file), readdirSync(dataDir)]
+  t.match(await doctor(env), { status: 0, stdout: /^warning DATA_DIR: There is no administrator/m })
+  t.same([readFileSync(file), readdirSync(dataDir)], before, 'and is as it was')
+  chmodSync(file, 0o666)
+  t.match(await doctor(env), { status: 1, stdout: /^fault +DATA_DIR: .*is writable by others/m })
+  chmodSync(file, 0o600)
+  writeFileSync(file, 'something else, which is no database')
+  t.match(await doctor(env), { status: 1, stdout: /^fault +DATA_DIR: .*identity\.db cannot be used/m })
+})
+
+t.test('stores that answer, and that production could not work with, are faults', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  const postgres = await startPostgres()
+  t.teardown(() => postgres.stop())
+  const base = { AUTH_SECRETS: SECRET, REDIS_URL: redis.url }
+  const asAdmin = (url: string, sql: string) => postgres.asAdmin(url, (client) => client.query(sql))
+  const name = (url: string) => new URL(url).pathname.slice(1)
+
+  const [foreign, newer, readOnly] = await Promise.all([1, 2, 3].map(() => postgres.createDatabase()))
+  if (!foreign || !newer || !readOnly) return t.fail()
+  await asAdmin(foreign, `ALTER DATABASE ${name(foreign)} OWNER TO postgres`)
+  const add = { env: { ...base, DATABASE_URL: newer }, stdin: input('correct horse battery') }
+  t.equal((await runCommand(['account', 'add', 'alice', '--role', 'admin'], add)).status, 0)
+  await asAdmin(newer, "INSERT INTO kysely_migration VALUES ('9999_later', '2099-01-01T00:00:00.000Z')")
+  await asAdmin(readOnly, `ALTER DATABASE ${name(readOnly)} SET default_transaction_read_only = on`)
+  const cases: [string, RegExp][] = [
+    [foreign, /^fault +DATABASE_URL: .*permission denied for schema public/m],
+    [newer, /^fault +DATABASE_URL: .*9999_later is missing/m],
+    [readOnly, /^fault +DATABASE_URL: It takes no writes/m],
+    [await postgres.createDatabase('LATIN1'), /^fault +DATABASE_URL: .*its encoding is LATIN1/m],
+  ]
+  for (const [DATABASE_URL, sentence] of cases) {
+    t.match(await doctor({ ...base, DATABASE_URL }), { status: 1, stdout: sentence, stderr: /1 to mend/ })
+  }
+
+  const replica = await startRedis({ tcp: true, args: ['--replicaof', ...redis.url.slice(8).split(':')] })
+  t.teardown(() => replica.stop())
+  const env = { ...base, DATABASE_URL: await postgres.createDatabase() }
+  const onReplica = await doctor({ ...env, REDIS_URL: replica.url })
+  t.match(onReplica, { status: 1, stdout: /^fault +REDIS_URL: It leads to a replica/m })
+  redis.pause()
+  t.teardown(() => redis.resume())
+  t.match(await doctor(env), { status: 1, stdout: /^fault +REDIS_URL: .*it does not answer within 3 s/m })
 })

@@ -11,7 +11,7 @@ import { freePort, startGuard } from './redis-server.js'
 /** A real PostgreSQL that a test started. What it holds is gone with it. */
 export interface PostgresServer {
   /** An empty database of its own: by the socket, as a user who may do what he likes in it, and no more. */
-  createDatabase(): Promise<string>
+  createDatabase(encoding?: string): Promise<string>
   /** Of a database: the same over TCP, with a password. */
   overTcp(url: string, password?: string): string
   /** Certificate that the server shows over TCP for `localhost`, and is its own issuer. */
@@ -169,9 +169,10 @@ export async function startPostgres(): Promise<PostgresServer> {
   const everybody = () => [child.pid ?? 0, ...childrenOf(child.pid ?? 0)]
   return {
     certificate: join(place.data, 'server.crt'),
-    async createDatabase() {
+    async createDatabase(encoding) {
       const name = `test_${randomBytes(6).toString('hex')}`
-      await asAdmin(urlOf(ADMIN), (client) => client.query(`CREATE DATABASE ${name} OWNER ${USER}`))
+      const encoded = encoding === undefined ? '' : ` ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`
+      await asAdmin(urlOf(ADMIN), (client) => client.query(`CREATE DATABASE ${name} OWNER ${USER}${encoded}`))
       return urlOf(name)
     },
     overTcp(url, password = PASSWORD) {

@@ -8,6 +8,7 @@ import { databaseFile } from '../../plugins/lib/database.js'
 import { ADMIN, listen, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
 import { startPostgres } from '../helpers/postgres-server.js'
 import { startRedis } from '../helpers/redis-server.js'
+import { startProxy } from '../helpers/tcp-proxy.js'
 import { startUserCenter, testClock } from '../helpers/user-center.js'
 
 const [server, redis] = await Promise.all([startPostgres(), startRedis({ tcp: true })])
@@ -64,6 +65,34 @@ t.test('without Redis the state is in the embedded file, and accounts are not', 
   file.close()
   const again = await startUserCenter(t, { DATABASE_URL, DATA_DIR: dataDir }, clock)
   t.equal((await userInfo(again.app, credential)).statusCode, 200, 'and a restart signs nobody out')
+})
+
+t.test('a change whose answer is lost ends the sign-ins all the same', async (t) => {
+  const url = await server.createDatabase()
+  const proxy = await startProxy(Number(new URL(server.overTcp(url)).port))
+  t.teardown(() => proxy.close())
+  const DATABASE_URL = server.overTcp(url).replace(/:\d+\//, `:${new URL(proxy.url).port}/`)
+  const { app } = await startUserCenter(t, { DATABASE_URL, REDIS_URL: redis.url, AUTH_SECRETS: SECRET })
+  const { id } = (await app.accounts.findByUsername('user1')) ?? { id: '' }
+  const { credential } = await signIn(app, 'token')
+  await server.asAdmin(url, async (client) => {
+    await client.query(`CREATE FUNCTION dawdle() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$
+      LANGUAGE plpgsql`)
+    await client.query(
+      'CREATE TRIGGER dawdles BEFORE UPDATE OF epoch ON accounts FOR EACH ROW EXECUTE FUNCTION dawdle()',
+    )
+    const refusedChange = t.rejects(app.accounts.setRole(id, 'admin'), { code: 'STORE_UNAVAILABLE' })
+    const isAtIt =
+      "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    await until(async () => (await client.query(isAtIt)).rowCount === 1)
+    proxy.cut()
+    await refusedChange
+  })
+  const since = Date.now()
+  await until(async () => (await userInfo(app, credential)).statusCode !== 200)
+  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  t.ok(Date.now() - since < 5000, 'and not only when it is looked at once in a while')
+  t.match(await app.accounts.find(id), { role: 'admin', epoch: 2 }, 'for it was stored')
 })
 
 t.test('production runs on both, seeds nothing, and refuses the accounts of development', async (t) => {

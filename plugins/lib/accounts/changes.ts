@@ -15,6 +15,8 @@ export interface Context {
   readonly clock: Clock
   /** Runs after a change that ends the account's sign-ins, before the change is answered. */
   readonly onRaised?: (raised: RaisedAccount) => Promise<void>
+  /** Runs where such a change has failed, and may be stored all the same: its answer may have been lost. */
+  readonly onDoubt?: () => void
 }
 
 type Values = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | 'spared_sign_in'>>
@@ -30,6 +32,19 @@ function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values
     .returning([...SHOWN, 'spared_sign_in'])
 }
 
+/** The changed row, or null. @throws STORE_UNAVAILABLE */
+async function store(
+  { onDoubt }: Context,
+  work: () => Promise<ChangedRow | undefined>,
+): Promise<ChangedRow | null> {
+  try {
+    return (await guarded(work)) ?? null
+  } catch (error) {
+    onDoubt?.()
+    throw error
+  }
+}
+
 async function raised({ onRaised }: Context, row: ChangedRow): Promise<ChangedRow> {
   await onRaised?.({ account: toAccount(row), spare: row.spared_sign_in })
   return row
@@ -37,7 +52,7 @@ async function raised({ onRaised }: Context, row: ChangedRow): Promise<ChangedRo
 
 /** @see Accounts.raiseEpoch */
 export async function raiseEpoch(context: Context, id: string): Promise<CheckedAccount | null> {
-  const row = await first(change(context, id, {}))
+  const row = await store(context, () => change(context, id, {}).executeTakeFirst())
   return row && toAccount(await raised(context, row))
 }
 
@@ -60,11 +75,10 @@ export async function changePassword(
   if (!(await passwords.verify(stored?.password_hash ?? null, wanted.current)) || !stored) return null
   const password_hash = await passwords.hash(wanted.replacement)
   // Of two changes that were granted on one old password, the second finds another hash.
-  const row = await first(
-    change(context, id, { password_hash, spared_sign_in: wanted.spare })
-      .where('password_hash', '=', stored.password_hash)
-      .where('disabled', '=', 0),
-  )
+  const query = change(context, id, { password_hash, spared_sign_in: wanted.spare })
+    .where('password_hash', '=', stored.password_hash)
+    .where('disabled', '=', 0)
+  const row = await store(context, () => query.executeTakeFirst())
   // A sign-in may have hashed the same password anew: whether it is still the present one is asked once more.
   return row ? toAccount(await raised(context, row)) : changePassword(context, id, wanted)
 }
@@ -76,7 +90,7 @@ export async function setPassword(
   replacement: string,
 ): Promise<CheckedAccount | null> {
   const password_hash = await context.passwords.hash(replacement)
-  const row = await first(change(context, id, { password_hash }))
+  const row = await store(context, () => change(context, id, { password_hash }).executeTakeFirst())
   return row && toAccount(await raised(context, row))
 }
 
@@ -92,19 +106,20 @@ export async function update(
   }
   const keepsAdmin = (role === undefined || role === 'admin') && !disabled
   const row = keepsAdmin
-    ? await first(change(context, id, values))
+    ? await store(context, () => change(context, id, values).executeTakeFirst())
     : await changeUnlessLast(context, id, values)
   return row && toDetails(await raised(context, row))
 }
 
 /** A change that would take an administrator away. @throws LAST_ADMIN */
-async function changeUnlessLast({ db, clock }: Context, id: string, values: Values) {
-  const row = await guarded(() =>
+async function changeUnlessLast(context: Context, id: string, values: Values) {
+  const { db, clock } = context
+  const row = await store(context, () =>
     lockAdmins(db, id, async (db) => {
       const unlessLast = change({ db, clock }, id, values).where((row) =>
         row.or([row('role', '<>', 'admin'), row('disabled', '=', 1), row.exists(otherAdmins(db, id))]),
       )
-      return (await unlessLast.executeTakeFirst()) ?? null
+      return unlessLast.executeTakeFirst()
     }),
   )
   if (!row && (await first(db.selectFrom('accounts').select('id').where('id', '=', id)))) {

@@ -30,6 +30,8 @@ export class EpochDistributor {
   readonly #parts: DistributorParts
   readonly #times: RetryTimes
   #delay: number
+  /** How long until the next look while all is well. */
+  #calm: number
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
   #closed = false
@@ -38,6 +40,7 @@ export class EpochDistributor {
     this.#parts = parts
     this.#times = parts.times ?? TIMES
     this.#delay = this.#times.first
+    this.#calm = this.#times.look
   }
 
   /** Tells of what a process left behind before, and goes on looking. Never rejects. */
@@ -58,6 +61,15 @@ export class EpochDistributor {
     await this.#parts.ledger.settle(raised).catch((error: unknown) => {
       this.#parts.log.warn({ err: error }, 'a distributed epoch could not be noted')
     })
+  }
+
+  /**
+   * Looks soon, and for a while more often than else: a change may be stored of which the database has not said so,
+   * or be about to be.
+   */
+  doubt(): void {
+    this.#calm = this.#times.first
+    this.#lookIn(this.#calm)
   }
 
   /** Resolves when nothing is under way any more. What is still to be told is in the ledger. */
@@ -83,7 +95,10 @@ export class EpochDistributor {
     try {
       const more = (await this.#tellBatch()) === BATCH
       this.#delay = first
-      return more ? 0 : look
+      if (more) return 0
+      const calm = this.#calm
+      this.#calm = Math.min(calm * 2, look)
+      return calm
     } catch (error) {
       const delay = this.#delay
       this.#delay = Math.min(delay * 2, longest)

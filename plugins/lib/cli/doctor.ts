@@ -1,12 +1,13 @@
 import { type Config, readConfig } from '../config.js'
 import { type Command, Refusal, refuseArguments, type Terminal } from './command.js'
 import { type Check, type Finding, fault, ok, reasonOf } from './doctor/check.js'
+import { checkEmbeddedAccounts } from './doctor/embedded.js'
 import { checkMachine } from './doctor/machine.js'
 import { checkPostgresServer } from './doctor/postgres.js'
 import { checkRedis } from './doctor/redis.js'
 import { printable } from './printable.js'
 
-const CHECKS: readonly Check[] = [checkMachine, checkRedis, checkPostgresServer]
+const CHECKS: readonly Check[] = [checkMachine, checkEmbeddedAccounts, checkRedis, checkPostgresServer]
 
 /** The settings as production reads them, whatever NODE_ENV says here. */
 function readSettings({ env }: Terminal): Config | Finding {

@@ -36,7 +36,10 @@ export async function openPostgres({ databaseUrl, pool, log }: OpenPostgres): Pr
   const limits = checkPostgres(pool)
   try {
     await prepare(address, limits)
-    const kysely = await connect<Tables>(address, limits, log && connectionLog(log, 'PostgreSQL'))
+    // Between two statements of a transaction nothing is waited for: only a process that is suspended takes as long
+    // as a statement may.
+    const served = { ...limits, silence: limits.queryTimeout }
+    const kysely = await connect<Tables>(address, served, log && connectionLog(log, 'PostgreSQL'))
     return closable(kysely)
   } catch (error) {
     if (error instanceof DependencyMissing) throw error
@@ -56,7 +59,8 @@ function closable(kysely: Kysely<Tables>): AccountsDatabase {
 
 const SILENT: PoolLog = { lost() {}, found() {} }
 
-async function connect<T>(
+/** Connects when it is asked something, and changes nothing by itself. @throws DEPENDENCY_MISSING */
+export async function connect<T>(
   address: PostgresAddress,
   limits: PoolLimits,
   log: PoolLog = SILENT,

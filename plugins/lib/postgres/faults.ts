@@ -29,6 +29,14 @@ const GOING_OR_COMING = /^57P/
 /** read_only_sql_transaction: a primary that was demoted. Its name may lead to the new one by now. */
 const DEMOTED = '25006'
 
+/** in_failed_sql_transaction: what it was that failed was said before. */
+const FAILED_BEFORE = '25P02'
+
+/** Whether it says only that the transaction has failed already. */
+export function isAftermath({ code }: PostgresFault): boolean {
+  return code === FAILED_BEFORE
+}
+
 /** Whether PostgreSQL has answered, and the connection is as good as before. */
 export function isAnswer({ code = '' }: PostgresFault): boolean {
   return SQLSTATE.test(code) && !GOING_OR_COMING.test(code) && code !== DEMOTED

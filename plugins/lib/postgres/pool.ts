@@ -3,7 +3,7 @@ import type { PostgresPool } from 'kysely'
 import type { PoolClient, PoolConfig } from 'pg'
 import { loadOptional } from '../optional.js'
 import type { PostgresAddress, PostgresTls } from './address.js'
-import { fault, isAnswer } from './faults.js'
+import { fault, isAftermath, isAnswer, type PostgresFault } from './faults.js'
 
 /** How many connections, and how long anything may take. Times are in ms. */
 export interface PoolLimits {
@@ -12,7 +12,7 @@ export interface PoolLimits {
   readonly queryTimeout: number
   readonly idleTimeout: number
   /** After how long PostgreSQL ends a transaction whose process has gone silent. */
-  readonly silence?: number
+  readonly silence: number
 }
 
 /** What the pool tells of: the first connection that is lost, and the first that is made after it. */
@@ -82,7 +82,7 @@ function timesOf({ max, connectTimeout, queryTimeout, idleTimeout, silence }: Po
     // For a server that is frozen or out of reach. Later than its own, whose answer leaves the connection sound.
     query_timeout: Math.ceil(queryTimeout * 1.5),
     idleTimeoutMillis: idleTimeout,
-    ...(silence === undefined ? {} : { idle_in_transaction_session_timeout: silence }),
+    idle_in_transaction_session_timeout: silence,
     keepAlive: true,
     // A frozen server does not answer the goodbye either, and must not hold up the end of the process.
     allowExitOnIdle: true,
@@ -95,12 +95,15 @@ function timesOf({ max, connectTimeout, queryTimeout, idleTimeout, silence }: Po
  */
 function guard(client: PoolClient, log: PoolLog): PoolClient {
   let broken: Error | undefined
+  let first: PostgresFault | undefined
   async function query(text: string, values: unknown[]) {
     if (broken) throw broken
     try {
       return await client.query(text, values)
     } catch (error) {
       const cause = fault(error)
+      if (isAftermath(cause)) throw first ?? cause
+      first = cause
       if (isAnswer(cause)) throw cause
       broken = cause
       log.lost(cause)

@@ -1,43 +1,51 @@
-import type { PostgresPool } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Config } from '../../config.js'
+import type { Tables } from '../../database.js'
 import { readPostgresUrl } from '../../postgres/address.js'
+import { connect } from '../../postgres/database.js'
+import { rehearseMigration } from '../../postgres/migrate.js'
 import { checkPostgres } from '../../postgres/options.js'
-import { openPool } from '../../postgres/pool.js'
+import { checkAccounts } from './accounts.js'
 import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 
 const SUBJECT = 'DATABASE_URL'
+const LIMITS = checkPostgres({ max: 1 })
 
-/** The first column of the first row, as text. */
-async function ask(pool: PostgresPool, query: string): Promise<string | null> {
-  const client = await pool.connect()
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(query, [])
-    const [value] = Object.values(rows[0] ?? {})
-    return value === null || value === undefined ? null : String(value)
-  } finally {
-    client.release()
-  }
+interface Server {
+  readonly version: string
+  /** Whether the schema that tables are made in has ours. */
+  readonly hasAccounts: boolean
+  readonly isReadOnly: boolean
 }
 
-/** Read only: the tables are made, or brought up to date, at the next start. */
-async function look(pool: PostgresPool): Promise<Finding[]> {
-  const version = await ask(pool, `select current_setting('server_version')`)
+async function ask(db: Kysely<Tables>): Promise<Server> {
+  const { sql } = await import('kysely')
+  const { rows } = await sql<Server>`SELECT current_setting('server_version') AS version,
+    to_regclass('accounts') IS NOT NULL AS "hasAccounts",
+    current_setting('transaction_read_only') = 'on' AS "isReadOnly"`.execute(db)
+  const [server] = rows
+  if (!server) throw new Error('it answers with nothing')
+  return server
+}
+
+/** A start is rehearsed and taken back: the tables are made, or brought up to date, at the next one. */
+async function look(db: Kysely<Tables>): Promise<readonly Finding[]> {
+  const { version, hasAccounts, isReadOnly } = await ask(db)
   const there = ok(SUBJECT, `PostgreSQL ${version} answers.`)
-  if ((await ask(pool, `select to_regclass('accounts')`)) === null) {
-    return [there, warning(SUBJECT, 'There are no tables yet: the first start makes them.')]
-  }
-  const admins = Number(await ask(pool, `select count(*) from accounts where role = 'admin'`))
-  const hint = 'There is no administrator: fastify-identity account add NAME --role admin makes one.'
-  return admins > 0 ? [there] : [there, warning(SUBJECT, hint)]
+  if (isReadOnly)
+    return [there, fault(SUBJECT, 'It takes no writes: it is a standby, or set to be read only.')]
+  await rehearseMigration(db)
+  if (!hasAccounts) return [there, warning(SUBJECT, 'There are no tables yet: the first start makes them.')]
+  return [there, ...(await checkAccounts(SUBJECT, db))]
 }
 
-/** Whether PostgreSQL answers, and has accounts. */
+/** Whether PostgreSQL answers, takes what a start does there, and has accounts. */
 export async function checkPostgresServer({ databaseUrl }: Config): Promise<readonly Finding[]> {
   const address = databaseUrl === null ? null : readPostgresUrl(databaseUrl)
   if (address === null) return []
   try {
-    const pool = await openPool(address, checkPostgres({ max: 1 }), { lost() {}, found() {} })
-    return await look(pool).finally(() => pool.end())
+    const db = await connect<Tables>(address, { ...LIMITS, silence: LIMITS.queryTimeout })
+    return await look(db).finally(() => db.destroy())
   } catch (error) {
     return [fault(SUBJECT, `PostgreSQL cannot be used: ${reasonOf(error)}`)]
   }

@@ -113,6 +113,24 @@ test('what another process left is found while all is well', async (t) => {
   t.same(told, ['a'])
 })
 
+test('after a doubt it looks soon, again and again, and ever less often', async (t) => {
+  const { distributor, pending, raise, told, broken, warnings } = parts(t, {
+    first: 5,
+    longest: 10,
+    look: 60_000,
+  })
+  await distributor.start()
+  broken.ledger = true
+  distributor.doubt()
+  await until(() => warnings.length > 2)
+  broken.ledger = false
+  // Stored after the first looks: the server was at it when the answer was given up.
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  raise('a')
+  await until(() => pending.size === 0)
+  t.same(told, ['a'])
+})
+
 test('after the close nothing is looked at any more', async (t) => {
   const { distributor, raise, broken, warnings, told } = parts(t)
   broken.store = true
@@ -120,6 +138,7 @@ test('after the close nothing is looked at any more', async (t) => {
   await distributor.close()
   const before = warnings.length
   broken.store = false
+  distributor.doubt()
   await t.rejects(
     (async () => {
       broken.store = true

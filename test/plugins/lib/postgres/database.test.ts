@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
@@ -160,6 +160,27 @@ t.test('a database that a newer version has migrated, or that holds another tabl
   t.same(await tables(other), ['accounts'], 'and is left as it was')
 })
 
+t.test(
+  'a database that cannot be migrated is refused for what is wrong with it, and left as it is',
+  async (t) => {
+    const foreign = await server.createDatabase()
+    await server.asAdmin(foreign, (client) => client.query('ALTER SCHEMA public OWNER TO postgres'))
+    await server.asAdmin(foreign, async (client) => {
+      const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name')
+      await client.query(`ALTER DATABASE ${rows[0]?.name} OWNER TO postgres`)
+    })
+    const cases: [string, RegExp][] = [
+      [foreign, /permission denied for schema public/],
+      [await server.createDatabase('LATIN1'), /its encoding is LATIN1, and must be UTF8/],
+      [await server.createDatabase('SQL_ASCII'), /its encoding is SQL_ASCII, and must be UTF8/],
+    ]
+    for (const [databaseUrl, reason] of cases) {
+      await t.rejects(openPostgres({ databaseUrl }), { code: 'CONFIG_INVALID', message: reason })
+      t.same(await tables(databaseUrl), [])
+    }
+  },
+)
+
 t.test('what a URL leads to and cannot be used is said in one sentence, without the password', async (t) => {
   const url = await server.createDatabase()
   const cases: [string, RegExp][] = [
@@ -239,6 +260,26 @@ t.test('a query that takes too long is ended, and its connection serves the next
   const before = await pid()
   await t.rejects(sql`SELECT pg_sleep(10)`.execute(kysely), { code: '57014', message: /statement timeout/ })
   t.same(await pid(), before)
+})
+
+t.test('who falls silent within a transaction holds nobody up for long', async (t) => {
+  const url = await server.createDatabase()
+  const pool = { queryTimeout: 300 }
+  const [frozen, other] = [await open(t, url, { pool }), await open(t, url)]
+  const steps = new EventEmitter()
+  const silent = once(steps, 'silent')
+  const transaction = frozen.kysely.transaction().execute(async (db) => {
+    await sql`LOCK TABLE accounts`.execute(db)
+    steps.emit('silent')
+    // As a process that is suspended, or whose machine has left the network.
+    await once(steps, 'go on')
+    await sql`SELECT 1`.execute(db)
+  })
+  await silent
+  t.equal(await ask(other), '', 'its locks go with the transaction, before the other gives up')
+  steps.emit('go on')
+  await t.rejects(transaction, 'and it hears of that when it goes on')
+  t.equal(await ask(frozen), '')
 })
 
 t.test('beyond the pool a query waits, and is refused in time', async (t) => {

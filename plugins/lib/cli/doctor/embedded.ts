@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs'
+import type { Config } from '../../config.js'
+import { databaseFile, loadLibsql, refuseOpenFile } from '../../data-dir.js'
+import type { Tables } from '../../database.js'
+import { checkAccounts } from './accounts.js'
+import { type Finding, fault, reasonOf, warning } from './check.js'
+
+const SUBJECT = 'DATA_DIR'
+
+/** A connection of its own, which writes nothing: the server may run meanwhile. */
+async function look(file: string): Promise<readonly Finding[]> {
+  refuseOpenFile(file)
+  const [Libsql, { Kysely, SqliteDialect }] = await Promise.all([loadLibsql(), import('kysely')])
+  const connection = new Libsql(file)
+  try {
+    connection.pragma('query_only=ON')
+    const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: connection }) })
+    return await checkAccounts(SUBJECT, db)
+  } finally {
+    connection.close()
+  }
+}
+
+/** Whether the embedded accounts, where production would use them, are fit for it. */
+export async function checkEmbeddedAccounts({ dataDir, databaseUrl }: Config): Promise<readonly Finding[]> {
+  if (databaseUrl !== null) return []
+  const file = databaseFile(dataDir)
+  if (!existsSync(file)) return [warning(SUBJECT, 'There is no database yet: the first start makes it.')]
+  try {
+    return await look(file)
+  } catch (error) {
+    return [fault(SUBJECT, `${file} cannot be used: ${reasonOf(error)}`)]
+  }
+}
