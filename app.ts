@@ -20,9 +20,9 @@ import tokenAuth from './plugins/token-auth.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
 import { drainConnections } from './routes/drain.js'
-import { answerFailure } from './routes/failures.js'
-import { PAGE_POLICY, pageRoutes } from './routes/page.js'
+import { pageRoutes } from './routes/page.js'
 import { answerClientError, quietSerializers } from './routes/quiet-log.js'
+import { answerUnroutable, SECURITY_HEADERS } from './routes/security-headers.js'
 
 export interface UserCenterOptions {
   /** Defaults to `process.env`. */
@@ -53,7 +53,7 @@ export function serverOptions(env: Environment): FastifyServerOptions {
     requestTimeout: 30_000,
     // A username of 64 characters takes up to 128 UTF-16 units of a path.
     routerOptions: { maxParamLength: 256 },
-    frameworkErrors: answerFailure,
+    frameworkErrors: answerUnroutable,
     clientErrorHandler: answerClientError,
   }
 }
@@ -69,7 +69,7 @@ export const options: FastifyServerOptions & UserCenterOptions = {
 async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   drainConnections(app)
-  await app.register(helmet, { contentSecurityPolicy: PAGE_POLICY })
+  await app.register(helmet, SECURITY_HEADERS)
   if (config.allowedOrigins.length > 0) {
     await app.register(cors, {
       origin: [...config.allowedOrigins],

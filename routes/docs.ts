@@ -14,6 +14,22 @@ export interface DocsOptions {
 /** Of the HTTP contract: what is there keeps its meaning. */
 const API_VERSION = '1'
 
+/**
+ * What its page may load and do: the same as ours (routes/page.ts), but for Trusted Types, which Swagger UI does not
+ * know. The package's own would let it load from everywhere, and be framed.
+ */
+const DOCS_POLICY = {
+  'default-src': "'none'",
+  'object-src': "'none'",
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': ["'self'", 'data:'],
+  'connect-src': "'self'",
+  'base-uri': "'none'",
+  'form-action': "'none'",
+  'frame-ancestors': "'none'",
+}
+
 const TAGS = ['Signing in', 'Who am I', 'Sign-ins', 'Accounts', 'Machinery'].map((name) => ({ name }))
 
 /** One for each mode: any of them is enough. */
@@ -70,7 +86,9 @@ async function docsPlugin(app: FastifyInstance, { secure }: DocsOptions): Promis
       return { url, schema: operation ? describe(schema, operation) : { ...schema, hide: true } }
     },
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+  // Without the bar above it, which is for documents from elsewhere, and has a style of its own in a logo.
+  const uiConfig = { layout: 'BaseLayout' } as const
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY, uiConfig })
 }
 
 export default fp(docsPlugin, { name: 'user-center-docs', fastify: '5.x' })

@@ -13,7 +13,7 @@ const BY_STATUS: Record<number, MessageKey> = {
 }
 
 /** An error as the suite raises it: some bring headers. */
-type RaisedError = FastifyError & { readonly headers?: Readonly<Record<string, string>> }
+export type RaisedError = FastifyError & { readonly headers?: Readonly<Record<string, string>> }
 
 interface Failure {
   readonly status: number

@@ -17,6 +17,7 @@ export const PAGE_POLICY = {
   useDefaults: false,
   directives: {
     'default-src': ["'none'"],
+    'object-src': ["'none'"],
     'script-src': ["'self'"],
     'style-src': ["'self'"],
     // Avatars without a picture are drawn by the server, as data: addresses.

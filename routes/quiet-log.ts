@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance, FastifyRequest } from 'fastify'
 import type { Answer } from './answer.js'
+import { BARE_HEADERS } from './security-headers.js'
 
 /** Who addresses an account types its name, and now and then a password instead: the route says enough. */
 function pathOf({ url, routeOptions }: FastifyRequest): string {
@@ -45,7 +46,7 @@ export function answerClientError(this: FastifyInstance, error: ConnectionError,
     `HTTP/1.1 ${answer.code} ${STATUS_CODES[answer.code]}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
+    ...Object.entries(BARE_HEADERS).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
   ]
   if (socket.writable) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { MODES, refused, signIn } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
@@ -37,6 +38,19 @@ test('the policy allows no inline script or style, no frame and no form', async 
     "form-action 'none'",
   ])
     t.match(policy, directive)
+})
+
+test('no script of the page makes a global, reads one by name, or listens to another window', async (t) => {
+  const all = readdirSync('public', { recursive: true, encoding: 'utf8' })
+  const files = all.filter((file) => file.endsWith('.ts'))
+  t.ok(files.length > 15)
+  // Each of them is a module. What an element is called can shadow what is looked up on these objects.
+  const unsafe =
+    /\b(window|globalThis|self|top|parent|opener)[.[]|document\[|postMessage|'message'|(inner|outer)HTML|insertAdjacent|document\.write|eval\(|new Function/
+  for (const file of files) {
+    const code = readFileSync(`public/${file}`, 'utf8').replace(/^ *(\/\*|\*|\/\/).*/gm, '')
+    t.notMatch(code, unsafe, file)
+  }
 })
 
 test('/settings says what can be done here, and whether a cookie came', async (t) => {

@@ -81,6 +81,15 @@ test('over Redis the caller stays on another instance too, with the refresh toke
   }
 })
 
+test('a password is good until it is changed, however old it is', async (t) => {
+  const { app, clock } = await startUserCenter(t)
+  clock.advance(10 * 366 * 86_400)
+  for (const mode of MODES) {
+    const { credential } = await signIn(app, mode)
+    t.equal((await userInfo(app, credential)).statusCode, 200, mode)
+  }
+})
+
 test('a wrong current password changes nothing and ends nothing', async (t) => {
   const { app } = await startUserCenter(t)
   const own = await signIn(app, 'session')
