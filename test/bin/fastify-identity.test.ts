@@ -119,6 +119,12 @@ t.test('a refusal is one sentence on stderr, exit status 1, and nothing is made'
   }
 })
 
+t.test('the directory is the one that the server takes DATA_DIR for', async (t) => {
+  const dataDir = t.testdir()
+  t.equal((await run(` ${dataDir} `, ['account', 'add', 'bob'], { stdin: input(GOOD) })).status, 0)
+  t.match(await verify(dataDir, 'bob', GOOD), { username: 'bob' })
+})
+
 t.test('a name that is taken is refused, and its account left as it is', async (t) => {
   const dataDir = t.testdir()
   await run(dataDir, ['account', 'add', 'bob'], { stdin: input(GOOD) })
@@ -260,6 +266,8 @@ t.test('passwords that differ, or none (Ctrl-C, Ctrl-D), add nothing', async (t)
 function startProgram(dataDir: string, args: readonly string[], nodeArgs: readonly string[] = []) {
   const child = spawn(process.execPath, [...process.execArgv, ...nodeArgs, BIN, ...args], {
     env: { ...process.env, DATA_DIR: dataDir },
+    // Where no .env is, unless the test has made one.
+    cwd: dataDir,
   })
   const stdout = new Collected()
   const stderr = new Collected()
@@ -313,12 +321,25 @@ t.test('the program itself', { jobs: 3 }, async (t) => {
     t.notMatch(stderr, /\n +at /, 'without a stack')
   })
 
+  t.test('reads .env as the server does, and what is set already wins', { buffered: true }, async (t) => {
+    const dataDir = t.testdir({ '.env': 'DATA_DIR=/there/is/none\nDATABASE_URL=postgres://of.the.file\n' })
+    const { ended } = startProgram(dataDir, ['account', 'list'])
+    t.match(await ended, { status: 1, stderr: /DATABASE_URL must be postgres:/ })
+  })
+
+  t.test('ends in silence when nobody reads on', { buffered: true }, async (t) => {
+    const { child, ended } = startProgram(t.testdir(), ['--help'])
+    child.stdout.destroy()
+    t.match(await ended, { status: 1, stderr: '' })
+  })
+
   t.test('turns the echo of a real terminal off, and ends', { buffered: true }, async (t) => {
     const dataDir = t.testdir()
     // `script` (util-linux) gives the program a terminal of its own.
     const command = [process.execPath, ...process.execArgv, BIN, 'account', 'add', 'bob'].join(' ')
     const child = spawn('script', ['-qec', command, '/dev/null'], {
       env: { ...process.env, DATA_DIR: dataDir },
+      cwd: dataDir,
     })
     t.teardown(() => child.kill('SIGKILL'))
     const shown = new Collected()

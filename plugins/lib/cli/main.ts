@@ -32,7 +32,7 @@ function usage(): string {
     'Usage:',
     ...lines,
     '',
-    "The environment is the server's: DATA_DIR, DATABASE_URL, REDIS_URL, AUTH_SECRETS and the others.",
+    "The environment is the server's: DATA_DIR, DATABASE_URL, REDIS_URL, AUTH_SECRETS and the others, also from .env.",
     '',
   ].join('\n')
 }

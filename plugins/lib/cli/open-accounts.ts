@@ -2,7 +2,8 @@ import { createAccounts } from '../accounts/accounts.js'
 import type { Accounts, RaisedAccount } from '../accounts/contract.js'
 import { createEpochLedger, type EpochLedger } from '../accounts/epoch-ledger.js'
 import { createAudit } from '../audit.js'
-import { databaseUrl, redisUrl } from '../config/values.js'
+import { databaseUrl, redisUrl, text } from '../config/values.js'
+import type { Environment } from '../config.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from '../database.js'
 import { endBelowEpoch, LONGEST_TTL } from '../epoch-ending.js'
 import { StoreUnavailable } from '../errors.js'
@@ -23,6 +24,9 @@ function explain(error: unknown, { name }: AccountsPlace): unknown {
   return new Refusal(`The database ${name} cannot be used (${error.cause}).`)
 }
 
+/** As the server reads it: white space around it is no part of it. */
+const dataDirOf = (env: Environment) => text(env, 'DATA_DIR', './data')
+
 /**
  * The database of the server in the same environment.
  * @throws CONFIG_INVALID when `DATABASE_URL` is malformed
@@ -30,13 +34,13 @@ function explain(error: unknown, { name }: AccountsPlace): unknown {
 function accountsPlace({ env }: Terminal): AccountsPlace {
   const url = databaseUrl(env)
   if (url !== null) return { name: 'of DATABASE_URL', open: () => openPostgres({ databaseUrl: url }) }
-  const file = databaseFile(env.DATA_DIR || './data')
+  const file = databaseFile(dataDirOf(env))
   return { name: file, open: () => openDatabase(file) }
 }
 
 /** Where the server of the same environment keeps its sign-ins. @throws CONFIG_INVALID */
 export function statePlace({ env }: Terminal): StatePlace {
-  return { redisUrl: redisUrl(env), dataDir: env.DATA_DIR || './data' }
+  return { redisUrl: redisUrl(env), dataDir: dataDirOf(env) }
 }
 
 /**

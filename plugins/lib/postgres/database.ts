@@ -36,9 +36,9 @@ export async function openPostgres({ databaseUrl, pool, log }: OpenPostgres): Pr
   const limits = checkPostgres(pool)
   try {
     await prepare(address, limits)
-    // Between two statements of a transaction nothing is waited for: only a process that is suspended takes as long
-    // as a statement may.
-    const served = { ...limits, silence: limits.queryTimeout }
+    // Between two statements of a transaction nothing is waited for: only a process that is suspended takes so long.
+    // Half, so that whoever waits for its locks is not given up first.
+    const served = { ...limits, silence: Math.ceil(limits.queryTimeout / 2) }
     const kysely = await connect<Tables>(address, served, log && connectionLog(log, 'PostgreSQL'))
     return closable(kysely)
   } catch (error) {

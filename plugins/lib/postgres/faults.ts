@@ -42,9 +42,12 @@ export function isAnswer({ code = '' }: PostgresFault): boolean {
   return SQLSTATE.test(code) && !GOING_OR_COMING.test(code) && code !== DEMOTED
 }
 
+/** too_many_connections: in a rolling deploy those of the processes that end come free. */
+const FULL = '53300'
+
 /** Whether there is nobody who answers now, so that trying again may help. */
 export function isAway(error: unknown): boolean {
   if (!(error instanceof PostgresFault)) return false
   const { code = '' } = error
-  return GOING_OR_COMING.test(code) || !SQLSTATE.test(code)
+  return GOING_OR_COMING.test(code) || code === FULL || !SQLSTATE.test(code)
 }

@@ -9,10 +9,10 @@ export interface PostgresOptions {
   readonly connectTimeout?: number
   /**
    * How long a query may run before PostgreSQL ends it (`statement_timeout`), and half as long again until a
-   * server that does not say so is given up; and after how long PostgreSQL ends a transaction whose process has
-   * gone silent (`idle_in_transaction_session_timeout`), with what it has locked: 2000 by default. A pooler in
-   * between has to let both settings pass (PgBouncer: `ignore_startup_parameters = statement_timeout,
-   * idle_in_transaction_session_timeout`); where it drops them only the second half counts.
+   * server that does not say so is given up: 2000 by default. After half of it PostgreSQL ends a transaction whose
+   * process has gone silent, with what it has locked (`idle_in_transaction_session_timeout`). A pooler in between
+   * has to let both settings pass (PgBouncer: `ignore_startup_parameters = statement_timeout,
+   * idle_in_transaction_session_timeout`); where it drops them, only the giving up is left.
    */
   readonly queryTimeout?: number
   /** How long a connection is kept that nobody uses: 30 000 by default. */

@@ -142,6 +142,23 @@ t.test('a start whose connection is ended while it migrates tries again', async 
   t.same(await migrated(url), MIGRATED)
 })
 
+t.test(
+  'a start waits for a connection that comes free, and no longer than it waits for a server',
+  async (t) => {
+    const url = await server.createDatabase()
+    const limit = (most: number) =>
+      server.asAdmin(url, (client) => client.query(`ALTER ROLE identity CONNECTION LIMIT ${most}`))
+    await limit(0)
+    t.teardown(() => limit(-1))
+    const impatient = openPostgres({ databaseUrl: url, pool: { startTimeout: 1 } })
+    await t.rejects(impatient, { code: 'CONFIG_INVALID', message: /too many connections/ })
+    const starting = open(t, url)
+    await delay(200)
+    await limit(-1)
+    t.equal(await ask(await starting), '')
+  },
+)
+
 t.test('a database that a newer version has migrated, or that holds another table, is refused', async (t) => {
   const url = await server.createDatabase()
   await (await openPostgres({ databaseUrl: url })).close()
