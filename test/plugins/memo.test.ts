@@ -226,6 +226,116 @@ t.test('a cookie that is due for renewal is renewed, however often it was recall
   t.match((await s.who(credential)).headers['set-cookie'], /^identity=v1\./)
 })
 
+t.test('a cookie in its last life is answered from memory, and nothing is written for it', async (t) => {
+  const faulty = faultyStore(createMemoryStore())
+  const modes = [cookieMode({ ttl: 100, absoluteTtl: 100 })]
+  const s = await warmSuite(t, { store: faulty.store, modes })
+  const credential = await s.warm('cookie')
+  s.clock.advance(55)
+  faulty.calls.length = 0
+  for (let times = 0; times < 3; times++) {
+    t.equal((await s.who(credential)).headers['set-cookie'], undefined)
+  }
+  t.strictSame(faulty.calls, ['isLive', 'isLive', 'isLive'])
+})
+
+/** How a cookie's pair may be written, well or badly: the lines of a request. */
+function cookieLines(pair: string): string[] {
+  const [name = '', value = ''] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]
+  const values = [value, `"${value}"`, `${value}=`, `${value}%20`, `${value}.`, value.replaceAll('.', '%2E')]
+  const spelt = [value.toUpperCase(), value.slice(0, -1), `${value}A`, value.replace('.', '+'), `${value}\0`]
+  const names = [
+    'Identity',
+    'Session',
+    `x${name}`,
+    `${name}x`,
+    `__Host-${name}`,
+    `"${name}"`,
+    `\xa0${name}`,
+    `${name} x`,
+  ]
+  const others = 'x'.repeat(12_000)
+  const headers = [
+    ...[...values, ...spelt].map((text) => `${name}=${text}`),
+    ...names.map((other) => `${other}=${value}`),
+    ...[` \t${pair}\t `, `${name} = ${value}`, `${name}\t=\t${value}`, `;;${pair};`, `a=${others}; ${pair}`],
+    ...[`a ${pair}`, `a,${pair}`, `a=b ${pair}`, `a=b,${pair}`, `=${pair}`, `${name}; =${value}`, name],
+    ...[`${pair}; ${pair}`, `${pair};${name}`, `${pair}; ${name}=`, `${name}=; ${pair}`, `a="; ${pair}`],
+  ]
+  const lines = headers.map((header) => `Cookie: ${header}\r\n`)
+  const odd = ['Cookie:', 'cookie: ', 'COOKIE:\t', 'Cookie : ', 'Cookie2: ', 'X-Cookie: '].map(
+    (start) => start + pair,
+  )
+  const split = [`Cookie: ${pair.slice(0, -9)}\r\n ${pair.slice(-9)}`, `Cookie: a=b\r\nCookie: ${pair}`]
+  return [...lines, ...[...odd, ...split, `Cookie: ${pair}\r\ncookie: ${pair}`].map((line) => `${line}\r\n`)]
+}
+
+/** The same for a token. */
+function bearerLines(header: string): string[] {
+  const token = header.slice('Bearer '.length)
+  const schemes = [
+    'Bearer ',
+    'bearer ',
+    'BEARER ',
+    'Bearer  ',
+    'Bearer\t',
+    'Bearer',
+    'Bearer,',
+    'Basic ',
+    'Bearer Bearer ',
+  ]
+  const texts = [
+    `${token}=`,
+    `${token}.`,
+    `${token}.x`,
+    `"${token}"`,
+    `${token},`,
+    `${token} x`,
+    `${token}\0`,
+  ]
+  const spelt = [token.toUpperCase(), token.slice(0, -1), `${token}A`, token.replace('.', '+'), `.${token}`]
+  const headers = [
+    ...schemes.map((scheme) => scheme + token),
+    ...[...texts, ...spelt].map((text) => `Bearer ${text}`),
+    ...[` \t${header}\t `, `${header}, ${header}`, token, `Bearer x${'y'.repeat(12_000)}${token}`],
+  ]
+  const odd = ['authorization:', 'AUTHORIZATION: ', 'Authorization : ', 'Proxy-Authorization: '].map(
+    (start) => start + header,
+  )
+  const two = [
+    `Authorization: ${header}\r\nAuthorization: ${header}`,
+    `Authorization:\r\nauthorization: ${header}`,
+  ]
+  return [...headers.map((text) => `Authorization: ${text}`), ...odd, ...two].map((line) => `${line}\r\n`)
+}
+
+for (const mode of MODES) {
+  t.test(`${mode}: however it is written, it is answered as if it had never been seen`, async (t) => {
+    const hot = await warmSuite(t)
+    const credential = await hot.warm(mode)
+    const clock = new TestClock()
+    clock.advance(LIFETIME / 2)
+    const cold = await warmSuite(t, { store: hot.store, clock })
+    const [hotPort, coldPort] = [await listen(hot.app), await listen(cold.app)]
+    const ask = async (port: number, lines: string) => {
+      const answer = await sendRaw(port, `GET /who HTTP/1.1\r\nHost: x\r\n${lines}Connection: close\r\n\r\n`)
+      return `${answer.slice(9, 12)} ${/"code":"(\w+)"/.exec(answer)?.[1] ?? ''}`
+    }
+    const accepted: string[] = []
+    const text = textOf(credential)
+    for (const lines of mode === 'token' ? bearerLines(text) : cookieLines(text)) {
+      // Back by a second: nothing is recalled from before it was verified.
+      clock.advance(-1)
+      const [known, unknown] = [await ask(hotPort, lines), await ask(coldPort, lines)]
+      const shown = JSON.stringify(lines.replaceAll(text, 'GENUINE').slice(0, 80))
+      t.equal(known, unknown, shown)
+      if (known === '200 ') accepted.push(shown)
+    }
+    t.equal(new Set(cold.seen).size, cold.seen.length, 'each was verified')
+    t.strictSame(accepted.length, mode === 'token' ? 6 : 12, accepted.join(' '))
+  })
+}
+
 t.test('only what was verified is remembered, and no more than was asked for', async (t) => {
   const s = await warmSuite(t, {
     modes: [tokenMode({ hotTokens: 10 }), sessionMode({ hotSessions: 10 }), cookieMode({ hotCookies: 10 })],

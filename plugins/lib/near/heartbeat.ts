@@ -13,9 +13,13 @@ interface Times {
   readonly wall: number
 }
 
-function timesNow(): Times {
-  return { monotonic: performance.now(), wall: Date.now() }
+/** Both in ms. */
+export interface Clocks {
+  monotonic(): number
+  wall(): number
 }
+
+const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() }
 
 /**
  * Heartbeats of this process. One that comes back through the feed proves that all that was written before it
@@ -24,16 +28,21 @@ function timesNow(): Times {
  * the wall clock may be set back.
  */
 export class Heartbeat {
+  readonly #clocks: Clocks
   readonly #nonce = randomBytes(12).toString('base64url')
   readonly #sent = new Map<string, Times>()
   #count = 0
   #newest: Times | null = null
 
+  constructor(clocks: Clocks = CLOCKS) {
+    this.#clocks = clocks
+  }
+
   /** Names the heartbeat that is sent now. */
   next(): string {
     this.#count++
     const name = `${this.#nonce}:${this.#count}`
-    this.#sent.set(name, timesNow())
+    this.#sent.set(name, { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() })
     for (const oldest of this.#sent.keys()) {
       if (this.#sent.size > SENT_MAX) this.#sent.delete(oldest)
     }
@@ -61,6 +70,6 @@ export class Heartbeat {
   isFresh(): boolean {
     if (!this.#newest) return false
     const { monotonic, wall } = this.#newest
-    return performance.now() - monotonic < FRESH_FOR && Date.now() - wall < FRESH_FOR
+    return this.#clocks.monotonic() - monotonic < FRESH_FOR && this.#clocks.wall() - wall < FRESH_FOR
   }
 }

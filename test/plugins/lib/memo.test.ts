@@ -106,6 +106,10 @@ t.test('one that is kept again, or in another spelling, takes the room of one', 
   const scheme = (index: number) => (index % 2 ? 'Bearer ' : 'bearer ')
   for (let index = 0; index < 10_000; index++) memo.keep(credential(scheme(index) + textOf(1000)), START)
   t.equal(countKept(memo, others), others.length, 'and displaces nothing')
+
+  const texts = Array.from({ length: 4000 }, (_, index) => textOf(index))
+  for (const text of texts) for (const each of [text, textOf(4000)]) memo.keep(credential(each), START)
+  t.ok(countKept(memo, texts) * credential(textOf(0)).bytes <= MIB, 'and makes no room')
 })
 
 t.test('one that could never serve is not kept, and displaces nothing', async (t) => {

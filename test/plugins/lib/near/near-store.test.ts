@@ -18,6 +18,15 @@ storeContract(t, 'near', async (t) => {
   return { store: patient, twin }
 })
 
+t.test('a revocation that finds no room is known at once all the same', async (t) => {
+  const { store } = await openNear(t, server.url, { prefix: `t${++stores}:`, maxRevocations: 1 })
+  const generation = await store.generation()
+  for (const signInId of ['one', 'two']) {
+    await store.endSignIn('a', signInId, 2 ** 52)
+    t.equal(await store.isLive({ accountId: 'a', signInId, epoch: 0, generation }), false, signInId)
+  }
+})
+
 t.test('what was revoked lately is kept in mind, up to a bound', async (t) => {
   const recent = new RecentRevocations()
   for (let index = 0; index < 12_000; index++) recent.note([`s:${index}`, index, ''])

@@ -214,6 +214,9 @@ t.test('a record under an old key, and a cookie under one, are kept once they ar
   s.calls.length = 0
   t.equal((await s.me(fresh)).statusCode, 200)
   t.strictSame(s.calls, ['isLive'])
+  for (let times = 0; times < 2; times++) {
+    t.equal(cookieOf(await s.me(cookie)), fresh, 'the old cookie is not kept: it has the new one set')
+  }
 })
 
 t.test('in its last stretch, where its idle limit moves no more, a session is kept as well', async (t) => {
