@@ -50,14 +50,14 @@ export class SessionMode implements AuthMode<'session'> {
   constructor(
     private readonly parts: SessionParts,
     private readonly cookie: SessionCookie,
-    private readonly hot: SessionCache,
+    readonly nearCache: SessionCache,
   ) {}
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {
     const reading = this.cookie.find(request)
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
-    const hot = this.hot.recall(reading.value)
+    const hot = this.nearCache.recall(reading.value)
     if (!hot) return this.resolveCold(request, reading.value)
     return hot.resolution === SIGNED_OUT ? SIGNED_OUT : resolveLive(this.parts.signIns, hot)
   }
@@ -70,10 +70,10 @@ export class SessionMode implements AuthMode<'session'> {
   private resolveStored(request: FastifyRequest, credential: Genuine): MaybePromise<Resolution> {
     const { id, text } = credential
     return whenReady(
-      this.hot.readOnce(id, () => this.parts.use.load(id)),
+      this.nearCache.readOnce(id, () => this.parts.use.load(id)),
       (stored) => {
         if (!stored) {
-          this.hot.keepUnknown(text)
+          this.nearCache.keepUnknown(text)
           return SIGNED_OUT
         }
         const touching = this.noteUse(SessionTurn.of(request), credential, stored)
@@ -82,8 +82,8 @@ export class SessionMode implements AuthMode<'session'> {
         const identity = identityOfSession(signIn)
         // A stale cookie is renewed, which takes more than an identity.
         if (credential.stale) return { kind: 'identity', identity }
-        if (touching) void touching.then((touched) => this.hot.keep(text, touched, identity))
-        else this.hot.keep(text, stored, identity)
+        if (touching) void touching.then((touched) => this.nearCache.keep(text, touched, identity))
+        else this.nearCache.keep(text, stored, identity)
         return { kind: 'identity', identity }
       },
     )
@@ -113,7 +113,7 @@ export class SessionMode implements AuthMode<'session'> {
     turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
     const { signIn } = stored.content
-    if (signIn) this.hot.keep(this.cookie.textOf(id), stored, identityOfSession(signIn))
+    if (signIn) this.nearCache.keep(this.cookie.textOf(id), stored, identityOfSession(signIn))
     return { signInId }
   }
 
