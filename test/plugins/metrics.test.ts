@@ -7,6 +7,7 @@ import type { AuthMode } from '../../plugins/lib/contract.js'
 import * as errors from '../../plugins/lib/errors.js'
 import { MeteredStore } from '../../plugins/lib/metrics/metered-store.js'
 import { REASONS } from '../../plugins/lib/metrics/refusals.js'
+import { passwords } from '../../plugins/lib/passwords.js'
 import type { FeedChange } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import metrics from '../../plugins/metrics.js'
@@ -139,6 +140,9 @@ test('two applications of one process do not meet, and the global registry stays
   const families = parseExposition(await other.identityMetrics.text())
   t.ok(families.some(({ name }) => name === 'process_cpu_seconds_total'))
   await one.close()
+  const hashing = () => passwords.hash('what nobody has to know')
+  t.same(await movedBy(other, hashing), { hash_seconds_count: 1 })
+  t.same(await movedBy(one, hashing), {}, 'closed, it hears of nothing')
   const after = parseExposition(await other.identityMetrics.text())
   t.same(
     after.map(({ name }) => name),
