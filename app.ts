@@ -12,6 +12,7 @@ import type { Clock } from './plugins/lib/contract.js'
 import { seedForDevelopment } from './plugins/lib/development-accounts.js'
 import { developmentSecret } from './plugins/lib/development-secret.js'
 import { ConfigInvalid } from './plugins/lib/errors.js'
+import metrics from './plugins/metrics.js'
 import sessionAuth from './plugins/session-auth.js'
 import signIns from './plugins/sign-ins.js'
 import stores from './plugins/stores.js'
@@ -92,6 +93,8 @@ async function registerSuite(app: FastifyInstance, config: Config, clock: Clock)
   const { dataDir, redisUrl, databaseUrl, cookieSecure: secure, rememberTtl, passwordWords } = config
   const evictionRisk = config.production ? 'refuse' : 'warn'
   const secrets = config.secrets ?? [developmentSecret(dataDir)]
+  // Before the others: it measures what comes after it.
+  if (config.metrics) await app.register(metrics)
   await app.register(audit, { clock })
   await app.register(stores, redisUrl === null ? { dataDir, clock } : { redisUrl, clock, evictionRisk })
   await app.register(accounts, {
@@ -146,11 +149,12 @@ async function build(
   await registerSuite(app, config, clock)
   await seedForDevelopment(app, config)
   if (config.docs) await app.register(docs, { secure: config.cookieSecure })
-  const { production, cookieSecure, docs: hasDocs, rememberTtl } = config
+  const { production, cookieSecure, docs: hasDocs, metrics: hasMetrics, rememberTtl } = config
   await app.register(apiRoutes, {
     production,
     cookieSecure,
     docs: hasDocs,
+    metrics: hasMetrics,
     rememberTtl,
     registrationOpen: config.registrationOpen,
   })

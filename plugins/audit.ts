@@ -50,6 +50,7 @@ async function auditPlugin(app: FastifyInstance, options: AuditOptions): Promise
   refuseUnknown(options, ['clock'])
   const clock = checkClock(options.clock ?? Date.now)
   app.decorate('audit', createAudit({ clock, log: app.log }))
+  if (app.hasDecorator('identityMetrics')) app.identityMetrics.meters.audit(app.audit)
   watchFeed(app)
 }
 

@@ -2,7 +2,14 @@ import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { checkClaims } from './lib/claims.js'
-import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
+import type {
+  AuthMode,
+  CheckedAccount,
+  MaybePromise,
+  NearCacheCounts,
+  Resolution,
+  SignInOptions,
+} from './lib/contract.js'
 import { CookieRenewal, kRenewal } from './lib/cookie-renewal.js'
 import { checkCookieSize, endOfCookie, openCookie, sealCookie } from './lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
@@ -88,6 +95,10 @@ class CookieMode implements AuthMode<'cookie'> {
     private readonly renewal: CookieRenewal,
   ) {
     this.#memo = new Memo(settings.hot)
+  }
+
+  get nearCache(): NearCacheCounts {
+    return this.#memo
   }
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {

@@ -11,6 +11,7 @@ import identity, { type IdentityOptions } from './identity.js'
 import type { AccountSource, ModeName } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
 import { refuseUnknown } from './lib/options.js'
+import metrics, { type MetricsOptions } from './metrics.js'
 import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
 import signIns from './sign-ins.js'
 import stores, { type StoresOptions } from './stores.js'
@@ -31,6 +32,7 @@ export * from './lib/contract.js'
 export { developmentSecret } from './lib/development-secret.js'
 export type { Guard, GuardOptions } from './lib/guard.js'
 export type { StateStore } from './lib/stores/contract.js'
+export type { IdentityMetrics, MetricsOptions } from './metrics.js'
 export type { SessionAuthOptions, SessionIssued } from './session-auth.js'
 export type { Ending, SignIns } from './sign-ins.js'
 export type { StoresOptions } from './stores.js'
@@ -58,6 +60,8 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly signInCap?: number
   /** Registers the throttle, `app.throttle`, which counts sign-ins by password. `{}` for its defaults. */
   readonly throttle?: Omit<ThrottleOptions, 'secure'>
+  /** Registers the metrics, `app.identityMetrics`. `{}` for its defaults. */
+  readonly metrics?: MetricsOptions
   readonly token?: TokenAuthOptions
   readonly session?: Omit<SessionAuthOptions, 'secure'>
   readonly cookie?: Omit<CookieAuthOptions, 'secure'>
@@ -67,7 +71,7 @@ const ALL_MODES: readonly BuiltInMode[] = ['token', 'session', 'cookie']
 
 const OPTIONS = [
   ...['secrets', 'state', 'accounts', 'modes', 'secure', 'clock', 'onRefused', 'unauthenticatedStatus'],
-  ...['allowedOrigins', 'signInCap', 'throttle', 'token', 'session', 'cookie'],
+  ...['allowedOrigins', 'signInCap', 'throttle', 'metrics', 'token', 'session', 'cookie'],
 ]
 
 /** The modes to register. @throws OPTION_INVALID for an unknown one, or options for one that is left out */
@@ -120,6 +124,7 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   refuseUnknown(options, OPTIONS)
   const modes = checkModes(options)
   const { clock, secrets, onRefused, unauthenticatedStatus, allowedOrigins } = options
+  if (options.metrics) await app.register(metrics, options.metrics)
   await app.register(stores, storesOptions(options))
   await app.register(accounts, accountsOptions(options))
   await app.register(csrf, { allowedOrigins })

@@ -29,19 +29,25 @@ export type { StoresOptions } from './lib/stores/options.js'
 async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promise<void> {
   const checked = checkStores(options)
   if (checked.choice.kind === 'store') {
-    app.decorate('stateStore', checked.choice.store)
+    app.decorate('stateStore', metered(app, checked.choice.store))
     app.decorate('stateBacking', { getter: () => IN_PROCESS })
     return
   }
-  const store = await open(app, checked)
+  const opened = await open(app, checked)
+  const backing = backingOf(opened, checked)
+  const store = metered(app, opened)
   const stopSweeping = sweepRegularly(store, checked.clock, app.log)
   app.addHook('onClose', async function closeStateStore() {
     stopSweeping()
     await store.close()
   })
   app.decorate('stateStore', store)
-  const backing = backingOf(store, checked)
   app.decorate('stateBacking', { getter: () => backing })
+}
+
+/** Only where there are metrics is anything measured. */
+function metered(app: FastifyInstance, store: StateStore): StateStore {
+  return app.hasDecorator('identityMetrics') ? app.identityMetrics.meters.store(store) : store
 }
 
 const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })

@@ -3,7 +3,14 @@ import fp from 'fastify-plugin'
 import { AccessTokens } from './lib/access-token.js'
 import { bearerOf, readAuthorization, readBearer } from './lib/bearer.js'
 import { checkClaims } from './lib/claims.js'
-import type { AuthMode, CheckedAccount, MaybePromise, Resolution, SignInOptions } from './lib/contract.js'
+import type {
+  AuthMode,
+  CheckedAccount,
+  MaybePromise,
+  NearCacheCounts,
+  Resolution,
+  SignInOptions,
+} from './lib/contract.js'
 import { identityOf, refOf } from './lib/identity-claims.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/jwks.js'
 import { Memo } from './lib/memo.js'
@@ -57,6 +64,10 @@ class TokenMode implements AuthMode<'token'> {
     private readonly access: AccessTokens,
   ) {
     this.#memo = new Memo(settings.hot)
+  }
+
+  get nearCache(): NearCacheCounts {
+    return this.#memo
   }
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {

@@ -6,13 +6,17 @@ import { type InspectorOptions, inspectorRoutes } from './inspector.js'
 import { jwksRoutes } from './jwks.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
+import { metricsRoutes } from './metrics.js'
 import { passwordRoutes } from './password.js'
 import { type RegistrationOptions, registrationRoutes } from './register.js'
 import { type SettingsOptions, settingsRoutes } from './settings.js'
 import { signInRoutes } from './sign-ins.js'
 import { userInfoRoutes } from './user-info.js'
 
-export interface ApiOptions extends SettingsOptions, InspectorOptions, RegistrationOptions {}
+export interface ApiOptions extends SettingsOptions, InspectorOptions, RegistrationOptions {
+  /** Whether there are metrics to show. */
+  readonly metrics: boolean
+}
 
 /** Every answer here depends on who is asking, or says something that is true only now. */
 function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
@@ -42,6 +46,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   readEmptyBodies(app)
   app.addHook('onRequest', forbidCaching)
   await app.register(healthRoutes)
+  if (options.metrics) await app.register(metricsRoutes)
   await app.register(jwksRoutes)
   await app.register(loginRoutes)
   await app.register(logoutRoutes)

@@ -227,7 +227,7 @@ t.test("the README's example type-checks and runs in an empty project", async (t
   t.same(faults, [])
   t.ok(packages.includes('fastify'))
   t.notOk(
-    packages.includes('libsql') || packages.includes('@node-rs/argon2'),
+    ['libsql', '@node-rs/argon2', 'prom-client'].some((name) => packages.includes(name)),
     'no types of optional packages',
   )
   const { status, identity, stranger } = await tryExample(t)
@@ -282,4 +282,11 @@ t.test('the suite runs without the optional packages', async (t) => {
   t.notOk(installed.includes('libsql') || installed.includes('@node-rs'), 'they are gone')
   const inMemory = (code: string) => code.replace("{ dataDir: './data' }", '{ memory: true }')
   t.equal((await tryExample(t, inMemory)).status, 200)
+  const script = `const { default: metrics } = await import('fastify-identity/plugins/metrics')
+  const { default: Fastify } = await import('fastify')
+  await Fastify().register(metrics).then(() => console.log('registered'), ({ code, message }) => console.log(code, message))`
+  t.match(
+    await node(project.directory, '--input-type=module', '-e', script),
+    /^DEPENDENCY_MISSING Metrics needs the package prom-client: npm install prom-client/,
+  )
 })

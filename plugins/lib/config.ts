@@ -40,6 +40,8 @@ export interface Config {
   readonly allowedOrigins: readonly string[]
   /** Whether `/docs` is there. */
   readonly docs: boolean
+  /** Whether `/metrics` is there. */
+  readonly metrics: boolean
   /** Whether anybody may make an account. */
   readonly registrationOpen: boolean
   /** No password may hold one of them. */
@@ -153,6 +155,7 @@ export function readConfig(env: Environment): Config {
     trustProxy: readTrustProxy(env, production),
     allowedOrigins: read.origins(env),
     docs: read.flag(env, 'DOCS', !production),
+    metrics: read.flag(env, 'METRICS', !production),
     registrationOpen: isRegistrationOpen(env, production),
     passwordWords: read.passwordWords(env),
   })

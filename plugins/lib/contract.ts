@@ -103,6 +103,14 @@ export interface SignInOptions {
   readonly replaces?: Pick<SignInRef, 'accountId' | 'signInId'>
 }
 
+/** How often a credential was looked up in what a mode keeps of those it has verified. Since the start. */
+export interface NearCacheCounts {
+  /** It was there, and still good. */
+  readonly hits: number
+  /** It was not: it had to be verified, or was refused. */
+  readonly misses: number
+}
+
 /**
  * One way of keeping people signed in. A mode is one file that registers one of these.
  */
@@ -112,6 +120,8 @@ export interface AuthMode<N extends ModeName = ModeName> {
   readonly ambient: boolean
   /** The scheme for `WWW-Authenticate` (RFC 9110 §11.6.1), where the mode has a registered one. */
   readonly scheme?: string
+  /** For metrics, where the mode keeps what it has verified. */
+  readonly nearCache?: NearCacheCounts
   /**
    * Who the request's credential of this mode stands for. Answers without a promise when it needs no I/O.
    * @throws CREDENTIAL_AMBIGUOUS where the request is malformed, STORE_UNAVAILABLE on a store fault

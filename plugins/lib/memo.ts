@@ -1,3 +1,4 @@
+import type { NearCacheCounts } from './contract.js'
 import { OptionInvalid } from './errors.js'
 import { ownText } from './near/own-text.js'
 import type { Verified } from './verified.js'
@@ -52,12 +53,14 @@ function keyOf(text: string): string {
  * Credentials that were verified. In two halves: what is used moves to the younger one, and when that is full, or
  * old, the older one is dropped: what is not used is gone, without looking for it, and making room takes no time.
  */
-export class Memo {
+export class Memo implements NearCacheCounts {
   readonly #options: MemoOptions
   #young = new Map<string, Verified>()
   #old = new Map<string, Verified>()
   #youngBytes = 0
   #turnedAt = 0
+  #hits = 0
+  #misses = 0
 
   constructor(options: MemoOptions) {
     this.#options = options
@@ -69,8 +72,20 @@ export class Memo {
    */
   recall(text: string, now: number): Verified | undefined {
     const found = this.#young.get(keyOf(text)) ?? this.#promote(text, now)
-    if (found === undefined || found.text !== text) return undefined
-    return now >= found.from && now < found.until ? found : undefined
+    if (found !== undefined && found.text === text && now >= found.from && now < found.until) {
+      this.#hits += 1
+      return found
+    }
+    this.#misses += 1
+    return undefined
+  }
+
+  get hits(): number {
+    return this.#hits
+  }
+
+  get misses(): number {
+    return this.#misses
   }
 
   /** For what was verified, and nothing else. */

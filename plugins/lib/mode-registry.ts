@@ -23,10 +23,13 @@ function checkMode(mode: AuthMode): void {
   }
 }
 
+const asIs = (mode: AuthMode) => mode
+
 /** A registry that closes when the application has started: modes that came later would have no guard. */
 export function createModeRegistry(app: FastifyInstance) {
   const modes = new Map<string, AuthMode>()
   let started = false
+  const meter = app.hasDecorator('identityMetrics') ? app.identityMetrics.meters.mode : asIs
   app.addHook('onReady', async function closeModeRegistry() {
     started = true
   })
@@ -40,7 +43,7 @@ export function createModeRegistry(app: FastifyInstance) {
       checkMode(mode)
       if (started) throw new OptionInvalid('mode', 'must be added before the application starts')
       if (modes.has(mode.name)) throw new OptionInvalid('mode', `${mode.name} is registered twice`)
-      modes.set(mode.name, mode)
+      modes.set(mode.name, meter(mode))
     },
     get: <N extends ModeName>(name: N) => find(name) as AuthMode<N>,
     get names() {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { Busy, OptionInvalid, PasswordRefused } from './errors.js'
+import { OptionInvalid, PasswordRefused } from './errors.js'
+import { HashQueue } from './hash-queue.js'
 import { loadOptional } from './optional.js'
 import { HASH_COST, type HashCost, hashCost, hashPrefix, isWeaker, restOf } from './password-hash.js'
 
@@ -31,6 +32,11 @@ export interface Passwords {
   isOutdated(hash: string): boolean
 }
 
+/** Passwords that are hashed a few at once. */
+export interface QueuedPasswords extends Passwords {
+  readonly queue: HashQueue
+}
+
 /** UTF-8 has no bytes for it, and every one would be hashed as U+FFFD: many passwords would be one. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -43,33 +49,6 @@ function base64(bytes: number): string {
  * A larger pool was tried, and made the rest of the process slower.
  */
 const CONCURRENCY = Math.min(availableParallelism(), 3)
-
-/**
- * How many may wait for each that runs. A hash takes some 10 ms, so who is let in waits for a fraction of a
- * second; without a bound, one connection that pipelines logins holds up everybody else's for minutes.
- */
-const WAITING_FOR_EACH = 16
-
-/** Runs at most `max` works at once. Some wait in the order they came, the rest are shed. @throws BUSY */
-function limit(max: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
-  let running = 0
-  const enter = () => {
-    if (waiting.length >= max * WAITING_FOR_EACH) throw new Busy()
-    if (running >= max) return new Promise<void>((resolve) => waiting.push(resolve))
-    running += 1
-    return undefined
-  }
-  const leave = () => {
-    const next = waiting.shift()
-    if (next) next()
-    else running -= 1
-  }
-  return async (work) => {
-    await enter()
-    return work().finally(leave)
-  }
-}
 
 /** Whether nobody can have this password. */
 export function isTooLong(password: string): boolean {
@@ -105,21 +84,22 @@ async function check({ argon2, cost, decoy }: Checking, hash: string | null, pas
  * @param load where argon2 comes from
  * @param cost of new hashes. Raised, it is reached by each account at its next sign-in
  */
-export function createPasswords(load: () => Promise<Argon2> = loadArgon2, cost = HASH_COST): Passwords {
-  const limited = limit(CONCURRENCY)
+export function createPasswords(load: () => Promise<Argon2> = loadArgon2, cost = HASH_COST): QueuedPasswords {
+  const queue = new HashQueue(CONCURRENCY)
   // No password is known to have it, and nobody needs to hash one to make it.
   const decoy = `${hashPrefix(cost)}${base64(16)}$${base64(32)}`
   return Object.freeze({
+    queue,
     async hash(password: string) {
       if (isTooLong(password)) throw new PasswordRefused('too_long')
       if (LONE_SURROGATE.test(password)) throw new OptionInvalid('password', 'wants well-formed text')
       const argon2 = await load()
-      return limited(() => argon2.hash(password, cost))
+      return queue.run(() => argon2.hash(password, cost))
     },
     async verify(hash: string | null, password: string) {
       if (isTooLong(password) || LONE_SURROGATE.test(password)) return false
       const argon2 = await load()
-      return limited(() => check({ argon2, cost, decoy }, hash, password))
+      return queue.run(() => check({ argon2, cost, decoy }, hash, password))
     },
     isOutdated(hash: string) {
       const stored = hashCost(hash)

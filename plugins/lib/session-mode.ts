@@ -57,14 +57,14 @@ export class SessionMode implements AuthMode<'session'> {
   constructor(
     private readonly parts: SessionParts,
     private readonly cookie: SessionCookie,
-    private readonly hot: SessionCache,
+    readonly nearCache: SessionCache,
   ) {}
 
   resolve(request: FastifyRequest): MaybePromise<Resolution> {
     const reading = this.cookie.find(request)
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
-    const hot = this.hot.recall(reading.value)
+    const hot = this.nearCache.recall(reading.value)
     if (!hot) return this.resolveCold(request, reading.value)
     return hot.resolution === SIGNED_OUT ? SIGNED_OUT : resolveLive(this.parts.signIns, hot)
   }
@@ -77,7 +77,7 @@ export class SessionMode implements AuthMode<'session'> {
   private resolveStored(request: FastifyRequest, credential: Genuine): MaybePromise<Resolution> {
     const { id, text } = credential
     return whenReady(
-      this.hot.readOnce(id, () => this.load(credential)),
+      this.nearCache.readOnce(id, () => this.load(credential)),
       (stored) => {
         if (!stored) return SIGNED_OUT
         const touching = this.noteUse(SessionTurn.of(request), credential, stored)
@@ -86,8 +86,8 @@ export class SessionMode implements AuthMode<'session'> {
         const identity = identityOfSession(signIn)
         // A stale cookie is renewed, which takes more than an identity.
         if (credential.stale) return { kind: 'identity', identity }
-        if (touching) void touching.then((touched) => this.hot.keep(text, touched, identity))
-        else this.hot.keep(text, stored, identity)
+        if (touching) void touching.then((touched) => this.nearCache.keep(text, touched, identity))
+        else this.nearCache.keep(text, stored, identity)
         return { kind: 'identity', identity }
       },
     )
@@ -96,7 +96,7 @@ export class SessionMode implements AuthMode<'session'> {
   /** The session as the store has it. One that is not there is not answered from memory any more. */
   load({ id, text }: Genuine): MaybePromise<StoredSession | null> {
     return whenReady(this.parts.use.load(id), (stored) => {
-      if (!stored) this.hot.keepUnknown(text)
+      if (!stored) this.nearCache.keepUnknown(text)
       return stored
     })
   }
@@ -125,7 +125,7 @@ export class SessionMode implements AuthMode<'session'> {
     turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
     const { signIn } = stored.content
-    if (signIn) this.hot.keep(this.cookie.textOf(id), stored, identityOfSession(signIn))
+    if (signIn) this.nearCache.keep(this.cookie.textOf(id), stored, identityOfSession(signIn))
     return { signInId }
   }
 
@@ -203,7 +203,7 @@ export class SessionMode implements AuthMode<'session'> {
 
   /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */
   private hotRef(id: string): SignInRef | null {
-    const hot = this.hot.recall(this.cookie.textOf(id))
+    const hot = this.nearCache.recall(this.cookie.textOf(id))
     return hot && hot.resolution !== SIGNED_OUT ? hot : null
   }
 }

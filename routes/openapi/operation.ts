@@ -15,6 +15,6 @@ export interface Operation {
   readonly data?: TSchema
   readonly authType?: boolean
   /** The whole answer, where it is not of the API's form. */
-  readonly plain?: TSchema
+  readonly plain?: { readonly type: string; readonly schema: TSchema }
   readonly refusals: readonly Refusal[]
 }

@@ -2,7 +2,7 @@ import type { TSchema } from 'typebox'
 import { ACCOUNT_OPERATIONS } from './account-operations.js'
 import { BODY, GUARDED, LOGIN, LOGOUT, UNSAFE } from './failures.js'
 import type { Operation } from './operation.js'
-import { Ended, Inspection, KeySet, Settings, SignIns, TokenPair, User } from './schemas.js'
+import { Ended, Exposition, Inspection, KeySet, Settings, SignIns, TokenPair, User } from './schemas.js'
 
 const login = (id: string, mode: string, gives: string, data?: TSchema): Operation => ({
   id,
@@ -128,11 +128,19 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Do the stores answer?',
     refusals: ['STORE_UNAVAILABLE'],
   },
+  'GET /metrics': {
+    id: 'metrics',
+    tag: 'Machinery',
+    summary: 'What Prometheus reads',
+    description: 'In production only where METRICS=true. In its text format, version 0.0.4.',
+    plain: { type: 'text/plain', schema: Exposition },
+    refusals: [],
+  },
   'GET /.well-known/jwks.json': {
     id: 'jwks',
     tag: 'Machinery',
     summary: 'The public keys of access tokens (RFC 7517)',
-    plain: KeySet,
+    plain: { type: 'application/jwk-set+json', schema: KeySet },
     refusals: [],
   },
 }

@@ -39,8 +39,7 @@ function refusal(status: number, codes: readonly Refusal[]): Response {
 }
 
 function granted({ plain, status = 200, data, authType, summary }: Operation): Response {
-  const schema = plain ?? success(status, data, authType)
-  const type = plain ? 'application/jwk-set+json' : 'application/json'
+  const { type, schema } = plain ?? { type: 'application/json', schema: success(status, data, authType) }
   return { description: summary, content: { [type]: { schema } } }
 }
 

@@ -138,6 +138,8 @@ export const Inspection = Type.Object(
 
 export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), Type.Unknown())) }, closed)
 
+export const Exposition = Type.String({ description: 'Lines of metrics, each with its HELP and TYPE.' })
+
 /** The form of every 2xx of the API. */
 export function success(status: number, data?: TSchema, authType = false): TSchema {
   return Type.Object(

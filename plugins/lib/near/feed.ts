@@ -48,6 +48,7 @@ export class RevocationFeed implements Feed {
   readonly #follower: FeedFollower
   readonly #heartbeat = new Heartbeat()
   readonly #listeners = new Set<(change: FeedChange) => void>()
+  readonly #beatListeners = new Set<(lag: number) => void>()
   readonly #timer: NodeJS.Timeout
   #state: 'starting' | 'healthy' | 'lost' | 'closed' = 'starting'
   #connection: FeedConnection | null = null
@@ -72,6 +73,15 @@ export class RevocationFeed implements Feed {
   onChange(listener: (change: FeedChange) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  onBeat(listener: (lag: number) => void): () => void {
+    this.#beatListeners.add(listener)
+    return () => void this.#beatListeners.delete(listener)
+  }
+
+  get held(): number {
+    return this.#parts.list.size
   }
 
   /** Resolves when it is healthy, or `timeout` ms have passed. */
@@ -145,7 +155,8 @@ export class RevocationFeed implements Feed {
   }
 
   #noteBeat(name: string): void {
-    this.#heartbeat.arrived(name)
+    const lag = this.#heartbeat.arrived(name)
+    if (lag !== null) for (const listener of this.#beatListeners) listener(lag)
     if (!this.healthy()) return
     this.#patientSince = performance.now()
     this.#retryAfter = RETRY_MIN

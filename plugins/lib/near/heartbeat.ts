@@ -49,16 +49,20 @@ export class Heartbeat {
     return name
   }
 
-  /** Takes note of one that came back. Those of others, and those given up since, prove nothing to us. */
-  arrived(name: string): void {
+  /**
+   * Takes note of one that came back. Those of others, and those given up since, prove nothing to us.
+   * @returns how long it was under way, in ms; null for one that proves nothing
+   */
+  arrived(name: string): number | null {
     const times = this.#sent.get(name)
-    if (!times) return
+    if (!times) return null
     this.#newest = times
     // In the order of sending: what was sent before it has come, or never will.
     for (const earlier of this.#sent.keys()) {
       this.#sent.delete(earlier)
-      if (earlier === name) return
+      if (earlier === name) break
     }
+    return performance.now() - times.monotonic
   }
 
   /** Trusts nothing until a heartbeat comes back that is sent from now on. */

@@ -1,4 +1,4 @@
-import type { Clock, Identity, MaybePromise } from '../contract.js'
+import type { Clock, Identity, MaybePromise, NearCacheCounts } from '../contract.js'
 import { MEMO_AGE, Memo, type MemoOptions } from '../memo.js'
 import type { StoredSession } from '../session-records.js'
 import { type Verified, verifiedAs } from '../verified.js'
@@ -24,7 +24,7 @@ export interface SessionCacheOptions extends MemoOptions {
 }
 
 /** The sessions that are in use, by the whole text of their cookies: an id that is known is as good as verified. */
-export class SessionCache {
+export class SessionCache implements NearCacheCounts {
   readonly #options: SessionCacheOptions
   readonly #memo: Memo
   readonly #reading = new Map<string, Promise<StoredSession | null>>()
@@ -32,6 +32,14 @@ export class SessionCache {
   constructor(options: SessionCacheOptions) {
     this.#options = options
     this.#memo = new Memo(options)
+  }
+
+  get hits(): number {
+    return this.#memo.hits
+  }
+
+  get misses(): number {
+    return this.#memo.misses
   }
 
   /** What is known of a session, if that is enough to answer. Ask whether its sign-in is live. */

@@ -75,6 +75,14 @@ export interface Feed {
   healthy(): boolean
   /** @returns what ends the subscription */
   onChange(listener: (change: FeedChange) => void): () => void
+  /**
+   * For metrics: tells how long (ms) it took until what this process wrote came back through the feed, a few times a
+   * second, as a revocation of another process would come.
+   * @returns what ends the subscription
+   */
+  onBeat?(listener: (lag: number) => void): () => void
+  /** For metrics: how many revocations the copy holds. */
+  readonly held?: number
 }
 
 /**

@@ -31,6 +31,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   trustProxy: [],
   allowedOrigins: [],
   docs: true,
+  metrics: true,
   registrationOpen: true,
   passwordWords: [],
 }
@@ -59,6 +60,7 @@ t.test('in production cookies are secure, nobody registers, and secrets are the 
     production: true,
     cookieSecure: true,
     docs: false,
+    metrics: false,
     registrationOpen: false,
     secrets: [SECRET],
   })

@@ -60,6 +60,17 @@ t.test('it is recalled from when it was verified on, and until its end', async (
   t.equal(memo.recall(textOf(2), START), undefined, 'no time at all')
 })
 
+t.test('it counts what it recalled, and what it could not', async (t) => {
+  const memo = new Memo(checkMemo('hot'))
+  memo.keep(credential(textOf(1), START, START + 1000), START)
+  t.same([memo.hits, memo.misses], [0, 0])
+  memo.recall(textOf(1), START)
+  t.same([memo.hits, memo.misses], [1, 0])
+  memo.recall(textOf(2), START)
+  memo.recall(textOf(1), START + 1000)
+  t.same([memo.hits, memo.misses], [1, 2])
+})
+
 t.test('what is handed out is frozen', async (t) => {
   const memo = new Memo(checkMemo('hot'))
   memo.keep(credential(textOf(1)), START)

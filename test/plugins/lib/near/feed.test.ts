@@ -207,3 +207,22 @@ t.test('maxRevocations is checked', async (t) => {
     t.throws(() => createNearStore(client, { maxRevocations }), { code: 'OPTION_INVALID' })
   }
 })
+
+t.test('it tells how late its own heartbeats come back, and how many revocations it holds', async (t) => {
+  const { server, proxy } = await serve(t)
+  const { store } = await openNear(t, proxy.url)
+  const { store: other } = await openNear(t, server.url)
+  const lags: number[] = []
+  const stop = store.feed.onBeat?.((lag) => lags.push(lag))
+  await eventually(() => lags.length >= 3)
+  for (const lag of lags) t.ok(lag > 0 && lag < 750, `${lag} ms`)
+  t.equal(store.feed.held, 0)
+  await other.endSignIn('a', 'one', UNTIL)
+  await eventually(() => store.feed.held === 1)
+  stop?.()
+  const heard = lags.length
+  let later = 0
+  store.feed.onBeat?.(() => later++)
+  await eventually(() => later >= 2)
+  t.equal(lags.length, heard, 'whoever has left is told no more')
+})

@@ -1,0 +1,70 @@
+import { Busy } from './errors.js'
+
+/**
+ * How many may wait for each that runs. A hash takes some 10 ms, so who is let in waits for a fraction of a
+ * second; without a bound, one connection that pipelines logins holds up everybody else's for minutes.
+ */
+const WAITING_FOR_EACH = 16
+
+/** Runs at most `max` works at once. Some wait in the order they came, the rest are shed. */
+export class HashQueue {
+  readonly #max: number
+  readonly #waiting: (() => void)[] = []
+  readonly #listeners = new Set<(took: number) => void>()
+  #running = 0
+  #shed = 0
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  /** How many were shed since the process started. */
+  get shed(): number {
+    return this.#shed
+  }
+
+  /**
+   * Tells how long (ms) each work took, its wait included, when it has ended.
+   * @returns what ends that
+   */
+  onDone(listener: (took: number) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** @throws BUSY */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    const since = performance.now()
+    await this.#enter()
+    try {
+      return await work()
+    } finally {
+      this.#leave()
+      for (const listener of this.#listeners) listener(performance.now() - since)
+    }
+  }
+
+  #enter(): Promise<void> | undefined {
+    if (this.#waiting.length >= this.#max * WAITING_FOR_EACH) {
+      this.#shed += 1
+      throw new Busy()
+    }
+    if (this.#running >= this.#max) return new Promise<void>((resolve) => this.#waiting.push(resolve))
+    this.#running += 1
+    return undefined
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift()
+    if (next) next()
+    else this.#running -= 1
+  }
+}

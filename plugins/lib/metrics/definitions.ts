@@ -1,0 +1,108 @@
+/** What each metric is, in one place: the page docs/metrics.md has a row for each. */
+interface Definition {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly labels: readonly string[]
+  readonly help: string
+  /** Upper bounds, in seconds. */
+  readonly buckets?: readonly number[]
+}
+
+/** A memory lookup takes a microsecond, a signature up to a hundred, Redis up to its timeout. */
+const RESOLVE_BUCKETS = [1e-6, 5e-6, 2.5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.025, 0.1, 0.5, 1, 2.5]
+const STORE_BUCKETS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+/** Revocations are promised to be known everywhere within 50 ms, and within 1 s in any case. */
+const LAG_BUCKETS = [2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
+const HASH_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
+
+/** Stands before every name. */
+export const PREFIX = 'fastify_identity_'
+
+/** By the name behind the prefix. */
+export const DEFINITIONS = {
+  sign_ins_total: { type: 'counter', labels: ['mode'], help: 'Sign-ins that were granted.' },
+  sign_ins_ended_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Sign-ins that ended otherwise than by their limits or by a raised epoch.',
+  },
+  epochs_raised_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Times that all earlier sign-ins of an account were ended at once.',
+  },
+  wrong_passwords_total: {
+    type: 'counter',
+    labels: ['mode', 'what'],
+    help: 'Names or passwords that were wrong at a sign-in (sign_in), and passwords that were wrong when asked for once more (password).',
+  },
+  throttled_total: {
+    type: 'counter',
+    labels: ['what', 'by'],
+    help: 'Attempts that were refused unseen because too many had failed.',
+  },
+  refreshes_total: {
+    type: 'counter',
+    labels: ['outcome'],
+    help: 'Refresh tokens that were exchanged, or (reused) that came again and ended their sign-in.',
+  },
+  refusals_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Requests that were refused, by the code of the error.',
+  },
+  resolve_seconds: {
+    type: 'histogram',
+    labels: ['mode'],
+    help: 'Time to tell who is asking by a credential that came. A random sample of the requests.',
+    buckets: RESOLVE_BUCKETS,
+  },
+  near_cache_lookups_total: {
+    type: 'counter',
+    labels: ['mode', 'result'],
+    help: 'Credentials that were looked up among those verified before: found (hit), or not (miss).',
+  },
+  feed_up: {
+    type: 'gauge',
+    labels: [],
+    help: 'Whether revocations of other processes are being heard of (1). If not (0), each request asks the store.',
+  },
+  feed_losses_total: { type: 'counter', labels: [], help: 'Times that the feed of revocations was lost.' },
+  feed_lag_seconds: {
+    type: 'histogram',
+    labels: [],
+    help: 'Time from writing a heartbeat until it came back through the feed, as a revocation would.',
+    buckets: LAG_BUCKETS,
+  },
+  revocations: { type: 'gauge', labels: [], help: 'Revocations that this process holds in memory.' },
+  hash_running: { type: 'gauge', labels: [], help: 'Passwords that are being hashed now.' },
+  hash_waiting: { type: 'gauge', labels: [], help: 'Passwords that wait to be hashed.' },
+  hash_shed_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Passwords that were not hashed because too many were waiting.',
+  },
+  hash_seconds: {
+    type: 'histogram',
+    labels: [],
+    help: 'Time to hash a password, its wait included.',
+    buckets: HASH_BUCKETS,
+  },
+  store_operation_seconds: {
+    type: 'histogram',
+    labels: ['store', 'operation'],
+    help: 'Time that operations of the state store took, failed ones too. isLive only where it was not answered at once.',
+    buckets: STORE_BUCKETS,
+  },
+  store_faults_total: {
+    type: 'counter',
+    labels: ['store', 'operation'],
+    help: 'Operations of the state store that failed.',
+  },
+} as const satisfies Readonly<Record<string, Definition>>
+
+export type MetricName = keyof typeof DEFINITIONS
+
+/** The names of the metrics of a type. */
+export type NamesOf<T extends Definition['type']> = {
+  [N in MetricName]: (typeof DEFINITIONS)[N]['type'] extends T ? N : never
+}[MetricName]

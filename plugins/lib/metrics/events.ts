@@ -1,0 +1,78 @@
+import type { AuditDetails, AuditEvent, EndReason } from '../audit.js'
+import type { Instruments } from './instruments.js'
+
+/** Whatever a program may say, a label has no more values than these and `other`. */
+function oneOf(known: { has(value: string): boolean }, value: string): string {
+  return known.has(value) ? value : 'other'
+}
+
+const REASONS: readonly (EndReason | 'signed_out')[] = [
+  ...(['signed_out', 'asked', 'replaced', 'cap', 'refresh_reuse'] as const),
+]
+const BY: readonly AuditDetails['throttled']['by'][] = ['account', 'address', 'pair', 'device']
+/** What has a name is limited in four ways, the rest by its address. */
+const NAMED = ['sign_in', 'password']
+const UNNAMED = ['refresh', 'register']
+const OUTCOMES = ['rotated', 'repeated', 'reused']
+
+const ENDINGS = new Set<string>(REASONS)
+const ATTEMPTS = new Set([...NAMED, ...UNNAMED])
+const LIMITS = new Set<string>(BY)
+const EXCHANGES = new Set(OUTCOMES)
+
+const LIMIT_SERIES = [
+  ...NAMED.flatMap((what) => BY.map((by) => ({ what, by }))),
+  ...UNNAMED.map((what) => ({ what, by: 'address' })),
+]
+
+/** What counts the events. */
+export interface EventCounters {
+  count(event: AuditEvent): void
+  /** Has the series of a mode there from the start. */
+  addMode(mode: string): void
+}
+
+/** Counts what the audit events tell, by nothing that names anybody. */
+export function createEventCounters(instruments: Instruments, modes: ReadonlySet<string>): EventCounters {
+  const signIns = instruments.counter('sign_ins_total')
+  const ended = instruments.counter(
+    'sign_ins_ended_total',
+    REASONS.map((reason) => ({ reason })),
+  )
+  const raised = instruments.counter('epochs_raised_total')
+  const wrong = instruments.counter('wrong_passwords_total')
+  const throttled = instruments.counter('throttled_total', LIMIT_SERIES)
+  const refreshes = instruments.counter(
+    'refreshes_total',
+    OUTCOMES.map((outcome) => ({ outcome })),
+  )
+  const countWrong = (mode: string, what: string) => wrong.inc({ mode: oneOf(modes, mode), what })
+  return {
+    addMode(mode) {
+      signIns.inc({ mode }, 0)
+      for (const what of NAMED) wrong.inc({ mode, what }, 0)
+    },
+    count(event) {
+      switch (event.type) {
+        case 'signed_in':
+          return signIns.inc({ mode: oneOf(modes, event.mode) })
+        case 'signed_out':
+          return ended.inc({ reason: event.type })
+        case 'sign_in_ended':
+          return ended.inc({ reason: oneOf(ENDINGS, event.why) })
+        case 'epoch_raised':
+          return raised.inc()
+        case 'sign_in_refused':
+          return countWrong(event.mode, 'sign_in')
+        case 'password_refused':
+          return countWrong(event.mode, 'password')
+        case 'throttled':
+          return throttled.inc({ what: oneOf(ATTEMPTS, event.what), by: oneOf(LIMITS, event.by) })
+        case 'refreshed':
+          return refreshes.inc({ outcome: oneOf(EXCHANGES, event.outcome) })
+        case 'refresh_reuse_detected':
+          return refreshes.inc({ outcome: 'reused' })
+      }
+    },
+  }
+}

@@ -1,0 +1,14 @@
+import type { HashQueue } from '../hash-queue.js'
+import type { Instruments } from './instruments.js'
+
+/**
+ * Tells of the queue in which passwords wait to be hashed. It is the process's: applications share it.
+ * @returns what ends that
+ */
+export function watchHashes(instruments: Instruments, queue: HashQueue): () => void {
+  instruments.gauge('hash_running', () => queue.running)
+  instruments.gauge('hash_waiting', () => queue.waiting)
+  instruments.pulledCounter('hash_shed_total', (counter) => void counter.inc(queue.shed))
+  const seconds = instruments.histogram('hash_seconds')
+  return queue.onDone((took) => seconds.observe(took / 1000))
+}

@@ -1,0 +1,77 @@
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { loadOptional } from '../optional.js'
+import { DEFINITIONS, type MetricName, type NamesOf, PREFIX } from './definitions.js'
+
+type Prom = typeof import('prom-client')
+
+/** What of a definition every kind of metric is made with. */
+function configOf(name: MetricName, registry: Registry) {
+  const { help, labels } = DEFINITIONS[name]
+  return { name: `${PREFIX}${name}`, help, labelNames: [...labels], registers: [registry] }
+}
+
+/** Makes the metrics of one application, in a registry of its own: several in a process do not meet. */
+export class Instruments {
+  readonly #prom: Prom
+  readonly registry: Registry
+
+  constructor(prom: Prom, registry: Registry) {
+    this.#prom = prom
+    this.registry = registry
+  }
+
+  /** @param series known beforehand: they are there, at 0, before anything has happened */
+  counter(name: NamesOf<'counter'>, series: readonly Readonly<Record<string, string>>[] = []): Counter {
+    const counter = new this.#prom.Counter(configOf(name, this.registry))
+    for (const labels of series) counter.inc(labels, 0)
+    return counter
+  }
+
+  /** One that is counted elsewhere: `pull` adds what it stands at. */
+  pulledCounter(name: NamesOf<'counter'>, pull: (counter: Counter) => void): void {
+    const config = configOf(name, this.registry)
+    new this.#prom.Counter({
+      ...config,
+      collect() {
+        this.reset()
+        pull(this)
+      },
+    })
+  }
+
+  /** What it stands at is asked when the metrics are read. */
+  gauge(name: NamesOf<'gauge'>, read: () => number): Gauge {
+    return new this.#prom.Gauge({
+      ...configOf(name, this.registry),
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+
+  histogram(name: NamesOf<'histogram'>): Histogram {
+    const buckets = [...DEFINITIONS[name].buckets]
+    return new this.#prom.Histogram({ ...configOf(name, this.registry), buckets })
+  }
+}
+
+/**
+ * What the process itself tells (processor, memory, event loop, garbage collection). Collected once, whatever the
+ * number of its applications: nothing takes the observers away again.
+ */
+let ofProcess: Registry | null = null
+
+function processRegistry(prom: Prom): Registry {
+  if (ofProcess === null) {
+    ofProcess = new prom.Registry()
+    prom.collectDefaultMetrics({ register: ofProcess })
+  }
+  return ofProcess
+}
+
+/** @throws DEPENDENCY_MISSING */
+export async function createInstruments(withProcess: boolean): Promise<Instruments> {
+  const prom = await loadOptional('prom-client', () => import('prom-client'), 'Metrics')
+  const registry = withProcess ? prom.Registry.merge([processRegistry(prom)]) : new prom.Registry()
+  return new Instruments(prom, registry)
+}

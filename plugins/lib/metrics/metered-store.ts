@@ -1,0 +1,120 @@
+import type { MaybePromise, SignInRef } from '../contract.js'
+import type { Feed, Rotation, SessionRecord, SignInRecord, StateStore } from '../stores/contract.js'
+import { type Tell, timed } from './timed.js'
+
+/** What takes part in requests, or keeps house. */
+export type StoreOperation = Exclude<keyof StateStore, 'kind' | 'feed' | 'close'>
+
+/** What tells of an operation. */
+export type TellOf = (operation: StoreOperation) => Tell
+
+/** A store that tells how long its operations took, and which failed. Nothing else about it is different. */
+export class MeteredStore implements StateStore {
+  readonly #store: StateStore
+  readonly #tellOf: TellOf
+
+  constructor(store: StateStore, tellOf: TellOf) {
+    this.#store = store
+    this.#tellOf = tellOf
+  }
+
+  get kind(): string {
+    return this.#store.kind
+  }
+
+  get feed(): Feed | undefined {
+    return this.#store.feed
+  }
+
+  /**
+   * It runs with every request. An answer that needs no promise comes from this process's memory or its embedded
+   * file, and is not timed: two looks at the clock would cost more than the answer. What needs one is timed from
+   * when it was asked, which is as good.
+   */
+  isLive(ref: SignInRef): MaybePromise<boolean> {
+    let live: MaybePromise<boolean>
+    try {
+      live = this.#store.isLive(ref)
+    } catch (error) {
+      this.#tellOf('isLive')(0, true)
+      throw error
+    }
+    return typeof live === 'boolean' ? live : this.#ask('isLive', () => live)
+  }
+
+  generation() {
+    return this.#ask('generation', () => this.#store.generation())
+  }
+
+  addSignIn(record: SignInRecord) {
+    return this.#run('addSignIn', () => this.#store.addSignIn(record))
+  }
+
+  findSignIn(accountId: string, id: string, now: number) {
+    return this.#run('findSignIn', () => this.#store.findSignIn(accountId, id, now))
+  }
+
+  listSignIns(accountId: string, now: number) {
+    return this.#run('listSignIns', () => this.#store.listSignIns(accountId, now))
+  }
+
+  touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
+    return this.#run('touchSignIn', () => this.#store.touchSignIn(accountId, id, lastSeenAt, idleExpiresAt))
+  }
+
+  rotateRefresh(accountId: string, id: string, rotation: Rotation) {
+    return this.#run('rotateRefresh', () => this.#store.rotateRefresh(accountId, id, rotation))
+  }
+
+  endSignIn(accountId: string, id: string, until: number) {
+    return this.#run('endSignIn', () => this.#store.endSignIn(accountId, id, until))
+  }
+
+  endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
+    return this.#run('endSignIns', () => this.#store.endSignIns(accountId, except, now, belowEpoch))
+  }
+
+  raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
+    return this.#run('raiseEpoch', () => this.#store.raiseEpoch(accountId, epoch, spared, until))
+  }
+
+  createSession(key: string, record: SessionRecord) {
+    return this.#run('createSession', () => this.#store.createSession(key, record))
+  }
+
+  readSession(key: string, now: number) {
+    return this.#ask('readSession', () => this.#store.readSession(key, now))
+  }
+
+  replaceSession(key: string, record: SessionRecord) {
+    return this.#run('replaceSession', () => this.#store.replaceSession(key, record))
+  }
+
+  touchSession(key: string, idleExpiresAt: number) {
+    return this.#run('touchSession', () => this.#store.touchSession(key, idleExpiresAt))
+  }
+
+  destroySession(key: string) {
+    return this.#run('destroySession', () => this.#store.destroySession(key))
+  }
+
+  ping() {
+    return this.#run('ping', () => this.#store.ping())
+  }
+
+  sweep(now: number) {
+    return this.#run('sweep', () => this.#store.sweep(now))
+  }
+
+  close() {
+    return this.#store.close()
+  }
+
+  #run<T>(operation: StoreOperation, run: () => Promise<T>): Promise<T> {
+    return timed(run, this.#tellOf(operation))
+  }
+
+  #ask<T>(operation: StoreOperation, run: () => MaybePromise<T>): MaybePromise<T> {
+    return timed(run, this.#tellOf(operation))
+  }
+}

@@ -1,0 +1,73 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { OptionInvalid } from './lib/errors.js'
+import type { IdentityMetrics } from './lib/metrics/contract.js'
+import { watchHashes } from './lib/metrics/hashes.js'
+import { createInstruments } from './lib/metrics/instruments.js'
+import { createMeters } from './lib/metrics/meters.js'
+import { countRefusals } from './lib/metrics/refusals.js'
+import { refuseUnknown } from './lib/options.js'
+import { passwords } from './lib/passwords.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What the suite tells Prometheus. There where its plugin was registered. */
+    identityMetrics: IdentityMetrics
+  }
+}
+
+export type { IdentityMetrics }
+
+export interface MetricsOptions {
+  /** One in so many resolves is timed, on average; 1 times all. Defaults to 16. */
+  readonly sampling?: number
+  /**
+   * Whether the process's own metrics are told as well (`process_…`, `nodejs_…`). Defaults to true: say false where
+   * the application tells them already.
+   */
+  readonly process?: boolean
+}
+
+const SAMPLING = 16
+const SAMPLING_MAX = 1_000_000
+
+function checkOptions(options: MetricsOptions): Required<MetricsOptions> {
+  refuseUnknown(options, ['sampling', 'process'])
+  const { sampling = SAMPLING, process = true } = options
+  if (!Number.isSafeInteger(sampling) || sampling < 1 || sampling > SAMPLING_MAX) {
+    throw new OptionInvalid('sampling', `wants a whole number from 1 to ${SAMPLING_MAX}`)
+  }
+  if (typeof process !== 'boolean') throw new OptionInvalid('process', 'wants true or false')
+  return { sampling, process }
+}
+
+/** What was registered before has handed nothing over, and would be missing without a word. */
+function refuseLate(app: FastifyInstance): void {
+  const before = ['stateStore', 'authModes', 'audit'].find((name) => app.hasDecorator(name))
+  if (before) throw new OptionInvalid('metrics', `must be registered before what brings app.${before}`)
+}
+
+/**
+ * Metrics of all of the suite that is registered after it, read by `app.identityMetrics.text()`. It adds no route.
+ * @throws OPTION_INVALID, DEPENDENCY_MISSING without the package prom-client, both at boot
+ */
+async function metrics(app: FastifyInstance, options: MetricsOptions): Promise<void> {
+  const { sampling, process } = checkOptions(options)
+  refuseLate(app)
+  const instruments = await createInstruments(process)
+  const meters = createMeters(instruments, sampling)
+  countRefusals(app, instruments)
+  const leave = watchHashes(instruments, passwords.queue)
+  app.addHook('onClose', async function leaveHashQueue() {
+    leave()
+  })
+  const { registry } = instruments
+  const read: IdentityMetrics = {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    meters,
+  }
+  app.decorate('identityMetrics', Object.freeze(read))
+}
+
+export default fp(metrics, { fastify: '5.x', name: 'fastify-identity-metrics' })
