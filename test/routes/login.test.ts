@@ -162,6 +162,26 @@ test('a bad body is 400 and nothing is verified', async (t) => {
   t.equal(count.verified, 1, 'a good one is')
 })
 
+test('a body that is not UTF-8 is refused: no two passwords become one', async (t) => {
+  const { app } = await startUserCenter(t)
+  const before = await app.accounts.count()
+  const headers = { 'content-type': 'application/json' }
+  const send = (url: string, text: string, encoding: BufferEncoding) =>
+    app.inject({ method: 'POST', url, headers, payload: Buffer.from(text, encoding) })
+  const body = (password: string) => JSON.stringify({ username: 'zoe', password })
+  for (const charset of ['', '; charset=latin1', '; charset=utf-16le']) {
+    headers['content-type'] = `application/json${charset}`
+    refused(t, await send('/register', body('pässwörter'), 'latin1'), 400, 'BODY_INVALID', charset)
+    refused(t, await send('/register', body('pässwörter'), 'utf16le'), 400, 'BODY_INVALID', charset)
+  }
+  t.equal(await app.accounts.count(), before)
+  t.equal((await send('/register', body('p\ufffdssw\ufffdrter'), 'utf8')).statusCode, 201)
+  for (const mode of MODES) {
+    const answer = await send(`/login_${mode}`, body('pässwörter'), 'latin1')
+    refused(t, answer, 400, 'BODY_INVALID', mode)
+  }
+})
+
 test('a body that is too large or of another type is refused unread', async (t) => {
   const { app } = await startUserCenter(t)
   for (const mode of MODES) {
