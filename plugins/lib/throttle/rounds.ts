@@ -93,9 +93,14 @@ export function secondsUntilOpen(round: Round, { window, delays }: LimitRule, no
   return wait > 0 ? wait : delayAt(delays, round.level + 1)
 }
 
-/** How long counters of a round, and the round itself, are worth keeping. A minute for clocks that disagree. */
+/**
+ * How long counters of a round, and the round itself, are worth keeping. A minute for clocks that disagree. A round
+ * outlives its counters, so that none of them is found by one that begins the numbers anew; where it has no delays
+ * yet not by much, for whoever tries a name once leaves one.
+ */
 export function keepFor({ window, delays }: LimitRule, { level }: Round): { counter: number; round: number } {
+  if (level === 0 || !delays)
+    return { counter: window + 60, round: Math.max(window, delays?.longest ?? 0) + 120 }
   // Of a single attempt's: should its process die under it, the next one's turn comes after the next delay.
-  const counter = level > 0 && delays ? delayAt(delays, level + 1) : window + 60
-  return { counter, round: window + 120 + (delays ? delays.longest + delays.forget : 0) }
+  return { counter: delayAt(delays, level + 1), round: window + 120 + delays.longest + delays.forget }
 }
