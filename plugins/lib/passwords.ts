@@ -67,7 +67,11 @@ function limit(max: number): <T>(work: () => Promise<T>) => Promise<T> {
   }
   return async (work) => {
     await enter()
-    return work().finally(leave)
+    try {
+      return await work()
+    } finally {
+      leave()
+    }
   }
 }
 

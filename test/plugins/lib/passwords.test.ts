@@ -183,6 +183,21 @@ t.test('at most three hashes run at once, and those that wait are served in orde
   )
 })
 
+t.test('a hasher that throws at once gives its place back as well', async (t) => {
+  let broken = true
+  const engine: Argon2 = {
+    hash(password) {
+      if (broken) throw new TypeError('not for me')
+      return Promise.resolve(password)
+    },
+    verify: async () => false,
+  }
+  const limited = createPasswords(async () => engine)
+  for (let times = 0; times < 100; times++) await t.rejects(limited.hash('x'), /not for me/)
+  broken = false
+  t.equal(await limited.hash('served'), 'served')
+})
+
 t.test('beyond a short queue hashes are shed at once, and the queue drains', async (t) => {
   const open: (() => void)[] = []
   const engine: Argon2 = {
