@@ -52,11 +52,16 @@ function makePlan({ csrf }: FastifyInstance, options: GuardOptions, settings: Gu
   return { ...rules, onRefused, status, clock, asked: [], signIns: null, csrf }
 }
 
+/** Times are in ms. Asked in this way round: a mode that says no time, or none that is a number, is not recent. */
+function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean {
+  return now - authTime <= ageMax
+}
+
 /** Refuses a caller who is known but not allowed. */
 function checkAllowed(plan: Plan, identity: Identity): void {
   if (plan.modes && !plan.modes.includes(identity.mode)) throw new ModeRequired()
   if (plan.roles && !plan.roles.includes(identity.role)) throw new RoleRequired()
-  if (plan.ageMax !== null && plan.clock() - identity.authTime > plan.ageMax) throw new SignInTooOld()
+  if (plan.ageMax !== null && !isRecent(identity, plan.ageMax, plan.clock())) throw new SignInTooOld()
 }
 
 /** True where the caller may go on as nobody. */
