@@ -9,7 +9,7 @@ import { type AccountsDatabase, databaseFile, openDatabase } from './lib/databas
 import { OptionInvalid } from './lib/errors.js'
 import { refuseUnknown } from './lib/options.js'
 import { createPasswordPolicy, type PasswordPolicy } from './lib/password-policy.js'
-import { passwords } from './lib/passwords.js'
+import { passwordsFor } from './lib/passwords.js'
 import { openPostgres } from './lib/postgres/database.js'
 import type { PostgresOptions } from './lib/postgres/options.js'
 
@@ -48,6 +48,11 @@ export interface OwnAccountsOptions {
   readonly clock?: Clock
   /** Such as the product's name: no password may hold one of them. 3 characters or more each. */
   readonly passwordWords?: readonly string[]
+  /**
+   * How many passwords are hashed at once; sixteen more wait for each, beyond that is BUSY. Defaults to the number of
+   * cores, and 3 at most: hashes run in libuv's pool of 4 threads (`UV_THREADPOOL_SIZE`), beside files and DNS.
+   */
+  readonly hashesAtOnce?: number
   readonly source?: undefined
   readonly databaseUrl?: undefined
   readonly pool?: undefined
@@ -67,6 +72,7 @@ export interface PostgresAccountsOptions {
   readonly pool?: PostgresOptions
   readonly clock?: Clock
   readonly passwordWords?: readonly string[]
+  readonly hashesAtOnce?: number
   readonly source?: undefined
   readonly dataDir?: undefined
 }
@@ -79,11 +85,12 @@ export interface BroughtAccountsOptions {
   readonly pool?: undefined
   readonly clock?: undefined
   readonly passwordWords?: undefined
+  readonly hashesAtOnce?: undefined
 }
 
 export type AccountsOptions = OwnAccountsOptions | PostgresAccountsOptions | BroughtAccountsOptions
 
-const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock', 'passwordWords']
+const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock', 'passwordWords', 'hashesAtOnce']
 
 /**
  * @throws OPTION_INVALID, CONFIG_INVALID when PostgreSQL cannot be used, STORE_UNAVAILABLE, DEPENDENCY_MISSING,
@@ -119,6 +126,7 @@ async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Prom
   const { clock = Date.now } = options
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
   const policy = createPasswordPolicy(options.passwordWords)
+  const passwords = passwordsFor(options.hashesAtOnce)
   const database = await open(app, options)
   const onRaised = distributeEpochs(app, database)
   const accounts = createAccounts({ db: database.kysely, passwords, clock, onRaised })

@@ -77,15 +77,20 @@ test('remember lengthens the life of both cookies', async (t) => {
   }
 })
 
-test('a wrong password and an unknown user get the same 401, byte for byte', async (t) => {
+test('a wrong password, an unknown user and a disabled one get the same 401, byte for byte', async (t) => {
   const { app } = await startUserCenter(t)
+  const { id } = await app.accounts.create({ username: 'gone', password: 'a long enough one', role: 'user' })
+  await app.accounts.setDisabled(id, true)
   for (const mode of MODES) {
     const wrong = await post(app, `/login_${mode}`, { ...USER, password: 'wrong password' })
     const unknown = await post(app, `/login_${mode}`, { username: 'nobody', password: 'wrong password' })
     refused(t, wrong, 401, 'CREDENTIALS_REFUSED', mode)
-    t.equal(wrong.body, unknown.body)
+    const disabled = await post(app, `/login_${mode}`, { username: 'gone', password: 'a long enough one' })
     const comparable = (headers: object) => ({ ...headers, date: '' })
-    t.same(comparable(wrong.headers), comparable(unknown.headers))
+    for (const other of [unknown, disabled]) {
+      t.equal(wrong.body, other.body)
+      t.same(comparable(wrong.headers), comparable(other.headers))
+    }
     t.equal(wrong.headers['set-cookie'], undefined)
   }
 })
