@@ -7,9 +7,10 @@ import { createEpochLedger } from './lib/accounts/epoch-ledger.js'
 import type { AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database.js'
 import { OptionInvalid } from './lib/errors.js'
+import type { HashQueue } from './lib/hash-queue.js'
 import { refuseUnknown } from './lib/options.js'
 import { createPasswordPolicy, type PasswordPolicy } from './lib/password-policy.js'
-import { passwords } from './lib/passwords.js'
+import { passwords, passwordsFor } from './lib/passwords.js'
 import { openPostgres } from './lib/postgres/database.js'
 import type { PostgresOptions } from './lib/postgres/options.js'
 
@@ -48,6 +49,11 @@ export interface OwnAccountsOptions {
   readonly clock?: Clock
   /** Such as the product's name: no password may hold one of them. 3 characters or more each. */
   readonly passwordWords?: readonly string[]
+  /**
+   * How many passwords are hashed at once; sixteen more wait for each, beyond that is BUSY. Defaults to the number of
+   * cores, and 3 at most: hashes run in libuv's pool of 4 threads (`UV_THREADPOOL_SIZE`), beside files and DNS.
+   */
+  readonly hashesAtOnce?: number
   readonly source?: undefined
   readonly databaseUrl?: undefined
   readonly pool?: undefined
@@ -67,6 +73,7 @@ export interface PostgresAccountsOptions {
   readonly pool?: PostgresOptions
   readonly clock?: Clock
   readonly passwordWords?: readonly string[]
+  readonly hashesAtOnce?: number
   readonly source?: undefined
   readonly dataDir?: undefined
 }
@@ -79,11 +86,12 @@ export interface BroughtAccountsOptions {
   readonly pool?: undefined
   readonly clock?: undefined
   readonly passwordWords?: undefined
+  readonly hashesAtOnce?: undefined
 }
 
 export type AccountsOptions = OwnAccountsOptions | PostgresAccountsOptions | BroughtAccountsOptions
 
-const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock', 'passwordWords']
+const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock', 'passwordWords', 'hashesAtOnce']
 
 /**
  * @throws OPTION_INVALID, CONFIG_INVALID when PostgreSQL cannot be used, STORE_UNAVAILABLE, DEPENDENCY_MISSING,
@@ -102,6 +110,8 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   if (typeof source?.verify !== 'function' || typeof source.find !== 'function') {
     throw new OptionInvalid('source', 'wants the functions verify and find')
   }
+  // It may hash with ours: the queue is the process's.
+  meter(app, passwords.queue)
   app.decorate('accountSource', source)
   app.decorate('hasOwnAccounts', false)
   for (const name of ['accounts', 'passwordPolicy'] as const) {
@@ -115,13 +125,24 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
 
 type DatabaseOptions = OwnAccountsOptions | PostgresAccountsOptions
 
+/** Only where there are metrics is anything measured. */
+function meter(app: FastifyInstance, queue: HashQueue): void {
+  if (!app.hasDecorator('identityMetrics')) return
+  const leave = app.identityMetrics.meters.hashes(queue)
+  app.addHook('onClose', async function leaveHashQueue() {
+    leave()
+  })
+}
+
 async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Promise<void> {
   const { clock = Date.now } = options
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
   const policy = createPasswordPolicy(options.passwordWords)
+  const hasher = passwordsFor(options.hashesAtOnce)
+  meter(app, hasher.queue)
   const database = await open(app, options)
   const told = distributeEpochs(app, database)
-  const accounts = createAccounts({ db: database.kysely, passwords, clock, ...told })
+  const accounts = createAccounts({ db: database.kysely, passwords: hasher, clock, ...told })
   app.decorate('accountSource', accounts)
   app.decorate('hasOwnAccounts', true)
   app.decorate('accounts', { getter: () => accounts })

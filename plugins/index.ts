@@ -46,12 +46,12 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly state: StoresOptions
   /**
    * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, with
-   * `passwordWords` if there are any.
+   * `passwordWords` if there are any, and `hashesAtOnce`.
    */
   readonly accounts:
     | AccountSource
-    | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords'>
-    | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool' | 'passwordWords'>
+    | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords' | 'hashesAtOnce'>
+    | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool' | 'passwordWords' | 'hashesAtOnce'>
   /** Which modes, in the order in which they are asked. Defaults to token, session, cookie. */
   readonly modes?: readonly BuiltInMode[]
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true: over plain http say false. */

@@ -2,12 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { OptionInvalid } from './lib/errors.js'
 import type { IdentityMetrics } from './lib/metrics/contract.js'
-import { watchHashes } from './lib/metrics/hashes.js'
 import { createInstruments } from './lib/metrics/instruments.js'
 import { createMeters } from './lib/metrics/meters.js'
 import { countRefusals } from './lib/metrics/refusals.js'
 import { refuseUnknown } from './lib/options.js'
-import { passwords } from './lib/passwords.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -57,10 +55,6 @@ async function metrics(app: FastifyInstance, options: MetricsOptions): Promise<v
   const instruments = await createInstruments(process)
   const meters = createMeters(instruments, sampling)
   countRefusals(app, instruments)
-  const leave = watchHashes(instruments, passwords.queue)
-  app.addHook('onClose', async function leaveHashQueue() {
-    leave()
-  })
   const { registry } = instruments
   const read: IdentityMetrics = {
     contentType: registry.contentType,

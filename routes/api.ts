@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { accountRoutes } from './accounts.js'
+import { BodyInvalid } from './errors.js'
 import { handleFailures } from './failures.js'
 import { healthRoutes } from './health.js'
 import { type InspectorOptions, inspectorRoutes } from './inspector.js'
@@ -24,16 +26,22 @@ function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: Hook
   done()
 }
 
-/** Many clients name a type for every request: where there is no body, there is none of a wrong form. */
-function readEmptyBodies(app: FastifyInstance): void {
+/**
+ * JSON is UTF-8 (RFC 8259 §8.1). Decoded all the same, every byte that is none becomes U+FFFD: of a password in
+ * another encoding any other with its letters that are ASCII would be the same.
+ *
+ * Many clients name a type for every request: where there is no body, there is none of a wrong form.
+ */
+function readStrictJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
-    function parseJson(request, body: string, done) {
-      if (body === '') done(null)
-      else parse(request, body, done)
+    { parseAs: 'buffer' },
+    function parseJson(request, body: Buffer, done) {
+      if (body.length === 0) done(null)
+      else if (isUtf8(body)) parse(request, body.toString(), done)
+      else done(new BodyInvalid())
     },
   )
 }
@@ -43,7 +51,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   handleFailures(app)
   // Only JSON is read: a form on another site could send text/plain without asking.
   app.removeContentTypeParser('text/plain')
-  readEmptyBodies(app)
+  readStrictJson(app)
   app.addHook('onRequest', forbidCaching)
   await app.register(healthRoutes)
   if (options.metrics) await app.register(metricsRoutes)

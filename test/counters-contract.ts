@@ -134,6 +134,42 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
     t.equal(await address.wait(), 900)
   })
 
+  t.test(`${name}: what a clock wrote that was ahead locks nobody out`, async (t) => {
+    const [counters] = await open(t)
+    const [clock, ahead] = [new TestClock(), new TestClock()]
+    for (const seconds of [24 * 3600, 3600 + 901]) {
+      ahead.now = clock.now + seconds * 1000
+      for (const failures of [9, 10, 11]) {
+        const subject = `{${seconds} ${failures}}`
+        const early = subjectsOf(counters, ACCOUNT, subject, ahead)
+        await early.fail(Math.min(failures, 10))
+        ahead.advance(60)
+        await early.fail(Math.max(failures - 10, 0))
+        ahead.advance(-60)
+        const account = subjectsOf(counters, ACCOUNT, subject, clock)
+        await account.fail(10)
+        t.equal(await account.wait(), 60, `${failures} failures, ${seconds} seconds ahead`)
+      }
+    }
+    const address = subjectsOf(counters, { ...ADDRESS, limit: 3 }, '{ahead}', ahead)
+    await address.fail(3)
+    await subjectsOf(counters, { ...ADDRESS, limit: 3 }, '{ahead}', clock).fail(3)
+  })
+
+  t.test(`${name}: clocks that disagree by a minute count together`, async (t) => {
+    const views = await open(t)
+    const [clock, ahead] = [new TestClock(), new TestClock()]
+    ahead.advance(60)
+    const here = subjectsOf(views[0], ACCOUNT, '{apart}', ahead)
+    const there = subjectsOf(views[1], ACCOUNT, '{apart}', clock)
+    await here.fail(5)
+    await there.fail(4)
+    await here.fail(1)
+    t.equal(await there.wait(), 120, 'a delay that began later')
+    clock.advance(119)
+    t.equal(await there.wait(), 1)
+  })
+
   t.test(`${name}: what is given back, and no more, can be taken again`, async (t) => {
     const [counters] = await open(t)
     const clock = new TestClock()

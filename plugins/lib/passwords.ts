@@ -83,9 +83,14 @@ async function check({ argon2, cost, decoy }: Checking, hash: string | null, pas
  * Hashes and verifies, a few at once.
  * @param load where argon2 comes from
  * @param cost of new hashes. Raised, it is reached by each account at its next sign-in
+ * @param atOnce how many hashes run at once. For each, some more wait
  */
-export function createPasswords(load: () => Promise<Argon2> = loadArgon2, cost = HASH_COST): QueuedPasswords {
-  const queue = new HashQueue(CONCURRENCY)
+export function createPasswords(
+  load: () => Promise<Argon2> = loadArgon2,
+  cost = HASH_COST,
+  atOnce = CONCURRENCY,
+): QueuedPasswords {
+  const queue = new HashQueue(atOnce)
   // No password is known to have it, and nobody needs to hash one to make it.
   const decoy = `${hashPrefix(cost)}${base64(16)}$${base64(32)}`
   return Object.freeze({
@@ -110,3 +115,18 @@ export function createPasswords(load: () => Promise<Argon2> = loadArgon2, cost =
 
 /** One for the process, so that the bound on hashes holds for all who hash. */
 export const passwords = createPasswords()
+
+/** Of more threads than that, the hashes of one process have nothing. */
+const AT_ONCE_MAX = 64
+
+/**
+ * The process's own, or where another bound is wanted, one with that.
+ * @throws OPTION_INVALID
+ */
+export function passwordsFor(hashesAtOnce: number | undefined): QueuedPasswords {
+  if (hashesAtOnce === undefined) return passwords
+  if (!Number.isSafeInteger(hashesAtOnce) || hashesAtOnce < 1 || hashesAtOnce > AT_ONCE_MAX) {
+    throw new OptionInvalid('hashesAtOnce', `wants a whole number from 1 to ${AT_ONCE_MAX}`)
+  }
+  return createPasswords(loadArgon2, HASH_COST, hashesAtOnce)
+}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import { clientAddress } from './client-address.js'
 import type { CheckedAccount, Claims, SignInOptions, SignInRef } from './contract.js'
 import type { SignInRecord } from './stores/contract.js'
 
@@ -43,7 +44,7 @@ export function makeRecord(
     lastSeenAt: now,
     idleExpiresAt: Math.min(idleExpiresAt, absoluteExpiresAt),
     absoluteExpiresAt,
-    ip: request.ip,
+    ip: clientAddress(request),
     userAgent: String(request.headers['user-agent'] ?? '').slice(0, USER_AGENT_MAX),
     sessionKey: start.sessionKey ?? null,
     refresh:

@@ -23,11 +23,13 @@ function isPresentable(name: string): boolean {
 /**
  * The form that texts are compared by, whatever they are: NFKC, then case folding without a locale. Idempotent.
  *
- * Upper case first, so that all lower-case forms of a letter meet (`ß` and `SS`, `ς` and `σ`); then
- * again until nothing moves (`ẞ` takes two rounds).
+ * Upper case first, so that all lower-case forms of a letter meet (`ß` and `SS`); then again until nothing moves
+ * (`ẞ` takes two rounds). Lower case alone minds what stands around a letter: at the end of a word it makes `ς` of
+ * `Σ`. Folding does not (Unicode §3.13, toCasefold), so that what begins a text, or is in it, is found there.
  */
 export function foldText(text: string): string {
-  const folded = text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC')
+  const lower = text.normalize('NFKC').toUpperCase().toLowerCase()
+  const folded = lower.replaceAll('ς', 'σ').normalize('NFKC')
   return folded === text ? text : foldText(folded)
 }
 

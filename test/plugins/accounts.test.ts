@@ -106,6 +106,11 @@ t.test('options that are missing, wrong or without effect are refused at boot, b
     ['passwordWords', { dataDir: t.testdir(), passwordWords: ['ab'] }],
     ['passwordWords', { dataDir: t.testdir(), passwordWords: 'acme' }],
     ['passwordWords', { dataDir: t.testdir(), passwordWords: [7] }],
+    ['source', { source, hashesAtOnce: 2 }],
+    ['hashesAtOnce', { dataDir: t.testdir(), hashesAtOnce: 0 }],
+    ['hashesAtOnce', { dataDir: t.testdir(), hashesAtOnce: 1.5 }],
+    ['hashesAtOnce', { dataDir: t.testdir(), hashesAtOnce: 65 }],
+    ['hashesAtOnce', { dataDir: t.testdir(), hashesAtOnce: '2' }],
   ]
   for (const [name, options] of cases) {
     const app = Fastify()
@@ -116,6 +121,19 @@ t.test('options that are missing, wrong or without effect are refused at boot, b
     await t.rejects(boot, { code: 'OPTION_INVALID', message: new RegExp(`^The option ${name} `) })
     await app.close()
   }
+})
+
+t.test('as many passwords are hashed at once as is asked for, and some wait for each', async (t) => {
+  const app = await buildApp(t, { dataDir: t.testdir(), hashesAtOnce: 8 })
+  const storm = Array.from({ length: 500 }, () => app.accountSource.verify('nobody', 'correct horse'))
+  const outcomes = await Promise.allSettled(storm)
+  const shed = outcomes.filter(({ status }) => status === 'rejected')
+  t.ok(shed.length > 0, 'no more than that')
+  t.ok(shed.length <= 500 - 8 * 17, `${shed.length} of 500 were shed`)
+  t.match(
+    shed,
+    Array.from(shed, () => ({ reason: { code: 'BUSY' } })),
+  )
 })
 
 async function openAccounts(t: Test) {

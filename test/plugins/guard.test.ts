@@ -57,6 +57,12 @@ async function guarded(
   }
 }
 
+/** What a mode in plain JavaScript may say. */
+const forgetful = (authTime: unknown): Resolution => ({
+  kind: 'identity',
+  identity: { ...identityFor(ALICE, 'token'), authTime } as Identity,
+})
+
 const ALICE_BY_TOKEN = { 'x-token': 'alice' }
 const ALICE_BY_COOKIE = { 'x-cookie': 'alice' }
 const BOB_BY_TOKEN = { 'x-token': 'bob' }
@@ -177,6 +183,16 @@ t.test('a recent sign-in', async (t) => {
     clock.advance(61)
     refused(t, await get(ALICE_BY_TOKEN), 403, 'SIGN_IN_TOO_OLD')
     refused(t, await get(BOB_BY_TOKEN), 403, 'ROLE_REQUIRED', 'signing in again would not help')
+  })
+
+  t.test('is none where a mode does not say when the password was given', async (t) => {
+    for (const authTime of [undefined, Number.NaN, 'yesterday']) {
+      const { app, handled } = await guarded(t, (app) => app.guard({ fresh: true }), {
+        modes: [handMadeMode(scriptedMode('token', () => forgetful(authTime)))],
+      })
+      refused(t, await app.inject('/'), 403, 'SIGN_IN_TOO_OLD', `${authTime}`)
+      t.equal(handled(), 0)
+    }
   })
 
   t.test('is not asked of nobody', async (t) => {

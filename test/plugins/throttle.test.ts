@@ -1,3 +1,5 @@
+import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { type Test, test } from 'tap'
@@ -181,6 +183,41 @@ test('what is counted stands where the state is, and beside a store of one’s o
     'two for each of two names, their pairs, and the address',
   )
   t.notMatch(await client.keys('*'), /nobody|127\.0/)
+})
+
+/** Through a Unix socket there is no address of the client, as there is none of a client that has gone. */
+function postThrough(socketPath: string, path: string, body: object): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' }
+    const asked = httpRequest({ socketPath, path, method: 'POST', headers }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode ?? 0))
+    })
+    asked.on('error', reject).end(JSON.stringify(body))
+  })
+}
+
+test('who has no address, as behind a Unix socket, can sign in, and is counted as one', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const dataDir = makeDataDir(t)
+  for (const state of [{ dataDir }, { redisUrl: redis.url }, { memory: true } as const]) {
+    const { app } = await start(t, { accountLimit: 2, addressLimit: 3 }, { state })
+    const path = join(makeDataDir(t), 'http.sock')
+    await app.listen({ path })
+    const statuses: number[] = []
+    for (const who of [
+      RIGHT,
+      WRONG,
+      WRONG,
+      RIGHT,
+      { ...WRONG, username: 'bob' },
+      { ...WRONG, username: 'eve' },
+    ])
+      statuses.push(await postThrough(path, '/login', who))
+    t.strictSame(statuses, [200, 401, 401, 429, 401, 429], Object.keys(state).join())
+    t.match(await app.signIns.list(ALICE.id), [{ ip: '' }])
+    await app.close()
+  }
 })
 
 test('a queue that is full gives every attempt back, however many come at once', async (t) => {

@@ -77,15 +77,20 @@ test('remember lengthens the life of both cookies', async (t) => {
   }
 })
 
-test('a wrong password and an unknown user get the same 401, byte for byte', async (t) => {
+test('a wrong password, an unknown user and a disabled one get the same 401, byte for byte', async (t) => {
   const { app } = await startUserCenter(t)
+  const { id } = await app.accounts.create({ username: 'gone', password: 'a long enough one', role: 'user' })
+  await app.accounts.setDisabled(id, true)
   for (const mode of MODES) {
     const wrong = await post(app, `/login_${mode}`, { ...USER, password: 'wrong password' })
     const unknown = await post(app, `/login_${mode}`, { username: 'nobody', password: 'wrong password' })
     refused(t, wrong, 401, 'CREDENTIALS_REFUSED', mode)
-    t.equal(wrong.body, unknown.body)
+    const disabled = await post(app, `/login_${mode}`, { username: 'gone', password: 'a long enough one' })
     const comparable = (headers: object) => ({ ...headers, date: '' })
-    t.same(comparable(wrong.headers), comparable(unknown.headers))
+    for (const other of [unknown, disabled]) {
+      t.equal(wrong.body, other.body)
+      t.same(comparable(wrong.headers), comparable(other.headers))
+    }
     t.equal(wrong.headers['set-cookie'], undefined)
   }
 })
@@ -160,6 +165,26 @@ test('a bad body is 400 and nothing is verified', async (t) => {
   t.equal(count.verified, 0)
   await post(app, '/login_cookie', USER)
   t.equal(count.verified, 1, 'a good one is')
+})
+
+test('a body that is not UTF-8 is refused: no two passwords become one', async (t) => {
+  const { app } = await startUserCenter(t)
+  const before = await app.accounts.count()
+  const headers = { 'content-type': 'application/json' }
+  const send = (url: string, text: string, encoding: BufferEncoding) =>
+    app.inject({ method: 'POST', url, headers, payload: Buffer.from(text, encoding) })
+  const body = (password: string) => JSON.stringify({ username: 'zoe', password })
+  for (const charset of ['', '; charset=latin1', '; charset=utf-16le']) {
+    headers['content-type'] = `application/json${charset}`
+    refused(t, await send('/register', body('pässwörter'), 'latin1'), 400, 'BODY_INVALID', charset)
+    refused(t, await send('/register', body('pässwörter'), 'utf16le'), 400, 'BODY_INVALID', charset)
+  }
+  t.equal(await app.accounts.count(), before)
+  t.equal((await send('/register', body('p\ufffdssw\ufffdrter'), 'utf8')).statusCode, 201)
+  for (const mode of MODES) {
+    const answer = await send(`/login_${mode}`, body('pässwörter'), 'latin1')
+    refused(t, answer, 400, 'BODY_INVALID', mode)
+  }
 })
 
 test('a body that is too large or of another type is refused unread', async (t) => {

@@ -148,7 +148,7 @@ test('a patient guesser of one account is throttled at one address, and not at a
 
 test('X-Forwarded-For counts only behind a proxy that is trusted', async (t) => {
   const { app } = await start(t, { LOGIN_LIMIT_ADDRESS: '2' })
-  const forwarded = (ip: number) => ({ 'x-forwarded-for': `192.0.2.${ip}` })
+  const forwarded = (ip: number | string) => ({ 'x-forwarded-for': `192.0.2.${ip}` })
   for (let ip = 0; ip < 2; ip++) await tryLogin(app, NOBODY, forwarded(ip))
   refused(t, await tryLogin(app, USER, forwarded(3)), 429, 'THROTTLED', 'what the client wrote')
   const { app: behind } = await start(t, { LOGIN_LIMIT_ADDRESS: '2', TRUST_PROXY: '10.0.0.0/8' })
@@ -156,6 +156,8 @@ test('X-Forwarded-For counts only behind a proxy that is trusted', async (t) => 
   refused(t, await tryLogin(behind, USER, forwarded(1)), 429, 'THROTTLED', 'what the proxy wrote')
   t.equal((await tryLogin(behind, USER, forwarded(2))).statusCode, 200)
   refused(t, await tryLogin(behind, USER, forwarded(1), '10.9.9.9'), 429, 'THROTTLED')
+  for (const port of [49_152, 49_153]) await tryLogin(behind, NOBODY, forwarded(`5:${port}`))
+  refused(t, await tryLogin(behind, USER, forwarded('5:49154')), 429, 'THROTTLED', 'a port makes no other')
   const spoofed = { 'x-forwarded-for': '192.0.2.77, 192.0.2.1' }
   refused(t, await tryLogin(behind, USER, spoofed), 429, 'THROTTLED', 'only what the proxy added')
 })

@@ -1,5 +1,6 @@
 import type { Audit } from '../audit.js'
 import type { AuthMode } from '../contract.js'
+import type { HashQueue } from '../hash-queue.js'
 import type { StateStore } from '../stores/contract.js'
 
 /**
@@ -10,6 +11,8 @@ export interface Meters {
   store(store: StateStore): StateStore
   mode(mode: AuthMode): AuthMode
   audit(audit: Audit): void
+  /** @returns what ends that: the queue may outlive the application */
+  hashes(queue: HashQueue): () => void
 }
 
 /** The metrics of one application. */

@@ -2,7 +2,7 @@ import type { HashQueue } from '../hash-queue.js'
 import type { Instruments } from './instruments.js'
 
 /**
- * Tells of the queue in which passwords wait to be hashed. It is the process's: applications share it.
+ * Tells of the queue in which passwords wait to be hashed. Applications without a bound of their own share the process’s.
  * @returns what ends that
  */
 export function watchHashes(instruments: Instruments, queue: HashQueue): () => void {

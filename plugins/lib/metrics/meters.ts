@@ -3,6 +3,7 @@ import type { StateStore } from '../stores/contract.js'
 import type { Meters } from './contract.js'
 import { createEventCounters } from './events.js'
 import { createFeedMeter } from './feed.js'
+import { watchHashes } from './hashes.js'
 import type { Instruments } from './instruments.js'
 import { meterMode } from './metered-mode.js'
 import { MeteredStore } from './metered-store.js'
@@ -57,6 +58,7 @@ export function createMeters(instruments: Instruments, sampling: number): Meters
       events.addMode(name)
     }),
     audit: (audit) => void audit.subscribe((event) => events.count(event)),
+    hashes: (queue) => watchHashes(instruments, queue),
   }
   return Object.freeze(meters)
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { clientAddress } from '../client-address.js'
 import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 import { CredentialsRefused, Throttled } from '../errors.js'
 import type { Device, DeviceCookie } from './device-cookie.js'
@@ -139,13 +140,17 @@ export class Attempts implements Throttle {
       ? { by: 'device', rule: settings.account, subject: subjects.device(device.id) }
       : { by: 'account', rule: settings.account, subject: subjects.account(username) }
     if (device) return this.#hold(request, [[account]], about)
-    const pair: Demand = { by: 'pair', rule: settings.pair, subject: subjects.pair(username, request.ip) }
+    const pair: Demand = {
+      by: 'pair',
+      rule: settings.pair,
+      subject: subjects.pair(username, clientAddress(request)),
+    }
     return this.#hold(request, [[this.#address(request)], [account, pair]], about)
   }
 
   #address(request: FastifyRequest): Demand {
     const { settings, subjects } = this.parts
-    return { by: 'address', rule: settings.address, subject: subjects.address(request.ip) }
+    return { by: 'address', rule: settings.address, subject: subjects.address(clientAddress(request)) }
   }
 
   /** @throws THROTTLED */

@@ -50,12 +50,23 @@ function endOf({ level, time }: Round, { window, delays }: LimitRule): number {
 }
 
 /**
+ * By how much the clock that wrote a round may have been ahead of ours, in seconds. One that was wrong by a day would
+ * lock out for a day after it was put right; and a process whose clock is behind must not find every round over.
+ */
+const AHEAD_MAX = 3600
+
+function isFarAhead({ time }: Round, { delays }: LimitRule, now: number): boolean {
+  return time > now / 1000 + (delays?.longest ?? 0) + AHEAD_MAX
+}
+
+/**
  * The round at `now` (ms): the stored one, or the next where that is over. Whoever finds it over comes to the same
  * next one, however many look at once.
  */
 export function roundAt(packed: number, rule: LimitRule, now: number): { round: Round; isNew: boolean } {
   const stored = unpackRound(packed)
-  if (now < endOf(stored, rule) * 1000 && stored.time > 0) return { round: stored, isNew: false }
+  const isOver = now >= endOf(stored, rule) * 1000 || stored.time === 0
+  if (!isOver && !isFarAhead(stored, rule, now)) return { round: stored, isNew: false }
   return {
     round: { number: (stored.number % (NUMBERS - 1)) + 1, level: 0, time: Math.floor(now / 1000) },
     isNew: true,
@@ -82,9 +93,14 @@ export function secondsUntilOpen(round: Round, { window, delays }: LimitRule, no
   return wait > 0 ? wait : delayAt(delays, round.level + 1)
 }
 
-/** How long counters of a round, and the round itself, are worth keeping. A minute for clocks that disagree. */
+/**
+ * How long counters of a round, and the round itself, are worth keeping. A minute for clocks that disagree. A round
+ * outlives its counters, so that none of them is found by one that begins the numbers anew; where it has no delays
+ * yet not by much, for whoever tries a name once leaves one.
+ */
 export function keepFor({ window, delays }: LimitRule, { level }: Round): { counter: number; round: number } {
+  if (level === 0 || !delays)
+    return { counter: window + 60, round: Math.max(window, delays?.longest ?? 0) + 120 }
   // Of a single attempt's: should its process die under it, the next one's turn comes after the next delay.
-  const counter = level > 0 && delays ? delayAt(delays, level + 1) : window + 60
-  return { counter, round: window + 120 + (delays ? delays.longest + delays.forget : 0) }
+  return { counter: delayAt(delays, level + 1), round: window + 120 + delays.longest + delays.forget }
 }

@@ -7,7 +7,7 @@ import { comparableName } from '../usernames.js'
 export interface Subjects {
   /** @param username as it was typed */
   account(username: string): string
-  /** @param ip as `request.ip` has it */
+  /** @param ip as `clientAddress` has it */
   address(ip: string): string
   pair(username: string, ip: string): string
   /** @param id from a device cookie */
@@ -32,12 +32,21 @@ function dotted(high: string, low: string): string {
   return bytes.join('.')
 }
 
+/** What some proxies write into `X-Forwarded-For`: of one client, as many as it has ports. */
+const WITH_PORT = /^(?:\[([^\]]+)\](?::\d+)?|([\d.]+):\d+)$/
+
+function withoutPort(address: string): string {
+  const [, six, four] = WITH_PORT.exec(address) ?? []
+  const host = six ?? four ?? ''
+  return isIP(host) > 0 ? host : address
+}
+
 /**
  * What one client has as its address: IPv4 as it is, also where it comes mapped into IPv6 (RFC 4291 §2.5.5.2), and
  * of IPv6 the first 64 bits, for the others are the client's to choose (§2.5.4).
  */
 export function addressBlock(ip: string): string {
-  const [bare = ''] = ip.split('%')
+  const [bare = ''] = withoutPort(ip).split('%')
   if (isIP(bare) !== 6) return bare
   const groups = groupsOf(bare)
   const [, , , , , mark, high = '0', low = '0'] = groups

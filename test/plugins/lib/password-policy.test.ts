@@ -53,6 +53,7 @@ t.test('not with the username in it, unless that is in many by chance', async (t
     ['xxZOE\u0308xx-long', 'zoë', 'like_username'],
     ['ａｌｉｃｅ-2030', 'alice', 'like_username'],
     ['x-bob-x-x', 'bob', 'like_username'],
+    ['νικοσλαος1', 'ΝΙΚΟΣ', 'like_username'],
     ['johnsmith99', 'John Smith', null],
     ['ecila-2030!', 'alice', null],
     ['a-long-password', 'a', null],

@@ -155,6 +155,26 @@ t.test('a password above 1024 bytes is never hashed', async (t) => {
   t.equal(counted.verified.length, 1)
 })
 
+t.test('how many run at once is an option, and so many times sixteen wait', async (t) => {
+  for (const atOnce of [1, 5]) {
+    const open: (() => void)[] = []
+    const engine: Argon2 = {
+      hash: (password) => new Promise((resolve) => open.push(() => resolve(password))),
+      verify: async () => false,
+    }
+    const limited = createPasswords(async () => engine, undefined, atOnce)
+    const settled = Promise.allSettled(Array.from({ length: 100 }, (_, index) => limited.hash(`${index}`)))
+    await new Promise((resolve) => setImmediate(resolve))
+    t.equal(open.length, atOnce)
+    while (open.length > 0) {
+      open.shift()?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const served = (await settled).filter(({ status }) => status === 'fulfilled')
+    t.equal(served.length, 17 * atOnce)
+  }
+})
+
 t.test('at most three hashes run at once, and those that wait are served in order', async (t) => {
   let running = 0
   let most = 0
@@ -181,6 +201,21 @@ t.test('at most three hashes run at once, and those that wait are served in orde
     asked.map((password) => (password === '3' ? 'rejected' : 'fulfilled')),
     'one that fails gives its place back',
   )
+})
+
+t.test('a hasher that throws at once gives its place back as well', async (t) => {
+  let broken = true
+  const engine: Argon2 = {
+    hash(password) {
+      if (broken) throw new TypeError('not for me')
+      return Promise.resolve(password)
+    },
+    verify: async () => false,
+  }
+  const limited = createPasswords(async () => engine)
+  for (let times = 0; times < 100; times++) await t.rejects(limited.hash('x'), /not for me/)
+  broken = false
+  t.equal(await limited.hash('served'), 'served')
 })
 
 t.test('beyond a short queue hashes are shed at once, and the queue drains', async (t) => {

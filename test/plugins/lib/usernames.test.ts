@@ -1,5 +1,5 @@
 import t from 'tap'
-import { canonicalUsername } from '../../../plugins/lib/usernames.js'
+import { canonicalPrefix, canonicalUsername } from '../../../plugins/lib/usernames.js'
 
 t.test('names of any script are names', async (t) => {
   for (const name of [
@@ -32,6 +32,22 @@ t.test('spellings of one name have one canonical form', async (t) => {
   ]
   for (const [first = '', ...others] of groups) {
     for (const other of others) t.equal(canonicalUsername(other), canonicalUsername(first), other)
+  }
+})
+
+t.test('a name begins with every beginning of it, in whatever way either is typed', async (t) => {
+  const names = ['ὈΔΥΣΣΕΎΣ', 'Νίκος Σ.', 'ΟΣ.Α', 'straße', 'ﬁle', 'Zoë', 'İstanbul', 'ΑΣ\u0301Α', 'Mary Ann']
+  for (const name of names) {
+    const canonical = canonicalUsername(name) ?? ''
+    t.not(canonical, '', name)
+    for (const typed of [canonical, canonical.toUpperCase()]) {
+      for (const [index] of [...typed].entries()) {
+        const beginning = [...typed].slice(0, index + 1).join('')
+        // What the next character would be composed with is another letter.
+        if (/^\p{M}/u.test([...typed][index + 1] ?? '')) continue
+        t.ok(canonical.startsWith(canonicalPrefix(beginning) ?? '?'), beginning)
+      }
+    }
   }
 })
 

@@ -14,6 +14,13 @@ const BLOCKS: Record<string, string> = {
   '::1': '0:0:0:0::/64',
   '::': '0:0:0:0::/64',
   '1::ffff:192.0.2.7': '1:0:0:0::/64',
+  // As some proxies write them into X-Forwarded-For: the port is the client's to choose.
+  '192.0.2.7:49152': '192.0.2.7',
+  '[2001:db8:1:2::9]:49152': '2001:db8:1:2::/64',
+  '[2001:db8:1:2::9]': '2001:db8:1:2::/64',
+  '[::ffff:192.0.2.7]:1': '192.0.2.7',
+  '192.0.2.7:x': '192.0.2.7:x',
+  '[unknown]:1': '[unknown]:1',
   'fe80::1%eth0': 'fe80:0:0:0::/64',
   '': '',
   'unix:': 'unix:',
