@@ -2,42 +2,17 @@ import type { SignInRef } from '../contract.js'
 import type { RedisReplicas } from './redis-replicas.js'
 import { GENERATION, REVOKE, SWEEP } from './redis-revocation-scripts.js'
 import { type RedisClient, runScript } from './redis-scripts.js'
+import { endedMember, epochMember, type Revocation, sparedMember } from './revocation.js'
 import { newGeneration } from './rules.js'
 
 /** How many entries one script drops: a longer one would keep Redis from everybody else. */
 const SWEEP_BATCH = 500
-
-/** Something to refuse, as the list and its feed hold it (see redis-revocation-scripts.ts). */
-export type Revocation = readonly [member: string, score: number, keep: number | '']
 
 /** What the list says of a sign-in. */
 export interface Looked {
   readonly isLive: boolean
   /** Of the list; null when it has none. */
   readonly generation: number | null
-}
-
-export function endedSignIn(signInId: string, until: number): Revocation {
-  return [`s:${signInId}`, until, '']
-}
-
-export function raisedEpoch(
-  accountId: string,
-  epoch: number,
-  spared: string | null,
-  until: number,
-): Revocation[] {
-  const raised: Revocation = [epochMember(accountId), -epoch, until]
-  return spared === null ? [raised] : [raised, [sparedMember(accountId, spared), -epoch, until]]
-}
-
-function epochMember(accountId: string): string {
-  return `e:${accountId}`
-}
-
-/** With the length of the first part, no two pairs of ids make one name. */
-function sparedMember(accountId: string, signInId: string): string {
-  return `p:${accountId.length}:${accountId}:${signInId}`
 }
 
 /** The keys of the list and of its feed, in one slot. */
@@ -74,7 +49,7 @@ export class RedisRevocations {
   /** One command. A list without a marker was lost, and with it what it refused: nothing is live. */
   async look(ref: SignInRef): Promise<Looked> {
     const { accountId, signInId } = ref
-    const members = [`s:${signInId}`, epochMember(accountId), sparedMember(accountId, signInId)]
+    const members = [endedMember(signInId), epochMember(accountId), sparedMember(accountId, signInId)]
     const [marker, ...scores] = await this.#client.zmscore(this.#keys[0], 'g', ...members)
     const generation = marker == null ? null : -Number(marker)
     return { isLive: generation === ref.generation && isSpared(ref.epoch, scores), generation }

@@ -2,16 +2,11 @@ import type { MaybePromise, SignInRef } from '../contract.js'
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { COMMAND_TIMEOUT, redisFault } from './redis-client.js'
 import type { RedisReplicas } from './redis-replicas.js'
-import {
-  endedSignIn,
-  type Looked,
-  RedisRevocations,
-  type Revocation,
-  raisedEpoch,
-} from './redis-revocations.js'
+import { type Looked, RedisRevocations } from './redis-revocations.js'
 import type { RedisClient } from './redis-scripts.js'
 import { RedisSessions } from './redis-sessions.js'
 import { RedisSignIns } from './redis-sign-ins.js'
+import { endedSignIn, type Revocation, raisedEpoch } from './revocation.js'
 import { isToEnd } from './rules.js'
 
 /** Stands before every key, unless something else is asked for. */

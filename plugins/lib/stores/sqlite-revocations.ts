@@ -1,23 +1,33 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type Database from 'libsql'
 import type { SignInRef } from '../contract.js'
 import { RevocationList } from '../near/revocation-list.js'
-import { endedMember, epochMember, sparedMember } from './revocation-members.js'
-import { readLiveness, readNumber, readPage } from './sqlite-rows.js'
-import { PAGE, type Statements } from './sqlite-statements.js'
+import type { Revocation } from './revocation.js'
+import {
+  type RevocationRow,
+  readEnded,
+  readLiveness,
+  readNumber,
+  readRaised,
+  readSpared,
+} from './sqlite-rows.js'
+import { PAGE, type PageName, type Statements } from './sqlite-statements.js'
 
 /*
- * The revocation list of the embedded file, in this process's memory as well, so that no request asks the file.
- * What this process ends is taken in when it is committed. What another one writes (the command line) shows in
- * SQLite's data version: from then on the file is asked, until all of the list has been read anew.
+ * The revocation list of the embedded file, in this process's memory as well, so that a request asks the file
+ * nothing. What this process revokes is taken in when it is committed. What another one writes (the command line)
+ * shows in SQLite's data version: from then on the file is asked, until the list has been read anew.
  */
 
-/** How many revocations are kept in memory at most, at some 100 bytes each. Beyond that the file is asked. */
 const MAX = 1_000_000
 
-/** For how long, in ms, one look at the data version does: a look takes longer than all the rest. */
+/** For how long one look at the data version does, in ms: a look takes longer than all the rest. */
 const LOOK_INTERVAL = 2
 
-/** By connection: all who write over one connection must share a list, for the data version does not show it. */
+/** Before every key. */
+const START: readonly [string, string] = ['', '']
+
+/** By connection: who writes over the same one is no stranger to it, and changes no data version. */
 const shared = new WeakMap<Database.Database, SqliteRevocations>()
 
 export function revocationsOf(connection: Database.Database, statements: Statements): SqliteRevocations {
@@ -29,34 +39,32 @@ export function revocationsOf(connection: Database.Database, statements: Stateme
 }
 
 export class SqliteRevocations {
-  readonly #statements: Statements
-  readonly #list = new RevocationList(MAX)
-  /** The data version that was seen last, and when (ms, monotonic). */
+  readonly #statements: Pick<Statements, 'get' | 'all'>
+  readonly #list: RevocationList
+  /** The data version that was seen last, and when (ms, on the monotonic clock). */
   #seen: number | null = null
-  #lookedAt = Number.NEGATIVE_INFINITY
-  /** The data version whose list is in memory, all of it. */
+  #seenAt = Number.NEGATIVE_INFINITY
+  /** The data version whose whole list is in memory. */
   #held: number | null = null
-  #reading = false
+  #isReading = false
 
-  constructor(statements: Statements) {
+  /** @param max how many revocations are kept in memory at most; beyond that the file is asked */
+  constructor(statements: Pick<Statements, 'get' | 'all'>, max = MAX) {
     this.#statements = statements
+    this.#list = new RevocationList(max)
   }
 
-  /** @throws what the driver throws */
+  /** @throws what the driver throws, TypeError for a damaged file */
   isLive(ref: SignInRef): boolean {
     const verdict = this.#list.judge(ref)
-    // An end is never taken back: known is known, whether or not more has become known since.
+    // An end is never taken back: known is known, whatever else is not known yet.
     if (verdict === 'ended') return false
     return (verdict === 'live' && this.#isWhole()) || this.#ask(ref)
   }
 
-  ended(signInId: string, until: number): void {
-    this.#list.put(endedMember(signInId), until, 0)
-  }
-
-  raised(accountId: string, epoch: number, spared: string | null, until: number): void {
-    if (spared !== null) this.#list.put(sparedMember(accountId, spared), -epoch, 0)
-    this.#list.put(epochMember(accountId), -epoch, until)
+  /** Takes in what was stored. */
+  add(revocations: readonly Revocation[]): void {
+    for (const [member, score, keep] of revocations) this.#list.put(member, score, Number(keep))
   }
 
   async sweep(now: number): Promise<void> {
@@ -64,27 +72,26 @@ export class SqliteRevocations {
     if (this.#list.hasShrunk) this.#held = null
   }
 
-  /** Whether everything that anybody has written is in memory. */
+  /** Whether all that anybody has written is in memory. */
   #isWhole(): boolean {
     const now = performance.now()
-    if (now - this.#lookedAt >= LOOK_INTERVAL) {
+    if (now - this.#seenAt >= LOOK_INTERVAL) {
       this.#seen = this.#dataVersion()
-      this.#lookedAt = now
+      this.#seenAt = now
     }
     if (this.#held === this.#seen) return this.#list.complete
-    if (!this.#reading) void this.#read()
+    if (!this.#isReading) void this.#read()
     return false
   }
 
   #ask({ accountId, signInId, epoch, generation }: SignInRef): boolean {
-    const row = this.#statements.get('liveness', signInId, accountId, accountId, signInId)
-    const list = readLiveness(row)
-    // The first to ask after a start, or after the list was lost: from here on memory is asked.
-    if (list.generation !== null) this.#adopt(list.generation)
-    if (list.generation !== generation || list.ended) return false
-    return epoch >= list.raised || list.spared >= list.raised
+    const found = readLiveness(this.#statements.get('liveness', signInId, accountId, accountId, signInId))
+    if (found.generation !== null) this.#adopt(found.generation)
+    if (found.generation !== generation || found.ended) return false
+    return epoch >= found.raised || found.spared >= found.raised
   }
 
+  /** From here on it is this list that memory speaks of. */
   #adopt(generation: number): void {
     if (generation === this.#list.generation) return
     this.#list.adopt(generation)
@@ -95,21 +102,32 @@ export class SqliteRevocations {
     return readNumber(this.#statements.get('dataVersion'))
   }
 
-  /** Reads all of it, page by page, so that nobody waits for long; what fails is tried again with the next look. */
+  /** Reads it, page by page, so that nobody waits for long. Where that fails, the next look begins it anew. */
   async #read(): Promise<void> {
-    this.#reading = true
+    this.#isReading = true
     try {
       const version = this.#dataVersion()
       const generation = readNumber(this.#statements.get('generation'))
       this.#list.adopt(generation)
-      await this.#readAll('endedPage', ([id], until) => this.ended(id, until))
-      await this.#readAll('sparedPage', ([account, id], epoch) => this.raised(account, epoch, id, 0))
-      await this.#readAll('epochPage', ([account], epoch, until) => this.raised(account, epoch, null, until))
+      await this.#readTable('endedPage', readEnded)
+      await this.#readTable('sparedPage', readSpared)
+      await this.#readTable('epochPage', readRaised)
       if (this.#list.generation === generation) this.#held = version
     } catch {
       // Whoever asks the file meanwhile is told what is wrong with it.
     } finally {
-      this.#reading = false
+      this.#isReading = false
     }
+  }
+
+  async #readTable(name: PageName, read: (row: unknown) => RevocationRow): Promise<void> {
+    let rows: RevocationRow[]
+    let after = START
+    do {
+      rows = this.#statements.all(name, ...after).map(read)
+      for (const { revocations } of rows) this.add(revocations)
+      after = rows.at(-1)?.key ?? START
+      await nextTurn()
+    } while (rows.length === PAGE)
   }
 }

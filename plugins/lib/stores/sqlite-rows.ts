@@ -1,5 +1,6 @@
 import type { RefreshState, SessionRecord, SignInRecord } from './contract.js'
 import { claimsOrNull, list, number, numberOrNull, text, textOrNull } from './narrow.js'
+import { endedSignIn, type Revocation, raisedEpoch } from './revocation.js'
 
 /*
  * How records are written as rows: the values in the order of the columns in sqlite-statements.ts. A row that
@@ -78,4 +79,32 @@ export function readLiveness(row: unknown): Liveness {
 /** The value of a row that has one. @throws TypeError */
 export function readNumber(row: unknown): number {
   return number(list(row)[0])
+}
+
+/** A row of the revocation list: what it revokes, and the key behind which the next row is found. */
+export interface RevocationRow {
+  readonly key: readonly [string, string]
+  readonly revocations: readonly Revocation[]
+}
+
+/** @throws TypeError */
+export function readEnded(row: unknown): RevocationRow {
+  const [id, , until] = list(row)
+  return { key: [text(id), ''], revocations: [endedSignIn(text(id), number(until))] }
+}
+
+/** @throws TypeError */
+export function readRaised(row: unknown): RevocationRow {
+  const [account, , epoch, until] = list(row)
+  return {
+    key: [text(account), ''],
+    revocations: raisedEpoch(text(account), number(epoch), null, number(until)),
+  }
+}
+
+/** A sign-in was spared by a raise to that epoch, so there was one. @throws TypeError */
+export function readSpared(row: unknown): RevocationRow {
+  const [account, id, epoch, until] = list(row)
+  const revocations = raisedEpoch(text(account), number(epoch), text(id), number(until))
+  return { key: [text(account), text(id)], revocations }
 }

@@ -10,6 +10,8 @@ const SIGN_IN = `account_id, id, mode, epoch, generation, created_at, last_seen_
 const SESSION = 'version, sealed, idle_expires_at, absolute_expires_at'
 /** How many rows one sweep statement drops: a longer one would keep the event loop from everybody else. */
 export const SWEEP_BATCH = 500
+/** How many rows of the revocation list one statement reads, for the same reason. */
+export const PAGE = 2000
 
 function drop(table: string, key: string, limit: string): string {
   return `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${limit} <= ? LIMIT ${SWEEP_BATCH})`
@@ -23,6 +25,12 @@ export const SQL = {
     EXISTS (SELECT 1 FROM ended_sign_ins WHERE id = ?),
     (SELECT epoch FROM raised_epochs WHERE account_id = ?),
     (SELECT epoch FROM spared_sign_ins WHERE account_id = ? AND id = ?)`,
+  dataVersion: 'PRAGMA data_version',
+  endedPage: `SELECT id, '', until FROM ended_sign_ins WHERE id > ? AND ? = '' ORDER BY id LIMIT ${PAGE}`,
+  epochPage: `SELECT account_id, '', epoch, until FROM raised_epochs
+    WHERE account_id > ? AND ? = '' ORDER BY account_id LIMIT ${PAGE}`,
+  sparedPage: `SELECT account_id, id, epoch, until FROM spared_sign_ins
+    WHERE (account_id, id) > (?, ?) ORDER BY account_id, id LIMIT ${PAGE}`,
   endSignIn: `INSERT INTO ended_sign_ins VALUES (?, ?)
     ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
   raiseEpoch: `INSERT INTO raised_epochs VALUES (?, ?, ?)
@@ -56,6 +64,8 @@ export const SQL = {
 } as const
 
 export type StatementName = keyof typeof SQL
+/** Those that read the revocation list, from behind a key of two parts. */
+export type PageName = 'endedPage' | 'epochPage' | 'sparedPage'
 type Value = string | number | null
 
 /** The statements over one connection. */

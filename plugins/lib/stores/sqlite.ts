@@ -2,15 +2,10 @@ import type { SignInRef } from '../contract.js'
 import type { EmbeddedDatabase } from '../database.js'
 import { StoreUnavailable } from '../errors.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
+import { endedSignIn, raisedEpoch } from './revocation.js'
 import { isToEnd, isWithinLimits, judgeRefresh, newestFirst, newGeneration, rotatedState } from './rules.js'
-import {
-  readLiveness,
-  readNumber,
-  readSession,
-  readSignIn,
-  writeSession,
-  writeSignIn,
-} from './sqlite-rows.js'
+import { revocationsOf, type SqliteRevocations } from './sqlite-revocations.js'
+import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from './sqlite-rows.js'
 import { type StatementName, Statements, SWEEP_BATCH } from './sqlite-statements.js'
 
 /**
@@ -27,10 +22,12 @@ class SqliteStore implements StateStore {
   readonly kind = 'sqlite'
   readonly #database: EmbeddedDatabase
   readonly #statements: Statements
+  readonly #revocations: SqliteRevocations
 
   constructor(database: EmbeddedDatabase) {
     this.#database = database
     this.#statements = new Statements(database.connection)
+    this.#revocations = revocationsOf(database.connection, this.#statements)
   }
 
   generation() {
@@ -40,12 +37,8 @@ class SqliteStore implements StateStore {
     })
   }
 
-  isLive({ accountId, signInId, epoch, generation }: SignInRef) {
-    const list = attempt(() =>
-      readLiveness(this.#statements.get('liveness', signInId, accountId, accountId, signInId)),
-    )
-    if (list.generation !== generation || list.ended) return false
-    return epoch >= list.raised || list.spared >= list.raised
+  isLive(ref: SignInRef) {
+    return attempt(() => this.#revocations.isLive(ref))
   }
 
   async addSignIn(record: SignInRecord) {
@@ -73,15 +66,19 @@ class SqliteStore implements StateStore {
   }
 
   async endSignIn(accountId: string, id: string, until: number) {
-    return this.#atomically(() => this.#end(accountId, id, until))
+    const existed = this.#atomically(() => this.#end(accountId, id, until))
+    this.#revocations.add([endedSignIn(id, until)])
+    return existed
   }
 
   async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
-    return this.#atomically(() => {
+    const ended = this.#atomically(() => {
       const ending = this.#list(accountId, now).filter((record) => isToEnd(record, except, belowEpoch))
       for (const { id, absoluteExpiresAt } of ending) this.#end(accountId, id, absoluteExpiresAt)
-      return ending.map(({ id }) => id)
+      return ending
     })
+    this.#revocations.add(ended.map(({ id, absoluteExpiresAt }) => endedSignIn(id, absoluteExpiresAt)))
+    return ended.map(({ id }) => id)
   }
 
   async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
@@ -89,6 +86,7 @@ class SqliteStore implements StateStore {
       this.#statements.run('raiseEpoch', accountId, epoch, until)
       if (spared !== null) this.#statements.run('spare', accountId, spared, epoch, until)
     })
+    this.#revocations.add(raisedEpoch(accountId, epoch, spared, until))
   }
 
   async createSession(key: string, record: SessionRecord) {
@@ -124,6 +122,7 @@ class SqliteStore implements StateStore {
     for (const name of SWEEPS) {
       while (attempt(() => this.#statements.run(name, now)) === SWEEP_BATCH) await nextTurn()
     }
+    await this.#revocations.sweep(now)
   }
 
   close() {

@@ -1,0 +1,33 @@
+/*
+ * What a store refuses, in the one form in which Redis holds it, its feed tells it, and memory takes it in.
+ */
+
+/** Something to refuse, as the list and its feed hold it (see redis-revocation-scripts.ts). */
+export type Revocation = readonly [member: string, score: number, keep: number | '']
+
+export function endedSignIn(signInId: string, until: number): Revocation {
+  return [endedMember(signInId), until, '']
+}
+
+export function raisedEpoch(
+  accountId: string,
+  epoch: number,
+  spared: string | null,
+  until: number,
+): Revocation[] {
+  const raised: Revocation = [epochMember(accountId), -epoch, until]
+  return spared === null ? [raised] : [raised, [sparedMember(accountId, spared), -epoch, until]]
+}
+
+export function endedMember(signInId: string): string {
+  return `s:${signInId}`
+}
+
+export function epochMember(accountId: string): string {
+  return `e:${accountId}`
+}
+
+/** With the length of the first part, no two pairs of ids make one name. */
+export function sparedMember(accountId: string, signInId: string): string {
+  return `p:${accountId.length}:${accountId}:${signInId}`
+}
