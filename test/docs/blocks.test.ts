@@ -16,6 +16,7 @@ import { atPort, type ModuleRunner, makePrograms, type Page, runShell, startCent
  *                              fragment leaves out (setups.ts has some); without it the block is a whole program.
  *                            - anything else: a function `(t, text)`, with the helpers of runners.ts;
  *                              `notRun(reason, check)` where it cannot run here.
+ *   <!-- asserts -->         for a whole program in `ts` that asserts by itself what it shows (`node:assert`).
  *   <!-- prints: A | B -->   for `sh`. Needs nothing more: all of a page are run in their order, in one shell, beside
  *                            a user center of its own; what each prints must hold A, then B.
  *   <!-- printed -->         for what the block before prints. Each line of it must be a line of that, where `…` stands
@@ -28,7 +29,7 @@ interface Run {
 }
 
 const where = ({ page, line, value }: Block) => `${page}:${line} ${value}`
-const moduleName = ({ page, value }: Block) => `${page.replaceAll(/\W/g, '-')}-${value}`
+const moduleName = ({ page, line, value }: Block) => `${page.replaceAll(/\W/g, '-')}-${value || line}`
 const stemOf = (page: string) =>
   page
     .replace(/^docs\//, '')
@@ -40,16 +41,24 @@ async function importPage(page: string): Promise<Page> {
   return runners
 }
 
+/** Of a program that asserts by itself: it has to. */
+const ASSERTS: ModuleRunner = {
+  check: async (t, _app, { text }) => t.match(text, /\bassert\.\w+\(/, 'it asserts something'),
+}
+
 /** Pairs the named blocks of a page with what runs them, and fails for what is left over on either side. */
 async function pairUp(t: Test, page: string): Promise<Run[]> {
+  const asserting = blocksOf(page).filter(({ marker }) => marker === 'asserts')
+  const alone = asserting.map((block) => ({ block, runner: ASSERTS }))
   const named = blocksOf(page).filter(({ marker }) => marker === 'block')
-  if (named.length === 0) return []
+  if (named.length === 0) return alone
   const runners = await importPage(page)
   t.strictSame(named.map(({ value }) => value).sort(), Object.keys(runners).sort(), `${page}: its blocks`)
-  return named.flatMap((block) => {
+  const run = named.flatMap((block) => {
     const runner = runners[block.value]
     return runner ? [{ block, runner }] : []
   })
+  return [...alone, ...run]
 }
 
 const isModule = (runner: Page[string]): runner is ModuleRunner => typeof runner === 'object'
@@ -66,7 +75,7 @@ async function runModule(t: Test, outside: Outside, { block, runner }: Run): Pro
   const app = exports.app as FastifyInstance
   t.teardown(() => app.close())
   await app.ready()
-  await runner.check(t, app, exports)
+  await runner.check(t, app, { ...exports, text: block.text })
 }
 
 /** `A | B`: both, in this order. */

@@ -11,7 +11,7 @@ export interface Block {
   readonly line: number
   readonly language: string
   readonly text: string
-  /** `block`, `prints` or `printed`; empty where there is no marker. */
+  /** `block`, `asserts`, `prints` or `printed`; empty where there is no marker. */
   readonly marker: string
   /** What stands behind the marker's colon. */
   readonly value: string
@@ -24,7 +24,7 @@ export function englishPages(): string[] {
 }
 
 const FENCE = /^ *(`{3,}|~{3,})(.*)$/
-const MARKER = /^<!-- (block|prints|printed)(?:: (.+?))? -->$/
+const MARKER = /^<!-- (block|asserts|prints|printed)(?:: (.+?))? -->$/
 
 function blockAt(page: string, lines: readonly string[], start: number): { block: Block; end: number } {
   const [, fence = '', language = ''] = FENCE.exec(lines[start] ?? '') ?? []
