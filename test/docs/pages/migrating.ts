@@ -54,6 +54,15 @@ const page: Page = {
       t.same((await me(app, headers)).json(), { username: 'bob' }, 'nobody signs in again')
       t.equal((await me(app, { cookie: `${headers.cookie}x` })).statusCode, 401, 'an altered one is nobody’s')
       t.equal((await me(app, { cookie: 'sessionId=%E0%A4%A' })).statusCode, 401)
+      const { store } = exports.store as { store: Map<string, unknown> }
+      for (const [id, session] of [...store]) {
+        // As a store outside of the process keeps it.
+        const kept = JSON.parse(JSON.stringify(session))
+        store.set(id, { ...kept, cookie: { ...kept.cookie, expires: new Date(Date.now() - 1) } })
+        t.equal((await me(app, headers)).statusCode, 401, 'one that is over is nobody’s')
+        store.set(id, kept)
+        t.same((await me(app, headers)).json(), { username: 'bob' })
+      }
       const visitor = cookiesOf(await post(app, '/login', BOB, headers))
       t.same((await me(app, visitor)).json(), { username: 'bob' })
       t.equal((await post(old, '/logout', {}, headers)).statusCode, 200)
