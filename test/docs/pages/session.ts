@@ -22,7 +22,7 @@ const page: Page = {
   inspect: async (t, text) => {
     const center = await startCenter(t)
     const { credential } = await signIn(center.app, 'session')
-    await holdsLabels(t, text.replace(/^remark:.*\n/m, ''), center, credential.cookie)
+    await holdsLabels(t, text, center, credential.cookie)
   },
 }
 
