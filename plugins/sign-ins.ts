@@ -35,7 +35,8 @@ export interface SignIns {
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
   /**
-   * Ends one, whether or not there is a record of it. Where there was, that is an audit event; without an
+   * Ends one, whether or not there is a record of it, and whoever's it is: where the id comes from a client, ask
+   * `find` first whether the account has it. Where there was a record, that is an audit event; without an
    * `ending` the application is said to have asked for it.
    * @returns whether there was a record
    */

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
+import { textOf } from './docs/blocks.js'
 import { freePort } from './helpers/redis-server.js'
 
 // It builds, packs and installs once, and then looks at what a user would have.
@@ -98,14 +99,6 @@ function compile({ directory }: Project, files: string[]): { faults: string[]; p
   return { faults: faults.map((fault) => ts.formatDiagnostic(fault, host)), packages: [...packages] }
 }
 
-/** The block of code that follows a marker in the README. */
-async function example(name: string): Promise<string> {
-  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
-  const [, code] = readme.split(`<!-- example: ${name} -->`)[1]?.match(/^\s*```ts\n(.*?)```/s) ?? []
-  if (code === undefined) throw new Error(`README.md has no example "${name}".`)
-  return code
-}
-
 /** A program of the project that listens. It is ended with the test that started it. */
 interface Server {
   readonly origin: string
@@ -157,7 +150,7 @@ async function tryExample(t: Test, edit = (code: string) => code) {
   await writeFile(join(project.directory, 'served.js'), edit(main.replace('port: 3000', `port: ${port}`)))
   const env = { AUTH_SECRET: 'a secret for tests, at least 32 bytes long' }
   const { origin } = await serve(t, project.directory, port, ['served.js'], env)
-  const login = await post(`${origin}/login`, { username: 'alice', password: 'correct horse' })
+  const login = await post(`${origin}/login_token`, { username: 'alice', password: 'correct horse' })
   const { token } = (await login.json()) as { token: string }
   const me = await fetch(`${origin}/me`, { headers: { authorization: `Bearer ${token}` } })
   const stranger = await fetch(`${origin}/me`)
@@ -196,7 +189,7 @@ t.test('the package holds what a user needs, and nothing else', async (t) => {
 })
 
 t.test("the README's example type-checks and runs in an empty project", async (t) => {
-  await writeFile(join(project.directory, 'main.ts'), await example('quick-start'))
+  await writeFile(join(project.directory, 'main.ts'), textOf('README.md', 'quick-start'))
   await writeFile(
     join(project.directory, 'fourth-mode.ts'),
     `import type { AuthMode, ModeName } from 'fastify-identity'

@@ -108,6 +108,8 @@ test('an application’s own login is limited as its options say', async (t) => 
     { username: 'alice', password: 5 },
   ]
   t.strictSame(await statuses(app, '/login', bodies), [401, 401], 'what is no text is no password')
+  const empty = await app.inject({ method: 'POST', url: '/login' })
+  t.strictSame([empty.statusCode, empty.json().code], [401, 'CREDENTIALS_REFUSED'], 'and no body is none')
   await t.rejects(
     // A mode that is not there is a mistake before anything is counted.
     app.throttle.signIn(Object.create(null), 'cooky' as 'cookie', RIGHT),

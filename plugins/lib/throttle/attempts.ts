@@ -79,12 +79,13 @@ export class Attempts implements Throttle {
   async signIn<N extends ModeName>(
     request: FastifyRequest,
     mode: N,
-    { username, password }: Credentials,
+    credentials: Credentials,
     options?: SignInOptions,
   ): Promise<AuthModes[N]> {
     const { app, devices } = this.parts
     const isAmbient = app.authModes.get(mode).ambient
-    // From a body that nobody validated. There is nothing to verify, and nothing to count.
+    // From a body that nobody validated, or that never came. There is nothing to verify, and nothing to count.
+    const { username, password }: Partial<Credentials> = credentials ?? {}
     if (typeof username !== 'string' || typeof password !== 'string') throw new CredentialsRefused()
     const device = await devices.recognise(request, username)
     const attempt = await this.#holdAtName(request, username, device, {

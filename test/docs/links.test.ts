@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import t from 'tap'
+import { englishPages, ROOT } from './blocks.js'
+
+const read = (page: string) => readFileSync(join(ROOT, page), 'utf8')
+
+/** What a heading is linked by: lower case, no punctuation, hyphens for spaces. */
+const anchorOf = (heading: string) =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replaceAll(/\s/g, '-')
+
+function anchorsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
+}
+
+/** Links and pictures that stay in the repository. */
+function linksOf(page: string): string[] {
+  const targets = [...read(page).matchAll(/\]\(([^)\s]+)\)|src="([^"]+)"/g)].map(
+    ([, link, source]) => link ?? source ?? '',
+  )
+  return targets.filter((target) => !/^[a-z]+:/.test(target))
+}
+
+t.test('every link of a page leads somewhere', async (t) => {
+  for (const page of englishPages()) {
+    for (const link of linksOf(page)) {
+      const [path = '', anchor] = link.split('#')
+      const target = path === '' ? page : normalize(join(dirname(page), path))
+      if (!existsSync(join(ROOT, target))) t.fail(`${page}: ${link}`)
+      else if (anchor !== undefined && !anchorsOf(target).includes(anchor)) t.fail(`${page}: ${link}`)
+    }
+  }
+  t.pass('all of them')
+})
+
+t.test("the README's list has every page of docs/", async (t) => {
+  const [, list = ''] = /^## Documentation$([\s\S]*?)^## /m.exec(read('README.md')) ?? []
+  const listed = [...list.matchAll(/\]\(([\w/.-]+\.md)\)/g)].map(([, page]) => page)
+  t.same(
+    listed.sort(),
+    englishPages()
+      .filter((page) => page !== 'README.md')
+      .sort(),
+  )
+})
