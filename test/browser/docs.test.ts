@@ -1,0 +1,19 @@
+import { test } from 'tap'
+import { openWindow, startChromium, startSite } from '../helpers/chromium.js'
+
+test('the API can be tried out in a browser, under a strict policy', async (t) => {
+  const browser = await startChromium(t)
+  const { origin } = await startSite(t)
+  const { page, complaints } = await openWindow(t, browser)
+  await page.goto(`${origin}/docs`)
+  const tried = async (id: string) => {
+    const operation = page.locator(`[id$="-${id}"]`)
+    await operation.locator('.opblock-summary').click()
+    await operation.locator('.try-out__btn').click()
+    await operation.locator('.execute').click()
+    return operation.locator('.live-responses-table .highlight-code').first().textContent()
+  }
+  t.match(await tried('loginBySession'), /"auth_type": "session"/, 'the example that it fills in works')
+  t.match(await tried('userInfo'), /"username": "user1"/, 'and the browser sends the cookie')
+  t.same(complaints, [])
+})
