@@ -69,7 +69,7 @@ export const options: FastifyServerOptions & UserCenterOptions = {
 async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   drainConnections(app)
-  await app.register(helmet, { contentSecurityPolicy: PAGE_POLICY })
+  await app.register(helmet, { contentSecurityPolicy: PAGE_POLICY, xFrameOptions: { action: 'deny' } })
   if (config.allowedOrigins.length > 0) {
     await app.register(cors, {
       origin: [...config.allowedOrigins],

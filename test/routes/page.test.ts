@@ -35,8 +35,30 @@ test('the policy allows no inline script or style, no frame and no form', async 
     "script-src 'self'",
     "frame-ancestors 'none'",
     "form-action 'none'",
+    "trusted-types 'none'",
   ])
     t.match(policy, directive)
+})
+
+test('no address leads to another site', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const url of [
+    ...[
+      '//example.com',
+      '//example.com/%2e%2e',
+      '/page//example.com/..',
+      '/%5Cexample.com',
+      '/page/%2f%2fexample.com',
+    ],
+    ...[
+      '/?next=//example.com',
+      '/logout_cookie?next=https://example.com',
+      '/docs/static/index.html?//example.com',
+    ],
+  ]) {
+    const { location } = (await app.inject(url)).headers
+    t.match(location ?? '/', /^\/(?![/\\])/, url)
+  }
 })
 
 test('/settings says what can be done here, and whether a cookie came', async (t) => {
