@@ -115,7 +115,8 @@ export function register(username: string, password: string): Promise<boolean> {
   return doing('register', async () => {
     const made = call('POST', '/register', anything, { username, password })
     registered = (await ask('register', made)) !== null
-    if (registered) tell('register', t().register.done(username))
+    // There it is wanted next.
+    if (registered) tell('sign-in', t().register.done(username))
   }).then(() => registered)
 }
 

@@ -30,7 +30,7 @@ export const en = {
     password: 'New password',
     rule: 'At least 8 characters, and none of the common ones.',
     submit: 'Register',
-    done: (name: string) => `The account ${name} is there. Sign in with it above.`,
+    done: (name: string) => `The account ${name} is there. Give its password, and sign in.`,
   },
   me: {
     title: (name: string) => `Signed in as ${name}`,

@@ -30,7 +30,7 @@ export const zh: Text = {
     password: '新密码',
     rule: '至少 8 个字符，且不能是常见密码。',
     submit: '注册',
-    done: (name) => `账户 ${name} 已创建，请在上方登录。`,
+    done: (name) => `账户 ${name} 已创建，请输入密码登录。`,
   },
   me: {
     title: (name) => `已登录：${name}`,
