@@ -4,11 +4,13 @@ import { byId, type Child, h, repaint } from './lib/dom.js'
 import { language, t } from './lib/language.js'
 import { onChange, state } from './lib/store.js'
 import { tokens } from './lib/tokens.js'
+import { watch } from './lib/watch.js'
 import { accountsView } from './views/accounts.js'
 import { devicesView } from './views/devices.js'
 import { footView, topView } from './views/frame.js'
 import { inspectorView } from './views/inspector.js'
 import { meView } from './views/me.js'
+import { outcome } from './views/parts.js'
 import { passwordView } from './views/password.js'
 import { signInView } from './views/sign-in.js'
 
@@ -18,7 +20,7 @@ function fill(id: string, content: Child): void {
 
 function mainView(): Child {
   const { me, settings, failures } = state()
-  if (me) return [meView(me), devicesView(), passwordView(), accountsView()]
+  if (me) return [outcome('page'), meView(me), devicesView(), passwordView(), accountsView()]
   // Nothing to fill in before it is known that nobody is there.
   return settings || failures.page ? signInView() : h('p', { class: 'lead' }, t().loading)
 }
@@ -48,4 +50,5 @@ function refreshWhenDue(): void {
 onChange(() => repaint(paint))
 repaint(paint)
 startClock(refreshWhenDue)
+watch()
 void start()

@@ -1,4 +1,4 @@
-import swagger from '@fastify/swagger'
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
@@ -13,6 +13,14 @@ export interface DocsOptions {
 
 /** Of the HTTP contract: what is there keeps its meaning. */
 const API_VERSION = '1'
+
+const TAGS = [
+  { name: 'Signing in', description: 'In one of three ways, and out again.' },
+  { name: 'Who am I', description: 'Who is asking, and how they were recognised.' },
+  { name: 'Sign-ins', description: 'Where somebody is signed in, whatever the mode; and the end of it.' },
+  { name: 'Accounts', description: 'One’s own, and for administrators everybody’s.' },
+  { name: 'Machinery', description: 'For whoever runs the server, and for other services.' },
+]
 
 /**
  * What its page may load and do: the same as ours (routes/page.ts), but for Trusted Types, which Swagger UI does not
@@ -29,8 +37,6 @@ const DOCS_POLICY = {
   'form-action': "'none'",
   'frame-ancestors': "'none'",
 }
-
-const TAGS = ['Signing in', 'Who am I', 'Sign-ins', 'Accounts', 'Machinery'].map((name) => ({ name }))
 
 /** One for each mode: any of them is enough. */
 function securitySchemes(secure: boolean) {
@@ -50,17 +56,39 @@ const ANY_MODE: readonly Record<string, readonly string[]>[] = [
   { cookie: [] },
 ]
 
+function securityOf({ guarded, takes }: Operation): readonly Record<string, readonly string[]>[] {
+  if (guarded) return ANY_MODE
+  return takes ? [{ [takes]: [] }, {}] : []
+}
+
+function bodyOf(schema: FastifySchema | undefined, { body, bodyExample }: Operation): FastifySchema {
+  const sent = body ?? schema?.body
+  return typeof sent === 'object' ? { body: { ...sent, examples: [bodyExample] } } : {}
+}
+
 function describe(schema: FastifySchema | undefined, operation: Operation): FastifySchema {
-  const { id, tag, summary, description, guarded } = operation
+  const { id, tag, summary, description } = operation
   return {
     ...schema,
+    ...bodyOf(schema, operation),
     operationId: id,
     tags: [tag],
     summary,
     ...(description ? { description } : {}),
-    security: guarded ? ANY_MODE : [],
+    security: securityOf(operation),
     response: responsesOf(operation),
   }
+}
+
+/** A body that a route reads where there is one: @fastify/swagger says of every body that it must be there. */
+const letBodiesOut: SwaggerTransformObject = (made) => {
+  if (!('openapiObject' in made)) return made.swaggerObject
+  for (const [name, { body }] of Object.entries(OPERATIONS)) {
+    const [method = '', url = ''] = name.split(' ')
+    const sent = method === 'POST' && body ? made.openapiObject.paths?.[url]?.post?.requestBody : undefined
+    if (sent && 'required' in sent) sent.required = false
+  }
+  return made.openapiObject
 }
 
 /**
@@ -78,9 +106,11 @@ async function docsPlugin(app: FastifyInstance, { secure }: DocsOptions): Promis
           'Three ways to stay signed in, and one to ask who is there. Every answer has the form { code, msg, data?, auth_type?, error? }.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
+      servers: [{ url: '/', description: 'Where this document is.' }],
       tags: TAGS,
       components: { securitySchemes: securitySchemes(secure) },
     },
+    transformObject: letBodiesOut,
     transform: ({ schema, url, route }) => {
       const operation = OPERATIONS[`${route.method} ${url}`]
       return { url, schema: operation ? describe(schema, operation) : { ...schema, hide: true } }

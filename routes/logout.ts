@@ -14,12 +14,12 @@ import { BodyInvalid } from './errors.js'
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'POST']
 
-const refreshBody = Compile(
-  Type.Object(
-    { refresh_token: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })) },
-    { additionalProperties: false },
-  ),
+/** Of a token's logout, where there is any. */
+export const LogoutBody = Type.Object(
+  { refresh_token: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })) },
+  { additionalProperties: false },
 )
+const refreshBody = Compile(LogoutBody)
 
 /** The media type itself, whatever its parameters. */
 const JSON_TYPE = /^application\/json\s*(;|$)/i

@@ -78,6 +78,9 @@ function weightOf(header: string, language: string): number {
   return Math.max(0, ...weights.filter(Number.isFinite))
 }
 
+/** In English, for who writes or reads about the API. */
+export const messageOf = (key: MessageKey): string => MESSAGES[key][0]
+
 /** For people, in Chinese when the request prefers it and in English otherwise. */
 export function messageFor(request: FastifyRequest, key: MessageKey): string {
   const accepted = request.headers['accept-language'] ?? ''

@@ -27,6 +27,8 @@ export const PAGE_POLICY = {
     'form-action': ["'none'"],
     'frame-ancestors': ["'none'"],
     'require-trusted-types-for': ["'script'"],
+    // And nobody may say that some string is to be trusted.
+    'trusted-types': ["'none'"],
   },
 }
 

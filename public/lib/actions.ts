@@ -1,51 +1,14 @@
+import { loadAccounts } from './account-actions.js'
 import * as answers from './answers.js'
-import { call, type Failure, type Outcome, rotate } from './api.js'
+import { call, rotate } from './api.js'
+import { ask, doing, refuse } from './asking.js'
 import { anything } from './decode.js'
 import { focusOn } from './dom.js'
 import { t } from './language.js'
 import { clear, complain, tell } from './say.js'
-import { forgetPerson, type Place, state, update } from './store.js'
+import { forgetPerson, state, update } from './store.js'
+import { tellTabs } from './tabs.js'
 import { forgetTokens, hold, tokens } from './tokens.js'
-
-/** What a guarded route refuses with when it recognises nobody. */
-const NOBODY = [
-  ...['NOT_SIGNED_IN', 'TOKEN_EXPIRED', 'TOKEN_INVALID', 'CREDENTIAL_EXPIRED', 'CREDENTIAL_INVALID'],
-  ...['SIGNED_OUT', 'REFRESH_REFUSED'],
-]
-
-/** The person is not signed in any more, and the page says why. */
-function lost(failure: Failure): void {
-  forgetTokens()
-  forgetPerson()
-  complain('page', failure)
-  focusOn('title')
-}
-
-/** Shows why a call came to nothing: there, or where nobody is recognised, instead of everything. */
-function refuse(place: Place, failure: Failure): void {
-  if (state().me && NOBODY.includes(failure.code)) lost(failure)
-  else complain(place, failure)
-}
-
-/** One thing at a time: a second click on the way does nothing. */
-async function doing(place: Place, action: () => Promise<void>): Promise<void> {
-  if (state().busy) return
-  clear(place)
-  update({ busy: true })
-  try {
-    await action()
-  } finally {
-    update({ busy: false })
-  }
-}
-
-/** Goes on with what was answered, or shows why not. */
-async function ask<T>(place: Place, outcome: Promise<Outcome<T>>): Promise<{ readonly data: T } | null> {
-  const result = await outcome
-  if (result.ok) return result
-  refuse(place, result.failure)
-  return null
-}
 
 async function loadDevices(): Promise<void> {
   const found = await ask('devices', call('GET', '/sign_ins', answers.signIns))
@@ -58,19 +21,8 @@ async function loadInspection(): Promise<void> {
   if (found && state().me) update({ inspection: found.data })
 }
 
-export async function loadAccounts(after: string | null = null): Promise<void> {
-  if (state().me?.user.role !== 'admin') return
-  const query = after === null ? '' : `&after=${encodeURIComponent(after)}`
-  const outcome = await call('GET', `/accounts?limit=20${query}`, answers.accountPage)
-  // Where the application brought accounts of its own there is nothing to look after here.
-  if (!outcome.ok && outcome.failure.code === 'NOT_FOUND') return
-  const found = await ask('accounts', Promise.resolve(outcome))
-  if (!found || !state().me) return
-  const before = after === null ? [] : (state().accounts?.accounts ?? [])
-  update({ accounts: { accounts: [...before, ...found.data.accounts], next: found.data.next } })
-}
-
-async function loadPanels(): Promise<void> {
+/** All that is theirs who is signed in. */
+export async function loadPanels(): Promise<void> {
   await loadDevices()
   await Promise.all([loadInspection(), loadAccounts()])
 }
@@ -87,10 +39,12 @@ async function recognise(): Promise<boolean> {
   return true
 }
 
+/** Asks what can be done here, and who is there. */
 export async function start(): Promise<void> {
+  clear('page')
   const found = await ask('page', call('GET', '/settings', answers.settings))
   if (!found) return
-  const recognised = found.data.cookie_sent && (await recognise())
+  const recognised = (found.data.cookie_sent || tokens() !== null) && (await recognise())
   update({ settings: found.data })
   if (recognised) await loadPanels()
 }
@@ -104,6 +58,7 @@ export function signIn(username: string, password: string, remember: boolean): P
     if (!granted) return
     if (chosen === 'token') hold(answers.pair(granted.data))
     if (!(await recognise())) return
+    tellTabs()
     focusOn('title')
     await loadPanels()
   })
@@ -112,6 +67,7 @@ export function signIn(username: string, password: string, remember: boolean): P
 async function afterSignOut(words: string): Promise<void> {
   forgetTokens()
   forgetPerson()
+  tellTabs()
   // Somebody may be signed in here in two ways at once: then the other one is who they are now.
   const settings = await call('GET', '/settings', answers.settings)
   if (settings.ok && settings.data.cookie_sent && (await recognise())) await loadPanels()
@@ -159,26 +115,9 @@ export function register(username: string, password: string): Promise<boolean> {
   return doing('register', async () => {
     const made = call('POST', '/register', anything, { username, password })
     registered = (await ask('register', made)) !== null
-    if (registered) tell('register', t().register.done(username))
+    // There it is wanted next.
+    if (registered) tell('sign-in', t().register.done(username))
   }).then(() => registered)
-}
-
-/** What an administrator does to an account. */
-export function changeAccount(
-  username: string,
-  change: { readonly role?: string; readonly disabled?: boolean } | 'end',
-): Promise<void> {
-  return doing('accounts', async () => {
-    const path = `/accounts/${encodeURIComponent(username)}`
-    const done =
-      change === 'end'
-        ? await ask('accounts', call('DELETE', `${path}/sign_ins`, answers.ended))
-        : await ask('accounts', call('PATCH', path, anything, change))
-    if (!done) return
-    await loadAccounts()
-    await loadDevices()
-    if (state().me) tell('accounts', t().accounts.changed(username))
-  })
 }
 
 let rotating = false

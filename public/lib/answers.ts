@@ -40,7 +40,7 @@ export const signIns = listOf(signIn)
 
 export const ended = shape({ ended: number })
 
-const account = shape({ username: text, role: text, disabled: flag })
+export const account = shape({ username: text, role: text, disabled: flag, created_at: text })
 export type Account = ReturnType<typeof account>
 export const accountPage = shape({ accounts: listOf(account), next: orNull(text) })
 export type AccountPage = ReturnType<typeof accountPage>

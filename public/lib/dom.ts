@@ -75,7 +75,8 @@ function keep(): Kept {
     if (value !== null) values.set(element.id, value)
   }
   const active = document.activeElement
-  const typed = active instanceof HTMLInputElement && /^(text|password)$/.test(active.type) ? active : null
+  const typed =
+    active instanceof HTMLInputElement && /^(text|search|password)$/.test(active.type) ? active : null
   return {
     values,
     focused: active?.id ?? '',

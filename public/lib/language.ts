@@ -40,6 +40,10 @@ export function moment(time: string | number): string {
   return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time))
 }
 
+export function day(time: string): string {
+  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }).format(new Date(time))
+}
+
 const UNITS = [
   ['day', 86_400],
   ['hour', 3600],
@@ -52,6 +56,13 @@ export function fromNow(time: string): string {
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? (['second', 1] as const)
   const value = unit === 'second' ? 0 : Math.round(seconds / size)
   return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(value, unit)
+}
+
+/** Seconds as hours, or days where those are many, in words. */
+export function lasting(seconds: number): string {
+  const [unit, size] = seconds >= 2 * 86_400 ? (['day', 86_400] as const) : (['hour', 3600] as const)
+  const words = { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 } as const
+  return new Intl.NumberFormat(locale(), words).format(seconds / size)
 }
 
 /** Seconds as 1:05 or 2:00:05. */

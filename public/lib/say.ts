@@ -3,8 +3,12 @@ import { byId } from './dom.js'
 import { t } from './language.js'
 import { type Place, state, update } from './store.js'
 
+/** A form is not filled in: no call was made. */
+export const INCOMPLETE = 'INCOMPLETE'
+
 /** What happened, for people. */
 export function happened({ code, msg }: Failure): string {
+  if (code === INCOMPLETE) return t().failure.incomplete
   if (code === 'NETWORK' || code === 'TIMEOUT') return t().failure.network
   return msg || t().failure.unexpected
 }

@@ -11,6 +11,8 @@ export interface State {
   readonly me: { readonly user: User; readonly mode: Mode } | null
   readonly devices: readonly SignIn[] | null
   readonly accounts: AccountPage | null
+  /** How the names of those accounts begin. */
+  readonly filter: string
   readonly inspection: Inspection | null
   readonly failures: Readonly<Partial<Record<Place, Failure>>>
   readonly notices: Readonly<Partial<Record<Place, string>>>
@@ -18,7 +20,7 @@ export interface State {
   readonly busy: boolean
 }
 
-const NOBODY = { me: null, devices: null, accounts: null, inspection: null } as const
+const NOBODY = { me: null, devices: null, accounts: null, filter: '', inspection: null } as const
 
 let current: State = {
   ...NOBODY,

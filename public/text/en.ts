@@ -23,7 +23,6 @@ export const en = {
     noRemember: 'A token lives in this tab’s memory only: there is nothing to keep.',
     submit: (mode: string) => `Sign in by ${mode.toLowerCase()}`,
     sample: 'In development: admin / admin123, or user1 / user123.',
-    incomplete: 'Fill in both username and password.',
   },
   register: {
     title: 'No account yet?',
@@ -31,7 +30,7 @@ export const en = {
     password: 'New password',
     rule: 'At least 8 characters, and none of the common ones.',
     submit: 'Register',
-    done: (name: string) => `The account ${name} is there. Sign in with it above.`,
+    done: (name: string) => `The account ${name} is there. Give its password, and sign in.`,
   },
   me: {
     title: (name: string) => `Signed in as ${name}`,
@@ -45,6 +44,7 @@ export const en = {
     },
     signOut: 'Sign out',
     signedOut: 'You are signed out.',
+    other: (name: string) => `In another tab somebody signed in or out: here you are ${name} now.`,
   },
   devices: {
     title: 'Where you are signed in',
@@ -59,7 +59,7 @@ export const en = {
     ended: (n: number) => `${count(n, 'sign-in is', 'sign-ins are')} ended.`,
     unknown: 'Unknown program',
     on: (program: string, system: string) => `${program} on ${system}`,
-    reload: 'Refresh the list',
+    reload: 'Refresh list',
   },
   password: {
     title: 'Change password',
@@ -72,17 +72,22 @@ export const en = {
   accounts: {
     title: 'Accounts',
     lead: 'For administrators. A change of role, or disabling, ends every sign-in of that account.',
-    name: 'Account',
-    role: 'Role',
-    state: 'State',
-    actions: 'Actions',
-    active: 'Active',
+    find: 'Name begins with',
+    submit: 'Find',
+    found: (n: number, more: boolean, start: string) =>
+      n === 0
+        ? `No name begins with “${start}”.`
+        : `${more ? `The first ${n} accounts are` : count(n, 'account is', 'accounts are')} shown.`,
+    you: 'You',
+    youLine: 'Your own role and state another administrator can change.',
+    since: (day: string) => `since ${day}`,
     disabled: 'Disabled',
     makeAdmin: 'Make administrator',
     makeUser: 'Make user',
     disable: 'Disable',
     enable: 'Enable',
     endAll: 'End sign-ins',
+    ended: (name: string, n: number) => `${count(n, 'sign-in', 'sign-ins')} of ${name} ended.`,
     of: (action: string, name: string) => `${action}: ${name}`,
     more: 'Show more',
     changed: (name: string) => `${name} is changed, and all of its sign-ins are ended.`,
@@ -92,9 +97,12 @@ export const en = {
     wait: 'Try again in ',
     now: 'You can try again now.',
     code: 'Code',
+    again: 'Try again',
+    incomplete: 'Something is not filled in yet.',
     network: 'The server did not answer.',
     unexpected: 'The server answered with something that this page does not understand.',
     advice: {
+      INCOMPLETE: 'Fill in the field that is marked, and send it again.',
       NETWORK: 'Check the connection, and whether the server is running; then try again.',
       TIMEOUT: 'It took longer than 15 seconds. Try again in a moment.',
       UNEXPECTED: 'Reload the page: it may be of another version than the server.',
@@ -163,6 +171,15 @@ export const en = {
       },
     },
     inUse: 'The credential in use',
+    sent: {
+      cookie:
+        'Your browser adds it by itself to whatever goes to this server. What stands behind the dots HttpOnly hides from every script, this page’s too.',
+      session:
+        'Your browser adds it by itself to whatever goes to this server. Behind the dots is a random id and its signature, which HttpOnly hides from every script, this page’s too.',
+      token:
+        'This page adds it to its own calls, and nobody else does: another site can make your browser send a cookie, but not this header.',
+    },
+    notSet: 'not set',
     attributes: 'The cookie, as it was set',
     why: {
       name_plain:
@@ -173,8 +190,7 @@ export const en = {
       path: 'For the whole site.',
       secure: 'Only over TLS.',
       insecure: 'Missing, since this server runs without TLS. In production it is always set.',
-      max_age: (time: string) =>
-        `The browser drops it after ${time} hours. The server counts for itself as well.`,
+      max_age: (time: string) => `The browser drops it after ${time}. The server counts for itself as well.`,
       no_max_age: 'None: it goes when the browser is closed.',
     },
     fields: 'What it says',
@@ -240,7 +256,7 @@ export const en = {
       sid: 'the sign-in it belongs to',
       jti: 'the token’s own id',
       epoch: 'raised to end all sign-ins',
-      gen: 'of the list of ended sign-ins',
+      gen: 'which list of ended sign-ins it was made under',
       iat: 'issued at',
       exp: 'expires at',
       nbf: 'not before',

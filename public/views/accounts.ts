@@ -1,36 +1,67 @@
-import { changeAccount, loadAccounts } from '../lib/actions.js'
+import { changeAccount, endSignInsOf, findAccounts, moreAccounts } from '../lib/account-actions.js'
 import type { Account } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { t } from '../lib/language.js'
+import { day, t } from '../lib/language.js'
 import { state } from '../lib/store.js'
-import { button, outcome, panel } from './parts.js'
+import { button, field, form, outcome, panel, typed } from './parts.js'
 
-type Change = Parameters<typeof changeAccount>[1]
-
-function action(account: Account, name: string, label: string, change: Change): HTMLElement {
-  const { username } = account
-  return button(`${name}-${username}`, label, () => changeAccount(username, change), {
+function action(name: string, username: string, label: string, click: () => unknown): HTMLElement {
+  return button(`${name}-${username}`, label, click, {
     class: 'small',
     'aria-label': t().accounts.of(label, username),
   })
 }
 
-function row(account: Account): HTMLElement {
+function actions({ username, role, disabled }: Account): Child {
   const words = t().accounts
-  const { username, role, disabled } = account
   const other = role === 'admin' ? 'user' : 'admin'
   return h(
-    'tr',
-    {},
-    h('th', { scope: 'row' }, username),
-    h('td', {}, t().me.roles[role] ?? role),
-    h('td', {}, disabled ? words.disabled : words.active),
+    'div',
+    { class: 'row' },
+    action('role', username, other === 'admin' ? words.makeAdmin : words.makeUser, () =>
+      changeAccount(username, { role: other }),
+    ),
+    action('disable', username, disabled ? words.enable : words.disable, () =>
+      changeAccount(username, { disabled: !disabled }),
+    ),
+    action('end-of', username, words.endAll, () => endSignInsOf(username)),
+  )
+}
+
+function row(account: Account): HTMLElement {
+  const words = t().accounts
+  const { username, role, disabled, created_at } = account
+  const own = username === state().me?.user.username
+  return h(
+    'li',
+    { class: disabled ? 'account disabled' : 'account' },
     h(
-      'td',
-      { class: 'row' },
-      action(account, 'role', other === 'admin' ? words.makeAdmin : words.makeUser, { role: other }),
-      action(account, 'disable', disabled ? words.enable : words.disable, { disabled: !disabled }),
-      action(account, 'end-of', words.endAll, 'end'),
+      'div',
+      {},
+      h(
+        'p',
+        { class: 'device-name' },
+        h('span', { class: 'name' }, username),
+        own && [' ', h('span', { class: 'badge this' }, words.you)],
+        disabled && [' ', h('span', { class: 'badge off' }, words.disabled)],
+      ),
+      h('p', { class: 'fine' }, `${t().me.roles[role] ?? role} · ${words.since(day(created_at))}`),
+    ),
+    // By a slip nobody locks themselves out here.
+    own ? h('p', { class: 'fine own' }, words.youLine) : actions(account),
+  )
+}
+
+function search(): HTMLElement {
+  const words = t().accounts
+  return form(
+    'find-form',
+    () => findAccounts(typed('find')),
+    h(
+      'div',
+      { class: 'find' },
+      field('find', words.find, { type: 'search', autocomplete: 'off', spellcheck: 'false' }),
+      button('find-button', words.submit, null),
     ),
   )
 }
@@ -40,32 +71,14 @@ export function accountsView(): Child {
   const { me, accounts, failures } = state()
   if (me?.user.role !== 'admin' || (!accounts && !failures.accounts)) return null
   const words = t().accounts
-  const { next = null } = accounts ?? {}
+  const { accounts: rows = [], next = null } = accounts ?? {}
   return panel(
     'accounts',
     words.title,
     words.lead,
+    search(),
     outcome('accounts'),
-    h(
-      'div',
-      { class: 'wide', tabindex: 0, role: 'group', 'aria-labelledby': 'accounts-title' },
-      h(
-        'table',
-        {},
-        h(
-          'thead',
-          {},
-          h(
-            'tr',
-            {},
-            ...[words.name, words.role, words.state, words.actions].map((name) =>
-              h('th', { scope: 'col' }, name),
-            ),
-          ),
-        ),
-        h('tbody', {}, ...(accounts?.accounts ?? []).map(row)),
-      ),
-    ),
-    next !== null && button('more-accounts', words.more, () => loadAccounts(next)),
+    rows.length > 0 && h('ul', { class: 'list', 'aria-labelledby': 'accounts-title' }, ...rows.map(row)),
+    next !== null && button('more-accounts', words.more, () => moreAccounts(next)),
   )
 }

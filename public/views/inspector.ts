@@ -1,6 +1,6 @@
 import type { Inspection, Mode } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { moment, t } from '../lib/language.js'
+import { lasting, moment, t } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import { tokens } from '../lib/tokens.js'
 import { badge, outcome } from './parts.js'
@@ -34,18 +34,18 @@ function fields(id: string, title: string, record: object | null): Child {
 
 function cookieView({ cookie }: Inspection): Child {
   if (!cookie) return null
-  const { why, attributes, script, nothing, colon } = t().inspector
-  const { max_age } = cookie
-  const hours = max_age === null ? '' : String(Math.round(max_age / 360) / 10)
+  const { why, attributes, script, nothing, colon, notSet } = t().inspector
+  const { max_age, secure } = cookie
+  const unset = (name: string) => [h('code', {}, name), ' ', h('span', { class: 'badge this' }, notSet)]
   const rows = [
     [cookie.name, cookie.name.startsWith('__Host-') ? why.name_host : why.name_plain],
     ['HttpOnly', why.http_only],
     [`SameSite=${cookie.same_site === 'lax' ? 'Lax' : cookie.same_site}`, why.same_site],
     [`Path=${cookie.path}`, why.path],
-    [cookie.secure ? 'Secure' : 'Secure –', cookie.secure ? why.secure : why.insecure],
+    [secure ? 'Secure' : unset('Secure'), secure ? why.secure : why.insecure],
     [
-      max_age === null ? 'Max-Age –' : `Max-Age=${max_age}`,
-      max_age === null ? why.no_max_age : why.max_age(hours),
+      max_age === null ? unset('Max-Age') : `Max-Age=${max_age}`,
+      max_age === null ? why.no_max_age : why.max_age(lasting(max_age)),
     ],
   ] as const
   return [
@@ -53,7 +53,10 @@ function cookieView({ cookie }: Inspection): Child {
     h(
       'dl',
       { class: 'why', id: 'attributes' },
-      ...rows.map(([name, reason]) => [h('dt', {}, h('code', {}, name)), h('dd', {}, reason)]),
+      ...rows.map(([name, reason]) => [
+        h('dt', {}, typeof name === 'string' ? h('code', {}, name) : name),
+        h('dd', {}, reason),
+      ]),
     ),
     h(
       'p',
@@ -65,6 +68,30 @@ function cookieView({ cookie }: Inspection): Child {
         `document.cookie → ${document.cookie === '' ? nothing : document.cookie}`,
       ),
     ),
+  ]
+}
+
+const DOTS = '••••••••••••'
+
+/** The header by which the next request will say who is asking, as far as a script may know it. */
+function carried(mode: Mode): Child {
+  const { travels, sent } = t().inspector
+  const name = state().inspection?.cookie?.name ?? (mode === 'cookie' ? 'identity' : 'session')
+  const [header = '', payload = ''] = tokens()?.token.split('.') ?? []
+  const line =
+    mode === 'token'
+      ? [
+          'Authorization: Bearer ',
+          h('span', { class: 'token-header' }, header),
+          '.',
+          h('span', { class: 'token-payload' }, `${payload.slice(0, 48)}…`),
+          `.${DOTS}`,
+        ]
+      : `Cookie: ${name}=${DOTS}`
+  return [
+    h('h3', {}, travels),
+    h('p', { class: 'proof' }, h('code', { id: 'carried' }, line)),
+    h('p', { class: 'fine' }, sent[mode]),
   ]
 }
 
@@ -113,6 +140,7 @@ function credential(mode: Mode): Child {
   const held = tokens()
   return [
     h('p', { class: 'inspected' }, `${words.inUse}${words.colon}`, badge(mode)),
+    carried(mode),
     mode === 'token' && held && tokenView(held),
     inspection && [
       cookieView(inspection),

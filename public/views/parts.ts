@@ -1,8 +1,8 @@
 import type { Mode } from '../lib/answers.js'
 import type { Failure } from '../lib/api.js'
-import { type Attributes, type Child, h } from '../lib/dom.js'
+import { type Attributes, type Child, focusOn, h } from '../lib/dom.js'
 import { moment, t } from '../lib/language.js'
-import { advice, happened } from '../lib/say.js'
+import { advice, complain, happened, INCOMPLETE } from '../lib/say.js'
 import { type Place, state } from '../lib/store.js'
 
 /** A part of the page under a heading, which can take the focus. */
@@ -17,15 +17,16 @@ export function panel(name: string, title: string, lead: string, ...children: Ch
   )
 }
 
-function failureBox(failure: Failure): HTMLElement {
+function failureBox(place: Place, failure: Failure): HTMLElement {
   const { retryAt, code, status } = failure
   return h(
     'div',
-    { class: 'box bad', 'data-code': code },
+    { class: 'box bad', id: `${place}-failure`, 'data-code': code },
     h('p', { class: 'box-title' }, happened(failure)),
     h('p', {}, advice(failure)),
     retryAt !== null && h('p', {}, h('strong', { 'data-wait': retryAt })),
-    h('p', { class: 'fine' }, `${t().failure.code}: `, h('code', {}, code), status > 0 && ` · ${status}`),
+    code !== INCOMPLETE &&
+      h('p', { class: 'fine' }, `${t().failure.code}: `, h('code', {}, code), status > 0 && ` · ${status}`),
   )
 }
 
@@ -34,13 +35,31 @@ export function outcome(place: Place): Child {
   const failure = state().failures[place]
   const notice = state().notices[place]
   return [
-    failure && failureBox(failure),
+    failure && failureBox(place, failure),
     notice !== undefined && h('div', { class: 'box good' }, h('p', {}, notice)),
   ]
 }
 
+/** What marks a field as the one that a failure is about, and leads from it to what is said. */
+export function faulty(place: Place, id: string, codes: readonly string[]): Attributes {
+  const failure = state().failures[place]
+  if (!failure) return {}
+  const isIt = failure.code === INCOMPLETE ? failure.reason === id : codes.includes(failure.code)
+  return isIt ? { 'aria-invalid': true, 'aria-describedby': `${place}-failure` } : {}
+}
+
+/** Whether all of them are filled in. Where one is not, that is said there, and it gets the focus. */
+export function isComplete(place: Place, ...ids: readonly string[]): boolean {
+  const empty = ids.find((id) => typed(id) === '')
+  if (empty === undefined) return true
+  complain(place, { status: 0, code: INCOMPLETE, msg: '', reason: empty, retryAt: null })
+  focusOn(empty)
+  return false
+}
+
 export function field(id: string, label: string, attributes: Attributes, hint = ''): HTMLElement {
   const hintId = `${id}-hint`
+  const described = [attributes['aria-describedby'], hint && hintId].filter((each) => each)
   return h(
     'div',
     { class: 'field' },
@@ -50,7 +69,7 @@ export function field(id: string, label: string, attributes: Attributes, hint = 
       name: id,
       type: 'text',
       ...attributes,
-      ...(hint ? { 'aria-describedby': hintId } : {}),
+      'aria-describedby': described.length > 0 ? described.join(' ') : null,
     }),
     hint !== '' && h('p', { class: 'fine', id: hintId }, hint),
   )
@@ -89,6 +108,12 @@ export function form(id: string, submit: (form: HTMLFormElement) => unknown, ...
 export function typed(id: string): string {
   const element = document.getElementById(id)
   return element instanceof HTMLInputElement ? element.value : ''
+}
+
+/** Puts that into a field. */
+export function typeInto(id: string, words: string): void {
+  const element = document.getElementById(id)
+  if (element instanceof HTMLInputElement) element.value = words
 }
 
 /** Empties what was typed there. */

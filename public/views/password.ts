@@ -2,9 +2,10 @@ import { changePassword } from '../lib/actions.js'
 import { h } from '../lib/dom.js'
 import { t } from '../lib/language.js'
 import { state } from '../lib/store.js'
-import { button, emptied, field, form, outcome, panel, typed } from './parts.js'
+import { button, emptied, faulty, field, form, isComplete, outcome, panel, typed } from './parts.js'
 
 async function submit(): Promise<void> {
+  if (!isComplete('password', 'current-password', 'new-password')) return
   if (await changePassword(typed('current-password'), typed('new-password'))) emptied('password-form')
 }
 
@@ -34,11 +35,17 @@ export function passwordView(): HTMLElement {
           type: 'password',
           autocomplete: 'current-password',
           required: true,
+          ...faulty('password', 'current-password', ['CREDENTIALS_REFUSED']),
         }),
         field(
           'new-password',
           words.next,
-          { type: 'password', autocomplete: 'new-password', required: true },
+          {
+            type: 'password',
+            autocomplete: 'new-password',
+            required: true,
+            ...faulty('password', 'new-password', ['PASSWORD_REFUSED']),
+          },
           t().register.rule,
         ),
       ),

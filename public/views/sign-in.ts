@@ -1,10 +1,9 @@
-import { register, signIn } from '../lib/actions.js'
+import { register, signIn, start } from '../lib/actions.js'
 import { MODES, type Mode } from '../lib/answers.js'
 import { type Child, focusOn, h } from '../lib/dom.js'
 import { t } from '../lib/language.js'
-import { clear, tell } from '../lib/say.js'
 import { state, update } from '../lib/store.js'
-import { button, emptied, field, form, outcome, typed } from './parts.js'
+import { button, emptied, faulty, field, form, isComplete, outcome, typed, typeInto } from './parts.js'
 
 function way(mode: Mode): HTMLElement {
   const id = `way-${mode}`
@@ -42,10 +41,8 @@ function isChecked(id: string): boolean {
 }
 
 function trySignIn(): unknown {
-  const [username, password] = [typed('username'), typed('password')]
-  if (username !== '' && password !== '') return signIn(username, password, isChecked('remember'))
-  tell('sign-in', t().signIn.incomplete)
-  return focusOn(username === '' ? 'username' : 'password')
+  if (!isComplete('sign-in', 'username', 'password')) return
+  return signIn(typed('username'), typed('password'), isChecked('remember'))
 }
 
 function signInForm(): HTMLElement {
@@ -59,11 +56,13 @@ function signInForm(): HTMLElement {
       autocapitalize: 'none',
       spellcheck: 'false',
       required: true,
+      ...faulty('sign-in', 'username', ['CREDENTIALS_REFUSED']),
     }),
     field('password', words.password, {
       type: 'password',
       autocomplete: 'current-password',
       required: true,
+      ...faulty('sign-in', 'password', ['CREDENTIALS_REFUSED']),
     }),
     rememberMe(),
     outcome('sign-in'),
@@ -73,11 +72,12 @@ function signInForm(): HTMLElement {
 }
 
 async function tryRegister(): Promise<void> {
-  clear('register')
-  if (await register(typed('new-username'), typed('register-password'))) {
-    emptied('register-form')
-    focusOn('username')
-  }
+  if (!isComplete('register', 'new-username', 'register-password')) return
+  const username = typed('new-username')
+  if (!(await register(username, typed('register-password')))) return
+  emptied('register-form')
+  typeInto('username', username)
+  focusOn('password')
 }
 
 function registration(): Child {
@@ -95,11 +95,17 @@ function registration(): Child {
         autocapitalize: 'none',
         spellcheck: 'false',
         required: true,
+        ...faulty('register', 'new-username', ['USERNAME_TAKEN', 'USERNAME_INVALID']),
       }),
       field(
         'register-password',
         words.password,
-        { type: 'password', autocomplete: 'new-password', required: true },
+        {
+          type: 'password',
+          autocomplete: 'new-password',
+          required: true,
+          ...faulty('register', 'register-password', ['PASSWORD_REFUSED']),
+        },
         words.rule,
       ),
       outcome('register'),
@@ -114,6 +120,7 @@ export function signInView(): Child {
     h('h1', { id: 'title', tabindex: -1 }, t().signIn.title),
     h('p', { class: 'lead' }, t().signIn.lead),
     outcome('page'),
+    !state().settings && button('try-again', t().failure.again, start),
     h('section', { class: 'panel', 'aria-labelledby': 'title' }, signInForm()),
     registration(),
   ]

@@ -10,6 +10,7 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'End all sign-ins of an account (administrators)',
     guarded: true,
     data: Ended,
+    says: 'ENDED',
     refusals: [...UNSAFE, 'ROLE_REQUIRED', 'BODY_INVALID', 'NOT_FOUND'],
   },
   'POST /register': {
@@ -20,6 +21,8 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
       'Where REGISTRATION is open. Signs nobody in. A password has 8 characters or more, is none of the common ones, and does not hold the username.',
     status: 201,
     data: Registered,
+    says: 'REGISTERED',
+    bodyExample: { username: 'Zoë', password: 'three quiet ravens' },
     refusals: [
       ...BODY,
       ...(['USERNAME_INVALID', 'CROSS_SITE', 'REGISTRATION_CLOSED', 'USERNAME_TAKEN'] as const),
@@ -34,6 +37,7 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
       'In the order of their names, a page at a time; with `username` those whose names begin like that, in any spelling.',
     guarded: true,
     data: AccountPage,
+    says: 'ACCOUNTS_LISTED',
     refusals: [...GUARDED, 'ROLE_REQUIRED', 'BODY_INVALID'],
   },
   'PATCH /accounts/:username': {
@@ -44,6 +48,8 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
       'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled.',
     guarded: true,
     data: Account,
+    says: 'ACCOUNT_CHANGED',
+    bodyExample: { role: 'admin' },
     refusals: [...UNSAFE, ...BODY, 'ROLE_REQUIRED', 'NOT_FOUND', 'LAST_ADMIN'],
   },
   'POST /password': {
@@ -52,7 +58,9 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Change one’s own password',
     description: 'Ends every other sign-in.',
     guarded: true,
-    authType: true,
+    authType: 'any',
+    says: 'PASSWORD_CHANGED',
+    bodyExample: { current_password: 'user123', new_password: 'three quiet ravens' },
     refusals: [...UNSAFE, ...BODY, 'CREDENTIALS_REFUSED', 'PASSWORD_REFUSED', 'THROTTLED', 'BUSY'],
   },
 }

@@ -1,28 +1,36 @@
 import type { TSchema } from 'typebox'
+import { LogoutBody } from '../logout.js'
 import { ACCOUNT_OPERATIONS } from './account-operations.js'
 import { BODY, GUARDED, LOGIN, LOGOUT, UNSAFE } from './failures.js'
 import type { Operation } from './operation.js'
 import { Ended, Exposition, Inspection, KeySet, Settings, SignIns, TokenPair, User } from './schemas.js'
 
-const login = (id: string, mode: string, gives: string, data?: TSchema): Operation => ({
+type Mode = 'token' | 'session' | 'cookie'
+
+const login = (id: string, mode: Mode, gives: string, data?: TSchema): Operation => ({
   id,
   tag: 'Signing in',
   summary: `Sign in by ${mode}`,
   description: `${gives} The sign-in that the request's own credential of this mode stood for is ended.`,
-  authType: true,
+  authType: mode,
+  says: 'SIGNED_IN',
+  bodyExample: { username: 'user1', password: 'user123', ...(mode === 'token' ? {} : { remember: true }) },
   ...(data ? { data } : {}),
   refusals: LOGIN,
 })
 
-const logout = (id: string, mode: string, description: string): Operation => ({
+const logout = (id: string, mode: Mode, description: string, how = ''): Operation => ({
   id,
   tag: 'Signing in',
-  summary: `Sign out by ${mode}`,
+  summary: `Sign out by ${mode}${how}`,
   description: `${description} Signing out twice, or without a credential, is 200 and does nothing.`,
-  authType: true,
+  authType: mode,
+  says: 'LOGGED_OUT',
+  ...(mode === 'token' ? { takes: mode } : {}),
   refusals: LOGOUT,
 })
 
+const BY_LINK = ', by a link'
 const COOKIE_LOGOUT = 'Ends the sign-in and clears the cookie.'
 const SESSION_LOGOUT = 'Ends the sign-in, deletes the session and clears the cookie.'
 const TOKEN_LOGOUT = 'Ends the sign-in of the access token: it and the refresh token are dead.'
@@ -52,22 +60,26 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description:
       'A retry within the grace gets the same pair’s successor again; a token that was used before that is theft, and ends the sign-in.',
     data: TokenPair,
-    authType: true,
+    authType: 'token',
+    says: 'REFRESHED',
+    bodyExample: { refresh_token: 'v1.7FrCmMBA…' },
     refusals: [...BODY, 'REFRESH_REFUSED', 'CROSS_SITE', 'THROTTLED', 'STORE_UNAVAILABLE'],
   },
   'POST /logout_cookie': logout('logoutCookie', 'cookie', COOKIE_LOGOUT),
-  'GET /logout_cookie': logout('logoutCookieByLink', 'cookie, by a link', COOKIE_LOGOUT),
+  'GET /logout_cookie': logout('logoutCookieByLink', 'cookie', COOKIE_LOGOUT, BY_LINK),
   'POST /logout_session': logout('logoutSession', 'session', SESSION_LOGOUT),
-  'GET /logout_session': logout('logoutSessionByLink', 'session, by a link', SESSION_LOGOUT),
+  'GET /logout_session': logout('logoutSessionByLink', 'session', SESSION_LOGOUT, BY_LINK),
   'POST /logout_token': {
     ...logout(
       'logoutToken',
       'token',
       `${TOKEN_LOGOUT} An expired one will do, and so will any refresh token of the sign-in, as { refresh_token } in a JSON body.`,
     ),
+    body: LogoutBody,
+    bodyExample: { refresh_token: 'v1.7FrCmMBA…' },
     refusals: [...LOGOUT, 'BODY_INVALID', 'BODY_TOO_LARGE'],
   },
-  'GET /logout_token': logout('logoutTokenByLink', 'token, by a link', TOKEN_LOGOUT),
+  'GET /logout_token': logout('logoutTokenByLink', 'token', TOKEN_LOGOUT, BY_LINK),
   'GET /user_info': {
     id: 'userInfo',
     tag: 'Who am I',
@@ -75,7 +87,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description: 'Tries token, session and cookie, in this order. A bad one does not end the search here.',
     guarded: true,
     data: User,
-    authType: true,
+    authType: 'any',
+    says: 'RECOGNISED',
     refusals: GUARDED,
   },
   'GET /inspector': {
@@ -86,7 +99,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       'Not there in production. A cookie’s attributes, the named fields of a session, and the sign-in: one’s own, and never a credential.',
     guarded: true,
     data: Inspection,
-    authType: true,
+    authType: 'any',
+    says: 'INSPECTED',
     refusals: GUARDED,
   },
   'GET /sign_ins': {
@@ -95,6 +109,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Where am I signed in?',
     guarded: true,
     data: SignIns,
+    says: 'LISTED',
     refusals: GUARDED,
   },
   'DELETE /sign_ins': {
@@ -103,6 +118,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'Sign out everywhere, or everywhere else',
     guarded: true,
     data: Ended,
+    says: 'ENDED',
     refusals: [...UNSAFE, 'BODY_INVALID'],
   },
   'DELETE /sign_ins/:id': {
@@ -111,6 +127,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     summary: 'End one sign-in of one’s own',
     guarded: true,
     data: Ended,
+    says: 'ENDED',
     refusals: [...UNSAFE, 'BODY_INVALID', 'NOT_FOUND'],
   },
   ...ACCOUNT_OPERATIONS,
@@ -119,13 +136,21 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Machinery',
     summary: 'What can be done here',
     data: Settings,
+    says: 'SETTINGS',
     refusals: [],
   },
-  'GET /healthz': { id: 'healthz', tag: 'Machinery', summary: 'Is the process up?', refusals: [] },
+  'GET /healthz': {
+    id: 'healthz',
+    tag: 'Machinery',
+    summary: 'Is the process up?',
+    says: 'UP',
+    refusals: [],
+  },
   'GET /readyz': {
     id: 'readyz',
     tag: 'Machinery',
     summary: 'Do the stores answer?',
+    says: 'READY',
     refusals: ['STORE_UNAVAILABLE'],
   },
   'GET /metrics': {

@@ -1,12 +1,20 @@
 import type { TSchema } from 'typebox'
+import { messageOf } from '../messages.js'
+import { exampleOf } from './examples.js'
 import { type Refusal, STATUSES } from './failures.js'
 import type { Operation } from './operation.js'
 import { failure, success } from './schemas.js'
 
+interface Media {
+  readonly schema: TSchema
+  readonly example?: unknown
+  readonly examples?: object
+}
+
 interface Response {
   readonly description: string
   readonly headers?: Readonly<Record<string, object>>
-  readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly examples?: object }>>
+  readonly content: Readonly<Record<string, Media>>
 }
 
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait.' } }
@@ -23,7 +31,7 @@ function examplesOf(status: number, codes: readonly Refusal[]): object {
   return Object.fromEntries(
     codes.map((error) => {
       const reason = error === 'PASSWORD_REFUSED' ? { reason: 'common' } : {}
-      return [error, { value: { code: status, msg: 'A sentence for people.', error, ...reason } }]
+      return [error, { value: { code: status, msg: messageOf(error), error, ...reason } }]
     }),
   )
 }
@@ -38,9 +46,10 @@ function refusal(status: number, codes: readonly Refusal[]): Response {
   }
 }
 
-function granted({ plain, status = 200, data, authType, summary }: Operation): Response {
+function granted(operation: Operation): Response {
+  const { plain, status = 200, data, authType, summary } = operation
   const { type, schema } = plain ?? { type: 'application/json', schema: success(status, data, authType) }
-  return { description: summary, content: { [type]: { schema } } }
+  return { description: summary, content: { [type]: { schema, example: exampleOf(operation) } } }
 }
 
 /** Every answer of an operation, by status: what it grants, and each code that it refuses with. */

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from 'typebox'
+import type { Operation } from './operation.js'
 
 /*
  * What the API answers with, for people and for generators of clients. Nothing is serialised by these: the
@@ -141,14 +142,14 @@ export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), 
 export const Exposition = Type.String({ description: 'Lines of metrics, each with its HELP and TYPE.' })
 
 /** The form of every 2xx of the API. */
-export function success(status: number, data?: TSchema, authType = false): TSchema {
+export function success(status: number, data?: TSchema, authType?: Operation['authType']): TSchema {
   return Type.Object(
     {
       code: Type.Literal(status),
       msg: Type.String({
         description: 'For people, in the language of Accept-Language: English or Chinese.',
       }),
-      ...(authType ? { auth_type: AuthType } : {}),
+      ...(authType ? { auth_type: authType === 'any' ? AuthType : Type.Literal(authType) } : {}),
       ...(data ? { data } : {}),
     },
     closed,

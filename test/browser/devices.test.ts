@@ -1,10 +1,9 @@
 import { test } from 'tap'
 import { credentialsIn, openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
-import { userInfo } from '../helpers/http.js'
 
 test('sign-ins in more than one browser', async (t) => {
   const browser = await startChromium(t)
-  const { app, origin, clock } = await startSite(t)
+  const { origin, clock } = await startSite(t)
 
   await t.test('"sign out everywhere else" is seen from the other browser', async (t) => {
     const here = await openWindow(t, browser)
@@ -29,28 +28,6 @@ test('sign-ins in more than one browser', async (t) => {
     t.same(await credentialsIn(here.page), [])
   })
 
-  await t.test('a session id that was planted before the login is not the one after it', async (t) => {
-    const thief = await openWindow(t, browser)
-    await thief.page.goto(origin)
-    await signInOn(thief.page, 'session', { username: 'admin', password: 'admin123' })
-    const [planted] = await credentialsIn(thief.page)
-    if (!planted) throw new Error('the browser has no session cookie')
-    const victim = await openWindow(t, browser)
-    await victim.page.context().addCookies([planted])
-    await victim.page.goto(origin)
-    t.equal(await victim.page.locator('#title').textContent(), 'Signed in as admin', 'it is in use')
-    await victim.page.locator('#sign-out').waitFor()
-    // The page has no form for somebody who is signed in, and neither needs one.
-    const login = { data: { username: 'user1', password: 'user123' } }
-    t.equal((await victim.page.request.post(`${origin}/login_session`, login)).status(), 200)
-    const [own] = await credentialsIn(victim.page)
-    t.not(own?.value, planted.value)
-    const asThief = await userInfo(app, { cookie: `session=${planted.value}` })
-    t.match(asThief.json(), { code: 403, error: 'SIGNED_OUT' })
-    await victim.page.reload()
-    t.equal(await victim.page.locator('#title').textContent(), 'Signed in as user1')
-  })
-
   await t.test('cookies are stored with the attributes that the inspector explains', async (t) => {
     for (const [way, remember] of [
       ['cookie', false],
@@ -70,8 +47,8 @@ test('sign-ins in more than one browser', async (t) => {
       const told = await page.locator('#attributes dt').allTextContents()
       t.same(told, [
         name,
-        ...['HttpOnly', 'SameSite=Lax', 'Path=/', 'Secure –'],
-        age === null ? 'Max-Age –' : `Max-Age=${age}`,
+        ...['HttpOnly', 'SameSite=Lax', 'Path=/', 'Secure not set'],
+        age === null ? 'Max-Age not set' : `Max-Age=${age}`,
       ])
       t.match(await page.locator('#script-sees').textContent(), /nothing$/)
     }

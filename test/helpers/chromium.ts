@@ -9,12 +9,21 @@ const ARGUMENTS = [
   ...['--disable-component-update', '--disable-sync'],
 ]
 
+export interface ChromiumOptions {
+  /** Whether it keeps pages for the way back, as people's browsers do; playwright has it switched off. */
+  readonly backForwardCache?: boolean
+}
+
 /** Debian's Chromium, without a window, until the test ends. */
-export async function startChromium(t: Test): Promise<Browser> {
+export async function startChromium(
+  t: Test,
+  { backForwardCache = false }: ChromiumOptions = {},
+): Promise<Browser> {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
   // Chromium's own sandbox does not run as root.
   const args = process.getuid?.() === 0 ? [...ARGUMENTS, '--no-sandbox'] : ARGUMENTS
-  const browser = await chromium.launch({ executablePath, args, timeout: 60_000 })
+  const ignoreDefaultArgs = backForwardCache ? ['--disable-back-forward-cache'] : []
+  const browser = await chromium.launch({ executablePath, args, ignoreDefaultArgs, timeout: 60_000 })
   t.teardown(() => browser.close())
   return browser
 }
@@ -88,7 +97,7 @@ export async function signInOn(
   await page.locator('.device.current').waitFor()
 }
 
-/** Where the pictures of the README go; nowhere, unless somebody asks for new ones. */
+/** Where the pictures of the README go (with fonts-inter and fonts-noto-cjk they are as they should be); nowhere, unless somebody asks for new ones. */
 const PICTURES = process.env.PICTURES === 'true' ? 'docs/images' : null
 
 /** A picture of what is in the window now, where pictures are wanted. */

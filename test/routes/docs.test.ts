@@ -1,3 +1,4 @@
+import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t, { type Test } from 'tap'
 import { Compile } from 'typebox/compile'
@@ -10,12 +11,14 @@ import { startUserCenter } from '../helpers/user-center.js'
 
 interface Media {
   readonly schema: object
+  readonly example?: { readonly msg?: string }
   readonly examples?: Record<string, { value: object }>
 }
 interface Operation {
   readonly operationId: string
   readonly summary: string
   readonly security: readonly object[]
+  readonly requestBody?: { readonly required: boolean; readonly content: Record<string, Media> }
   readonly responses: Record<string, { readonly content: Record<string, Media> }>
 }
 interface Document {
@@ -43,6 +46,47 @@ t.test('the document is valid OpenAPI 3.1', async (t) => {
   t.match(document.openapi, /^3\.1\./)
   const { valid, errors } = await new Validator().validate({ ...document })
   t.ok(valid, JSON.stringify(errors))
+})
+
+/** Every rule that its makers recommend, each of them as an error; with examples held against their schemas. */
+async function lint(document: object): Promise<string[]> {
+  const config = await createConfig({
+    extends: ['recommended-strict'],
+    rules: {
+      'no-invalid-media-type-examples': 'error',
+      'no-invalid-schema-examples': 'error',
+      'operation-operationId-unique': 'error',
+      // What anybody may ask in only one way has nothing to refuse.
+      'operation-4xx-response': 'off',
+    },
+  })
+  const source = JSON.stringify(document)
+  const found = await lintFromString({ source, absoluteRef: 'openapi.json', config })
+  return found.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer ?? ''}`)
+}
+
+t.test('a linter finds nothing in it', async (t) => {
+  const { document } = await start(t)
+  t.same(await lint(document), [])
+  const paths = structuredClone(document.paths)
+  for (const media of Object.values(paths['/user_info']?.get?.responses[200]?.content ?? {}))
+    Object.assign(media.example ?? {}, { code: 'two hundred' })
+  t.match(await lint({ ...document, paths }), [/^no-invalid-media-type-examples/], 'it looks at examples too')
+})
+
+t.test('there is an example of everything that is sent and answered', async (t) => {
+  const { document } = await start(t)
+  for (const { name, operation } of operationsOf(document)) {
+    const { responses, requestBody } = operation
+    const content = [...Object.values(responses), ...(requestBody ? [requestBody] : [])].map(
+      (each) => each.content,
+    )
+    for (const media of content.flatMap((each) => Object.values(each)))
+      t.ok(media.example ?? media.examples, name)
+  }
+  const { requestBody } = document.paths['/logout_token']?.post ?? {}
+  t.equal(requestBody?.required, false, 'an access token alone will do')
+  t.equal(document.paths['/login_token']?.post?.requestBody?.required, true)
 })
 
 t.test('it holds every route of the API and no other, each under a name of its own', async (t) => {
@@ -82,8 +126,10 @@ t.test('each mode has a security scheme, with the name that its cookie has', asy
   t.equal(securitySchemes.session?.name, 'session')
   const secure = await start(t, { COOKIE_SECURE: 'true' })
   t.equal(secure.document.components.securitySchemes.cookie?.name, '__Host-identity')
-  for (const { name, operation } of operationsOf(document))
-    t.equal(operation.security.length, OPERATIONS[name]?.guarded ? 3 : 0, name)
+  for (const { name, operation } of operationsOf(document)) {
+    if (name.endsWith('/logout_token')) t.same(operation.security, [{ token: [] }, {}], name)
+    else t.equal(operation.security.length, OPERATIONS[name]?.guarded ? 3 : 0, name)
+  }
 })
 
 t.test('the statuses of its codes are those of the errors', async (t) => {
@@ -107,9 +153,10 @@ t.test('what is answered is what it says', async (t) => {
   const { app, document } = await start(t)
   const check = (name: string, response: { statusCode: number; json(): unknown }) => {
     const { operation } = operationsOf(document).find((each) => each.name === name) ?? {}
-    const schema = Object.values(operation?.responses[response.statusCode]?.content ?? {})[0]?.schema
-    const errors = schema ? [...Compile(schema).Errors(response.json())] : ['not documented']
+    const [media] = Object.values(operation?.responses[response.statusCode]?.content ?? {})
+    const errors = media ? [...Compile(media.schema).Errors(response.json())] : ['not documented']
     t.same(errors, [], `${name} ${response.statusCode}`)
+    if (media?.example?.msg) t.match(response.json(), { msg: media.example.msg }, name)
   }
   for (const mode of MODES) {
     const { response, credential, refreshToken } = await signIn(app, mode)
@@ -152,7 +199,15 @@ t.test('there is a page to try it out, under a policy of its own', async (t) => 
   const page = await app.inject('/docs')
   t.equal(page.statusCode, 200)
   t.match(page.headers['content-type'], /^text\/html/)
-  t.notMatch(page.headers['content-security-policy'], /script-src[^;]*unsafe-inline/)
+  const policy = String(page.headers['content-security-policy'])
+  t.notMatch(policy, /unsafe|\*|https?:|upgrade/)
+  for (const directive of [
+    "default-src 'none'",
+    "script-src 'self'",
+    "frame-ancestors 'none'",
+    "form-action 'none'",
+  ])
+    t.match(policy, directive)
 })
 
 t.test('in production it is there only when asked for', async (t) => {

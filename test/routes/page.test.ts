@@ -36,6 +36,7 @@ test('the policy allows no inline script or style, no frame and no form', async 
     "script-src 'self'",
     "frame-ancestors 'none'",
     "form-action 'none'",
+    "trusted-types 'none'",
   ])
     t.match(policy, directive)
 })
@@ -50,6 +51,27 @@ test('no script of the page makes a global, reads one by name, or listens to ano
   for (const file of files) {
     const code = readFileSync(`public/${file}`, 'utf8').replace(/^ *(\/\*|\*|\/\/).*/gm, '')
     t.notMatch(code, unsafe, file)
+  }
+})
+
+test('no address leads to another site', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const url of [
+    ...[
+      '//example.com',
+      '//example.com/%2e%2e',
+      '/page//example.com/..',
+      '/%5Cexample.com',
+      '/page/%2f%2fexample.com',
+    ],
+    ...[
+      '/?next=//example.com',
+      '/logout_cookie?next=https://example.com',
+      '/docs/static/index.html?//example.com',
+    ],
+  ]) {
+    const { location } = (await app.inject(url)).headers
+    t.match(location ?? '/', /^\/(?![/\\])/, url)
   }
 })
 

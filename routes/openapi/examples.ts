@@ -1,0 +1,103 @@
+import { messageOf } from '../messages.js'
+import type { Operation } from './operation.js'
+import {
+  Account,
+  AccountPage,
+  Ended,
+  Exposition,
+  Inspection,
+  KeySet,
+  Registered,
+  Settings,
+  SignIns,
+  TokenPair,
+  User,
+} from './schemas.js'
+
+/*
+ * What the answers look like. Credentials are cut short: nothing here works anywhere, and nothing looks like a
+ * secret that leaked.
+ */
+
+const BEGAN = '2026-03-02T09:30:00.000Z'
+const SEEN = '2026-03-02T09:41:00.000Z'
+const IDLE_END = '2026-03-02T11:41:00.000Z'
+const LAST_END = '2026-03-09T09:30:00.000Z'
+
+const zoe = {
+  id: 'muhOLlZAO74Ev3RdRkEv1w',
+  username: 'Zoë',
+  role: 'user',
+  disabled: false,
+  created_at: '2026-02-14T18:00:00.000Z',
+  updated_at: '2026-02-14T18:00:00.000Z',
+}
+
+const signIn = {
+  id: 'ShfZvMcX8tcJ7MTVFjbMng',
+  auth_type: 'session',
+  created_at: BEGAN,
+  last_seen_at: SEEN,
+  expires_at: IDLE_END,
+  ip: '203.0.113.7',
+  user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  current: true,
+}
+
+const inspection = {
+  cookie: { name: 'session', http_only: true, same_site: 'lax', path: '/', secure: false, max_age: null },
+  cookie_fields: null,
+  session: {
+    username: 'Zoë',
+    role: 'user',
+    signed_in_at: BEGAN,
+    remember: false,
+    data_names: ['cart'],
+    version: 3,
+    idle_expires_at: IDLE_END,
+    absolute_expires_at: LAST_END,
+  },
+  sign_in: {
+    created_at: BEGAN,
+    last_seen_at: SEEN,
+    idle_expires_at: IDLE_END,
+    absolute_expires_at: LAST_END,
+    ip: signIn.ip,
+    user_agent: signIn.user_agent,
+    refreshed: null,
+  },
+}
+
+const pair = {
+  token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9…',
+  token_type: 'Bearer',
+  expires_in: 900,
+  refresh_token: 'v1.7FrCmMBA…',
+  refresh_expires_in: 604_800,
+}
+
+/** By the schema of `data`, or of the whole answer. */
+const EXAMPLES = new Map<unknown, unknown>([
+  [User, { username: 'Zoë', role: 'user', avatar: 'https://example.com/zoe.png' }],
+  [TokenPair, pair],
+  [SignIns, [signIn]],
+  [Registered, { username: 'Zoë', role: 'user' }],
+  [Account, zoe],
+  [AccountPage, { accounts: [zoe], next: 'zoë' }],
+  [Ended, { ended: 2 }],
+  [Settings, { registration: 'open', inspector: true, docs: true, cookie_sent: false }],
+  [Inspection, inspection],
+  [Exposition, '# TYPE fastify_identity_feed_up gauge\nfastify_identity_feed_up 1\n'],
+  [KeySet, { keys: [{ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: 'EdDSA', kid: '7FrCmMBA', x: '11qY…' }] }],
+])
+
+/** What an operation answers when all is well. */
+export function exampleOf({ plain, status = 200, data, authType, says }: Operation): unknown {
+  if (plain) return EXAMPLES.get(plain.schema)
+  return {
+    code: status,
+    ...(says ? { msg: messageOf(says) } : { msg: 'A sentence for people.' }),
+    ...(authType ? { auth_type: authType === 'any' ? 'session' : authType } : {}),
+    ...(data ? { data: EXAMPLES.get(data) } : {}),
+  }
+}

@@ -1,0 +1,90 @@
+import type { Page } from 'playwright-core'
+import { test } from 'tap'
+import { credentialsIn, openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
+import { signIn } from '../helpers/http.js'
+
+/** What a list of names and values says, by name. */
+async function fieldsOf(page: Page, id: string): Promise<Record<string, string>> {
+  const [names, values] = await Promise.all(
+    ['dt', 'dd'].map((tag) => page.locator(`#${id} ${tag}`).allTextContents()),
+  )
+  return Object.fromEntries((names ?? []).map((name, index) => [name, values?.[index] ?? '']))
+}
+
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  SINGLE_INSTANCE: 'true',
+  AUTH_SECRETS: 'kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6',
+}
+
+test('the inspector shows what each way sends, and what can be read of it', async (t) => {
+  const browser = await startChromium(t)
+  const { app, origin } = await startSite(t)
+
+  for (const way of ['cookie', 'session'] as const) {
+    await t.test(`by ${way}`, async (t) => {
+      const { page, complaints } = await openWindow(t, browser)
+      const sent: string[] = []
+      await page.goto(origin)
+      await signInOn(page, way)
+      page.on('request', async (request) => sent.push((await request.allHeaders()).cookie ?? ''))
+      const [cookie] = await credentialsIn(page)
+      if (!cookie) throw new Error('the browser has no cookie')
+      t.match(await page.locator('#carried').textContent(), new RegExp(`^Cookie: ${cookie.name}=•+$`))
+      await page.locator('#reload-devices').click()
+      await page.waitForLoadState('networkidle')
+      t.ok(
+        sent.some((header) => header.includes(`${cookie.name}=${cookie.value}`)),
+        'which is what is sent',
+      )
+      t.notMatch(await page.content(), cookie.value.slice(-20), 'none of it is on the page')
+      const fields = await fieldsOf(page, `${way}-fields`)
+      t.match(fields, { username: 'user1', role: 'user', remember: 'no' })
+      if (way === 'session') t.match(fields, { written: '1', 'application’s data': 'none' })
+      else t.match(fields, { epoch: /^\d+$/ })
+      t.match(await fieldsOf(page, 'sign-in-fields'), { address: '127.0.0.1', program: /Chrom/ })
+      t.match(await page.locator('.readers .cannot').first().textContent(), 'HttpOnly hides it')
+      t.same(complaints, [])
+    })
+  }
+
+  await t.test('by token', async (t) => {
+    const { page } = await openWindow(t, browser)
+    await page.goto(origin)
+    const answered = page.waitForResponse((response) => response.url().endsWith('/login_token'))
+    await signInOn(page, 'token')
+    const { token, refresh_token } = (await (await answered).json()).data
+    const [header = '', , signature] = token.split('.')
+    const carried = (await page.locator('#carried').textContent()) ?? ''
+    t.ok(carried.startsWith(`Authorization: Bearer ${header}.`))
+    for (const secret of [signature, refresh_token]) t.notMatch(await page.content(), secret)
+    t.match(await page.locator('#token-header').textContent(), '"at+jwt"')
+    t.match(await page.locator('#token-payload').textContent(), /username"user1"/)
+    t.equal(await page.locator('.readers .can').count(), 2, 'scripts, and whoever gets hold of it')
+    t.match(await page.locator('#inspector').textContent(), 'Why not in localStorage?')
+  })
+
+  await t.test('of a production server it shows what the page knows by itself', async (t) => {
+    const production = await startSite(t, PRODUCTION)
+    await production.app.accounts.create({ username: 'zoe', password: 'three quiet ravens', role: 'user' })
+    const { page, complaints } = await openWindow(t, browser)
+    await page.goto(production.origin)
+    t.notMatch(
+      await page.locator('#main').textContent(),
+      'admin123',
+      'no sample of accounts that are not there',
+    )
+    await signInOn(page, 'token', { username: 'zoe', password: 'three quiet ravens' })
+    t.match(await page.locator('#token-payload').textContent(), '"zoe"')
+    t.match(await page.locator('#inspector').textContent(), 'the inspector is switched off')
+    t.equal(await page.locator('#sign-in-fields').count(), 0)
+    t.same(complaints, [])
+  })
+
+  await t.test('nobody sees anything of another', async (t) => {
+    const mine = await signIn(app, 'session')
+    const { body } = await app.inject({ url: '/inspector?username=admin&id=1', headers: mine.credential })
+    t.match(JSON.parse(body).data.session, { username: 'user1' })
+    t.notMatch(body, 'admin')
+  })
+})
