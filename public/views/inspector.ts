@@ -3,6 +3,7 @@ import { type Child, h } from '../lib/dom.js'
 import { lasting, moment, t } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import { tokens } from '../lib/tokens.js'
+import { carriedView } from './carried.js'
 import { badge, outcome } from './parts.js'
 import { tokenView } from './token.js'
 
@@ -71,30 +72,6 @@ function cookieView({ cookie }: Inspection): Child {
   ]
 }
 
-const DOTS = '••••••••••••'
-
-/** The header by which the next request will say who is asking, as far as a script may know it. */
-function carried(mode: Mode): Child {
-  const { travels, sent } = t().inspector
-  const name = state().inspection?.cookie?.name ?? (mode === 'cookie' ? 'identity' : 'session')
-  const [header = '', payload = ''] = tokens()?.token.split('.') ?? []
-  const line =
-    mode === 'token'
-      ? [
-          'Authorization: Bearer ',
-          h('span', { class: 'token-header' }, header),
-          '.',
-          h('span', { class: 'token-payload' }, `${payload.slice(0, 48)}…`),
-          `.${DOTS}`,
-        ]
-      : `Cookie: ${name}=${DOTS}`
-  return [
-    h('h3', {}, travels),
-    h('p', { class: 'proof' }, h('code', { id: 'carried' }, line)),
-    h('p', { class: 'fine' }, sent[mode]),
-  ]
-}
-
 function reader(can: boolean, who: string, why: string): HTMLElement {
   const { canRead, cannotRead, colon } = t().inspector
   return h(
@@ -140,7 +117,7 @@ function credential(mode: Mode): Child {
   const held = tokens()
   return [
     h('p', { class: 'inspected' }, `${words.inUse}${words.colon}`, badge(mode)),
-    carried(mode),
+    carriedView(mode),
     mode === 'token' && held && tokenView(held),
     inspection && [
       cookieView(inspection),

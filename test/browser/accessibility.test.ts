@@ -48,7 +48,6 @@ test('the page for everybody', async (t) => {
     { name: 'English, light', options: { locale: 'en-GB' }, arrows: 0 },
     { name: 'Chinese, dark', options: { locale: 'zh-CN', colorScheme: 'dark' }, arrows: 1 },
     { name: 'English, dark, phone', options: { colorScheme: 'dark', viewport: phone }, arrows: 2 },
-    { name: 'Chinese, light, phone', options: { locale: 'zh-CN', viewport: phone }, arrows: 2 },
   ] as const
 
   for (const { name, options, arrows } of screens) {
@@ -64,7 +63,10 @@ test('the page for everybody', async (t) => {
         ['cookie', 'session', 'token'][arrows],
       )
       t.same(await violations(page), [], 'signed in')
-      t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out')
+      for (const language of ['en', 'zh']) {
+        await page.locator(`#language-${language}`).click()
+        t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out')
+      }
       await tabTo(page, 'current-password')
       await page.keyboard.type('wrong')
       await page.keyboard.press('Tab')

@@ -71,6 +71,7 @@ test('a page of another site can neither sign in nor out, nor change anything', 
     underAttack = false
     await page.goto(origin)
     t.equal(await page.locator('#title').textContent(), 'Signed in as user1')
+    await page.locator('.device.current').waitFor()
     t.equal(await page.locator('.device').count(), 1)
     await page.locator('#sign-out').click()
     await page.locator('#sign-in').waitFor()

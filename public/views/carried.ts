@@ -1,0 +1,29 @@
+import type { Mode } from '../lib/answers.js'
+import { type Child, h } from '../lib/dom.js'
+import { t } from '../lib/language.js'
+import { state } from '../lib/store.js'
+import { tokens } from '../lib/tokens.js'
+
+const DOTS = '••••••••••••'
+
+/** The header by which the next request will say who is asking, as far as a script may know it. */
+export function carriedView(mode: Mode): Child {
+  const { travels, sent } = t().inspector
+  const name = state().inspection?.cookie?.name ?? (mode === 'cookie' ? 'identity' : 'session')
+  const [header = '', payload = ''] = tokens()?.token.split('.') ?? []
+  const line =
+    mode === 'token'
+      ? [
+          'Authorization: Bearer ',
+          h('span', { class: 'token-header' }, header),
+          '.',
+          h('span', { class: 'token-payload' }, `${payload.slice(0, 48)}…`),
+          `.${DOTS}`,
+        ]
+      : `Cookie: ${name}=${DOTS}`
+  return [
+    h('h3', {}, travels),
+    h('p', { class: 'proof' }, h('code', { id: 'carried' }, line)),
+    h('p', { class: 'fine' }, sent[mode]),
+  ]
+}
