@@ -16,7 +16,11 @@ test('markup that people hand in is shown, and is no markup', async (t) => {
   await page.locator('#sign-in-button').click()
   await page.locator('.device.current').waitFor()
   t.equal(await page.locator('#title').textContent(), `Signed in as ${NAME}`)
-  t.match(await page.locator('.device-name').textContent(), program, 'the program of a sign-in')
+  t.match(
+    await page.locator('.device.current .device-name').textContent(),
+    program,
+    'the program of a sign-in',
+  )
   await page.locator('#accounts').getByText(NAME).first().waitFor()
   const made = 'document.querySelectorAll("marquee, img[onerror]").length'
   t.equal(await page.evaluate(made), 0, 'no element came of it')

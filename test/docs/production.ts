@@ -17,9 +17,12 @@ esac`
 const PASSWORD = 'a walrus reads the fine print'
 
 const STARTED = `
+import { existsSync } from 'node:fs'
 import Fastify from '${import.meta.resolve('fastify')}'
 import fp from '${import.meta.resolve('fastify-plugin')}'
 import userCenter, { serverOptions } from '${join(BUILT, 'app.js')}'
+// As \`fastify start\` does.
+if (existsSync('.env')) process.loadEnvFile()
 const app = Fastify({ ...serverOptions(process.env), logger: false })
 await app.register(fp(userCenter), { env: process.env })
 const payload = { username: 'alice', password: '${PASSWORD}' }
