@@ -1,4 +1,4 @@
-import type { AccountSource, Clock, Identity, MaybePromise } from '../plugins/lib/contract.js'
+import type { AccountSource, Identity, MaybePromise } from '../plugins/lib/contract.js'
 import { SignedOut } from '../plugins/lib/errors.js'
 import { initialAvatar } from './avatar.js'
 
@@ -6,7 +6,7 @@ import { initialAvatar } from './avatar.js'
  * How long (ms) an avatar is answered from memory. Who somebody is, and whether they are signed in, is never kept
  * here: the guard has said so before anybody asks for the avatar.
  */
-export const AVATAR_AGE = 5000
+export const AVATAR_AGE = 1000
 const MAX = 10_000
 
 /** As the guard refuses. */
@@ -14,7 +14,7 @@ const NOBODY = { statusCode: 403, headers: { 'www-authenticate': 'Bearer' } }
 
 interface Kept {
   readonly avatar: string
-  /** In ms. */
+  /** In ms, on the monotonic clock. */
   readonly from: number
 }
 
@@ -24,15 +24,14 @@ export class AvatarCache {
 
   constructor(
     private readonly source: Pick<AccountSource, 'find'>,
-    private readonly clock: Clock,
+    private readonly clock = () => performance.now(),
   ) {}
 
   /** @throws SIGNED_OUT (403) where the account went without its sign-ins having been ended; STORE_UNAVAILABLE */
   of(identity: Identity): MaybePromise<string> {
     const now = this.clock()
     const kept = this.#kept.get(identity.accountId)
-    // A clock that was set back says nothing of an age.
-    if (kept && now >= kept.from && now < kept.from + AVATAR_AGE) return kept.avatar
+    if (kept && now < kept.from + AVATAR_AGE) return kept.avatar
     return this.#read(identity, now)
   }
 

@@ -10,7 +10,7 @@ function showCaller(request: FastifyRequest, avatar: string): Answer {
 /** Who am I, and how was I recognised? A credential that is bad does not stop the search here. */
 export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
   const preHandler = app.guard({ onRefused: 'next' })
-  const avatars = new AvatarCache(app.accountSource, app.identityClock)
+  const avatars = new AvatarCache(app.accountSource)
 
   app.get('/user_info', { preHandler }, function userInfo(request): Answer | Promise<Answer> {
     const avatar = avatars.of(request.identity)

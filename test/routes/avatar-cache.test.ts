@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import Database from 'libsql'
 import t from 'tap'
 import type { Identity } from '../../plugins/lib/contract.js'
@@ -21,7 +22,7 @@ function makeCache() {
   return { state, cache: new AvatarCache({ find }, () => state.now) }
 }
 
-t.test('an avatar is asked for once in five seconds, and answered without a promise meanwhile', async (t) => {
+t.test('an avatar is asked for once in a second, and answered without a promise meanwhile', async (t) => {
   const { state, cache } = makeCache()
   t.equal(await cache.of(identity('1')), 'https://example.org/1.png')
   state.avatar = 'https://example.org/2.png'
@@ -30,14 +31,6 @@ t.test('an avatar is asked for once in five seconds, and answered without a prom
   t.equal(state.asked, 1)
   state.now += 1
   t.equal(await cache.of(identity('1')), 'https://example.org/2.png')
-  t.equal(state.asked, 2)
-})
-
-t.test('an avatar from a time that is yet to come is asked for again', async (t) => {
-  const { state, cache } = makeCache()
-  await cache.of(identity('1'))
-  state.now -= 1
-  await cache.of(identity('1'))
   t.equal(state.asked, 2)
 })
 
@@ -59,14 +52,17 @@ t.test('it keeps ten thousand, and drops the one that was read first', async (t)
 })
 
 t.test('an account that went without its sign-ins is nobody, as soon as it is asked for again', async (t) => {
-  const { app, clock, dataDir } = await startUserCenter(t)
+  const { app, dataDir } = await startUserCenter(t)
   const { credential } = await signIn(app, 'cookie')
   t.equal((await userInfo(app, credential)).statusCode, 200)
   const file = new Database(databaseFile(dataDir))
   file.exec("DELETE FROM accounts WHERE username = 'user1'")
   file.close()
-  clock.advance(AVATAR_AGE / 1000)
-  const gone = await userInfo(app, credential)
+  let gone = await userInfo(app, credential)
+  for (const since = Date.now(); gone.statusCode === 200 && Date.now() - since < 5 * AVATAR_AGE; ) {
+    await delay(20)
+    gone = await userInfo(app, credential)
+  }
   refused(t, gone, 403, 'SIGNED_OUT')
   t.equal(gone.headers['www-authenticate'], 'Bearer')
   refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'and stays so: nothing of it was kept')
