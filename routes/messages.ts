@@ -81,9 +81,16 @@ function weightOf(header: string, language: string): number {
 /** In English, for who writes or reads about the API. */
 export const messageOf = (key: MessageKey): string => MESSAGES[key][0]
 
+/** Most headers name neither Chinese nor `*`, and need no weighing. */
+const MAY_PREFER_CHINESE = /zh|\*/i
+
+function prefersChinese(header: string): boolean {
+  return MAY_PREFER_CHINESE.test(header) && weightOf(header, 'zh') > weightOf(header, 'en')
+}
+
 /** For people, in Chinese when the request prefers it and in English otherwise. */
 export function messageFor(request: FastifyRequest, key: MessageKey): string {
   const accepted = request.headers['accept-language'] ?? ''
   const [english, chinese] = MESSAGES[key]
-  return weightOf(accepted, 'zh') > weightOf(accepted, 'en') ? chinese : english
+  return prefersChinese(accepted) ? chinese : english
 }

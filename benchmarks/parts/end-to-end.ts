@@ -1,7 +1,7 @@
 import { atOnce } from '../lib/at-once.js'
 import { bare, type Contender, MODES } from '../lib/contender.js'
 import { type Client, signIn, signInAll } from '../lib/credentials.js'
-import { type Case, fewer, measureCases, resultTable } from '../lib/growth.js'
+import { type Case, measureCases, resultTable } from '../lib/growth.js'
 import type { Part } from '../lib/part.js'
 import { usernameOf } from '../lib/profile.js'
 import { openStore, type Store } from '../lib/redis.js'
@@ -53,12 +53,7 @@ export const endToEnd: Part = {
   name: 'end-to-end',
   async run(setting, tell) {
     const store = await openStore()
-    const measured = measureCases(
-      cases,
-      fewer(setting.rounds),
-      (contender) => once(contender, setting, store),
-      tell,
-    )
+    const measured = measureCases(cases, setting.rounds, (contender) => once(contender, setting, store), tell)
     const results = await measured.finally(() => store.stop())
     const goals = results.map(({ contender, ratio }) => goal(`${contender.name}: ratio`, '≥', 0.8, ratio[1]))
     return [{ title: 'The user center, end to end', text, tables: [resultTable(results)], goals }]
