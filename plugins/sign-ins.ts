@@ -72,9 +72,9 @@ declare module 'fastify' {
 export interface SignInsOptions {
   readonly clock?: Clock
   /**
-   * The longest that any sign-in lives, in seconds, whatever its mode asks for: the end of one is remembered
-   * for so long, and a credential that lived on would come back. Defaults to 400 days, the longest that a
-   * browser keeps a cookie.
+   * The longest that any sign-in lives, in seconds, whatever its mode asks for: the end of one that is not on
+   * record is remembered for so long, and a credential that lived on would come back. Defaults to 400 days, the
+   * longest that a browser keeps a cookie.
    */
   readonly longestTtl?: number
   /** How many sign-ins of one account may live: a new one beyond it ends the oldest. Defaults to 100. */

@@ -120,7 +120,8 @@ export interface StateStore {
   rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult>
   /**
    * Revokes the sign-in first, then removes its record and its session. Idempotent: a sign-in without
-   * a record is revoked all the same (kept until `until`, in ms).
+   * a record is revoked all the same. The revocation is kept until `until` (ms) where there is no record; where
+   * there is one, until an hour after its absolute limit, if that is earlier.
    * @returns whether a record existed
    */
   endSignIn(accountId: string, id: string, until: number): Promise<boolean>
