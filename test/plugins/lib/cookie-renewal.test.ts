@@ -35,6 +35,22 @@ async function cookieApp(t: Test, options: Partial<SuiteOptions> = {}, cookie: C
   return { ...suite, record }
 }
 
+/** With a request to `/slow` that has `started` when its handler runs, and is answered when it may `go`. */
+async function slowApp(t: Test, options: Partial<SuiteOptions> = {}) {
+  const [started, go] = [makeGate(), makeGate()]
+  const suite = await cookieApp(t, {
+    ...options,
+    routes(app) {
+      app.get('/slow', { preHandler: app.guard() }, async () => {
+        started.open()
+        await go.opened
+        return 'done'
+      })
+    },
+  })
+  return { ...suite, started, go }
+}
+
 function payloadOf({ cookie = '' }: Headers) {
   return JSON.parse(Buffer.from(cookie.split('.')[2] ?? '', 'base64url').toString())
 }
@@ -123,17 +139,7 @@ for (const [name, open] of Object.entries(STORES)) {
   })
 
   test(`over ${name}: a sign-in that is ended while the request runs is not renewed`, async (t) => {
-    const [started, go] = [makeGate(), makeGate()]
-    const { signIn, app, clock, me } = await cookieApp(t, {
-      store: await open(t),
-      routes(app) {
-        app.get('/slow', { preHandler: app.guard() }, async () => {
-          started.open()
-          await go.opened
-          return 'done'
-        })
-      },
-    })
+    const { signIn, app, clock, me, started, go } = await slowApp(t, { store: await open(t) })
     const headers = cookieHeader(await signIn('cookie'))
     clock.advance(60)
     const slow = app.inject({ url: '/slow', headers })
@@ -207,16 +213,7 @@ test('a client that goes on sending the old cookie is renewed in the store once 
 })
 
 test('what was renewed a moment ago is not given out again once the sign-in was ended', async (t) => {
-  const [started, go] = [makeGate(), makeGate()]
-  const { signIn, app, clock, me } = await cookieApp(t, {
-    routes(app) {
-      app.get('/slow', { preHandler: app.guard() }, async () => {
-        started.open()
-        await go.opened
-        return 'done'
-      })
-    },
-  })
+  const { signIn, app, clock, me, started, go } = await slowApp(t)
   const headers = cookieHeader(await signIn('cookie'))
   clock.advance(50)
   t.equal((await me(headers)).cookies.length, 1)
