@@ -52,6 +52,8 @@ export function serverOptions(env: Environment): FastifyServerOptions {
     trustProxy: trustedProxies(env),
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
+    // While the server stops: see routes/drain.ts.
+    return503OnClosing: false,
     // A username of 64 characters takes up to 128 UTF-16 units of a path.
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: answerUnroutable,
@@ -69,7 +71,6 @@ export const options: FastifyServerOptions & UserCenterOptions = {
 
 async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
-  drainConnections(app)
   await app.register(helmet, SECURITY_HEADERS)
   if (config.allowedOrigins.length > 0) {
     await app.register(cors, {
@@ -81,6 +82,7 @@ async function registerServer(app: FastifyInstance, config: Config): Promise<voi
       strictPreflight: false,
     })
   }
+  drainConnections(app)
 }
 
 /** How long the end of a sign-in must be remembered, in seconds: no sign-in lives longer. */

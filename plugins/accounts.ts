@@ -39,6 +39,7 @@ export type {
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
 export { seedDevelopmentAccounts } from './lib/accounts/seed.js'
+export { isStored } from './lib/accounts/stored-change.js'
 export type { PasswordFault, PasswordPolicy } from './lib/password-policy.js'
 export type { PostgresOptions } from './lib/postgres/options.js'
 

@@ -35,10 +35,15 @@ export interface SignIns {
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
   /**
-   * Ends one, whether or not there is a record of it, and whoever's it is: where the id comes from a client, ask
-   * `find` first whether the account has it. Where there was a record, that is an audit event; without an
-   * `ending` the application is said to have asked for it.
-   * @returns whether there was a record
+   * Ends one, whether or not there is a record of it: a credential whose record was lost must not live on. Hence it
+   * ends **whoever's it is**, also under another account's id, for without the record nothing says whose an id is.
+   *
+   * Hand it a ref that comes from a genuine credential, or from a record. Where the id comes from a client, ask
+   * `find(accountId, id)` first, and where that is null end nothing: ids are no secrets, and who has seen somebody
+   * else's (an administrator's list, a log) could sign them out.
+   *
+   * Where there was a record, that is an audit event; without an `ending` the application is said to have asked for it.
+   * @returns whether the account had a record of it
    */
   end(ref: Pick<SignInRef, 'accountId' | 'signInId'>, ending?: Ending): Promise<boolean>
   /**
@@ -72,9 +77,9 @@ declare module 'fastify' {
 export interface SignInsOptions {
   readonly clock?: Clock
   /**
-   * The longest that any sign-in lives, in seconds, whatever its mode asks for: the end of one is remembered
-   * for so long, and a credential that lived on would come back. Defaults to 400 days, the longest that a
-   * browser keeps a cookie.
+   * The longest that any sign-in lives, in seconds, whatever its mode asks for: the end of one that is not on
+   * record is remembered for so long, and a credential that lived on would come back. Defaults to 400 days, the
+   * longest that a browser keeps a cookie.
    */
   readonly longestTtl?: number
   /** How many sign-ins of one account may live: a new one beyond it ends the oldest. Defaults to 100. */

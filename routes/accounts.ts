@@ -1,6 +1,7 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AccountChange, AccountDetails } from '../plugins/accounts.js'
+import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
 import { canonicalUsername } from '../plugins/lib/usernames.js'
 import { answer } from './answer.js'
 import { BodyInvalid, NotFound } from './errors.js'
@@ -77,9 +78,10 @@ export async function accountRoutes(scope: FastifyInstance): Promise<void> {
     { schema: { params: NameParams, body: Change }, preHandler },
     async function changeAccount(request, reply) {
       const found = await app.accounts.findByUsername(request.params.username)
-      const account = found && (await app.accounts.update(found.id, request.body))
+      if (!found) throw new NotFound()
+      const changing = app.accounts.update(found.id, request.body)
+      const account = await tellOnceStored(changing, () => tellChanges(request, found.id, request.body))
       if (!account) throw new NotFound()
-      tellChanges(request, account.id, request.body)
       if (account.id === request.identity.accountId) forgetOwn(request, reply)
       return answer(request, 'ACCOUNT_CHANGED', { data: show(account) })
     },

@@ -58,6 +58,7 @@ const MESSAGES = {
   THROTTLED: ['Too many failed attempts. Try again later.', '失败次数过多，请稍后重试。'],
   BUSY: ['Too many sign-ins at once. Try again shortly.', '登录请求过多，请稍后重试。'],
   STORE_UNAVAILABLE: ['The service cannot answer now. Try again shortly.', '服务暂时不可用，请稍后重试。'],
+  STOPPING: ['This server is being stopped. Try again shortly.', '服务器正在停止，请稍后重试。'],
   INTERNAL: ['Something went wrong on our side.', '服务器内部错误。'],
 } as const
 

@@ -1,5 +1,6 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
 import { CredentialsRefused } from '../plugins/lib/errors.js'
 import { answer } from './answer.js'
 import { newPassword } from './fields.js'
@@ -28,15 +29,18 @@ export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
       const { current_password, new_password } = request.body
       const { accountId, username, signInId, mode } = request.identity
       await app.passwordPolicy.check(new_password, username)
-      const changed = await app.throttle.guess(request, request.identity, () =>
-        app.accounts.changePassword(accountId, current_password, new_password, signInId),
-      )
+      const tell = () => {
+        const by = { by: 'owner', actorId: accountId } as const
+        app.audit.emit({ type: 'account_changed', accountId, changed: 'password', to: null, ...by }, request)
+      }
+      const changed = await app.throttle.guess(request, request.identity, () => {
+        const changing = app.accounts.changePassword(accountId, current_password, new_password, signInId)
+        return tellOnceStored(changing, tell)
+      })
       if (!changed) {
         app.audit.emit({ type: 'password_refused', accountId, signInId, mode }, request)
         throw new CredentialsRefused()
       }
-      const by = { by: 'owner', actorId: accountId } as const
-      app.audit.emit({ type: 'account_changed', accountId, changed: 'password', to: null, ...by }, request)
       return answer(request, 'PASSWORD_CHANGED', { auth_type: mode })
     },
   )

@@ -389,6 +389,49 @@ async function endings(t: Test, makeStore: MakeStore) {
     t.equal(await store.generation(), ref.generation)
   })
 
+  t.test('the end of a sign-in on record is kept no longer than its credentials can live', async (t) => {
+    const { store } = await makeStore(t)
+    const far = NOW + 400 * 24 * HOUR
+    // An hour more, for an instance whose clock is behind.
+    const end = NOW + 25 * HOUR
+    const refs = await Promise.all(
+      ['idle', 'one', 'all', 'short', 'foreign', 'none'].map((signInId) => refTo(store, { signInId })),
+    )
+    for (const id of ['one', 'all', 'short']) await store.addSignIn(signInRecord({ id }))
+    await store.addSignIn(signInRecord({ id: 'idle', idleExpiresAt: NOW + 5 }))
+    await store.addSignIn(signInRecord({ id: 'foreign', accountId: 'account-2' }))
+    for (const id of ['idle', 'one', 'foreign', 'none']) await store.endSignIn('account-1', id, far)
+    await store.endSignIn('account-1', 'short', NOW + 5)
+    await store.endSignIns('account-1', null, NOW)
+    const live = () => Promise.all(refs.map(async (ref) => store.isLive(ref)))
+    t.strictSame(await live(), [false, false, false, false, false, false])
+    await store.sweep(NOW + 5)
+    t.strictSame(await live(), [false, false, false, true, false, false], 'never longer than it was asked to')
+    await store.sweep(end - 1)
+    t.strictSame(await live(), [false, false, false, true, false, false])
+    await store.sweep(end)
+    t.strictSame(await live(), [true, true, true, true, false, false], 'without a record of the account’s')
+    await store.sweep(far)
+    t.strictSame(await live(), [true, true, true, true, true, true])
+  })
+
+  t.test(
+    'an end that comes again after the record has gone is kept for as long as it was asked to',
+    async (t) => {
+      const { store, twin = store } = await makeStore(t)
+      const ref = await refTo(store)
+      await store.addSignIn(signInRecord())
+      await Promise.all(
+        times(10, (index) => (index % 2 ? store : twin).endSignIn('account-1', 'sign-in-1', UNTIL)),
+      )
+      await store.endSignIn('account-1', 'sign-in-1', UNTIL + 48 * HOUR)
+      await store.sweep(UNTIL + 48 * HOUR - 1)
+      t.equal(await store.isLive(ref), false)
+      await store.sweep(UNTIL + 48 * HOUR)
+      t.equal(await store.isLive(ref), true)
+    },
+  )
+
   t.test('many revocations are dropped in one sweep', async (t) => {
     const { store } = await makeStore(t)
     const ids = times(1200, (index) => `s${index}`)

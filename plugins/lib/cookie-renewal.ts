@@ -6,6 +6,7 @@ import type { CookieSpec } from './cookies.js'
 import { kCaller } from './guard.js'
 import { refOf } from './identity-claims.js'
 import type { PurposeKeys } from './keys.js'
+import { RecentRenewals } from './recent-renewals.js'
 
 /** How long cookies live, in seconds. */
 export interface CookieTtls {
@@ -19,7 +20,7 @@ export interface CookieRenewalParts {
   readonly spec: CookieSpec
   readonly ttls: CookieTtls
   readonly keys: PurposeKeys
-  readonly signIns: Pick<SignIns, 'touch' | 'find'>
+  readonly signIns: Pick<SignIns, 'touch' | 'find' | 'isLive'>
   readonly clock: Clock
   readonly log: Pick<FastifyBaseLogger, 'warn'>
 }
@@ -35,7 +36,8 @@ declare module 'fastify' {
 
 /**
  * Gives the cookie a new life once half of it has passed: the same sign-in and `auth_time`, sealed under the key
- * that signs now, and never beyond the absolute limit.
+ * that signs now, and never beyond the absolute limit. It is stored at most once a minute: who sends the old cookie
+ * again meanwhile gets the same new one.
  *
  * As in the session mode it is noted when the cookie is read, and done as the answer goes out: after whatever
  * the request did, so that a sign-in that it ended is not renewed.
@@ -44,6 +46,7 @@ export class CookieRenewal {
   readonly #parts: CookieRenewalParts
   /** By sign-in: many requests at once renew a cookie once. */
   readonly #running = new Map<string, Promise<CookiePayload | null>>()
+  readonly #recent = new RecentRenewals()
 
   constructor(parts: CookieRenewalParts) {
     this.#parts = parts
@@ -96,13 +99,27 @@ export class CookieRenewal {
     return renewing
   }
 
+  async #renew(payload: CookiePayload): Promise<CookiePayload | null> {
+    const now = this.#parts.clock()
+    const known = this.#recent.recall(payload.sid, now)
+    if (known === null) return null
+    const again = known && { ...payload, ...known }
+    // Not where it is that one that is due: cookies may live for less than two minutes.
+    if (again && again.exp > payload.exp) {
+      return (await this.#parts.signIns.isLive(refOf(payload))) ? again : null
+    }
+    const renewed = await this.#store(payload, now)
+    this.#recent.note(payload.sid, renewed && { iat: renewed.iat, exp: renewed.exp }, now)
+    return renewed
+  }
+
   /**
    * The record's idle limit moves first, and the cookie ends with it: one that outlived its record would be
    * missed by whoever ends all sign-ins of an account. A sign-in that was ended meanwhile has no record.
    */
-  async #renew(payload: CookiePayload): Promise<CookiePayload | null> {
-    const { signIns, ttls, clock } = this.#parts
-    const iat = Math.floor(clock() / 1000)
+  async #store(payload: CookiePayload, now: number): Promise<CookiePayload | null> {
+    const { signIns, ttls } = this.#parts
+    const iat = Math.floor(now / 1000)
     const idleTtl = payload.remember ? ttls.rememberTtl : ttls.ttl
     if (!(await signIns.touch(refOf(payload), idleTtl))) return null
     const record = await signIns.find(payload.sub, payload.sid)
@@ -117,8 +134,8 @@ export class CookieRenewal {
    * parse cookies as well.
    */
   #write(reply: FastifyReply, payload: CookiePayload): void {
-    const { spec, keys } = this.#parts
-    const attributes = { ...spec.attributes, maxAge: payload.exp - payload.iat }
+    const { spec, keys, clock } = this.#parts
+    const attributes = { ...spec.attributes, maxAge: payload.exp - Math.floor(clock() / 1000) }
     reply.header('set-cookie', reply.server.serializeCookie(spec.name, sealCookie(keys, payload), attributes))
   }
 }

@@ -1,5 +1,6 @@
 import { OptionInvalid } from './errors.js'
 import type { SignInRecord, StateStore } from './stores/contract.js'
+import { revokedUntil } from './stores/rules.js'
 
 /** More than this no list shows to anybody's use. */
 export const CAP_MAX = 10_000
@@ -30,7 +31,7 @@ export async function endBeyondCap(
   const others = (await store.listSignIns(accountId, now)).filter(({ id }) => id !== newest && id !== leaving)
   const oldest = others.slice(cap - 1).slice(-ENDED_AT_ONCE)
   const existed = await Promise.all(
-    oldest.map(({ id, absoluteExpiresAt }) => store.endSignIn(accountId, id, absoluteExpiresAt)),
+    oldest.map((record) => store.endSignIn(accountId, record.id, revokedUntil(record))),
   )
   return oldest.filter((_, index) => existed[index]).map(({ id }) => id)
 }

@@ -122,6 +122,7 @@ export const en = {
       THROTTLED: 'Too many attempts failed. Waiting is all that helps; it protects your account too.',
       BUSY: 'Many people are signing in at this moment.',
       STORE_UNAVAILABLE: 'What the server keeps its sign-ins in is not answering. Nothing was changed.',
+      STOPPING: 'Nothing was changed, and another server, or this one, will answer in a moment.',
       BODY_INVALID: 'Check what you have typed: something is empty or too long.',
       USERNAME_TAKEN: 'Choose another username.',
       USERNAME_INVALID: 'Use 1 to 64 visible characters, with single spaces between them.',

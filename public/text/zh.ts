@@ -117,6 +117,7 @@ export const zh: Text = {
       THROTTLED: '失败次数过多，只能等待；这也是在保护您的账户。',
       BUSY: '当前登录人数较多。',
       STORE_UNAVAILABLE: '服务器的存储没有应答，未作任何更改。',
+      STOPPING: '未作任何更改，服务很快就会恢复应答。',
       BODY_INVALID: '请检查输入：有内容为空或过长。',
       USERNAME_TAKEN: '请换一个用户名。',
       USERNAME_INVALID: '请使用 1 至 64 个可见字符，字符间最多一个空格。',

@@ -25,6 +25,7 @@ export const STATUSES = {
   INTERNAL: 500,
   BUSY: 503,
   STORE_UNAVAILABLE: 503,
+  STOPPING: 503,
 } as const
 
 export type Refusal = keyof typeof STATUSES

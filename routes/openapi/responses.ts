@@ -55,7 +55,7 @@ function granted(operation: Operation): Response {
 /** Every answer of an operation, by status: what it grants, and each code that it refuses with. */
 export function responsesOf(operation: Operation): Record<string, Response> {
   const byStatus = new Map<number, Refusal[]>()
-  for (const code of new Set<Refusal>([...operation.refusals, 'INTERNAL'])) {
+  for (const code of new Set<Refusal>([...operation.refusals, 'INTERNAL', 'STOPPING'])) {
     byStatus.set(STATUSES[code], [...(byStatus.get(STATUSES[code]) ?? []), code])
   }
   return {

@@ -4,8 +4,14 @@ import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { AUDIT_CHANNEL, type AuditEvent } from '../../plugins/audit.js'
 import { accountAdd } from '../../plugins/lib/cli/account-add.js'
+import { accountDisable, accountRole } from '../../plugins/lib/cli/account-change.js'
+import { accountPasswd } from '../../plugins/lib/cli/account-passwd.js'
+import type { Command } from '../../plugins/lib/cli/command.js'
+import { StoreUnavailable } from '../../plugins/lib/errors.js'
+import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import { ADMIN, MODES, type Mode, post, signIn, USER } from '../helpers/http.js'
+import { eventually } from '../helpers/near.js'
 import { ALICE, buildSuite, cookieHeader, cookieMode, faultyStore, sessionMode } from '../helpers/suite.js'
 import { makeDataDir, startUserCenter } from '../helpers/user-center.js'
 
@@ -205,6 +211,37 @@ test('who registers, is given another role or is disabled, is told of by id, nev
   t.notMatch(JSON.stringify(enabled), /typed by accident/)
 })
 
+test('a change that is stored, and cannot be distributed yet, is told at once with who did it', async (t) => {
+  const { app, take } = await userCenter(t)
+  const owner = await enter(app, take, 'session')
+  const { credential: headers, ids } = await enter(app, take, 'token', ADMIN)
+  const { accountId } = owner.ids
+  const store: StateStore = app.stateStore
+  const { raiseEpoch } = store
+  store.raiseEpoch = () => Promise.reject(new StoreUnavailable())
+  const passwords = { current_password: USER.password, new_password: 'a new and long one' }
+  const of = { type: 'account_changed', accountId, ip: '127.0.0.1' }
+  t.equal((await post(app, '/password', passwords, owner.credential)).statusCode, 503)
+  t.match(take(), [{ ...of, changed: 'password', to: null, by: 'owner', actorId: accountId }])
+  const payload = { role: 'admin', disabled: true }
+  const patch = () => app.inject({ method: 'PATCH', url: `/accounts/${USER.username}`, headers, payload })
+  t.equal((await patch()).statusCode, 503)
+  const byAdmin = { by: 'admin', actorId: ids.accountId }
+  t.match(take(), [
+    { ...of, changed: 'role', to: 'admin', ...byAdmin },
+    { ...of, changed: 'disabled', to: true, ...byAdmin },
+  ])
+  t.match(await app.accounts.findByUsername(USER.username), { ...payload, epoch: 3 }, 'it is stored')
+  store.raiseEpoch = raiseEpoch.bind(store)
+  await eventually(async () => (await app.signIns.list(accountId)).length === 0)
+  const later = take()
+  t.ok(later.length > 0)
+  t.ok(
+    later.every(({ type }) => type === 'epoch_raised'),
+    'and once',
+  )
+})
+
 test('what could not be stored is not told', async (t) => {
   const memory = createMemoryStore()
   const { store, failing } = faultyStore(memory)
@@ -303,6 +340,30 @@ test('an account that the command line adds is told to the channel, without its 
   t.notMatch(JSON.stringify(heard), /a password|operator/)
   await t.rejects(add('operator'), { code: 'USERNAME_TAKEN' })
   t.equal(heard.length, 1)
+  // Stored, but where the sign-ins are, nobody answers.
+  const env = { DATA_DIR, REDIS_URL: 'redis://127.0.0.1:1' }
+  await add('another')
+  heard.length = 0
+  const change = (command: Command, ...args: string[]) =>
+    t.rejects(
+      command.run(args, {
+        env,
+        stdin: Readable.from([Buffer.from('a new and long one\n')]),
+        stdout: sink(),
+        stderr: sink(),
+      }),
+      { message: /That is stored/ },
+    )
+  await change(accountRole, 'another', 'user')
+  await change(accountDisable, 'another')
+  await change(accountPasswd, 'another')
+  const told = { type: 'account_changed', by: 'command_line', actorId: null }
+  t.match(heard, [
+    { ...told, changed: 'role', to: 'user' },
+    { ...told, changed: 'disabled', to: true },
+    { ...told, changed: 'password', to: null },
+  ])
+  t.equal(heard.length, 3)
 })
 
 declare module '../../plugins/lib/contract.js' {

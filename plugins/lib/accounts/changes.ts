@@ -7,6 +7,7 @@ import { lockAdmins, otherAdmins } from './admins.js'
 import type { AccountChange, AccountDetails, RaisedAccount } from './contract.js'
 import { first, guarded } from './queries.js'
 import { SHOWN, type ShownRow, toAccount, toDetails } from './rows.js'
+import { markStored } from './stored-change.js'
 
 /** What accounts are made of. */
 export interface Context {
@@ -46,7 +47,11 @@ async function store(
 }
 
 async function raised({ onRaised }: Context, row: ChangedRow): Promise<ChangedRow> {
-  await onRaised?.({ account: toAccount(row), spare: row.spared_sign_in })
+  try {
+    await onRaised?.({ account: toAccount(row), spare: row.spared_sign_in })
+  } catch (error) {
+    throw markStored(error)
+  }
   return row
 }
 

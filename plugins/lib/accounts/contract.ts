@@ -55,7 +55,8 @@ export interface RaisedAccount {
 /**
  * The suite's own accounts. Each change that ends the account's sign-ins raises its epoch in the same
  * statement, and is answered with the new one after the state store refuses what was issued before. Where
- * that fails the change is STORE_UNAVAILABLE although it is stored, and the store is told until it knows.
+ * that fails the change is STORE_UNAVAILABLE although it is stored (`isStored` says so of the error), and the store is
+ * told until it knows.
  * All throw STORE_UNAVAILABLE on a database fault.
  */
 export interface Accounts extends AccountSource {

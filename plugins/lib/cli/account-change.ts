@@ -1,4 +1,5 @@
 import { isRole, ROLES } from '../accounts/contract.js'
+import { tellOnceStored } from '../accounts/stored-change.js'
 import { type Command, type Terminal, UsageError } from './command.js'
 import { BY_COMMAND_LINE, withAccount, wordsOf } from './named-account.js'
 
@@ -6,16 +7,18 @@ async function setRole(args: string[], terminal: Terminal): Promise<void> {
   const [username = '', role = ''] = wordsOf('account role', 'NAME ROLE', args)
   if (!isRole(role)) throw new UsageError(`The role is one of: ${ROLES.join(', ')}.`)
   await withAccount(terminal, username, async ({ accounts, account: { id }, tell }) => {
-    await accounts.setRole(id, role)
-    tell({ type: 'account_changed', accountId: id, changed: 'role', to: role, ...BY_COMMAND_LINE })
+    await tellOnceStored(accounts.setRole(id, role), () =>
+      tell({ type: 'account_changed', accountId: id, changed: 'role', to: role, ...BY_COMMAND_LINE }),
+    )
     terminal.stdout.write(`${username} has the role ${role} now, and every sign-in of it is ended.\n`)
   })
 }
 
 async function setDisabled(username: string, disabled: boolean, terminal: Terminal): Promise<void> {
   await withAccount(terminal, username, async ({ accounts, account: { id }, tell }) => {
-    await accounts.setDisabled(id, disabled)
-    tell({ type: 'account_changed', accountId: id, changed: 'disabled', to: disabled, ...BY_COMMAND_LINE })
+    await tellOnceStored(accounts.setDisabled(id, disabled), () =>
+      tell({ type: 'account_changed', accountId: id, changed: 'disabled', to: disabled, ...BY_COMMAND_LINE }),
+    )
     const state = disabled ? 'disabled, and every sign-in of it is ended' : 'enabled'
     terminal.stdout.write(`${username} is ${state}.\n`)
   })

@@ -1,3 +1,4 @@
+import { tellOnceStored } from '../accounts/stored-change.js'
 import type { Command, Terminal } from './command.js'
 import { BY_COMMAND_LINE, withAccount, wordsOf } from './named-account.js'
 import { readNewPassword, refusePasswordArgument } from './password-input.js'
@@ -8,8 +9,10 @@ async function setPassword(args: string[], terminal: Terminal): Promise<void> {
   refusePasswordArgument(args)
   const [username = ''] = wordsOf('account passwd', USAGE, args)
   await withAccount(terminal, username, async ({ accounts, account: { id }, tell }) => {
-    await accounts.setPassword(id, await readNewPassword(terminal, username))
-    tell({ type: 'account_changed', accountId: id, changed: 'password', to: null, ...BY_COMMAND_LINE })
+    const changing = accounts.setPassword(id, await readNewPassword(terminal, username))
+    await tellOnceStored(changing, () =>
+      tell({ type: 'account_changed', accountId: id, changed: 'password', to: null, ...BY_COMMAND_LINE }),
+    )
     terminal.stdout.write(`${username} has a new password, and every sign-in of it is ended.\n`)
   })
 }

@@ -6,7 +6,7 @@ import { COMMAND_TIMEOUT } from '../stores/redis-client.js'
 import { RedisReplicas } from '../stores/redis-replicas.js'
 import { revocationKeys } from '../stores/redis-revocations.js'
 import type { RedisClient } from '../stores/redis-scripts.js'
-import type { Revocation } from '../stores/revocation.js'
+import { endedSignIn, type Revocation, shortenedEnd } from '../stores/revocation.js'
 import { RevocationFeed } from './feed.js'
 import { RecentRevocations } from './recent-revocations.js'
 import { RevocationList } from './revocation-list.js'
@@ -68,7 +68,12 @@ export class NearStore extends RedisStore {
       list.put(member, score, Number(keep))
       recent.note(revocation)
     }
-    super(client, { ...options, onRevoked })
+    const onShortened = (signInId: string, until: number) => {
+      const [name, score] = shortenedEnd(signInId, until)
+      list.put(name, score, 0)
+      recent.note(endedSignIn(signInId, until))
+    }
+    super(client, { ...options, onRevoked, onShortened })
     this.#recent = recent
     feed.onChange(({ kind }) => kind === 'feed_restored' && void this.#remind())
     this.feed = feed

@@ -73,12 +73,13 @@ export class RevocationList {
 
   /**
    * Takes in a member of the list (see redis-revocation-scripts.ts). Any number of times, in any order: the
-   * strictest wins.
+   * strictest wins. But where the feed says that an end need not be kept for so long, that counts from there on.
    * @param keep for epochs: until when (ms); 0 where that comes as a member of its own
    */
   put(member: string, score: number, keep: number): void {
     const kind = member.slice(0, 2)
     if (kind === 's:') this.#end(member.slice(2), score)
+    else if (kind === 'c:') this.#shorten(member.slice(2), score)
     else if (kind === 'e:') this.#raise(member.slice(2), -score, keep)
     else if (kind === 'p:') this.#spare(member, -score)
     else if (kind === 't:' && member[2] === 'e') this.#raise(member.slice(4), -1, score)
@@ -102,6 +103,12 @@ export class RevocationList {
     if (known === undefined) {
       if (this.#hasRoom()) this.#ended.set(ownText(signInId), until)
     } else if (until > known) this.#ended.set(signInId, until)
+  }
+
+  /** What was missed before it is an end all the same. */
+  #shorten(signInId: string, until: number): void {
+    if (until < (this.#ended.get(signInId) ?? 0)) this.#ended.set(signInId, until)
+    else this.#end(signInId, until)
   }
 
   #raise(accountId: string, epoch: number, until: number): void {

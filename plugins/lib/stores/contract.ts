@@ -120,7 +120,9 @@ export interface StateStore {
   rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult>
   /**
    * Revokes the sign-in first, then removes its record and its session. Idempotent: a sign-in without
-   * a record is revoked all the same (kept until `until`, in ms).
+   * a record is revoked all the same, and so is one whose record is another account's. The revocation is kept
+   * until `until` (ms) where the account has no record of it; where it has, until an hour after the record's
+   * absolute limit, if that is earlier.
    * @returns whether a record existed
    */
   endSignIn(accountId: string, id: string, until: number): Promise<boolean>

@@ -1,7 +1,15 @@
 import type { SignInRef } from '../contract.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { MemoryRevocations } from './memory-revocations.js'
-import { isToEnd, isWithinLimits, judgeRefresh, movedIdleLimit, newestFirst, rotatedState } from './rules.js'
+import {
+  isToEnd,
+  isWithinLimits,
+  judgeRefresh,
+  movedIdleLimit,
+  newestFirst,
+  revokedUntil,
+  rotatedState,
+} from './rules.js'
 
 /**
  * A state store in this process's memory, for tests: everybody is signed out when the process ends.
@@ -65,13 +73,13 @@ class MemoryStore implements StateStore {
   }
 
   async endSignIn(accountId: string, id: string, until: number) {
-    return this.#end(accountId, id, until)
+    return this.#end(accountId, id, revokedUntil(this.#ofAccount(accountId).get(id) ?? null, until))
   }
 
   async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
     const own = [...this.#ofAccount(accountId).values()].filter((record) => isWithinLimits(record, now))
     const ending = own.filter((record) => isToEnd(record, except, belowEpoch))
-    for (const { id, absoluteExpiresAt } of ending) this.#end(accountId, id, absoluteExpiresAt)
+    for (const record of ending) this.#end(accountId, record.id, revokedUntil(record))
     return ending.map(({ id }) => id)
   }
 

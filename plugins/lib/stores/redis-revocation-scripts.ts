@@ -12,6 +12,7 @@ import { script } from './redis-scripts.js'
  *
  * Beside it, in the same slot, its feed: a stream with an entry for each revocation, and for each heartbeat.
  *   m <member> s <score> k <keep> n <count>   a revocation, and the list's count after it
+ *   m c:<sign-in> s <until> k '' n <count>    the same of what is no longer than until then to be kept
  *   h <heartbeat> g <marker> n <count>        what the list's marker and count were at that time
  * The counts let a reader see that nothing is missing, whatever happened to the stream.
  */
@@ -28,7 +29,7 @@ return redis.call('ZSCORE', KEYS[1], 'g')
 `)
 
 /**
- * The one place where revocations are written. KEYS: list, feed. ARGV: for each, its member, its score, and for
+ * Writes revocations. KEYS: list, feed. ARGV: for each, its member, its score, and for
  * epochs (negative scores) the time until which it is kept. The strictest wins: the later time, the higher epoch.
  */
 export const REVOKE = script(`
@@ -43,6 +44,16 @@ for i = 1, #ARGV, 3 do
   local n = redis.call('ZINCRBY', KEYS[1], -1, 'n')
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ${FEED_LENGTH}, '*', 'm', member, 's', score, 'k', keep, 'n', n)
 end
+`)
+
+/**
+ * Has a revocation of an ended sign-in kept for less long. KEYS: list, feed. ARGV: its member, the earlier time, and what
+ * the feed calls that. Changes nothing where the list has it until an earlier time, or not at all.
+ */
+export const SHORTEN = script(`
+if redis.call('ZADD', KEYS[1], 'XX', 'LT', 'CH', ARGV[2], ARGV[1]) == 0 then return end
+local n = redis.call('ZINCRBY', KEYS[1], -1, 'n')
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ${FEED_LENGTH}, '*', 'm', ARGV[3], 's', ARGV[2], 'k', '', 'n', n)
 `)
 
 /** KEYS: list, feed. ARGV: what to recognise it by. A write, so that a primary that was demoted refuses it. */

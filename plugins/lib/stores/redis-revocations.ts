@@ -1,8 +1,8 @@
 import type { SignInRef } from '../contract.js'
 import type { RedisReplicas } from './redis-replicas.js'
-import { GENERATION, REVOKE, SWEEP } from './redis-revocation-scripts.js'
+import { GENERATION, REVOKE, SHORTEN, SWEEP } from './redis-revocation-scripts.js'
 import { type RedisClient, runScript } from './redis-scripts.js'
-import { endedMember, epochMember, type Revocation, sparedMember } from './revocation.js'
+import { endedMember, epochMember, type Revocation, shortenedEnd, sparedMember } from './revocation.js'
 import { newGeneration } from './rules.js'
 
 /** How many entries one script drops: a longer one would keep Redis from everybody else. */
@@ -24,6 +24,8 @@ export interface RedisRevocationsOptions {
   readonly prefix: string
   /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
   readonly onRevoked?: ((revocation: Revocation) => void) | undefined
+  /** Told that an end that was stored is kept until then (ms) at most. */
+  readonly onShortened?: ((signInId: string, until: number) => void) | undefined
   /** Without them a revocation is stored as soon as the primary has it. */
   readonly replicas?: RedisReplicas | undefined
 }
@@ -33,12 +35,15 @@ export class RedisRevocations {
   readonly #client: RedisClient
   readonly #keys: readonly [list: string, feed: string]
   readonly #onRevoked: ((revocation: Revocation) => void) | undefined
+  readonly #onShortened: ((signInId: string, until: number) => void) | undefined
   readonly #replicas: RedisReplicas | undefined
 
-  constructor(client: RedisClient, { prefix, onRevoked, replicas }: RedisRevocationsOptions) {
+  constructor(client: RedisClient, options: RedisRevocationsOptions) {
+    const { prefix, onRevoked, onShortened, replicas } = options
     this.#client = client
     this.#keys = revocationKeys(prefix)
     this.#onRevoked = onRevoked
+    this.#onShortened = onShortened
     this.#replicas = replicas
   }
 
@@ -62,6 +67,17 @@ export class RedisRevocations {
     // Stored, also where no replica has it yet: refused from here on, though nothing may be claimed.
     for (const revocation of revocations) this.#onRevoked?.(revocation)
     if (kept === false) throw new Error('No replica has confirmed the revocation')
+  }
+
+  /** Has a sign-in's end, which is stored, kept until `until` (ms) at most. Where that fails it is kept for longer. */
+  async shorten(signInId: string, until: number): Promise<void> {
+    const [name, score] = shortenedEnd(signInId, until)
+    try {
+      await runScript(this.#client, SHORTEN, this.#keys, endedMember(signInId), score, name)
+    } catch {
+      return
+    }
+    this.#onShortened?.(signInId, until)
   }
 
   /** Those of them that the list does not have (any more), or has less strictly, are written again. */

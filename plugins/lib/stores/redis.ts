@@ -7,7 +7,7 @@ import type { RedisClient } from './redis-scripts.js'
 import { RedisSessions } from './redis-sessions.js'
 import { RedisSignIns } from './redis-sign-ins.js'
 import { endedSignIn, type Revocation, raisedEpoch } from './revocation.js'
-import { isToEnd } from './rules.js'
+import { isToEnd, revokedUntil } from './rules.js'
 
 /** Stands before every key, unless something else is asked for. */
 export const PREFIX = 'fid:'
@@ -21,6 +21,8 @@ export interface RedisStoreOptions {
   readonly onClose?: (() => Promise<void>) | undefined
   /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
   readonly onRevoked?: (revocation: Revocation) => void
+  /** Told that an end that was stored is kept until then (ms) at most. */
+  readonly onShortened?: (signInId: string, until: number) => void
   /** Without them a revocation is stored as soon as the primary has it. */
   readonly replicas?: RedisReplicas
 }
@@ -43,11 +45,12 @@ export class RedisStore implements StateStore {
   readonly #sessions: RedisSessions
 
   constructor(client: RedisClient, options: RedisStoreOptions) {
-    const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, onClose, onRevoked, replicas } = options
+    const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, onClose } = options
+    const { onRevoked, onShortened, replicas } = options
     this.#client = client
     this.#timeout = commandTimeout
     this.#onClose = onClose
-    this.#revocations = new RedisRevocations(client, { prefix, onRevoked, replicas })
+    this.#revocations = new RedisRevocations(client, { prefix, onRevoked, onShortened, replicas })
     this.#signIns = new RedisSignIns(client, prefix)
     this.#sessions = new RedisSessions(client, prefix)
   }
@@ -142,19 +145,26 @@ export class RedisStore implements StateStore {
   /**
    * Two round trips, because the keys are in different slots. The revocation is what counts: nothing is
    * removed before it is stored, so that a failed end leaves a sign-in that can be seen and ended again.
-   * Reading the record meanwhile does no harm.
+   * Nor does it wait for the record, which may be on a node that is down: it is read meanwhile, and how long the
+   * revocation is to be kept is put right afterwards.
    */
   async #end(accountId: string, id: string, until: number): Promise<boolean> {
     const revoked = this.#revocations.revoke([endedSignIn(id, until)])
     const [record] = await Promise.all([this.#signIns.read(accountId, id), revoked])
-    return record !== null && (await this.#remove(accountId, [record])) === 1
+    if (!record) return false
+    const kept = revokedUntil(record, until)
+    const [removed] = await Promise.all([
+      this.#remove(accountId, [record]),
+      kept < until && this.#revocations.shorten(id, kept),
+    ])
+    return removed === 1
   }
 
   async #endAll(accountId: string, except: string | null, now: number, below?: number): Promise<string[]> {
     const records = await this.#signIns.list(accountId, now)
     const ending = records.filter((record) => isToEnd(record, except, below))
     if (ending.length === 0) return []
-    await this.#revocations.revoke(ending.map((record) => endedSignIn(record.id, record.absoluteExpiresAt)))
+    await this.#revocations.revoke(ending.map((record) => endedSignIn(record.id, revokedUntil(record))))
     await this.#remove(accountId, ending)
     return ending.map(({ id }) => id)
   }

@@ -9,6 +9,11 @@ export function endedSignIn(signInId: string, until: number): Revocation {
   return [endedMember(signInId), until, '']
 }
 
+/** That an ended sign-in need not be kept beyond `until` (ms). Of the feed alone: it is never in the list. */
+export function shortenedEnd(signInId: string, until: number): Revocation {
+  return [`c:${signInId}`, until, '']
+}
+
 export function raisedEpoch(
   accountId: string,
   epoch: number,

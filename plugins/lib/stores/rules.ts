@@ -19,6 +19,23 @@ export function isWithinLimits(
   return now < limits.idleExpiresAt && now < limits.absoluteExpiresAt
 }
 
+/**
+ * How long the end of a sign-in is remembered after its last credential has expired, in ms: an instance whose clock
+ * is behind goes on admitting that one, and whose clock is ahead forgets first.
+ */
+const CLOCK_MARGIN = 3_600_000
+
+/**
+ * Until when (ms) the end of a sign-in is to be remembered: until `until`, or what it refuses has expired by itself.
+ * No credential outlives its record's absolute limit, which nothing moves. Without a record nobody knows that limit.
+ */
+export function revokedUntil(
+  record: Pick<SignInRecord, 'absoluteExpiresAt'> | null,
+  until = Number.POSITIVE_INFINITY,
+): number {
+  return record ? Math.min(until, record.absoluteExpiresAt + CLOCK_MARGIN) : until
+}
+
 /** Whether ending an account's sign-ins ends this one: all but `except`, or of these the ones below an epoch. */
 export function isToEnd(record: SignInRecord, except: string | null, belowEpoch?: number): boolean {
   return record.id !== except && (belowEpoch === undefined || record.epoch < belowEpoch)

@@ -3,7 +3,15 @@ import type { EmbeddedDatabase } from '../database.js'
 import { StoreUnavailable } from '../errors.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { endedSignIn, raisedEpoch } from './revocation.js'
-import { isToEnd, isWithinLimits, judgeRefresh, newestFirst, newGeneration, rotatedState } from './rules.js'
+import {
+  isToEnd,
+  isWithinLimits,
+  judgeRefresh,
+  newestFirst,
+  newGeneration,
+  revokedUntil,
+  rotatedState,
+} from './rules.js'
 import { revocationsOf, type SqliteRevocations } from './sqlite-revocations.js'
 import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from './sqlite-rows.js'
 import { type StatementName, Statements, SWEEP_BATCH } from './sqlite-statements.js'
@@ -66,18 +74,23 @@ class SqliteStore implements StateStore {
   }
 
   async endSignIn(accountId: string, id: string, until: number) {
-    const existed = this.#atomically(() => this.#end(accountId, id, until))
-    this.#revocations.add([endedSignIn(id, until)])
-    return existed
+    const ended = this.#atomically(() => {
+      const record = readSignIn(this.#statements.get('findSignIn', accountId, id))
+      const kept = revokedUntil(record, until)
+      this.#end(id, kept, record)
+      return { existed: record !== null, kept }
+    })
+    this.#revocations.add([endedSignIn(id, ended.kept)])
+    return ended.existed
   }
 
   async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
     const ended = this.#atomically(() => {
       const ending = this.#list(accountId, now).filter((record) => isToEnd(record, except, belowEpoch))
-      for (const { id, absoluteExpiresAt } of ending) this.#end(accountId, id, absoluteExpiresAt)
+      for (const record of ending) this.#end(record.id, revokedUntil(record), record)
       return ending
     })
-    this.#revocations.add(ended.map(({ id, absoluteExpiresAt }) => endedSignIn(id, absoluteExpiresAt)))
+    this.#revocations.add(ended.map((record) => endedSignIn(record.id, revokedUntil(record))))
     return ended.map(({ id }) => id)
   }
 
@@ -150,11 +163,11 @@ class SqliteStore implements StateStore {
     return { outcome, signIn: Object.freeze({ ...record, refresh }) }
   }
 
-  #end(accountId: string, id: string, until: number): boolean {
+  #end(id: string, until: number, record: SignInRecord | null): void {
     this.#statements.run('endSignIn', id, until)
-    const sessionKey = readSignIn(this.#statements.get('findSignIn', accountId, id))?.sessionKey
-    if (sessionKey != null) this.#statements.run('destroySession', sessionKey)
-    return this.#statements.run('removeSignIn', accountId, id) > 0
+    if (!record) return
+    if (record.sessionKey !== null) this.#statements.run('destroySession', record.sessionKey)
+    this.#statements.run('removeSignIn', record.accountId, id)
   }
 
   #atomically<T>(work: () => T): T {

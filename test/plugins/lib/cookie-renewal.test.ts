@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, LightMyRequestResponse } from 'fastify'
 import { type Test, test } from 'tap'
 import type { CookieAuthOptions } from '../../../plugins/cookie-auth.js'
+import { RecentRenewals } from '../../../plugins/lib/recent-renewals.js'
 import type { StateStore } from '../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../plugins/lib/stores/memory.js'
 import { signIn as enterCenter, post, userInfo } from '../../helpers/http.js'
@@ -32,6 +33,22 @@ async function cookieApp(t: Test, options: Partial<SuiteOptions> = {}, cookie: C
   const suite = await buildSuite(t, { modes, ...options, clock })
   const record = async () => (await suite.app.signIns.list(ALICE.id))[0]
   return { ...suite, record }
+}
+
+/** With a request to `/slow` that has `started` when its handler runs, and is answered when it may `go`. */
+async function slowApp(t: Test, options: Partial<SuiteOptions> = {}) {
+  const [started, go] = [makeGate(), makeGate()]
+  const suite = await cookieApp(t, {
+    ...options,
+    routes(app) {
+      app.get('/slow', { preHandler: app.guard() }, async () => {
+        started.open()
+        await go.opened
+        return 'done'
+      })
+    },
+  })
+  return { ...suite, started, go }
 }
 
 function payloadOf({ cookie = '' }: Headers) {
@@ -122,17 +139,7 @@ for (const [name, open] of Object.entries(STORES)) {
   })
 
   test(`over ${name}: a sign-in that is ended while the request runs is not renewed`, async (t) => {
-    const [started, go] = [makeGate(), makeGate()]
-    const { signIn, app, clock, me } = await cookieApp(t, {
-      store: await open(t),
-      routes(app) {
-        app.get('/slow', { preHandler: app.guard() }, async () => {
-          started.open()
-          await go.opened
-          return 'done'
-        })
-      },
-    })
+    const { signIn, app, clock, me, started, go } = await slowApp(t, { store: await open(t) })
     const headers = cookieHeader(await signIn('cookie'))
     clock.advance(60)
     const slow = app.inject({ url: '/slow', headers })
@@ -175,6 +182,90 @@ test('many requests at once renew it once, and get the same', async (t) => {
   for (const answer of answers) t.equal(answer.cookies.length, 1)
   t.equal(calls.filter((call) => call === 'findSignIn').length, 1)
   t.equal(calls.filter((call) => call === 'touchSignIn').length, 1)
+})
+
+test('a client that goes on sending the old cookie is renewed in the store once a minute', async (t) => {
+  const { store, calls } = faultyStore(createMemoryStore())
+  const { signIn, me, clock } = await cookieApp(t, { store }, { ttl: 1000, absoluteTtl: 10_000 })
+  const headers = cookieHeader(await signIn('cookie'))
+  clock.advance(500)
+  await me(headers)
+  calls.length = 0
+  const exp = seconds(clock.now) + 1000
+  for (let second = 1; second < 60; second++) {
+    clock.advance(1)
+    const answer = await me(headers)
+    t.equal(answer.statusCode, 200)
+    t.equal(payloadOf(cookieHeader(answer)).exp, exp, 'the same, for an answer may have been lost')
+    t.equal(answer.cookies[0]?.maxAge, 1000 - second)
+  }
+  t.notOk(calls.includes('touchSignIn') || calls.includes('findSignIn'))
+  clock.advance(1)
+  const answer = await me(headers)
+  t.equal(payloadOf(cookieHeader(answer)).exp, seconds(clock.now) + 1000)
+  t.equal(calls.filter((call) => call === 'findSignIn').length, 1)
+  clock.advance(500)
+  t.equal(
+    (await me(cookieHeader(answer))).cookies[0]?.maxAge,
+    1000,
+    'who takes it is renewed in half its life',
+  )
+})
+
+test('what was renewed a moment ago is not given out again once the sign-in was ended', async (t) => {
+  const { signIn, app, clock, me, started, go } = await slowApp(t)
+  const headers = cookieHeader(await signIn('cookie'))
+  clock.advance(50)
+  t.equal((await me(headers)).cookies.length, 1)
+  const slow = app.inject({ url: '/slow', headers })
+  await started.opened
+  await app.signIns.endAll(ALICE.id)
+  go.open()
+  t.equal((await slow).headers['set-cookie'], undefined)
+})
+
+test('a cookie whose record was lost asks for it once a minute', async (t) => {
+  const store: StateStore = createMemoryStore()
+  const { signIn, me, clock } = await cookieApp(t, { store }, { ttl: 1000, absoluteTtl: 10_000 })
+  const headers = cookieHeader(await signIn('cookie'))
+  const limits: number[] = []
+  store.touchSignIn = async (_accountId, _id, _lastSeenAt, idleExpiresAt) => {
+    limits.push(idleExpiresAt)
+    return false
+  }
+  clock.advance(500)
+  await me(headers)
+  const asked = () => limits.filter((limit) => limit > 0).length
+  for (let second = 0; second < 59; second++) {
+    clock.advance(1)
+    t.equal((await me(headers)).headers['set-cookie'], undefined)
+  }
+  t.equal(asked(), 1)
+  clock.advance(1)
+  await me(headers)
+  t.equal(asked(), 2)
+})
+
+test('where cookies live for less than two minutes, the next renewal is not held back', async (t) => {
+  const { signIn, me, clock } = await cookieApp(t, {}, { ttl: 40 })
+  const headers = cookieHeader(await signIn('cookie'))
+  clock.advance(20)
+  const renewed = await me(headers)
+  clock.advance(19)
+  t.equal(payloadOf(cookieHeader(await me(headers))).exp, payloadOf(cookieHeader(renewed)).exp)
+  clock.advance(1)
+  t.equal((await me(cookieHeader(renewed))).cookies[0]?.maxAge, 40)
+})
+
+test('renewals are remembered up to a bound, the latest of them', async (t) => {
+  const recent = new RecentRenewals(2)
+  const life = { iat: 1, exp: 2 }
+  for (const id of ['one', 'two', 'one', 'three']) recent.note(id, life, 0)
+  t.strictSame(
+    ['one', 'two', 'three'].map((id) => recent.recall(id, 59_999)),
+    [life, undefined, life],
+  )
+  t.equal(recent.recall('one', 60_000), undefined)
 })
 
 test('only who is admitted by the cookie has it renewed', async (t) => {

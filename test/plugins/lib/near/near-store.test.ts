@@ -1,8 +1,9 @@
 import t from 'tap'
 import { RecentRevocations } from '../../../../plugins/lib/near/recent-revocations.js'
-import { openNear, patientTwins } from '../../../helpers/near.js'
+import { revocationKeys } from '../../../../plugins/lib/stores/redis-revocations.js'
+import { eventually, openNear, patientTwins } from '../../../helpers/near.js'
 import { startRedis } from '../../../helpers/redis-server.js'
-import { storeContract } from '../../../store-contract.js'
+import { signInRecord, storeContract } from '../../../store-contract.js'
 
 const server = await startRedis()
 t.teardown(() => server.stop())
@@ -25,6 +26,24 @@ t.test('a revocation that finds no room is known at once all the same', async (t
     await store.endSignIn('a', signInId, 2 ** 52)
     t.equal(await store.isLive({ accountId: 'a', signInId, epoch: 0, generation }), false, signInId)
   }
+})
+
+t.test('what a failover forgot is written again, for no longer than it is to be kept', async (t) => {
+  const prefix = `t${++stores}:`
+  const { store, client, changes } = await openNear(t, server.url, { prefix })
+  const [list] = revocationKeys(prefix)
+  const { id, accountId, absoluteExpiresAt } = signInRecord()
+  await store.addSignIn(signInRecord())
+  await store.endSignIn(accountId, id, 2 ** 52)
+  const score = () => client.zscore(list, `s:${id}`).then(Number)
+  const kept = absoluteExpiresAt + 3_600_000
+  t.equal(await score(), kept)
+  changes.length = 0
+  // Another count than the feed's: so it is interrupted.
+  await client.multi().zrem(list, `s:${id}`).zincrby(list, 1, 'n').exec()
+  await eventually(async () => (await score()) > 0)
+  t.match(changes, [{ kind: 'feed_lost' }, { kind: 'feed_restored' }])
+  t.equal(await score(), kept)
 })
 
 t.test('what was revoked lately is kept in mind, up to a bound', async (t) => {

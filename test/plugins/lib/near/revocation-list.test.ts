@@ -67,6 +67,23 @@ t.test('the strictest wins, in whatever order it comes', async (t) => {
   t.equal(list.judge(refOf('one', 'b')), 'ended')
 })
 
+t.test('an end that need not be kept for so long is dropped earlier', async (t) => {
+  const list = adopted()
+  for (const id of ['one', 'two', 'again']) list.put(`s:${id}`, UNTIL, 0)
+  for (const id of ['one', 'again', 'missed']) list.put(`c:${id}`, 100, 0)
+  list.put('c:two', UNTIL + 1, 0)
+  list.put('s:again', UNTIL, 0)
+  const ended = () => ['one', 'two', 'again', 'missed'].filter((id) => list.judge(refOf(id)) === 'ended')
+  await list.sweep(99)
+  t.strictSame(ended(), ['one', 'two', 'again', 'missed'])
+  await list.sweep(100)
+  t.strictSame(ended(), ['two', 'again'], 'what was ended anew counts anew')
+  await list.sweep(UNTIL)
+  t.strictSame(ended(), ['two'], 'and what is strictest')
+  await list.sweep(UNTIL + 1)
+  t.equal(list.size, 0)
+})
+
 t.test('a list that could not take everything in says so, and again what it can', async (t) => {
   const list = adopted(2)
   for (const id of ['one', 'two']) list.put(`s:${id}`, UNTIL, 0)
