@@ -2,6 +2,7 @@ import type { SignInRef } from '../contract.js'
 import type { EmbeddedDatabase } from '../database.js'
 import { StoreUnavailable } from '../errors.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
+import { GroupCommit } from './group-commit.js'
 import { endedSignIn, raisedEpoch } from './revocation.js'
 import {
   isToEnd,
@@ -31,6 +32,8 @@ class SqliteStore implements StateStore {
   readonly #database: EmbeddedDatabase
   readonly #statements: Statements
   readonly #revocations: SqliteRevocations
+  /** With many people about there are many of these, and each commit waits for the disk. */
+  readonly #touches = new GroupCommit((work) => this.#atomically(work))
 
   constructor(database: EmbeddedDatabase) {
     this.#database = database
@@ -65,8 +68,9 @@ class SqliteStore implements StateStore {
     return attempt(() => this.#list(accountId, now))
   }
 
-  async touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
-    return attempt(() => this.#statements.run('touchSignIn', lastSeenAt, idleExpiresAt, accountId, id) > 0)
+  touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
+    const touch = () => this.#statements.run('touchSignIn', lastSeenAt, idleExpiresAt, accountId, id) > 0
+    return this.#touches.run(touch)
   }
 
   async rotateRefresh(accountId: string, id: string, rotation: Rotation) {
