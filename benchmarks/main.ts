@@ -2,7 +2,8 @@ import { writeDocument } from './lib/document.js'
 import { describeMachine } from './lib/machine.js'
 import type { Part } from './lib/part.js'
 import { goalSection, type Section, textSection } from './lib/report.js'
-import { settingFor } from './lib/setting.js'
+import { savedResults, saveResult } from './lib/results.js'
+import { type Setting, settingFor } from './lib/setting.js'
 import { compare, compared } from './parts/compare.js'
 import { endToEnd } from './parts/end-to-end.js'
 import { lag } from './parts/lag.js'
@@ -16,8 +17,8 @@ import { timing } from './parts/timing.js'
 import { writes } from './parts/writes.js'
 
 /*
- * Runs the benchmarks: all of them, or those that are named. A run of all of them writes docs/performance.md and
- * docs/performance.svg; a quick one writes them beside the compiled benchmarks.
+ * Runs the benchmarks: all of them, or those that are named. Each that was measured is written to docs/performance.md
+ * (and .svg), beside what the others gave last; a quick run writes nothing.
  */
 
 const GROWTH: readonly Part[] = [signIns, revocations, modes, cookies, writes, memory]
@@ -33,21 +34,27 @@ function partsNamed(names: readonly string[]): readonly Part[] {
   })
 }
 
+/** Measures one part, says what it gave, and writes the page anew with it. */
+async function measurePart(part: Part, setting: Setting): Promise<readonly Section[]> {
+  const tell = (line: string) => console.error(line)
+  tell(`${part.name} …`)
+  const sections = await part.run(setting, tell)
+  for (const section of sections) console.log(textSection(section))
+  const bars = part === compare ? compared.map(({ contender: { name }, ratio }) => ({ name, ratio })) : []
+  if (!setting.quick) {
+    saveResult(part.name, { date: new Date().toISOString(), sections, bars })
+    writeDocument('docs', savedResults(PARTS.map(({ name }) => name)), setting)
+  }
+  return sections
+}
+
 async function main(args: readonly string[]): Promise<void> {
   const setting = settingFor(args.includes('--quick'))
   const names = args.filter((arg) => arg !== '--quick')
   const sections: Section[] = []
-  const tell = (line: string) => console.error(line)
   for (const line of describeMachine()) console.log(line)
-  for (const part of partsNamed(names)) {
-    tell(`${part.name} …`)
-    const measured = await part.run(setting, tell)
-    for (const section of measured) console.log(textSection(section))
-    sections.push(...measured)
-  }
+  for (const part of partsNamed(names)) sections.push(...(await measurePart(part, setting)))
   console.log(textSection(goalSection(sections)))
-  if (names.length === 0)
-    writeDocument(setting.quick ? 'dist/benchmarks' : 'docs', sections, compared, setting)
 }
 
 // What a part that failed has left running ends with this process.

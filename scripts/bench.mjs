@@ -1,7 +1,7 @@
 // The benchmark command: fetches what the product is compared with, builds, and runs benchmarks/main.ts.
 //   npm run bench                         everything, and writes docs/performance.md and .svg
-//   npm run bench -- --quick              the same, as short as can be: shows that it works, and no more
-//   npm run bench -- compare growth       some of the parts, without writing docs/
+//   npm run bench -- --quick              as short as can be: shows that it works, and writes nothing
+//   npm run bench -- compare growth       some of the parts, which are written beside what the others gave last
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeMachine } from './machine.js'
 import { writePlot } from './plot.js'
-import { goalSection, markdownSection, type Section } from './report.js'
-import type { Result } from './rounds.js'
+import { goalSection, markdownSection } from './report.js'
+import type { Saved } from './results.js'
 import type { Setting } from './setting.js'
 
 const HOW_TO_READ = `
@@ -19,25 +19,34 @@ The ratios are a worst case: a route that does nothing but say who asks. A handl
 of it.
 `.trim()
 
-/** Writes what a run gave as a page and a plot. */
-export function writeDocument(
-  directory: string,
-  sections: readonly Section[],
-  results: readonly Result[],
-  setting: Setting,
-): void {
+/** When it was measured stands below the title of each section. */
+function dated({ date, sections }: Saved): string[] {
+  return sections.map((section) =>
+    markdownSection({ ...section, text: `*Measured on ${date.slice(0, 10)}.* ${section.text}` }),
+  )
+}
+
+/** Writes what the parts gave as a page and a plot. */
+export function writeDocument(directory: string, results: readonly Saved[], setting: Setting): void {
   const [first = '', ...rest] = describeMachine()
-  const parts = [
-    '# Performance',
-    'Made by `npm run bench`, which anybody can run; nothing here is written by hand.',
-    [first, ...rest].map((line) => `- ${line}`).join('\n'),
+  const machine = [
+    ...[first, ...rest].map((line) => `- ${line}`),
     `- ${setting.rounds} rounds of ${setting.seconds} s after ${setting.warmUpSeconds} s of warming up, ${setting.users} users`,
   ]
-  const picture = '![Throughput as a share of the bare route](performance.svg)'
-  const body = [goalSection(sections), ...sections].map(markdownSection)
-  const quick = setting.quick ? ['**From a quick run: these figures mean nothing.**'] : []
+  const page = [
+    '# Performance',
+    'Made by `npm run bench`, which anybody can run; nothing here is written by hand.',
+    machine.join('\n'),
+    HOW_TO_READ,
+    '![Throughput as a share of the bare route](performance.svg)',
+    markdownSection(goalSection(results.flatMap(({ sections }) => sections))),
+    ...results.flatMap(dated),
+  ]
   mkdirSync(directory, { recursive: true })
-  const page = `${[...parts.slice(0, 2), ...quick, parts.slice(2).join('\n'), HOW_TO_READ, picture, ...body].join('\n\n')}\n`
-  writeFileSync(join(directory, 'performance.md'), page)
-  writePlot(join(directory, 'performance.svg'), results, first)
+  writeFileSync(join(directory, 'performance.md'), `${page.join('\n\n')}\n`)
+  writePlot(
+    join(directory, 'performance.svg'),
+    results.flatMap(({ bars }) => bars),
+    first,
+  )
 }

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import type { Result } from './rounds.js'
+import type { Bar } from './results.js'
 
 const WIDTH = 860
 const LEFT = 330
@@ -16,7 +16,7 @@ function colourOf(name: string): string {
   return /^(bare|the same)/.test(name) ? '#8a8a8a' : '#c08a3e'
 }
 
-function bar({ contender: { name }, ratio: [low, middle, high] }: Result, index: number): string {
+function bar({ name, ratio: [low, middle, high] }: Bar, index: number): string {
   const y = TOP + index * ROW
   const at = (ratio: number) => (LEFT + ratio * SCALE).toFixed(1)
   const middleOfBar = y + BAR / 2
@@ -37,19 +37,19 @@ function gridLine(ratio: number, height: number): string {
 }
 
 /** Bars of what is left of the bare route's throughput, with their quartiles. */
-export function plot(results: readonly Result[], caption: string): string {
-  const height = TOP + results.length * ROW + 16
+export function plot(bars: readonly Bar[], caption: string): string {
+  const height = TOP + bars.length * ROW + 16
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13">`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="12" y="22" font-size="15">Throughput as a share of the bare Fastify route's</text>`,
     `<text x="${WIDTH - 12}" y="22" text-anchor="end" fill="#666">${escaped(caption)}</text>`,
     ...[0, 0.25, 0.5, 0.75, 1].map((ratio) => gridLine(ratio, height)),
-    ...results.map(bar),
+    ...bars.map(bar),
     '</svg>\n',
   ].join('\n')
 }
 
-export function writePlot(file: string, results: readonly Result[], caption: string): void {
-  writeFileSync(file, plot(results, caption))
+export function writePlot(file: string, bars: readonly Bar[], caption: string): void {
+  writeFileSync(file, plot(bars, caption))
 }
