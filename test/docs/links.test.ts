@@ -2,15 +2,10 @@ import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
 import { englishPages, ROOT, TRANSLATION } from './blocks.js'
-import { anchorsOf, read } from './headings.js'
+import { anchorsOf, read, targetsOf } from './links.js'
 
 /** Links and pictures that stay in the repository. */
-function linksOf(page: string): string[] {
-  const targets = [...read(page).matchAll(/\]\(([^)\s]+)\)|src="([^"]+)"/g)].map(
-    ([, link, source]) => link ?? source ?? '',
-  )
-  return targets.filter((target) => !/^[a-z]+:/.test(target))
-}
+const linksOf = (page: string) => targetsOf(read(page)).filter((target) => !/^[a-z]+:/.test(target))
 
 t.test('every link of a page leads somewhere', async (t) => {
   for (const page of [...englishPages(), TRANSLATION]) {

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { blocksOf, TRANSLATION } from './blocks.js'
-import { anchorsOf, proseOf } from './headings.js'
+import { anchorsOf, proseOf, targetsOf } from './links.js'
 
 /*
  * Holds README.md and its translation together: whatever is no language must be the same in both, so that neither can
@@ -29,8 +29,7 @@ function codeOf(page: string): string[][] {
 
 /** Where the links of a text lead: a heading of the page itself by its number, since its words differ. */
 function linksOf(page: string, text: string): string[] {
-  const targets = [...text.matchAll(/\]\(([^)\s]+)\)|src="([^"]+)"/g)].map(([, a, b]) => a ?? b ?? '')
-  return targets
+  return targetsOf(text)
     .map((target) => (target.startsWith('#') ? `#${anchorsOf(page).indexOf(target.slice(1))}` : target))
     .filter((target) => target !== ORIGINAL && target !== TRANSLATION)
     .sort()

@@ -19,3 +19,8 @@ const anchorOf = (heading: string) =>
 export function anchorsOf(page: string): string[] {
   return [...proseOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
 }
+
+/** Where the links and pictures of a text lead. */
+export function targetsOf(text: string): string[] {
+  return [...text.matchAll(/\]\(([^)\s]+)\)|src="([^"]+)"/g)].map(([, link, source]) => link ?? source ?? '')
+}
