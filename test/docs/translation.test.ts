@@ -17,14 +17,20 @@ function untranslated(line: string, language: string): string {
   const comment = (language === 'sh' ? /(^|\s+)# .*$/ : /(^|\s+)\/\/ .*$/).exec(line)
   if (!comment) return line
   const named = found(comment[0], /\d+|\w+_\w+(: \w+)?|[\w"]+:[\w"]+/g)
-  return [line.slice(0, comment.index), ...named].join(' # ')
+  return [line.slice(0, comment.index), 'comment', ...named].join(' # ')
 }
 
-function codeOf(page: string): string[][] {
-  return blocksOf(page).map(({ language, text }) => [
-    language,
-    ...text.split('\n').map((line) => untranslated(line, language)),
-  ])
+/** A part of a page: where it is, and what must be the same in both pages. */
+interface Part {
+  readonly place: string
+  readonly same: readonly unknown[]
+}
+
+function codeOf(page: string): Part[] {
+  return blocksOf(page).map(({ line, language, text }) => ({
+    place: `${page}:${line}`,
+    same: [language, ...text.split('\n').map((line) => untranslated(line, language))],
+  }))
 }
 
 /** Where the links of a text lead: a heading of the page itself by its number, since its words differ. */
@@ -54,17 +60,17 @@ function shapeOf(page: string, chunk: string): unknown[] {
   return [kind, ...chunk.split('\n').map((row) => row.split('|').map((text) => cell(page, text)))]
 }
 
-function shapesOf(page: string): unknown[][] {
+function shapesOf(page: string): Part[] {
   const prose = proseOf(page).replaceAll(/^<!--.*-->\n/gm, '')
   return prose
     .trim()
     .split(/\n{2,}/)
-    .map((chunk) => shapeOf(page, chunk))
+    .map((chunk) => ({ place: `${page}: ${chunk.slice(0, 40)}`, same: shapeOf(page, chunk) }))
 }
 
 /** One by one, so that a failure shows the place and not the page. */
-function sameInOrder(t: Test, ours: readonly unknown[][], theirs: readonly unknown[][]): void {
-  for (const [index, one] of theirs.entries()) t.strictSame(ours[index], one, `${index}`)
+function sameInOrder(t: Test, ours: readonly Part[], theirs: readonly Part[]): void {
+  for (const [index, { place, same }] of theirs.entries()) t.strictSame(ours[index]?.same, same, place)
   t.equal(ours.length, theirs.length)
 }
 
