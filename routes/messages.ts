@@ -6,7 +6,7 @@ const MESSAGES = {
   LOGGED_OUT: ['You are signed out.', '已退出登录。'],
   REFRESHED: ['Here is a new pair of tokens.', '令牌已刷新。'],
   RECOGNISED: ['This is who you are.', '获取用户信息成功。'],
-  LISTED: ['These are your sign-ins.', '以下是您的登录记录。'],
+  LISTED: ['These are your sign-ins.', '以下是您的登录列表。'],
   ENDED: ['Ended.', '已结束。'],
   PASSWORD_CHANGED: [
     'Your password is changed, and every other sign-in is ended.',
@@ -28,7 +28,7 @@ const MESSAGES = {
   TOKEN_INVALID: ['The access token is not valid.', '访问令牌无效。'],
   CREDENTIAL_EXPIRED: ['Your sign-in has expired.', '登录已过期。'],
   CREDENTIAL_INVALID: ['The credential is not valid.', '登录凭证无效。'],
-  SIGNED_OUT: ['This sign-in was ended.', '该登录已被结束。'],
+  SIGNED_OUT: ['This sign-in was ended.', '该登录已结束。'],
   CREDENTIAL_AMBIGUOUS: [
     'The Authorization header is malformed or sent twice.',
     'Authorization 请求头格式错误或重复。',
@@ -40,7 +40,7 @@ const MESSAGES = {
     'This needs a recent sign-in: give your password again.',
     '此操作需要近期登录，请重新输入密码。',
   ],
-  MODE_REQUIRED: ['This way of signing in does not allow this.', '当前登录方式无权执行此操作。'],
+  MODE_REQUIRED: ['This way of signing in does not allow this.', '当前登录方式不允许此操作。'],
   CROSS_SITE: ['The request came from another site.', '请求来自其他站点。'],
   PREFETCH: ['A prefetch never signs anybody out.', '预取请求不会退出登录。'],
   USERNAME_INVALID: [
@@ -49,8 +49,8 @@ const MESSAGES = {
   ],
   REGISTRATION_CLOSED: ['Nobody can register here.', '此处不开放注册。'],
   USERNAME_TAKEN: ['This username is taken.', '该用户名已被使用。'],
-  PASSWORD_REFUSED: ['This password cannot be used.', '该密码不可使用。'],
-  LAST_ADMIN: ['There must be another administrator first.', '须先有另一位管理员。'],
+  PASSWORD_REFUSED: ['This password cannot be used.', '不能使用该密码。'],
+  LAST_ADMIN: ['There must be another administrator first.', '必须先有另一位管理员。'],
   BODY_INVALID: ['The request is not of the form that is expected here.', '请求格式不正确。'],
   BODY_TOO_LARGE: ['The request body is too large.', '请求体过大。'],
   CONTENT_TYPE_UNSUPPORTED: ['Send the body as application/json.', '请以 application/json 发送请求体。'],

@@ -18,7 +18,7 @@ const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
 const NPM_QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 
 const LAUNCHER = 'bin/fastify-identity.mjs'
-const DOCUMENTS = ['LICENSE', 'README.md', 'CHANGELOG.md']
+const DOCUMENTS = ['LICENSE', 'README.md', 'README.zh.md', 'CHANGELOG.md']
 
 const run = promisify(execFile)
 

@@ -39,11 +39,12 @@ export function checkMemo(name: string, max = MAX, maxBytes = MAX_BYTES): MemoOp
 /** How long what is not used stays, once or twice, in ms. */
 export const MEMO_AGE = 300_000
 /**
- * By how much of its end a credential is found. There stands the signature: nobody comes up with 132 bits of
- * one, so there are no two of one key to make, and a comparison whose time told of the text is never reached.
- * Hashing all of the text would take longer than all the rest.
+ * By how much of its end a credential is found. There stands the signature: nobody comes up with 72 bits of one
+ * without the key, so that a comparison whose time told of the text is never reached; and whoever has two
+ * credentials that end alike has one of them forgotten. Hashing all of the text would take longer than all the
+ * rest, and with one character more V8 would keep the key as a view of the text, which is slow to compare.
  */
-const KEY_LENGTH = 22
+const KEY_LENGTH = 12
 
 function keyOf(text: string): string {
   return text.slice(-KEY_LENGTH)

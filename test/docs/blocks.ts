@@ -17,6 +17,9 @@ export interface Block {
   readonly value: string
 }
 
+/** The README in Chinese. Its blocks are the README's (translation.test.ts), which are run. */
+export const TRANSLATION = 'README.zh.md'
+
 /** The English pages. A translation has the same blocks, and other letters before `.md`. */
 export function englishPages(): string[] {
   const inDocs = readdirSync(join(ROOT, 'docs')).filter((file) => /^[\w-]+\.md$/.test(file))

@@ -1,32 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
-import { englishPages, ROOT } from './blocks.js'
-
-const read = (page: string) => readFileSync(join(ROOT, page), 'utf8')
-
-/** What a heading is linked by: lower case, no punctuation, hyphens for spaces. */
-const anchorOf = (heading: string) =>
-  heading
-    .trim()
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replaceAll(/\s/g, '-')
-
-function anchorsOf(page: string): string[] {
-  return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
-}
+import { englishPages, ROOT, TRANSLATION } from './blocks.js'
+import { anchorsOf, read, targetsOf } from './links.js'
 
 /** Links and pictures that stay in the repository. */
-function linksOf(page: string): string[] {
-  const targets = [...read(page).matchAll(/\]\(([^)\s]+)\)|src="([^"]+)"/g)].map(
-    ([, link, source]) => link ?? source ?? '',
-  )
-  return targets.filter((target) => !/^[a-z]+:/.test(target))
-}
+const linksOf = (page: string) => targetsOf(read(page)).filter((target) => !/^[a-z]+:/.test(target))
 
 t.test('every link of a page leads somewhere', async (t) => {
-  for (const page of englishPages()) {
+  for (const page of [...englishPages(), TRANSLATION]) {
     for (const link of linksOf(page)) {
       const [path = '', anchor] = link.split('#')
       const target = path === '' ? page : normalize(join(dirname(page), path))
