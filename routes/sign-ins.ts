@@ -1,5 +1,6 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
 import { tellEnded } from '../plugins/lib/sign-in-ending.js'
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
 import { answer } from './answer.js'
@@ -80,10 +81,11 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
       const account = await app.accounts.findByUsername(request.params.username)
       if (!account) throw new NotFound()
       const live = await app.signIns.list(account.id)
-      // By the epoch, not by record: a sign-in that begins at this moment is ended as well.
-      await app.accounts.raiseEpoch(account.id)
       const ending = { by: 'admin', why: 'asked', actorId: request.identity.accountId, request } as const
-      for (const { id } of live) tellEnded(app.audit, { accountId: account.id, signInId: id }, ending)
+      // By the epoch, not by record: a sign-in that begins at this moment is ended as well.
+      await tellOnceStored(app.accounts.raiseEpoch(account.id), () => {
+        for (const { id } of live) tellEnded(app.audit, { accountId: account.id, signInId: id }, ending)
+      })
       if (account.id === request.identity.accountId) forgetOwn(request, reply)
       return answer(request, 'ENDED', { data: { ended: live.length } })
     },

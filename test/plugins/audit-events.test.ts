@@ -232,6 +232,9 @@ test('a change that is stored, and cannot be distributed yet, is told at once wi
     { ...of, changed: 'disabled', to: true, ...byAdmin },
   ])
   t.match(await app.accounts.findByUsername(USER.username), { ...payload, epoch: 3 }, 'it is stored')
+  const endAll = () => app.inject({ method: 'DELETE', url: `/accounts/${USER.username}/sign_ins`, headers })
+  t.equal((await endAll()).statusCode, 503)
+  t.match(take(), [{ type: 'sign_in_ended', ...owner.ids, why: 'asked', ...byAdmin }])
   store.raiseEpoch = raiseEpoch.bind(store)
   await eventually(async () => (await app.signIns.list(accountId)).length === 0)
   const later = take()
