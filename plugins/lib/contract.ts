@@ -52,6 +52,8 @@ export interface Profile extends Account {
 export interface AccountSource {
   /** The account, or null when name or password is wrong. Must cost the same either way. */
   verify(username: string, password: string): Promise<Account | null>
+  /** True while `verify` would throw BUSY. Where it is there, the throttle asks it before it counts anything. */
+  isBusy?(): boolean
   /** The account by its immutable id, or null when it is gone or disabled. */
   find(id: string): Promise<Profile | null>
 }

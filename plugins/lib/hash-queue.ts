@@ -26,6 +26,11 @@ export class HashQueue {
     return this.#waiting.length
   }
 
+  /** Whether what came now would be shed. */
+  get isFull(): boolean {
+    return this.#waiting.length >= this.#max * WAITING_FOR_EACH
+  }
+
   /** How many were shed since the process started. */
   get shed(): number {
     return this.#shed
@@ -53,7 +58,7 @@ export class HashQueue {
   }
 
   #enter(): Promise<void> | undefined {
-    if (this.#waiting.length >= this.#max * WAITING_FOR_EACH) {
+    if (this.isFull) {
       this.#shed += 1
       throw new Busy()
     }

@@ -237,3 +237,15 @@ test('a queue that is full gives every attempt back, however many come at once',
   const answers = (await storm()).map(({ statusCode }) => statusCode)
   t.equal(answers.filter((status) => status === 401).length, 5)
 })
+
+test('what the hasher would shed is shed before it is counted', async (t) => {
+  const busy = { isBusy: () => state.isBusy, ...accountSource }
+  const state = { isBusy: true }
+  const { app } = await start(t, { accountLimit: 2 }, { accounts: busy })
+  const shed = await post(app, '/login', WRONG)
+  t.match(shed, { statusCode: 503, headers: { 'retry-after': '1' } })
+  t.equal(shed.json().code, 'BUSY')
+  t.same(await statuses(app, '/login', [WRONG, WRONG, WRONG]), [503, 503, 503])
+  state.isBusy = false
+  t.same(await statuses(app, '/login', [WRONG, WRONG, WRONG]), [401, 401, 429], 'none of them was an attempt')
+})

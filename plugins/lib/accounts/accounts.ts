@@ -117,6 +117,7 @@ const identifying = (account: CheckedAccount | null) => account && toAccount(acc
 export function createAccounts(context: Context): Accounts {
   return Object.freeze({
     verify: (username: string, password: string) => verify(context, username, password),
+    isBusy: () => context.passwords.isBusy?.() ?? false,
     find: (id: string) => find(context, id),
     findByUsername: (username: string) => findByUsername(context, username),
     create: (account: NewAccount) => create(context, account),

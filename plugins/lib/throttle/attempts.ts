@@ -7,6 +7,7 @@ import type { FailoverCounters } from './failover.js'
 import { type Demand, type HeldAttempt, holdAttempt } from './held-attempt.js'
 import type { ThrottleSettings } from './options.js'
 import type { Subjects } from './subjects.js'
+import { UnderWay } from './under-way.js'
 
 /** What somebody types to sign in. */
 export interface Credentials {
@@ -74,9 +75,30 @@ function isRefused(error: unknown): boolean {
 }
 
 export class Attempts implements Throttle {
-  constructor(private readonly parts: Parts) {}
+  readonly #underWay: UnderWay
 
-  async signIn<N extends ModeName>(
+  constructor(private readonly parts: Parts) {
+    this.#underWay = new UnderWay(() => parts.app.accountSource.isBusy?.() ?? false)
+  }
+
+  signIn<N extends ModeName>(
+    request: FastifyRequest,
+    mode: N,
+    credentials: Credentials,
+    options?: SignInOptions,
+  ): Promise<AuthModes[N]> {
+    return this.#underWay.run(() => this.#signIn(request, mode, credentials, options))
+  }
+
+  guess<T>(
+    request: FastifyRequest,
+    who: Pick<Identity, 'username' | 'accountId'>,
+    verify: () => Promise<T | null>,
+  ): Promise<T | null> {
+    return this.#underWay.run(() => this.#guess(request, who, verify))
+  }
+
+  async #signIn<N extends ModeName>(
     request: FastifyRequest,
     mode: N,
     credentials: Credentials,
@@ -105,7 +127,7 @@ export class Attempts implements Throttle {
     return issued
   }
 
-  async guess<T>(
+  async #guess<T>(
     request: FastifyRequest,
     { username, accountId }: Pick<Identity, 'username' | 'accountId'>,
     verify: () => Promise<T | null>,

@@ -1,0 +1,35 @@
+import t from 'tap'
+import { MOST_UNDER_WAY, UnderWay } from '../../../../plugins/lib/throttle/under-way.js'
+
+t.test('no more than so many are under way, and whoever ends makes room, however it ended', async (t) => {
+  const underWay = new UnderWay(() => false)
+  const ends: ((error?: Error) => void)[] = []
+  const begin = () =>
+    underWay.run(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          ends.push((error) => (error ? reject(error) : resolve()))
+        }),
+    )
+  const begun = Array.from({ length: MOST_UNDER_WAY }, begin)
+  await t.rejects(begin(), { code: 'BUSY', statusCode: 503 })
+  t.equal(ends.length, MOST_UNDER_WAY, 'what is shed does nothing')
+  ends[0]?.(new Error('refused'))
+  await t.rejects(Promise.resolve(begun[0]), { message: 'refused' })
+  begun.push(begin())
+  await t.rejects(begin(), { code: 'BUSY' })
+  for (const end of ends) end()
+  await Promise.allSettled(begun)
+  t.equal(await underWay.run(async () => 'done'), 'done')
+})
+
+t.test('while the hasher is full nothing begins', async (t) => {
+  let isBusy = true
+  const underWay = new UnderWay(() => isBusy)
+  await t.rejects(
+    underWay.run(async () => t.fail()),
+    { code: 'BUSY' },
+  )
+  isBusy = false
+  t.equal(await underWay.run(async () => 'done'), 'done')
+})
