@@ -41,7 +41,8 @@ export function answerFailure(
   reply: FastifyReply,
 ): FastifyReply {
   const { status, key } = failureOf(error)
-  if (status >= 500) request.log.error({ err: error }, 'request failed')
+  // What is shed says nothing that its code does not say, and comes in hundreds.
+  if (status >= 500 && key !== 'BUSY') request.log.error({ err: error }, 'request failed')
   else request.log.info({ code: key }, 'request refused')
   // The challenge, and when to come back: Fastify sends them by itself only where nobody handles its errors.
   return sendFailure(request, reply.headers(error.headers ?? {}), status, key, reasonOf(error))
