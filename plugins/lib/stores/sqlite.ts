@@ -130,12 +130,13 @@ class SqliteStore implements StateStore {
   }
 
   #find(accountId: string, id: string, now: number): SignInRecord | null {
-    const record = readSignIn(this.#statements.get('findSignIn', accountId, id))
+    const record = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
     return record && isWithinLimits(record, now) ? record : null
   }
 
   #list(accountId: string, now: number): SignInRecord[] {
-    const records = this.#statements.all('listSignIns', accountId).flatMap((row) => readSignIn(row) ?? [])
+    const rows = this.#statements.all('listSignIns', accountId)
+    const records = rows.flatMap((row) => readSignIn(accountId, row) ?? [])
     return newestFirst(records.filter((record) => isWithinLimits(record, now)))
   }
 
@@ -152,7 +153,7 @@ class SqliteStore implements StateStore {
 
   #end(accountId: string, id: string, until: number): boolean {
     this.#statements.run('endSignIn', id, until)
-    const sessionKey = readSignIn(this.#statements.get('findSignIn', accountId, id))?.sessionKey
+    const sessionKey = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))?.sessionKey
     if (sessionKey != null) this.#statements.run('destroySession', sessionKey)
     return this.#statements.run('removeSignIn', accountId, id) > 0
   }
