@@ -14,10 +14,11 @@ import { ABSENT, refusedAs, SIGNED_OUT } from './resolutions.js'
 import { contentOfSignIn, identityOfSession, refOfSession } from './session-content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './session-cookie.js'
 import type { Legacy, SessionParts } from './session-parts.js'
-import { type StoredSession, whenReady } from './session-records.js'
+import type { StoredSession } from './session-records.js'
 import { kSession, renewalOf, SessionTurn } from './session-turn.js'
 import { lifetimeOf } from './session-use.js'
 import { resolveLive } from './verified.js'
+import { whenReady } from './when-ready.js'
 
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
