@@ -1,4 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { MaybePromise } from '../plugins/lib/contract.js'
+import { whenReady } from '../plugins/lib/when-ready.js'
 import { type Answer, answer } from './answer.js'
 import { AvatarCache } from './avatar-cache.js'
 
@@ -12,10 +14,7 @@ export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
   const preHandler = app.guard({ onRefused: 'next' })
   const avatars = new AvatarCache(app.accountSource)
 
-  app.get('/user_info', { preHandler }, function userInfo(request): Answer | Promise<Answer> {
-    const avatar = avatars.of(request.identity)
-    return avatar instanceof Promise
-      ? avatar.then((late) => showCaller(request, late))
-      : showCaller(request, avatar)
+  app.get('/user_info', { preHandler }, function userInfo(request): MaybePromise<Answer> {
+    return whenReady(avatars.of(request.identity), (avatar) => showCaller(request, avatar))
   })
 }

@@ -673,6 +673,21 @@ async function oddIds(t: Test, makeStore: MakeStore) {
     }
   })
 
+  t.test('the sign-ins of an account whose id holds a NUL are its own', async (t) => {
+    const { store } = await makeStore(t)
+    const refresh = { counter: 1, keyId: 'key', rotatedAt: NOW }
+    for (const accountId of ['a', 'a\0b']) {
+      await store.addSignIn(signInRecord({ accountId, refresh }))
+      t.equal((await store.findSignIn(accountId, 'sign-in-1', NOW))?.accountId, accountId)
+      t.equal((await store.listSignIns(accountId, NOW))[0]?.accountId, accountId)
+      const rotation = { presented: 1, keyId: 'key', now: NOW, grace: 0 }
+      const rotated = await store.rotateRefresh(accountId, 'sign-in-1', rotation)
+      t.match(rotated, { outcome: 'rotated', signIn: { accountId } })
+    }
+    t.equal(await store.endSignIn('a\0b', 'sign-in-1', UNTIL), true)
+    t.ok(await store.findSignIn('a', 'sign-in-1', NOW))
+  })
+
   t.test('revocations of odd ids hit what they name alone', async (t) => {
     const { store } = await makeStore(t)
     const live = async (accountId: string, signInId: string) =>

@@ -56,13 +56,15 @@ function makePlan({ csrf }: FastifyInstance, options: GuardOptions, settings: Gu
 function checkAllowed(plan: Plan, identity: Identity): void {
   if (plan.modes && !plan.modes.includes(identity.mode)) throw new ModeRequired()
   if (plan.roles && !plan.roles.includes(identity.role)) throw new RoleRequired()
-  if (plan.ageMax !== null && !isRecent(plan.clock() - identity.authTime, plan.ageMax))
-    throw new SignInTooOld()
+  if (plan.ageMax !== null && !isRecent(identity, plan.ageMax, plan.clock())) throw new SignInTooOld()
 }
 
-/** Neither what a mode left out (NaN) nor what is yet to come counts as recent. In ms. */
-function isRecent(age: number, ageMax: number): boolean {
-  return Math.abs(age) <= ageMax
+/**
+ * Times are in ms. A mode that says no time, or none that is a number, is not recent; nor is one further ahead than
+ * it might be behind, for clocks disagree by less.
+ */
+function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean {
+  return Math.abs(now - authTime) <= ageMax
 }
 
 /** True where the caller may go on as nobody. */

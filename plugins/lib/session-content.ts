@@ -1,8 +1,10 @@
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { Claims, Identity, SignInRef } from './contract.js'
+import type { CheckedAccount, Claims, Identity, SignInOptions, SignInRef } from './contract.js'
 import { ClaimInvalid } from './errors.js'
 import { IdentityClaims } from './identity-claims.js'
+import type { Legacy } from './session-parts.js'
+import type { SignInRecord } from './stores/contract.js'
 
 const { sub, username, role, epoch, gen, sid } = IdentityClaims
 const AnyObject = Type.Record(Type.String(), Type.Unknown())
@@ -56,12 +58,37 @@ function toJson(claims: object): string {
  * client must not read are no matter here.
  * @throws CLAIM_INVALID for what is not a JSON object
  */
-export function copyClaims(claims: unknown): Record<string, unknown> {
+function copyClaims(claims: unknown): Record<string, unknown> {
   if (claims === undefined || claims === null) return {}
   if (typeof claims !== 'object' || Array.isArray(claims)) {
     throw new ClaimInvalid('claims', 'they are not an object')
   }
   return JSON.parse(toJson(claims))
+}
+
+/** What the session of a new sign-in holds. @throws CLAIM_INVALID for claims that are not a JSON object */
+export function contentOfSignIn(
+  record: SignInRecord,
+  account: CheckedAccount,
+  options: SignInOptions,
+  legacy: Legacy,
+): SessionContent {
+  const { signIn, data } = legacy
+  return {
+    signIn: {
+      sid: record.id,
+      sub: account.id,
+      username: account.username,
+      role: account.role,
+      epoch: record.epoch,
+      gen: record.generation,
+      auth_time: record.createdAt,
+      remember: options.remember === true,
+      claims: copyClaims(options.claims),
+    },
+    // An anonymous visitor's data goes along, and an account's own. Never from one account to another.
+    data: !signIn || signIn.sub === account.id ? data : {},
+  }
 }
 
 export function refOfSession(signIn: SessionSignIn): SignInRef {

@@ -11,43 +11,19 @@ import type {
 import { StoreUnavailable } from './errors.js'
 import type { SessionCache } from './near/session-cache.js'
 import { ABSENT, refusedAs, SIGNED_OUT } from './resolutions.js'
-import { copyClaims, identityOfSession, refOfSession, type SessionContent } from './session-content.js'
+import { contentOfSignIn, identityOfSession, refOfSession } from './session-content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './session-cookie.js'
 import type { Legacy, SessionParts } from './session-parts.js'
-import { type StoredSession, whenReady } from './session-records.js'
+import type { StoredSession } from './session-records.js'
 import { kSession, renewalOf, SessionTurn } from './session-turn.js'
 import { lifetimeOf } from './session-use.js'
-import type { SignInRecord } from './stores/contract.js'
 import { resolveLive } from './verified.js'
+import { whenReady } from './when-ready.js'
 
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
 
 type Genuine = Extract<SessionCredential, { kind: 'genuine' }>
-
-function contentOf(
-  record: SignInRecord,
-  account: CheckedAccount,
-  options: SignInOptions,
-  legacy: Legacy,
-): SessionContent {
-  const { signIn, data } = legacy
-  return {
-    signIn: {
-      sid: record.id,
-      sub: account.id,
-      username: account.username,
-      role: account.role,
-      epoch: record.epoch,
-      gen: record.generation,
-      auth_time: record.createdAt,
-      remember: options.remember === true,
-      claims: copyClaims(options.claims),
-    },
-    // An anonymous visitor's data goes along, and an account's own. Never from one account to another.
-    data: !signIn || signIn.sub === account.id ? data : {},
-  }
-}
 
 /** The mode: the cookie holds a signed random id, everything else stays on the server. */
 export class SessionMode implements AuthMode<'session'> {
@@ -169,7 +145,7 @@ export class SessionMode implements AuthMode<'session'> {
     const start = { mode: this.name, account, ...lifetime, sessionKey: key, leaving: replaced }
     const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
     try {
-      const stored = await records.create(key, contentOf(record, account, options, legacy), record)
+      const stored = await records.create(key, contentOfSignIn(record, account, options, legacy), record)
       if (!stored) throw new StoreUnavailable()
       await this.endPredecessor(request, account, legacy, replaced)
       return [stored, record.id]

@@ -4,6 +4,7 @@ import type { PurposeKeys } from './keys.js'
 import { parseContent, type SessionContent } from './session-content.js'
 import { isUnderSigningKey, seal, unseal } from './session-seal.js'
 import type { SessionRecord, StateStore } from './stores/contract.js'
+import { whenReady } from './when-ready.js'
 
 /** When a session ends, in ms. */
 export interface SessionLimits {
@@ -18,14 +19,6 @@ export interface StoredSession extends SessionLimits {
   readonly content: SessionContent
   /** Sealed under a key that no longer signs. */
   readonly stale: boolean
-}
-
-/** Goes on with a value that may be there already: without a promise where none came. */
-export function whenReady<T, U>(
-  value: MaybePromise<T>,
-  next: (value: T) => MaybePromise<U>,
-): MaybePromise<U> {
-  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 /** Sessions in the store, sealed. Every method may throw STORE_UNAVAILABLE. */

@@ -3,7 +3,8 @@ import type { SignIns } from '../sign-ins.js'
 import type { Clock, MaybePromise } from './contract.js'
 import { refOfSession } from './session-content.js'
 import { sessionKeyOf } from './session-cookie.js'
-import { type SessionRecords, type StoredSession, whenReady } from './session-records.js'
+import type { SessionRecords, StoredSession } from './session-records.js'
+import { whenReady } from './when-ready.js'
 
 /** How long sessions live, in seconds. */
 export interface SessionTtls {

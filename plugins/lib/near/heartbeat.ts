@@ -62,7 +62,7 @@ export class Heartbeat {
       this.#sent.delete(earlier)
       if (earlier === name) break
     }
-    return performance.now() - times.monotonic
+    return this.#clocks.monotonic() - times.monotonic
   }
 
   /** Trusts nothing until a heartbeat comes back that is sent from now on. */

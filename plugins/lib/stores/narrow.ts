@@ -11,6 +11,12 @@ export function text(value: unknown): string {
   return value
 }
 
+/** The text whose UTF-8 was stored. @throws TypeError unless it is bytes */
+export function textOfBytes(value: unknown): string {
+  if (!Buffer.isBuffer(value)) throw new TypeError('A stored text is no bytes')
+  return value.toString()
+}
+
 /** @throws TypeError unless it is a finite number */
 export function number(value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value))

@@ -1,5 +1,5 @@
 import type { RefreshState, SessionRecord, SignInRecord } from './contract.js'
-import { claimsOrNull, list, number, numberOrNull, text, textOrNull } from './narrow.js'
+import { claimsOrNull, list, number, numberOrNull, text, textOfBytes, textOrNull } from './narrow.js'
 import { endedSignIn, type Revocation, raisedEpoch } from './revocation.js'
 
 /*
@@ -18,14 +18,14 @@ export function writeSignIn(record: SignInRecord): (string | number | null)[] {
   ]
 }
 
-/** Null where there is no row. @throws TypeError */
-export function readSignIn(row: unknown): SignInRecord | null {
+/** Null where there is no row. Its account is the one whose row was asked for. @throws TypeError */
+export function readSignIn(accountId: string, row: unknown): SignInRecord | null {
   if (row === undefined) return null
-  const [accountId, id, mode, epoch, generation, createdAt, lastSeenAt, ...rest] = list(row)
+  const [, id, mode, epoch, generation, createdAt, lastSeenAt, ...rest] = list(row)
   const [idleExpiresAt, absoluteExpiresAt, ip, userAgent, sessionKey, ...more] = rest
   const [counter, keyId, rotatedAt, claims] = more
   return Object.freeze({
-    ...{ id: text(id), accountId: text(accountId), mode: text(mode) },
+    ...{ id: text(id), accountId, mode: text(mode) },
     ...{ epoch: number(epoch), generation: number(generation) },
     ...{ createdAt: number(createdAt), lastSeenAt: number(lastSeenAt) },
     ...{ idleExpiresAt: number(idleExpiresAt), absoluteExpiresAt: number(absoluteExpiresAt) },
@@ -81,7 +81,7 @@ export function readNumber(row: unknown): number {
   return number(list(row)[0])
 }
 
-/** A row of the revocation list: what it revokes, and the key behind which the next row is found. */
+/** A row of the revocation list: what it revokes, and the key from which the next rows are found. */
 export interface RevocationRow {
   readonly key: readonly [string, string]
   readonly revocations: readonly Revocation[]
@@ -89,22 +89,21 @@ export interface RevocationRow {
 
 /** @throws TypeError */
 export function readEnded(row: unknown): RevocationRow {
-  const [id, , until] = list(row)
-  return { key: [text(id), ''], revocations: [endedSignIn(text(id), number(until))] }
+  const [bytes, , until] = list(row)
+  const id = textOfBytes(bytes)
+  return { key: [id, ''], revocations: [endedSignIn(id, number(until))] }
 }
 
 /** @throws TypeError */
 export function readRaised(row: unknown): RevocationRow {
-  const [account, , epoch, until] = list(row)
-  return {
-    key: [text(account), ''],
-    revocations: raisedEpoch(text(account), number(epoch), null, number(until)),
-  }
+  const [bytes, , epoch, until] = list(row)
+  const account = textOfBytes(bytes)
+  return { key: [account, ''], revocations: raisedEpoch(account, number(epoch), null, number(until)) }
 }
 
 /** A sign-in was spared by a raise to that epoch, so there was one. @throws TypeError */
 export function readSpared(row: unknown): RevocationRow {
-  const [account, id, epoch, until] = list(row)
-  const revocations = raisedEpoch(text(account), number(epoch), text(id), number(until))
-  return { key: [text(account), text(id)], revocations }
+  const [accountBytes, idBytes, epoch, until] = list(row)
+  const [account, id] = [textOfBytes(accountBytes), textOfBytes(idBytes)]
+  return { key: [account, id], revocations: raisedEpoch(account, number(epoch), id, number(until)) }
 }

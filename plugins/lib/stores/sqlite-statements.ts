@@ -2,7 +2,8 @@ import type Database from 'libsql'
 
 /*
  * All the SQL of the SQLite store. Statements are prepared when they are first used, and answer arrays
- * (`raw`) in the order of the columns that they name.
+ * (`raw`) in the order of the columns that they name. The driver ends a text that it reads at the first NUL, and the id
+ * of an application's account may hold one: the revocation list is read as bytes.
  */
 
 const SIGN_IN = `account_id, id, mode, epoch, generation, created_at, last_seen_at, idle_expires_at,
@@ -10,7 +11,7 @@ const SIGN_IN = `account_id, id, mode, epoch, generation, created_at, last_seen_
 const SESSION = 'version, sealed, idle_expires_at, absolute_expires_at'
 /** How many rows one sweep statement drops: a longer one would keep the event loop from everybody else. */
 export const SWEEP_BATCH = 500
-/** How many rows of the revocation list one statement reads, for the same reason. */
+/** How many rows of the revocation list one statement reads, for the same reason. 2 at least: the first is read again. */
 export const PAGE = 2000
 
 function drop(table: string, key: string, limit: string): string {
@@ -26,11 +27,12 @@ export const SQL = {
     (SELECT epoch FROM raised_epochs WHERE account_id = ?),
     (SELECT epoch FROM spared_sign_ins WHERE account_id = ? AND id = ?)`,
   dataVersion: 'PRAGMA data_version',
-  endedPage: `SELECT id, '', until FROM ended_sign_ins WHERE id > ? AND ? = '' ORDER BY id LIMIT ${PAGE}`,
-  epochPage: `SELECT account_id, '', epoch, until FROM raised_epochs
-    WHERE account_id > ? AND ? = '' ORDER BY account_id LIMIT ${PAGE}`,
-  sparedPage: `SELECT account_id, id, epoch, until FROM spared_sign_ins
-    WHERE (account_id, id) > (?, ?) ORDER BY account_id, id LIMIT ${PAGE}`,
+  endedPage: `SELECT CAST(id AS BLOB), '', until FROM ended_sign_ins
+    WHERE id >= ? AND ? = '' ORDER BY id LIMIT ${PAGE}`,
+  epochPage: `SELECT CAST(account_id AS BLOB), '', epoch, until FROM raised_epochs
+    WHERE account_id >= ? AND ? = '' ORDER BY account_id LIMIT ${PAGE}`,
+  sparedPage: `SELECT CAST(account_id AS BLOB), CAST(id AS BLOB), epoch, until FROM spared_sign_ins
+    WHERE (account_id, id) >= (?, ?) ORDER BY account_id, id LIMIT ${PAGE}`,
   endSignIn: `INSERT INTO ended_sign_ins VALUES (?, ?)
     ON CONFLICT DO UPDATE SET until = max(until, excluded.until)`,
   raiseEpoch: `INSERT INTO raised_epochs VALUES (?, ?, ?)
@@ -64,7 +66,7 @@ export const SQL = {
 } as const
 
 export type StatementName = keyof typeof SQL
-/** Those that read the revocation list, from behind a key of two parts. */
+/** Those that read the revocation list, from a key of two parts on. */
 export type PageName = 'endedPage' | 'epochPage' | 'sparedPage'
 type Value = string | number | null
 

@@ -79,7 +79,7 @@ class SqliteStore implements StateStore {
 
   async endSignIn(accountId: string, id: string, until: number) {
     const ended = this.#atomically(() => {
-      const record = readSignIn(this.#statements.get('findSignIn', accountId, id))
+      const record = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
       const kept = revokedUntil(record, until)
       this.#end(id, kept, record)
       return { existed: record !== null, kept }
@@ -147,12 +147,13 @@ class SqliteStore implements StateStore {
   }
 
   #find(accountId: string, id: string, now: number): SignInRecord | null {
-    const record = readSignIn(this.#statements.get('findSignIn', accountId, id))
+    const record = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
     return record && isWithinLimits(record, now) ? record : null
   }
 
   #list(accountId: string, now: number): SignInRecord[] {
-    const records = this.#statements.all('listSignIns', accountId).flatMap((row) => readSignIn(row) ?? [])
+    const rows = this.#statements.all('listSignIns', accountId)
+    const records = rows.flatMap((row) => readSignIn(accountId, row) ?? [])
     return newestFirst(records.filter((record) => isWithinLimits(record, now)))
   }
 

@@ -64,3 +64,13 @@ t.test('so many that were never answered are not all kept', async (t) => {
   heartbeat.arrived(names.at(-1) ?? '')
   t.ok(heartbeat.isFresh())
 })
+
+t.test('one that came back says how long it was under way', async (t) => {
+  const { heartbeat, advance, times } = beating()
+  const name = heartbeat.next()
+  advance(30)
+  times.wall = 0
+  t.equal(heartbeat.arrived(name), 30, 'whatever the wall clock says')
+  t.equal(heartbeat.arrived(name), null, 'once')
+  t.equal(heartbeat.arrived('somebody:1'), null)
+})

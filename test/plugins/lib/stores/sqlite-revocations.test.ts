@@ -1,63 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import Database from 'libsql'
-import t, { type Test } from 'tap'
-import { openDatabase } from '../../../../plugins/lib/database.js'
-import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
-import { SqliteRevocations } from '../../../../plugins/lib/stores/sqlite-revocations.js'
-import { PAGE, type StatementName, Statements } from '../../../../plugins/lib/stores/sqlite-statements.js'
-
-const directory = mkdtempSync(join(tmpdir(), 'sqlite-revocations-'))
-t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-let files = 0
-
-/** Statements over one connection that count how often each was run. */
-class CountedStatements extends Statements {
-  readonly counts: Partial<Record<StatementName, number>> = {}
-
-  override get(name: StatementName, ...values: (string | number | null)[]): unknown {
-    this.counts[name] = (this.counts[name] ?? 0) + 1
-    return super.get(name, ...values)
-  }
-}
-
-/** A list over a file of its own, and a connection of another process, as far as SQLite can tell. */
-async function openList(t: Test, max?: number) {
-  const file = join(directory, `${++files}.db`)
-  const database = await openDatabase(file)
-  database.connection.pragma('synchronous = OFF')
-  const store = createSqliteStore(database)
-  const foreign = new Database(file, { timeout: 1000 })
-  foreign.pragma('synchronous = OFF')
-  t.teardown(() => foreign.close())
-  t.teardown(() => store.close())
-  const statements = new CountedStatements(database.connection)
-  const list = new SqliteRevocations(statements, max)
-  const generation = await store.generation()
-  const ref = (signInId: string, epoch = 1, accountId = 'a') => ({ accountId, signInId, epoch, generation })
-  const asked = () => statements.counts.liveness ?? 0
-  return { store, foreign, list, ref, asked, generation, statements }
-}
-
-/** Longer than one look at the data version does. */
-const aLook = () => delay(5)
-
-type Opened = Awaited<ReturnType<typeof openList>>
-
-/** Until memory alone answers: it has read all of the list by then. */
-async function settle({ list, ref, asked }: Opened): Promise<void> {
-  for (let unasked = 0; unasked < 3; ) {
-    await aLook()
-    const before = asked()
-    list.isLive(ref('whoever', 1, 'nobody'))
-    unasked = asked() === before ? unasked + 1 : 0
-  }
-}
-
-const END = 'INSERT INTO ended_sign_ins VALUES (?, ?)'
-const LATER = 5000
+import t from 'tap'
+import { PAGE } from '../../../../plugins/lib/stores/sqlite-statements.js'
+import { aLook, END, LATER, openList, RAISE, SPARE, settle } from '../../../helpers/sqlite-list.js'
 
 t.test('once the list is in memory, the file is not asked', async (t) => {
   const opened = await openList(t)
@@ -92,8 +36,8 @@ t.test('an epoch that another process raises refuses what is below, but for whom
   const opened = await openList(t)
   const { foreign, list, ref, asked } = opened
   await settle(opened)
-  foreign.prepare('INSERT INTO spared_sign_ins VALUES (?, ?, ?, ?)').run('a', 'spared', 2, LATER)
-  foreign.prepare('INSERT INTO raised_epochs VALUES (?, ?, ?)').run('a', 2, LATER)
+  foreign.prepare(SPARE).run('a', 'spared', 2, LATER)
+  foreign.prepare(RAISE).run('a', 2, LATER)
   await aLook()
   for (const from of ['the file', 'memory']) {
     t.equal(list.isLive(ref('s')), false, from)
@@ -115,8 +59,8 @@ t.test('a list of several pages is read whole', async (t) => {
   const name = (index: number) => `s${index}`
   const count = 2 * PAGE + 1
   foreign.exec('BEGIN')
-  const [end, raise] = [foreign.prepare(END), foreign.prepare('INSERT INTO raised_epochs VALUES (?, ?, ?)')]
-  const spare = foreign.prepare('INSERT INTO spared_sign_ins VALUES (?, ?, ?, ?)')
+  const [end, raise] = [foreign.prepare(END), foreign.prepare(RAISE)]
+  const spare = foreign.prepare(SPARE)
   for (let index = 0; index < count; index++) {
     end.run(name(index), LATER)
     raise.run(`account${index}`, 2, LATER)
