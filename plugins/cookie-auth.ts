@@ -1,4 +1,3 @@
-import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { checkClaims } from './lib/claims.js'
@@ -10,7 +9,7 @@ import type {
   Resolution,
   SignInOptions,
 } from './lib/contract.js'
-import { CookieRenewal, kRenewal } from './lib/cookie-renewal.js'
+import { CookieRenewal } from './lib/cookie-renewal.js'
 import { checkCookieSize, endOfCookie, openCookie, sealCookie } from './lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
@@ -165,16 +164,9 @@ function makeRenewal(app: FastifyInstance, settings: Settings, keys: PurposeKeys
 
 async function cookieAuth(app: FastifyInstance, options: CookieAuthOptions): Promise<void> {
   const settings = checkOptions(options)
-  // Only its writer is needed: ours are read from the header directly.
-  if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
   const keys = app.keyRing.purpose('cookie')
   const renewal = makeRenewal(app, settings, keys)
   app.authModes.add(new CookieMode(app, settings, keys, renewal))
-  app.addHook('onSend', function renewCookie(request, reply, _payload, done) {
-    const due = request[kRenewal]
-    if (due) renewal.settle(request, reply, due).then(() => done(), done)
-    else done()
-  })
 }
 
 export default fp(cookieAuth, {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
 import { checkAccount } from './lib/account-check.js'
+import { finishAnswer } from './lib/before-answer.js'
 import type {
   Account,
   AuthMode,
@@ -11,6 +12,7 @@ import type {
   ModeName,
   SignInOptions,
 } from './lib/contract.js'
+import { useCookieSerializer } from './lib/cookie-serializer.js'
 import { CredentialAmbiguous, IdentityUnguarded, OptionInvalid } from './lib/errors.js'
 import {
   createGuard,
@@ -160,6 +162,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   const { registry, selectModes } = createModeRegistry(app)
   const settings: GuardSettings = Object.freeze({ ...answers, clock, selectModes })
   await useAudit(app, clock)
+  await useCookieSerializer(app)
   app.decorate('keyRing', createKeyRing(options.secrets))
   app.decorate('identityClock', clock)
   app.decorate('authModes', registry)
@@ -169,6 +172,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   app.decorateRequest('signIn', signIn)
   app.decorateRequest('signOut', signOut)
   app.addHook('onRequest', rememberReply)
+  app.addHook('onSend', finishAnswer)
 }
 
 export default fp(identity, {

@@ -1,6 +1,5 @@
 /// <reference types="@fastify/session" preserve="true" />
 // The declarations must name it: without it an application that is compiled against them has no `request.session`.
-import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type CookieSpec, cookieSpec } from './lib/cookies.js'
@@ -111,7 +110,7 @@ function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionP
 
 function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: SessionCookie, mode: SessionMode) {
   return async function useSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const turn = SessionTurn.of(request)
+    const turn = SessionTurn.of(request, cookie)
     if (turn.slot) return
     // What depends on who is asking must not be kept by a cache (RFC 9111 §5.2.2.5).
     reply.header('cache-control', 'no-store')
@@ -138,8 +137,6 @@ function readSession(this: FastifyRequest): SessionObject {
 
 async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): Promise<void> {
   const settings = checkOptions(options)
-  // Only its writer is needed: ours are read from the header directly.
-  if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
   const cookie = new SessionCookie(settings.spec, app.keyRing.purpose('session-id'))
   const parts = makeParts(app, settings)
   const restsUntil = (stored: StoredSession) => parts.use.restsUntil(stored)
@@ -148,11 +145,6 @@ async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): P
   app.authModes.add(mode)
   app.decorate('useSession', makeUseSession(app, parts, cookie, mode))
   app.decorateRequest('session', { getter: readSession })
-  app.addHook('onSend', function settleSession(request, reply, _payload, done) {
-    const turn = request[kSession]
-    if (turn) turn.settle(reply, cookie).then(() => done(), done)
-    else done()
-  })
   app.addHook('onClose', function finishTouches() {
     return parts.use.settle()
   })

@@ -1,9 +1,8 @@
-import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { StateBacking } from './lib/stores/backing.js'
 import { Attempts, type Throttle } from './lib/throttle/attempts.js'
-import { DeviceCookie, kNewDevice } from './lib/throttle/device-cookie.js'
+import { DeviceCookie } from './lib/throttle/device-cookie.js'
 import { FailoverCounters } from './lib/throttle/failover.js'
 import { MemoryCounters } from './lib/throttle/memory-counters.js'
 import { openCounters } from './lib/throttle/open-counters.js'
@@ -36,19 +35,12 @@ async function countersOf(app: FastifyInstance): Promise<FailoverCounters> {
 /** @throws OPTION_INVALID, DEPENDENCY_MISSING, STORE_UNAVAILABLE, all at boot */
 async function throttle(app: FastifyInstance, options: ThrottleOptions): Promise<void> {
   const settings = checkThrottle(options)
-  // Only its writer is needed: ours are read from the header directly.
-  if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie, { hook: false })
   const devices = new DeviceCookie({
     spec: settings.spec,
     keys: app.keyRing.purpose('device'),
     clock: app.identityClock,
     ttl: settings.deviceTtl,
     accounts: () => app.accountSource,
-  })
-  app.decorateRequest(kNewDevice, null)
-  app.addHook('onSend', function tellDevice(request, reply, _payload, done) {
-    devices.settle(request, reply)
-    done()
   })
   const subjects = createSubjects(app.keyRing.purpose('throttle'))
   const counters = await countersOf(app)

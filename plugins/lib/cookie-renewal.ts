@@ -1,8 +1,9 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { SignIns } from '../sign-ins.js'
+import { beforeAnswer } from './before-answer.js'
 import type { Clock } from './contract.js'
 import { type CookiePayload, endOfCookie, sealCookie } from './cookie-seal.js'
-import type { CookieSpec } from './cookies.js'
+import { type CookieSpec, setCookie } from './cookies.js'
 import { kCaller } from './guard.js'
 import { refOf } from './identity-claims.js'
 import type { PurposeKeys } from './keys.js'
@@ -26,7 +27,7 @@ export interface CookieRenewalParts {
 }
 
 /** Where a request keeps what its cookie said, when that is to be renewed with the answer. */
-export const kRenewal = Symbol('fastify-identity.cookie-renewal')
+const kRenewal = Symbol('fastify-identity.cookie-renewal')
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -54,7 +55,9 @@ export class CookieRenewal {
 
   /** Notes a cookie that is genuine and live, if it is due. */
   note(request: FastifyRequest, payload: CookiePayload, now: number): void {
-    if (now >= this.restsUntil(payload)) request[kRenewal] = payload
+    if (now < this.restsUntil(payload)) return
+    if (!request[kRenewal]) beforeAnswer(request, (reply) => this.#settle(request, reply))
+    request[kRenewal] = payload
   }
 
   /** Until when (ms) using the cookie does nothing to it: half its life, or all of it where that is its last. */
@@ -73,8 +76,10 @@ export class CookieRenewal {
    * Sets the renewed cookie on the answer to a request that a guard admitted by it. What fails is logged, and
    * tried again with the next request: the answer goes out as it is.
    */
-  async settle(request: FastifyRequest, reply: FastifyReply, payload: CookiePayload): Promise<void> {
-    // Once only: Fastify runs its hooks again for the answer that says that one of them failed.
+  async #settle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const payload = request[kRenewal]
+    if (!payload) return
+    // Cancelled and noted again, it was noted twice.
     this.cancel(request)
     const caller = request[kCaller]
     if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
@@ -129,13 +134,8 @@ export class CookieRenewal {
     return exp > payload.exp ? { ...payload, iat, exp } : null
   }
 
-  /**
-   * Into the headers at once: @fastify/cookie loses what is set after its own `onSend` hook where it does not
-   * parse cookies as well.
-   */
   #write(reply: FastifyReply, payload: CookiePayload): void {
     const { spec, keys, clock } = this.#parts
-    const attributes = { ...spec.attributes, maxAge: payload.exp - Math.floor(clock() / 1000) }
-    reply.header('set-cookie', reply.server.serializeCookie(spec.name, sealCookie(keys, payload), attributes))
+    setCookie(reply, spec, sealCookie(keys, payload), payload.exp - Math.floor(clock() / 1000))
   }
 }

@@ -1,5 +1,5 @@
-import type {} from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { kSerializeCookie } from './cookie-serializer.js'
 import { OptionInvalid } from './errors.js'
 
 /** The attributes that a cookie is set with, and must be cleared with. */
@@ -26,7 +26,7 @@ const NAME = /^(?!__(host|secure)-)[\w!#$%&'*+.^`|~-]{1,64}$/i
  */
 export function cookieSpec(name: string, secure: boolean): CookieSpec {
   if (!NAME.test(name)) throw new OptionInvalid('name', 'wants the name of a cookie, without a prefix')
-  // '@fastify/cookie' would take 'auto' for a guess: the name could promise what the attribute does not keep.
+  // 'auto' would be a guess: the name could promise what the attribute does not keep.
   if (typeof secure !== 'boolean') throw new OptionInvalid('secure', 'wants true or false')
   const attributes = { httpOnly: true, sameSite: 'lax', path: '/', secure } as const
   return Object.freeze({ name: secure ? `__Host-${name}` : name, attributes: Object.freeze(attributes) })
@@ -99,28 +99,37 @@ function endOfPair(header: string, from: number): number {
   return end === -1 ? header.length : end
 }
 
+/** The lines that the answer has so far, but for those of this cookie. */
+function otherLines(reply: FastifyReply, name: string): string[] {
+  const lines = [reply.getHeader('set-cookie') ?? []].flat().map(String)
+  return lines.filter((line) => !line.startsWith(`${name}=`))
+}
+
 /**
- * What an application that registered @fastify/cookie before us may have as its defaults (`parseOptions`).
- * None may reach our cookies: a `Domain` makes a browser drop a `__Host-` cookie, a signature garbles it.
+ * Into the headers at once, in place of what the answer would have set under this name before: of two lines it would
+ * be the browser's to choose (RFC 6265 §4.1.1 forbids them).
  */
-const NO_DEFAULTS = Object.freeze({
-  domain: undefined,
-  encode: undefined,
-  expires: undefined,
-  maxAge: undefined,
-  partitioned: undefined,
-  priority: undefined,
-  signed: false,
-})
+function writeCookie(
+  reply: FastifyReply,
+  { name, attributes }: CookieSpec,
+  value: string,
+  life: { readonly maxAge?: number; readonly expires?: Date },
+): void {
+  const line = reply.server[kSerializeCookie](name, value, { ...attributes, ...life })
+  const others = otherLines(reply, name)
+  // Fastify would append to what is there.
+  reply.removeHeader('set-cookie')
+  reply.header('set-cookie', others.length > 0 ? [...others, line] : line)
+}
 
 /** Sets the cookie; with `maxAge` (seconds) it outlives the browser, without it ends with it. */
 export function setCookie(reply: FastifyReply, spec: CookieSpec, value: string, maxAge?: number): void {
-  reply.setCookie(spec.name, value, { ...NO_DEFAULTS, ...spec.attributes, maxAge })
+  writeCookie(reply, spec, value, { maxAge })
 }
 
 /** Clears the cookie, with the attributes it was set with: a browser keeps a `__Host-` one otherwise. */
 export function clearCookie(reply: FastifyReply, spec: CookieSpec): void {
-  reply.clearCookie(spec.name, { ...NO_DEFAULTS, ...spec.attributes })
+  writeCookie(reply, spec, '', { maxAge: 0, expires: new Date(0) })
 }
 
 /** The same if the request came with it. */

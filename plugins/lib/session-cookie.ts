@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type CookieReading, type CookieSpec, readCookie } from './cookies.js'
+import { type CookieReading, type CookieSpec, clearCookie, readCookie, setCookie } from './cookies.js'
 import type { PurposeKeys } from './keys.js'
 import { isUnderSigningKey } from './session-seal.js'
 import { signValue, verifyValue } from './signed-value.js'
@@ -60,14 +60,8 @@ export class SessionCookie {
     return signValue(this.keys, id)
   }
 
-  /**
-   * Into the headers at once: @fastify/cookie loses what is set after its own `onSend` hook where it does
-   * not parse cookies as well. Cleared with the attributes that it was set with.
-   */
   write(reply: FastifyReply, change: CookieChange): void {
-    const { name, attributes } = this.spec
-    const value = change.kind === 'set' ? this.textOf(change.id) : ''
-    const life = change.kind === 'set' ? { maxAge: change.maxAge } : { maxAge: 0, expires: new Date(0) }
-    reply.header('set-cookie', reply.server.serializeCookie(name, value, { ...attributes, ...life }))
+    if (change.kind === 'clear') clearCookie(reply, this.spec)
+    else setCookie(reply, this.spec, this.textOf(change.id), change.maxAge)
   }
 }

@@ -56,7 +56,7 @@ export class SessionMode implements AuthMode<'session'> {
       this.nearCache.readOnce(id, () => this.load(credential)),
       (stored) => {
         if (!stored) return SIGNED_OUT
-        const touching = this.noteUse(SessionTurn.of(request), credential, stored)
+        const touching = this.noteUse(SessionTurn.of(request, this.cookie), credential, stored)
         const { signIn } = stored.content
         if (!signIn) return ABSENT
         const identity = identityOfSession(signIn)
@@ -95,7 +95,7 @@ export class SessionMode implements AuthMode<'session'> {
     // A new id at every sign-in: one that somebody planted in the browser before is worth nothing after.
     const id = newSessionId()
     const [stored, signInId] = await this.begin(request, id, account, options, legacy)
-    const turn = SessionTurn.of(request)
+    const turn = SessionTurn.of(request, this.cookie)
     const maxAge = options.remember === true ? this.parts.ttls.rememberTtl : undefined
     turn.held = id
     turn.change = { kind: 'set', id, maxAge }
@@ -114,7 +114,7 @@ export class SessionMode implements AuthMode<'session'> {
 
   forget(request: FastifyRequest): void {
     const isIn = this.cookie.find(request).kind !== 'absent'
-    SessionTurn.of(request).change = isIn ? { kind: 'clear' } : null
+    SessionTurn.of(request, this.cookie).change = isIn ? { kind: 'clear' } : null
   }
 
   /** What the request's own session leaves, as it is in the store now. */

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { beforeAnswer } from './before-answer.js'
 import type { Clock } from './contract.js'
 import type { CookieChange, SessionCookie, SessionCredential } from './session-cookie.js'
 import type { StoredSession } from './session-records.js'
@@ -22,20 +23,22 @@ export class SessionTurn {
   held: string | null = null
   /** What happens to the cookie, unless saving the session changes that. One answer sets it once. */
   change: CookieChange | null = null
-  private settled = false
 
-  static of(request: FastifyRequest): SessionTurn {
-    request[kSession] ??= new SessionTurn()
-    return request[kSession]
+  /** The request's, which ends with its answer: by this cookie. */
+  static of(request: FastifyRequest, cookie: SessionCookie): SessionTurn {
+    const begun = request[kSession]
+    if (begun) return begun
+    const turn = new SessionTurn()
+    request[kSession] = turn
+    beforeAnswer(request, (reply) => turn.settle(reply, cookie))
+    return turn
   }
 
   /**
-   * Saves the session, then writes the cookie. Once only: Fastify runs its hooks again for the answer that
-   * says that saving failed, and what was signed in or out before that is so all the same.
+   * Saves the session, then writes the cookie: also on the answer that says that saving failed, for what was
+   * signed in or out before that is so all the same.
    */
-  async settle(reply: FastifyReply, cookie: SessionCookie): Promise<void> {
-    if (this.settled) return
-    this.settled = true
+  private async settle(reply: FastifyReply, cookie: SessionCookie): Promise<void> {
     try {
       await this.slot?.saveChanges()
       this.change = this.changeAfterSaving()

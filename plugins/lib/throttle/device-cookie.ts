@@ -1,21 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { beforeAnswer } from '../before-answer.js'
 import type { Account, AccountSource, Clock } from '../contract.js'
-import { type CookieSpec, readCookie } from '../cookies.js'
+import { type CookieSpec, readCookie, setCookie } from '../cookies.js'
 import type { PurposeKeys } from '../keys.js'
 import { signValue, verifyValue } from '../signed-value.js'
 import { comparableName } from '../usernames.js'
-
-/** The value of a device cookie that the answer is to set. */
-export const kNewDevice = Symbol('fastify-identity.new-device')
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    [kNewDevice]: string | null
-  }
-}
 
 /** What the cookie holds. Times are in seconds. */
 const Payload = Type.Object(
@@ -87,7 +79,7 @@ export class DeviceCookie {
 
   /** After a sign-in: the answer will tell the device. One that was recognised stays the same. */
   remember(request: FastifyRequest, account: Account, username: string, device: Device | null): void {
-    const { keys, ttl, clock } = this.parts
+    const { spec, keys, ttl, clock } = this.parts
     const id = device?.accountId === account.id ? device.id : randomBytes(16).toString('base64url')
     const content: DevicePayload = {
       v: 1,
@@ -98,19 +90,9 @@ export class DeviceCookie {
       exp: Math.floor(clock() / 1000) + ttl,
     }
     const encoded = Buffer.from(JSON.stringify(content)).toString('base64url')
-    request[kNewDevice] = signValue(keys, encoded)
-  }
-
-  /**
-   * Writes what is to be remembered, behind the credential. Into the headers at once: @fastify/cookie loses what
-   * is set after its own `onSend` hook where it does not parse cookies as well.
-   */
-  settle(request: FastifyRequest, reply: FastifyReply): void {
-    const value = request[kNewDevice]
-    if (value === null) return
-    const { name, attributes } = this.parts.spec
-    const cookie = reply.server.serializeCookie(name, value, { ...attributes, maxAge: this.parts.ttl })
-    reply.header('set-cookie', cookie)
+    const value = signValue(keys, encoded)
+    // Behind the credential, which a session gets no earlier.
+    beforeAnswer(request, (reply) => setCookie(reply, spec, value, ttl))
   }
 
   #open(request: FastifyRequest): DevicePayload | null {

@@ -3,6 +3,7 @@ import fastifyCookie from '@fastify/cookie'
 import fc from 'fast-check'
 import Fastify from 'fastify'
 import t from 'tap'
+import { useCookieSerializer } from '../../../plugins/lib/cookie-serializer.js'
 import {
   type CookieSpec,
   clearCookie,
@@ -259,6 +260,7 @@ t.test('cookieSpec', async (t) => {
 async function makeApp(spec: CookieSpec, parseOptions = {}) {
   const app = Fastify()
   await app.register(fastifyCookie, { secret: 'the application’s own', parseOptions })
+  await useCookieSerializer(app)
   app.get('/set', async (_request, reply) => setCookie(reply, spec, 'v1.a-b_c.d'))
   app.get('/remember', async (_request, reply) => setCookie(reply, spec, 'v1.a-b_c.d', 3600))
   app.get('/clear', async (_request, reply) => clearCookie(reply, spec))
@@ -308,5 +310,45 @@ t.test('a cookie is taken back from whoever sent it, and from nobody else', asyn
   t.equal(await get('/forget', { cookie: 'Identity=v; xidentity=v; a=identity' }), undefined)
   for (const cookie of ['identity=v', 'identity=', 'identity=junk', 'identity=v; identity=w']) {
     t.match(await get('/forget', { cookie }), /^identity=; /, cookie)
+  }
+})
+
+t.test('a line of ours takes the place of the earlier one, and leaves every other', async (t) => {
+  const app = Fastify()
+  await useCookieSerializer(app)
+  const spec = cookieSpec('identity', false)
+  const others = ['xidentity=1; Path=/', 'identityx=2; Path=/', 'theme=identity=3; Path=/', 'Identity=4']
+  app.get('/twice', async (_request, reply) => {
+    setCookie(reply, spec, 'first', 60)
+    setCookie(reply, spec, 'second')
+  })
+  app.get('/cleared', async (_request, reply) => {
+    setCookie(reply, spec, 'first')
+    clearCookie(reply, spec)
+  })
+  app.get('/other', async (_request, reply) => {
+    reply.header('set-cookie', 'theme=dark')
+    setCookie(reply, spec, 'first')
+    clearCookie(reply, spec)
+    setCookie(reply, spec, 'second')
+  })
+  app.get('/others', async (_request, reply) => {
+    setCookie(reply, spec, 'first')
+    reply.header('set-cookie', others)
+    setCookie(reply, cookieSpec('second', false), 'one')
+    setCookie(reply, spec, 'second')
+  })
+  app.get('/raw', async (_request, reply) => {
+    reply.raw.setHeader('set-cookie', ['theme=dark'])
+    setCookie(reply, spec, 'first')
+  })
+  const rest = 'Path=/; HttpOnly; SameSite=Lax'
+  const get = async (url: string) => (await app.inject({ url })).headers['set-cookie']
+  t.equal(await get('/twice'), `identity=second; ${rest}`)
+  t.match(await get('/cleared'), /^identity=; Max-Age=0; /)
+  for (let i = 0; i < 2; i++) {
+    t.strictSame(await get('/other'), ['theme=dark', `identity=second; ${rest}`])
+    t.strictSame(await get('/others'), [...others, `second=one; ${rest}`, `identity=second; ${rest}`])
+    t.strictSame(await get('/raw'), ['theme=dark', `identity=first; ${rest}`])
   }
 })
