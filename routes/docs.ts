@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import type { Operation } from './openapi/operation.js'
 import { OPERATIONS } from './openapi/operations.js'
 import { responsesOf } from './openapi/responses.js'
+import { OWN_FILES } from './page.js'
 
 export interface DocsOptions {
   /** Whether cookies are named with `__Host-`. */
@@ -21,22 +22,6 @@ const TAGS = [
   { name: 'Accounts', description: 'One’s own, and for administrators everybody’s.' },
   { name: 'Machinery', description: 'For whoever runs the server, and for other services.' },
 ]
-
-/**
- * What its page may load and do: the same as ours (routes/page.ts), but for Trusted Types, which Swagger UI does not
- * know. The package's own would let it load from everywhere, and be framed.
- */
-const DOCS_POLICY = {
-  'default-src': "'none'",
-  'object-src': "'none'",
-  'script-src': "'self'",
-  'style-src': "'self'",
-  'img-src': ["'self'", 'data:'],
-  'connect-src': "'self'",
-  'base-uri': "'none'",
-  'form-action': "'none'",
-  'frame-ancestors': "'none'",
-}
 
 /** One for each mode: any of them is enough. */
 function securitySchemes(secure: boolean) {
@@ -116,9 +101,13 @@ async function docsPlugin(app: FastifyInstance, { secure }: DocsOptions): Promis
       return { url, schema: operation ? describe(schema, operation) : { ...schema, hide: true } }
     },
   })
-  // Without the bar above it, which is for documents from elsewhere, and has a style of its own in a logo.
-  const uiConfig = { layout: 'BaseLayout' } as const
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY, uiConfig })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    // With the package's own policy it could load from everywhere, and be framed. Trusted Types it does not know.
+    staticCSP: OWN_FILES,
+    // Without the bar above it, which is for documents from elsewhere, and has a style of its own in a logo.
+    uiConfig: { layout: 'BaseLayout' },
+  })
 }
 
 export default fp(docsPlugin, { name: 'user-center-docs', fastify: '5.x' })

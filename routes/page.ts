@@ -9,23 +9,27 @@ const ROOT = fileURLToPath(new URL('../public/', import.meta.url))
 const NOT_BUILT = 'The page is not built: "npm run build" makes it. The API works without it.\n'
 
 /**
- * What the page, and any answer that somebody opens as one, may load and do (CSP 3): its own files, and calls
- * to this server. No inline script or style, no frame, no form that a browser would send by itself, and no
- * string that becomes script (Trusted Types).
+ * What a page of ours may load and do (CSP 3): its own files, and calls to this server. No inline script or style, no
+ * frame, and no form that a browser would send by itself.
  */
+export const OWN_FILES = {
+  'default-src': ["'none'"],
+  'object-src': ["'none'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
+  // Avatars without a picture are drawn by the server, as data: addresses.
+  'img-src': ["'self'", 'data:'],
+  'connect-src': ["'self'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'none'"],
+}
+
+/** The same for the page, and any answer that somebody opens as one; and no string becomes script (Trusted Types). */
 export const PAGE_POLICY = {
   useDefaults: false,
   directives: {
-    'default-src': ["'none'"],
-    'object-src': ["'none'"],
-    'script-src': ["'self'"],
-    'style-src': ["'self'"],
-    // Avatars without a picture are drawn by the server, as data: addresses.
-    'img-src': ["'self'", 'data:'],
-    'connect-src': ["'self'"],
-    'base-uri': ["'none'"],
-    'form-action': ["'none'"],
-    'frame-ancestors': ["'none'"],
+    ...OWN_FILES,
     'require-trusted-types-for': ["'script'"],
     // And nobody may say that some string is to be trusted.
     'trusted-types': ["'none'"],
