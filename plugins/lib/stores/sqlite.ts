@@ -32,8 +32,8 @@ class SqliteStore implements StateStore {
   readonly #database: EmbeddedDatabase
   readonly #statements: Statements
   readonly #revocations: SqliteRevocations
-  /** With many people about there are many of these, and each commit waits for the disk. */
-  readonly #touches = new GroupCommit((work) => this.#atomically(work))
+  /** When sign-ins were seen last: with many people about there are many of these, and each commit waits for the disk. */
+  readonly #seen = new GroupCommit((work) => this.#atomically(work))
 
   constructor(database: EmbeddedDatabase) {
     this.#database = database
@@ -68,9 +68,10 @@ class SqliteStore implements StateStore {
     return attempt(() => this.#list(accountId, now))
   }
 
-  touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
+  async touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
     const touch = () => this.#statements.run('touchSignIn', lastSeenAt, idleExpiresAt, accountId, id) > 0
-    return this.#touches.run(touch)
+    // A limit that is moved holds for the next request.
+    return idleExpiresAt > lastSeenAt ? attempt(touch) : this.#seen.run(touch)
   }
 
   async rotateRefresh(accountId: string, id: string, rotation: Rotation) {
