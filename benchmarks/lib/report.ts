@@ -21,7 +21,9 @@ export interface Goal {
   readonly met: boolean
 }
 
-const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+/** What parts cells must not part them from within. */
+const line = (cells: readonly string[]) =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 
 function isNumeric(table: Table, column: number): boolean {
   return column > 0 && table.rows.some((row) => /^[\d–]/.test(row[column] ?? ''))
