@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { anchorsOf } from './links.js'
 
 const PAGE = 'docs/asvs.md'
 
@@ -42,18 +43,6 @@ function rowOf(line: string): Row {
 
 const text = readFileSync(PAGE, 'utf8')
 const rows = text.split('\n').flatMap((line) => (/^\| \d+\.\d+\.\d+ /.test(line) ? [rowOf(line)] : []))
-
-/** As GitHub makes it of a heading. */
-const anchorOf = (heading: string) =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .trim()
-    .replace(/\s/g, '-')
-
-function anchorsIn(file: string): string[] {
-  return [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
-}
 
 /** The pages that a text links to, from a file in `from`. */
 function* linksIn(markdown: string, from: string): Generator<{ file: string; anchor: string }> {
@@ -107,6 +96,6 @@ t.test('SECURITY.md names each deviation, and every link leads somewhere', async
   t.ok(links.length > 10)
   for (const { file, anchor } of links) {
     if (!t.ok(existsSync(file), file) || anchor === '') continue
-    t.ok(anchorsIn(file).includes(anchor), `${file}#${anchor}`)
+    t.ok(anchorsOf(file).includes(anchor), `${file}#${anchor}`)
   }
 })
