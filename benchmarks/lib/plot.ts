@@ -9,6 +9,8 @@ const TOP = 54
 /** What a ratio of 1 is wide. */
 const SCALE = 440
 
+const TITLE = 'Throughput as a share of the bare Fastify route’s'
+
 const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
 function colourOf(name: string): string {
@@ -41,8 +43,9 @@ export function plot(bars: readonly Bar[], caption: string): string {
   const height = TOP + bars.length * ROW + 16
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13">`,
+    `<title>${TITLE}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
-    `<text x="12" y="22" font-size="15">Throughput as a share of the bare Fastify route's</text>`,
+    `<text x="12" y="22" font-size="15">${TITLE}</text>`,
     `<text x="${WIDTH - 12}" y="22" text-anchor="end" fill="#666">${escaped(caption)}</text>`,
     ...[0, 0.25, 0.5, 0.75, 1].map((ratio) => gridLine(ratio, height)),
     ...bars.map(bar),
