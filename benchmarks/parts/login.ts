@@ -1,4 +1,4 @@
-import { availableParallelism, constants, setPriority } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { passwords } from '../../plugins/lib/passwords.js'
 import { signIn } from '../lib/credentials.js'
@@ -76,26 +76,12 @@ async function probe(server: Server, meanwhile: () => Promise<unknown>): Promise
   return prober.stop()
 }
 
-/**
- * The flood is made on the prober's core, in another thread: it must not be what the prober measures. On Linux this
- * is the priority of the calling thread.
- */
-function yieldTo(prober: 'prober first' | 'as usual'): void {
-  try {
-    setPriority(prober === 'prober first' ? constants.priority.PRIORITY_LOW : 0)
-  } catch {
-    // Not every user may go back to the usual priority.
-  }
-}
-
 async function measureFlood(server: Server, load: Flood) {
   const calm = await probe(server, () => delay(load.seconds * 1000))
   const before = (await server.usage()).peak
   let statuses = new Map<number, number>()
   const busy = await probe(server, async () => {
-    yieldTo('prober first')
     statuses = await flood(server, load)
-    yieldTo('as usual')
   })
   return { ...load, calm, busy, statuses, before, peak: (await server.usage()).peak }
 }
