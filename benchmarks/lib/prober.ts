@@ -1,16 +1,16 @@
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, get } from 'node:http'
 import { constants, setPriority } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Headers } from './credentials.js'
 
 /*
  * Asks at fixed times, whether or not the last answer has come, and counts from when it should have asked: a
- * server that stands still for a moment is noticed by all who would have come in that moment. In a thread of its
+ * server that stands still for a moment is noticed by all who would have come in that moment. In a process of its
  * own, and before the runner's where that is allowed, so that what else the runner does is not taken for the server's.
  */
 
@@ -36,20 +36,21 @@ export interface Prober {
 
 /** Asks the routes in turn; resolves when it does. */
 export async function startProber(urls: readonly string[], headers: Headers): Promise<Prober> {
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { urls, headers } })
-  await once(worker, 'message')
+  const child = fork(fileURLToPath(import.meta.url))
+  child.send({ urls: [...urls], headers })
+  await once(child, 'message')
   return {
     async stop() {
-      const answer = once(worker, 'message')
-      worker.postMessage('stop')
+      const answer = once(child, 'message')
+      child.send('stop')
       const [probed] = await answer
-      await worker.terminate()
+      child.kill()
       return Value.Parse(Probed, probed)
     },
   }
 }
 
-/** On Linux it is the calling thread's priority, and needs the right to raise it. */
+/** Needs the right to raise it. */
 function goFirst(): void {
   try {
     setPriority(constants.priority.PRIORITY_HIGHEST)
@@ -58,9 +59,9 @@ function goFirst(): void {
   }
 }
 
-function probe(): void {
+function probe(work: unknown): void {
   goFirst()
-  const { urls, headers } = Value.Parse(Work, workerData)
+  const { urls, headers } = Value.Parse(Work, work)
   const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS })
   const latencies: number[] = []
   const failures: string[] = []
@@ -81,10 +82,10 @@ function probe(): void {
     clearInterval(timer)
     for (const deadline = performance.now() + PATIENCE; open > 0 && performance.now() < deadline; )
       await delay(10)
-    parentPort?.postMessage({ latencies, failures })
+    process.send?.({ latencies, failures })
   }
-  parentPort?.once('message', () => void finish())
-  parentPort?.postMessage('asking')
+  process.once('message', () => void finish())
+  process.send?.('asking')
 }
 
-if (!isMainThread) probe()
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.once('message', probe)
