@@ -18,6 +18,7 @@ import { checkMemo, Memo, type MemoOptions } from './lib/memo.js'
 import { checkSeconds, refuseUnknown } from './lib/options.js'
 import { ABSENT, refusedAs } from './lib/resolutions.js'
 import { resolveLive, verifiedAs } from './lib/verified.js'
+import type { SignIns } from './sign-ins.js'
 
 /** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
 export interface CookieIssued {
@@ -86,6 +87,7 @@ class CookieMode implements AuthMode<'cookie'> {
   readonly ambient = true
 
   readonly #memo: Memo
+  readonly #signIns: SignIns
 
   constructor(
     private readonly app: FastifyInstance,
@@ -94,19 +96,19 @@ class CookieMode implements AuthMode<'cookie'> {
     private readonly renewal: CookieRenewal,
   ) {
     this.#memo = new Memo(settings.hot)
+    this.#signIns = app.signIns
   }
 
   get nearCache(): NearCacheCounts {
     return this.#memo
   }
 
-  resolve(request: FastifyRequest): MaybePromise<Resolution> {
+  resolve(request: FastifyRequest, now = this.app.identityClock()): MaybePromise<Resolution> {
     const reading = readCookie(request.headers.cookie, this.settings.spec.name)
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
-    const now = this.app.identityClock()
     const hot = this.#memo.recall(reading.value, now)
-    return hot ? resolveLive(this.app.signIns, hot) : this.#resolveCold(request, reading.value, now)
+    return hot ? resolveLive(this.#signIns, hot) : this.#resolveCold(request, reading.value, now)
   }
 
   #resolveCold(request: FastifyRequest, text: string, now: number): MaybePromise<Resolution> {
@@ -120,7 +122,7 @@ class CookieMode implements AuthMode<'cookie'> {
     const until = this.renewal.restsUntil(payload)
     const credential = verifiedAs(identityOf(payload, 'cookie'), text, refOf(payload), now, until)
     this.#memo.keep(credential, now)
-    return resolveLive(this.app.signIns, credential)
+    return resolveLive(this.#signIns, credential)
   }
 
   async issue(
@@ -135,7 +137,7 @@ class CookieMode implements AuthMode<'cookie'> {
     const remember = options.remember === true
     const idleTtl = remember ? rememberTtl : ttl
     const start = { mode: this.name, account, options, idleTtl, absoluteTtl }
-    const record = await this.app.signIns.begin(request, start)
+    const record = await this.#signIns.begin(request, start)
     const claims = claimsOf(record, account, ext, record.createdAt, idleTtl)
     const expiresIn = claims.exp - claims.iat
     this.renewal.cancel(request)
@@ -146,7 +148,7 @@ class CookieMode implements AuthMode<'cookie'> {
   async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const reading = readCookie(request.headers.cookie, this.settings.spec.name)
     const payload = reading.kind === 'one' ? openCookie(this.keys, reading.value) : null
-    if (payload) await this.app.signIns.end(refOf(payload), { signedOut: this.name, request })
+    if (payload) await this.#signIns.end(refOf(payload), { signedOut: this.name, request })
     this.forget(request, reply)
     return payload !== null
   }

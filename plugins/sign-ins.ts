@@ -6,11 +6,13 @@ import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contr
 import { endBelowEpoch, LONGEST_TTL } from './lib/epoch-ending.js'
 import { OptionInvalid } from './lib/errors.js'
 import { LastSeen } from './lib/last-seen.js'
+import type { Marks } from './lib/marks.js'
 import { checkClock, checkSeconds } from './lib/options.js'
 import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
 import { type Ending, noteBegun, tellEnded } from './lib/sign-in-ending.js'
 import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
+import { UNKNOWN_REVISION } from './lib/stores/rules.js'
 
 export type { Ending, SignInStart }
 
@@ -23,14 +25,16 @@ export interface SignIns {
   begin(request: FastifyRequest, start: SignInStart): Promise<SignInRecord>
   /** False once the sign-in was ended, its account's epoch was raised, or the revocation list was lost. */
   isLive(ref: SignInRef): MaybePromise<boolean>
+  /** See StateStore: who was live under it is live for as long as it is the same, and not -1. Asks nobody. */
+  revision(): number
   find(accountId: string, id: string): Promise<SignInRecord | null>
   /** The live ones, newest first. */
   list(accountId: string): Promise<SignInRecord[]>
   /**
    * Writes that the caller was seen, without being waited for, at most once a minute for each sign-in. Cheap
-   * when that is not due. Guards call it for whom they admit.
+   * when that is not due. Guards call it for whom they admit, with what they know of the credential, and the time (ms).
    */
-  noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>): void
+  noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>, marks?: Marks, now?: number): void
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
@@ -146,6 +150,10 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       // A driver's own kind of promise is no `Promise`, and a mode would take it for "yes".
       return typeof live === 'boolean' ? live : Promise.resolve(live)
     },
+    revision() {
+      const revision: unknown = store.revision?.()
+      return typeof revision === 'number' ? revision : UNKNOWN_REVISION
+    },
     find: (accountId, id) => store.findSignIn(accountId, id, clock()),
     async list(accountId) {
       const records = await store.listSignIns(accountId, clock())
@@ -153,7 +161,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       const live = await Promise.all(records.map((record) => store.isLive(refOfRecord(record))))
       return records.filter((_, index) => live[index])
     },
-    noteSeen: (caller) => seen.note(caller),
+    noteSeen: (caller, marks, now) => seen.note(caller, marks, now),
     touch(ref, idleTtl) {
       const now = clock()
       seen.mark(ref.signInId)

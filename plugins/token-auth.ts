@@ -20,6 +20,7 @@ import { createTokenCodecs, sharedTokenKeys } from './lib/token-keys.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token-options.js'
 import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token-refresh.js'
 import { resolveLive, verifiedAs } from './lib/verified.js'
+import type { SignIns } from './sign-ins.js'
 
 declare module './lib/contract.js' {
   interface AuthModes {
@@ -57,6 +58,7 @@ class TokenMode implements AuthMode<'token'> {
   readonly scheme = 'Bearer'
   /** By the whole header: how the scheme is spelt is part of what was verified. */
   readonly #memo: Memo
+  readonly #signIns: SignIns
 
   constructor(
     private readonly app: FastifyInstance,
@@ -64,18 +66,18 @@ class TokenMode implements AuthMode<'token'> {
     private readonly access: AccessTokens,
   ) {
     this.#memo = new Memo(settings.hot)
+    this.#signIns = app.signIns
   }
 
   get nearCache(): NearCacheCounts {
     return this.#memo
   }
 
-  resolve(request: FastifyRequest): MaybePromise<Resolution> {
+  resolve(request: FastifyRequest, now = this.app.identityClock()): MaybePromise<Resolution> {
     const header = readAuthorization(request)
     if (header === null) return ABSENT
-    const now = this.app.identityClock()
     const hot = this.#memo.recall(header, now)
-    return hot ? resolveLive(this.app.signIns, hot) : this.#resolveCold(header, now)
+    return hot ? resolveLive(this.#signIns, hot) : this.#resolveCold(header, now)
   }
 
   #resolveCold(header: string, now: number): MaybePromise<Resolution> {
@@ -88,7 +90,7 @@ class TokenMode implements AuthMode<'token'> {
     if (!inTime) return EXPIRED
     const credential = verifiedAs(identityOf(claims, 'token'), header, refOf(claims), now, until)
     this.#memo.keep(credential, now)
-    return resolveLive(this.app.signIns, credential)
+    return resolveLive(this.#signIns, credential)
   }
 
   async issue(
@@ -100,7 +102,7 @@ class TokenMode implements AuthMode<'token'> {
     const claims = checkClaims(options.claims)
     this.access.checkSize(account, claims)
     const keys = this.app.keyRing.purpose('refresh-token')
-    const record = await this.app.signIns.begin(request, {
+    const record = await this.#signIns.begin(request, {
       mode: this.name,
       account,
       options,
@@ -115,7 +117,7 @@ class TokenMode implements AuthMode<'token'> {
   async revoke(request: FastifyRequest): Promise<boolean> {
     const token = readBearer(request)
     const claims = token === null ? null : this.access.open(token, this.app.identityClock())
-    if (claims) await this.app.signIns.end(refOf(claims), { signedOut: this.name, request })
+    if (claims) await this.#signIns.end(refOf(claims), { signedOut: this.name, request })
     return claims !== null
   }
 

@@ -89,7 +89,7 @@ function tally(values: readonly string[]): Record<string, number> {
 
 /** What every state store must do. */
 export function storeContract(t: Test, name: string, makeStore: MakeStore): void {
-  for (const section of [liveness, signIns, rotations, endings, epochs, sessions, oddIds, twins]) {
+  for (const section of [liveness, signIns, rotations, endings, epochs, revisions, sessions, oddIds, twins]) {
     t.test(`${name}: ${section.name}`, (st) => section(st, makeStore))
   }
 }
@@ -554,6 +554,33 @@ async function epochs(t: Test, makeStore: MakeStore) {
     t.equal(await store.isLive(ref), true)
     t.equal(await store.generation(), ref.generation)
   })
+}
+
+/** What the store answers without a promise, when it says that it need not be asked again. */
+async function revisions(t: Test, makeStore: MakeStore) {
+  const revokings: Record<string, (store: StateStore) => Promise<unknown>> = {
+    'the end of a sign-in': (store) => store.endSignIn('account-1', 'sign-in-1', UNTIL),
+    'the end of one that has no record': (store) => store.endSignIn('account-1', 'sign-in-9', UNTIL),
+    'the end of all sign-ins': (store) => store.endSignIns('account-1', null, NOW),
+    'a raised epoch': (store) => store.raiseEpoch('account-1', 2, null, UNTIL),
+    'an epoch raised by a twin': (store) => store.raiseEpoch('account-2', 2, 'sign-in-1', UNTIL),
+  }
+  for (const [name, revoke] of Object.entries(revokings)) {
+    t.test(`${name} makes the revision another one, here and at a twin`, async (t) => {
+      const { store, twin = store } = await makeStore(t)
+      await store.addSignIn(signInRecord())
+      const before = [await store.revision?.(), await twin.revision?.()]
+      await revoke(twin)
+      // Asked first, a twin has heard of it, where that takes a moment.
+      const ref = await refTo(store)
+      await store.isLive(ref)
+      await twin.isLive(ref)
+      for (const [index, each] of [store, twin].entries()) {
+        const after = await each.revision?.()
+        t.ok(after === undefined || after === -1 || after !== before[index], `${before[index]} to ${after}`)
+      }
+    })
+  }
 }
 
 async function sessions(t: Test, makeStore: MakeStore) {

@@ -126,9 +126,10 @@ export interface AuthMode<N extends ModeName = ModeName> {
   readonly nearCache?: NearCacheCounts
   /**
    * Who the request's credential of this mode stands for. Answers without a promise when it needs no I/O.
+   * @param now in ms, where the caller has read the suite's clock already: a look at it takes longer than finding a cookie
    * @throws CREDENTIAL_AMBIGUOUS where the request is malformed, STORE_UNAVAILABLE on a store fault
    */
-  resolve(request: FastifyRequest): MaybePromise<Resolution>
+  resolve(request: FastifyRequest, now?: number): MaybePromise<Resolution>
   /** Starts a sign-in for the account and hands its credential to the client. */
   issue(
     request: FastifyRequest,

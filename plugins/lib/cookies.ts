@@ -48,13 +48,13 @@ function isBlank(code: number): boolean {
 
 function skipBlanks(header: string, from: number): number {
   let at = from
-  while (isBlank(header.charCodeAt(at))) at++
+  while (at < header.length && isBlank(header.charCodeAt(at))) at++
   return at
 }
 
 function skipBlanksBack(header: string, from: number): number {
   let at = from
-  while (isBlank(header.charCodeAt(at - 1))) at--
+  while (at > 0 && isBlank(header.charCodeAt(at - 1))) at--
   return at
 }
 

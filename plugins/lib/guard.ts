@@ -72,16 +72,18 @@ function mayBeNobody(plan: Plan, refused: readonly Refused[]): boolean {
   return plan.optional && (refused.length === 0 || plan.onRefused === 'next')
 }
 
-function admit(plan: Plan, request: FastifyRequest, found: Found): void {
-  const { identity, mode, refused } = found
+function admit(plan: Plan, request: FastifyRequest, found: Found, now: number): void {
+  const { identity, mode, refused, marks } = found
   if (!identity && !mayBeNobody(plan, refused)) throw refusal(plan.status, plan.asked, refused)
   // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
   if (mode?.ambient) plan.csrf.checkAmbient(request)
   if (identity) {
     checkAllowed(plan, identity)
-    plan.signIns?.noteSeen(identity)
+    plan.signIns?.noteSeen(identity, marks, now)
+    // What bears marks is frozen.
+    if (!marks) Object.freeze(identity)
   }
-  request[kCaller] = identity && Object.freeze(identity)
+  request[kCaller] = identity
 }
 
 /** Admits or throws; a promise only where a mode had to ask its store. */
@@ -90,9 +92,10 @@ function judge(plan: Plan, request: FastifyRequest): MaybePromise<void> {
   // A caller whom an earlier guard recognised is tested, never looked for again: two guards, one person.
   // Where one found nobody, this one looks for itself: it may ask other modes, or mind a bad credential.
   if (caller) return checkAllowed(plan, caller)
-  const found = findCaller(request, plan.asked, plan.onRefused)
-  if (found instanceof Promise) return found.then((late) => admit(plan, request, late))
-  return admit(plan, request, found)
+  const now = plan.clock()
+  const found = findCaller(request, plan.asked, plan.onRefused, now)
+  if (found instanceof Promise) return found.then((late) => admit(plan, request, late, plan.clock()))
+  return admit(plan, request, found, now)
 }
 
 /** `done` lets a request pass when it is handed nothing: what was thrown must be an error, whatever it is. */

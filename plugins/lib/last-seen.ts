@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, SignInRef } from './contract.js'
+import type { Marks } from './marks.js'
 import type { StateStore } from './stores/contract.js'
 
 export interface LastSeenParts {
@@ -33,10 +34,20 @@ export class LastSeen {
   }
 
   /** Writes it where that is due. Never throws, and brings no ended sign-in back: the store updates what is there. */
-  note({ accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>): void {
-    const now = this.#parts.clock()
-    if (!this.#isDue(signInId, now)) return
-    this.mark(signInId)
+  note(
+    { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,
+    marks?: Marks,
+    now = this.#parts.clock(),
+  ): void {
+    // A credential that was seen within the minute brings its own proof of that: nothing is looked up.
+    if (marks && !isPast(marks.seenAt, now)) return
+    const isDue = this.#isDue(signInId, now)
+    if (isDue) this.mark(signInId)
+    if (marks) marks.seenAt = this.#written.get(signInId) ?? marks.seenAt
+    if (isDue) this.#start(accountId, signInId, now)
+  }
+
+  #start(accountId: string, signInId: string, now: number): void {
     const writing = this.#write(accountId, signInId, now).finally(() => this.#running.delete(writing))
     this.#running.add(writing)
   }

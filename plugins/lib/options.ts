@@ -33,6 +33,6 @@ export function checkSeconds(name: string, value: number): number {
 /** @throws OPTION_INVALID */
 export function checkClock(clock: Clock): Clock {
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
-  // Whole milliseconds: stores keep times as integers.
-  return () => Math.floor(clock())
+  // Whole milliseconds, as stores keep times. The system's are whole already, and are read with every request.
+  return clock === Date.now ? clock : () => Math.floor(clock())
 }

@@ -1,6 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, Identity, MaybePromise, Resolution } from './contract.js'
+import type { Marks } from './marks.js'
 import type { Refused } from './refusals.js'
+import { ABSENT } from './resolutions.js'
+import { Recognised } from './verified.js'
 
 /** What the modes made of a request, together. */
 export interface Found {
@@ -9,6 +12,8 @@ export interface Found {
   readonly mode: AuthMode | null
   /** In the modes' order. */
   readonly refused: readonly Refused[]
+  /** What is known of the credential, if that is kept: the identity is frozen then. */
+  readonly marks?: Marks
 }
 
 /** `stop`: a bad credential ends the search. `next`: the other modes are tried. */
@@ -27,44 +32,67 @@ function withRefusal(
   return [...refused, { code: resolution.code, mode }]
 }
 
+type Known = Extract<Resolution, { kind: 'identity' }>
+
+function found(resolution: Known, mode: AuthMode, refused: readonly Refused[]): Found {
+  const { identity } = resolution
+  return resolution instanceof Recognised
+    ? { identity, mode, refused, marks: resolution.marks }
+    : { identity, mode, refused }
+}
+
+function nobody(refused: readonly Refused[]): Found {
+  return { identity: null, mode: null, refused }
+}
+
 /**
- * Asks the modes in their order, from the one at `index` on. Answers without a promise as long as every mode that
+ * Asks the modes in their order, from the one at `start` on. Answers without a promise as long as every mode that
  * was asked did, and makes no closure until then: it runs with every request.
+ * @param now in ms
  */
 export function findCaller(
   request: FastifyRequest,
   modes: readonly AuthMode[],
   onRefused: OnRefused,
-  index = 0,
+  now?: number,
+  start = 0,
   refused = NONE_REFUSED,
 ): MaybePromise<Found> {
-  const mode = modes[index]
-  if (!mode) return { identity: null, mode: null, refused }
-  const resolution = mode.resolve(request)
-  // Not `instanceof Promise`: a driver may have promises of its own kind.
-  return 'then' in resolution
-    ? findLater(resolution, mode, request, modes, onRefused, index, refused)
-    : conclude(resolution, mode, request, modes, onRefused, index, refused)
+  for (let index = start; index < modes.length; index++) {
+    const mode = modes[index]
+    if (!mode) break
+    const resolution = mode.resolve(request, now)
+    // Most modes find nothing in most requests, and say so with this.
+    if (resolution === ABSENT) continue
+    return resolution instanceof Recognised
+      ? found(resolution, mode, refused)
+      : conclude(resolution, mode, request, modes, onRefused, now, index, refused)
+  }
+  return nobody(refused)
 }
 
 /** What a mode's answer means: the end of the search, or that the next one is asked. */
 function conclude(
-  resolution: Resolution,
+  resolution: MaybePromise<Resolution>,
   mode: AuthMode,
   request: FastifyRequest,
   modes: readonly AuthMode[],
   onRefused: OnRefused,
+  now: number | undefined,
   index: number,
   before: readonly Refused[],
 ): MaybePromise<Found> {
-  if (resolution.kind === 'identity') return { identity: resolution.identity, mode, refused: before }
+  // Not `instanceof Promise`: a driver may have promises of its own kind.
+  if ('then' in resolution) return findLater(resolution, mode, request, modes, onRefused, now, index, before)
+  if (resolution.kind === 'identity') {
+    return found(resolution, mode, before)
+  }
   const refused = withRefusal(before, resolution, mode)
   const stops = resolution.kind === 'refused' && onRefused === 'stop'
-  if (stops) return { identity: null, mode: null, refused }
-  return findCaller(request, modes, onRefused, index + 1, refused)
+  return stops ? nobody(refused) : findCaller(request, modes, onRefused, now, index + 1, refused)
 }
 
-type Rest = Parameters<typeof conclude> extends [Resolution, ...infer R] ? R : never
+type Rest = Parameters<typeof conclude> extends [MaybePromise<Resolution>, ...infer R] ? R : never
 
 async function findLater(resolving: PromiseLike<Resolution>, ...rest: Rest): Promise<Found> {
   return conclude(await resolving, ...rest)

@@ -36,11 +36,11 @@ export class SessionMode implements AuthMode<'session'> {
     readonly nearCache: SessionCache,
   ) {}
 
-  resolve(request: FastifyRequest): MaybePromise<Resolution> {
+  resolve(request: FastifyRequest, now = this.parts.clock()): MaybePromise<Resolution> {
     const reading = this.cookie.find(request)
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
-    const hot = this.nearCache.recall(reading.value)
+    const hot = this.nearCache.recall(reading.value, now)
     if (!hot) return this.resolveCold(request, reading.value)
     return hot.resolution === SIGNED_OUT ? SIGNED_OUT : resolveLive(this.parts.signIns, hot)
   }
@@ -179,7 +179,7 @@ export class SessionMode implements AuthMode<'session'> {
 
   /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */
   private hotRef(id: string): SignInRef | null {
-    const hot = this.nearCache.recall(this.cookie.textOf(id))
+    const hot = this.nearCache.recall(this.cookie.textOf(id), this.parts.clock())
     return hot && hot.resolution !== SIGNED_OUT ? hot : null
   }
 }

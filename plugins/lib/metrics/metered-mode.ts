@@ -16,11 +16,11 @@ function nextIn(sampling: number): number {
  */
 export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: number) => void): AuthMode {
   let left = 1
-  const resolveTimed = (request: FastifyRequest): MaybePromise<Resolution> => {
+  const resolveTimed = (request: FastifyRequest, now?: number): MaybePromise<Resolution> => {
     left = nextIn(sampling)
     let brought = true
     const resolve = () => {
-      const resolution = mode.resolve(request)
+      const resolution = mode.resolve(request, now)
       brought = 'then' in resolution || resolution.kind !== 'absent'
       return resolution
     }
@@ -31,9 +31,9 @@ export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: n
     name: mode.name,
     ambient: mode.ambient,
     scheme: mode.scheme,
-    resolve(request) {
+    resolve(request, now) {
       left -= 1
-      return left > 0 ? mode.resolve(request) : resolveTimed(request)
+      return left > 0 ? mode.resolve(request, now) : resolveTimed(request, now)
     },
     issue: (request, reply, account, options) => mode.issue(request, reply, account, options),
     revoke: (request, reply) => mode.revoke(request, reply),

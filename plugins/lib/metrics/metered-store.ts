@@ -1,9 +1,10 @@
 import type { MaybePromise, SignInRef } from '../contract.js'
 import type { Feed, Rotation, SessionRecord, SignInRecord, StateStore } from '../stores/contract.js'
+import { UNKNOWN_REVISION } from '../stores/rules.js'
 import { type Tell, timed } from './timed.js'
 
 /** What takes part in requests, or keeps house. */
-export type StoreOperation = Exclude<keyof StateStore, 'kind' | 'feed' | 'close'>
+export type StoreOperation = Exclude<keyof StateStore, 'kind' | 'feed' | 'revision' | 'close'>
 
 /** What tells of an operation. */
 export type TellOf = (operation: StoreOperation) => Tell
@@ -40,6 +41,11 @@ export class MeteredStore implements StateStore {
       throw error
     }
     return typeof live === 'boolean' ? live : this.#ask('isLive', () => live)
+  }
+
+  /** Not timed: it runs with every request, and asks nobody. */
+  revision(): number {
+    return this.#store.revision?.() ?? UNKNOWN_REVISION
   }
 
   generation() {

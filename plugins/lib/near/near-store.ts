@@ -7,6 +7,7 @@ import { RedisReplicas } from '../stores/redis-replicas.js'
 import { revocationKeys } from '../stores/redis-revocations.js'
 import type { RedisClient } from '../stores/redis-scripts.js'
 import { endedSignIn, type Revocation, shortenedEnd } from '../stores/revocation.js'
+import { UNKNOWN_REVISION } from '../stores/rules.js'
 import { RevocationFeed } from './feed.js'
 import { RecentRevocations } from './recent-revocations.js'
 import { RevocationList } from './revocation-list.js'
@@ -87,6 +88,10 @@ export class NearStore extends RedisStore {
     if (verdict === 'ended') return false
     if (!this.#feed.healthy() || !this.#list.complete) return super.isLive(ref)
     return verdict === 'live' || this.#isLiveElsewhere(ref)
+  }
+
+  override revision(): number {
+    return this.#feed.healthy() && this.#list.complete ? this.#list.revision : UNKNOWN_REVISION
   }
 
   override async sweep(now: number): Promise<void> {

@@ -28,6 +28,7 @@ export class RevocationList {
   #spared = 0
   #generation: number | null = null
   #complete = true
+  #revision = 0
 
   /** @param max how many entries are kept; beyond that the list is not complete, and does not say `live` */
   constructor(max: number) {
@@ -40,6 +41,14 @@ export class RevocationList {
 
   get size(): number {
     return this.#ended.size + this.#epochs.size + this.#spared
+  }
+
+  /**
+   * Another number after anything was taken in: what `judge` called live is live for as long as it stays the same,
+   * and the list is complete.
+   */
+  get revision(): number {
+    return this.#revision
   }
 
   /** Whether everything fitted in: if not, what is missing here may still have been revoked. */
@@ -61,6 +70,7 @@ export class RevocationList {
     }
     this.#generation = generation
     this.#complete = true
+    this.#revision++
   }
 
   judge({ accountId, signInId, epoch, generation }: SignInRef): Verdict {
@@ -77,6 +87,7 @@ export class RevocationList {
    * @param keep for epochs: until when (ms); 0 where that comes as a member of its own
    */
   put(member: string, score: number, keep: number): void {
+    this.#revision++
     const kind = member.slice(0, 2)
     if (kind === 's:') this.#end(member.slice(2), score)
     else if (kind === 'c:') this.#shorten(member.slice(2), score)

@@ -42,9 +42,9 @@ export class SessionCache implements NearCacheCounts {
     return this.#memo.misses
   }
 
-  /** What is known of a session, if that is enough to answer. Ask whether its sign-in is live. */
-  recall(cookie: string): Verified | undefined {
-    return this.#memo.recall(cookie, this.#options.clock())
+  /** What is known of a session, if that is enough to answer. Ask whether its sign-in is live. `now` is in ms. */
+  recall(cookie: string, now: number): Verified | undefined {
+    return this.#memo.recall(cookie, now)
   }
 
   /** Keeps it for five minutes at most: then its record is read again. */

@@ -105,6 +105,12 @@ export interface StateStore {
    * not spared by that), or the generation is another one. Redis: one command.
    */
   isLive(ref: SignInRef): MaybePromise<boolean>
+  /**
+   * A number, 0 or more, that is another one as soon as anything more was revoked: what was live under it is live,
+   * and need not be asked for again, while it stays the same. -1 while the store knows of no such number, as one that
+   * must ask elsewhere.
+   */
+  revision?(): number
 
   /**
    * Adds a sign-in, and drops those of the same account that are past their limits at `createdAt`.

@@ -7,7 +7,7 @@ import type { RedisClient } from './redis-scripts.js'
 import { RedisSessions } from './redis-sessions.js'
 import { RedisSignIns } from './redis-sign-ins.js'
 import { endedSignIn, type Revocation, raisedEpoch } from './revocation.js'
-import { isToEnd, revokedUntil } from './rules.js'
+import { isToEnd, revokedUntil, UNKNOWN_REVISION } from './rules.js'
 
 /** Stands before every key, unless something else is asked for. */
 export const PREFIX = 'fid:'
@@ -62,6 +62,11 @@ export class RedisStore implements StateStore {
 
   generation() {
     return this.#inTime(this.#revocations.generation())
+  }
+
+  /** Each time it is Redis that says who is live. */
+  revision(): number {
+    return UNKNOWN_REVISION
   }
 
   isLive(ref: SignInRef): MaybePromise<boolean> {

@@ -11,6 +11,9 @@ export function newGeneration(): number {
   return randomInt(1, 2 ** 48 - 1)
 }
 
+/** What `revision` answers where a store cannot say what is live without asking. */
+export const UNKNOWN_REVISION = -1
+
 /** A limit is passed when `now` reaches it. Times are in ms. */
 export function isWithinLimits(
   limits: { readonly idleExpiresAt: number; readonly absoluteExpiresAt: number },

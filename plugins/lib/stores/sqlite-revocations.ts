@@ -3,6 +3,7 @@ import type Database from 'libsql'
 import type { SignInRef } from '../contract.js'
 import { RevocationList } from '../near/revocation-list.js'
 import type { Revocation } from './revocation.js'
+import { UNKNOWN_REVISION } from './rules.js'
 import {
   type RevocationRow,
   readEnded,
@@ -60,6 +61,11 @@ export class SqliteRevocations {
     // An end is never taken back: known is known, whatever else is not known yet.
     if (verdict === 'ended') return false
     return (verdict === 'live' && this.#isWhole()) || this.#ask(ref)
+  }
+
+  /** See StateStore. */
+  revision(): number {
+    return this.#isWhole() ? this.#list.revision : UNKNOWN_REVISION
   }
 
   /** Takes in what was stored. */

@@ -48,6 +48,10 @@ class SqliteStore implements StateStore {
     })
   }
 
+  revision(): number {
+    return attempt(() => this.#revocations.revision())
+  }
+
   isLive(ref: SignInRef) {
     return attempt(() => this.#revocations.isLive(ref))
   }

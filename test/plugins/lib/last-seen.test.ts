@@ -3,6 +3,7 @@ import { type Test, test } from 'tap'
 import csrf from '../../../plugins/csrf.js'
 import identity from '../../../plugins/identity.js'
 import { LastSeen } from '../../../plugins/lib/last-seen.js'
+import { Marks } from '../../../plugins/lib/marks.js'
 import { createMemoryStore } from '../../../plugins/lib/stores/memory.js'
 import { makeGate, STORES } from '../../helpers/session-app.js'
 import {
@@ -267,4 +268,35 @@ test('an application whose modes keep no records has nothing to note', async (t)
   app.authModes.add(headerMode('token'))
   app.get('/me', { preHandler: app.guard() }, async (request) => request.identity.username)
   t.equal((await app.inject({ url: '/me', headers: { 'x-token': 'alice' } })).body, 'alice')
+})
+
+test('a credential with marks is looked up once a minute, and written as without them', async (t) => {
+  const { seen, clock, ids } = lastSeen()
+  const [marks, others] = [new Marks(), new Marks()]
+  const note = (of?: Marks) => seen.note({ accountId: 'a', signInId: 'x' }, of, clock.now)
+  note(marks)
+  note(others)
+  note(marks)
+  t.same(ids(), ['x'])
+  t.same([marks.seenAt, others.seenAt], [clock.now, clock.now], 'whose credential it was does not matter')
+  clock.now += MINUTE - 1
+  for (const of of [marks, others, undefined]) note(of)
+  t.same(ids(), [])
+  clock.now += 1
+  for (const of of [marks, others, undefined]) note(of)
+  t.same(ids(), ['x'])
+  clock.now -= MINUTE
+  note(marks)
+  t.same(ids(), ['x'], 'a clock that is set back stops nothing')
+})
+
+test('marks of what could not be noted say nothing', async (t) => {
+  const { seen, clock, ids } = lastSeen(1)
+  seen.note({ accountId: 'a', signInId: 'x' })
+  const marks = new Marks()
+  seen.note({ accountId: 'a', signInId: 'y' }, marks, clock.now)
+  t.same([ids(), marks.seenAt], [['x'], Number.NEGATIVE_INFINITY])
+  clock.now += MINUTE
+  seen.note({ accountId: 'a', signInId: 'y' }, marks, clock.now)
+  t.same([ids(), marks.seenAt], [['y'], clock.now])
 })

@@ -64,3 +64,21 @@ t.test('what was revoked lately is kept in mind, up to a bound', async (t) => {
   recent.sweep(20_000)
   t.strictSame([...recent.batches()].flat(), [['e:b', -5, 20_001]], 'what has passed is not written again')
 })
+
+t.test(
+  'there is a revision while the feed is healthy and everything has found room, and none otherwise',
+  async (t) => {
+    const { store } = await openNear(t, server.url, { prefix: `t${++stores}:`, maxRevocations: 1 })
+    const generation = await store.generation()
+    t.ok(store.revision() >= 0)
+    for (const signInId of ['one', 'two']) await store.endSignIn('a', signInId, 2 ** 52)
+    t.equal(store.revision(), -1, 'what found no room may be anything')
+    t.equal(await store.isLive({ accountId: 'a', signInId: 'three', epoch: 0, generation }), true)
+
+    const { store: other } = await openNear(t, server.url, { prefix: `t${++stores}:` })
+    t.ok(other.revision() >= 0)
+    await other.close()
+    t.equal(other.feed.healthy(), false)
+    t.equal(other.revision(), -1)
+  },
+)

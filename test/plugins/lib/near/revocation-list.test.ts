@@ -106,3 +106,21 @@ t.test('odd names are no members of Object.prototype', async (t) => {
     t.equal(list.judge(refOf(name, name)), 'ended')
   }
 })
+
+t.test('whatever is taken in makes the revision another one, and a sweep does not', async (t) => {
+  const list = adopted()
+  const members = ['s:one', 's:one', 'c:one', 'e:a', 'p:1:a:spared', 't:e:a']
+  const seen = [list.revision]
+  for (const member of members) {
+    list.put(member, UNTIL, 0)
+    seen.push(list.revision)
+  }
+  for (const generation of [GENERATION, GENERATION + 1]) {
+    list.adopt(generation)
+    seen.push(list.revision)
+  }
+  t.equal(new Set(seen).size, seen.length)
+  t.ok(seen.every((revision) => revision >= 0))
+  await list.sweep(UNTIL)
+  t.equal(list.revision, seen.at(-1))
+})
