@@ -127,3 +127,27 @@ t.test('what a store could not write is not refused, and one that is closed answ
   await aLook()
   t.throws(() => store.isLive(ref('other')), { code: 'STORE_UNAVAILABLE' })
 })
+
+t.test(
+  'there is a revision while all that anybody has written is in memory, and none otherwise',
+  async (t) => {
+    const opened = await openList(t)
+    const { foreign, list } = opened
+    t.equal(list.revision(), -1, 'the list has not been read yet')
+    await settle(opened)
+    const before = list.revision()
+    t.ok(before >= 0)
+    foreign.prepare(END).run('s', LATER)
+    await aLook()
+    t.equal(list.revision(), -1, 'from the next look on')
+    await settle(opened)
+    t.not(list.revision(), before)
+
+    const small = await openList(t, 1)
+    for (const id of ['one', 'two']) small.foreign.prepare(END).run(id, LATER)
+    await delay(20)
+    small.list.isLive(small.ref('s'))
+    await delay(20)
+    t.equal(small.list.revision(), -1, 'what found no room may be anything')
+  },
+)
