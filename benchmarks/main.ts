@@ -7,6 +7,7 @@ import { type Setting, settingFor } from './lib/setting.js'
 import { compare, compared } from './parts/compare.js'
 import { endToEnd } from './parts/end-to-end.js'
 import { lag } from './parts/lag.js'
+import { layers } from './parts/layers.js'
 import { loginPart } from './parts/login.js'
 import { memory } from './parts/memory.js'
 import { cookies, modes } from './parts/modes.js'
@@ -22,7 +23,7 @@ import { writes } from './parts/writes.js'
  */
 
 const GROWTH: readonly Part[] = [signIns, revocations, modes, cookies, writes, memory]
-const PARTS: readonly Part[] = [compare, endToEnd, ...GROWTH, loginPart, timing, roundTrips, lag]
+const PARTS: readonly Part[] = [compare, layers, endToEnd, ...GROWTH, loginPart, timing, roundTrips, lag]
 
 function partsNamed(names: readonly string[]): readonly Part[] {
   if (names.length === 0) return PARTS

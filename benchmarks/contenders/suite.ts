@@ -17,7 +17,7 @@ const state: SuiteOptions['state'] =
   required('STATE') === 'Redis' ? { redisUrl: required('REDIS_URL') } : { dataDir: required('DATA_DIR') }
 
 const app = Fastify()
-await app.register(fastifyIdentity, { secrets: [SECRET], state, accounts, modes, secure: false })
+await app.register(fastifyIdentity, { secrets: [SECRET], state, accounts, modes })
 
 app.post<{ Body: SignInBody }>('/sign_in', async (request) => {
   return request.signIn(mode, accountOf(request.body.username))

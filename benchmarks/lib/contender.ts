@@ -37,6 +37,12 @@ export const bareSent: Contender = {
   headers: { cookie: SENT },
 }
 
+/** The bare route with these layers of a guarded one. */
+export function layered(label: string, layers: readonly string[]): Contender {
+  const env = { LAYERS: layers.join() }
+  return { ...bareSent, name: label, start: built('contenders/layers'), env }
+}
+
 export const bareRedis: Contender = {
   ...BARE,
   name: 'bare route + one Redis GET',

@@ -22,7 +22,7 @@ const FULL: Setting = {
   quick: false,
   rounds: 5,
   seconds: 3,
-  warmUpSeconds: 1,
+  warmUpSeconds: 2,
   users: 500,
   // A process keeps a million revocations by default: a few are left for those of the run itself.
   sizes: [1_000, 100_000, 999_000],
