@@ -17,7 +17,8 @@ const FLOOD = 500
 const HASHES = 20
 
 const text = `
-The user center on all cores. **ceiling** is the cores by the CPU of one hash: nobody can be faster without hashing less.
+The user center on all cores, the last of which load generator and Redis use as well. **ceiling** is the cores by the CPU
+of one hash: nobody can be faster without hashing less, and nobody reaches it who does anything else on them.
 Then ${FLOOD} logins arrive at once, and again as soon as they are answered, while somebody else asks other routes
 (\`/user_info\`, \`/healthz\`) every 5 ms: what those feel, how many logins are shed (503), and how high memory goes.
 `.trim()
