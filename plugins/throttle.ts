@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { StateBacking } from './lib/stores/backing.js'
-import { Attempts, type Throttle } from './lib/throttle/attempts.js'
+import { Attempts } from './lib/throttle/attempts.js'
+import type { Throttle } from './lib/throttle/contract.js'
 import { DeviceCookie } from './lib/throttle/device-cookie.js'
 import { FailoverCounters } from './lib/throttle/failover.js'
 import { MemoryCounters } from './lib/throttle/memory-counters.js'
@@ -16,7 +17,7 @@ declare module 'fastify' {
   }
 }
 
-export type { Credentials, Throttle } from './lib/throttle/attempts.js'
+export type { AddressCount, Credentials, Throttle } from './lib/throttle/contract.js'
 export type { ThrottleOptions } from './lib/throttle/options.js'
 
 const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })

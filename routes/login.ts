@@ -67,9 +67,9 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/refresh_token',
     { schema: { body: RefreshBody }, preHandler },
     async function refreshToken(request) {
-      const pair = await app.throttle.byAddress(request, 'refresh', () =>
-        app.refreshTokens.refresh(request, request.body.refresh_token),
-      )
+      // Counted when it was refused: a refresh token is nothing that anybody could guess.
+      const refresh = () => app.refreshTokens.refresh(request, request.body.refresh_token)
+      const pair = await app.throttle.byAddress(request, 'refresh', refresh, 'afterwards')
       return answer(request, 'REFRESHED', { auth_type: 'token', data: tokenData(pair) })
     },
   )

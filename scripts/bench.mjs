@@ -38,9 +38,11 @@ function build() {
   symlinkSync('../../benchmarks/node_modules', 'dist/benchmarks/node_modules')
 }
 
+const cores = availableParallelism()
+
 /** All but the servers that are measured runs on the last core, where there are several. */
 function onLastCore() {
-  const last = availableParallelism() - 1
+  const last = cores - 1
   const pinned = last > 0 && spawnSync('taskset', ['-V'], { stdio: 'ignore' }).status === 0
   return pinned ? ['taskset', '-c', String(last), process.execPath] : [process.execPath]
 }
@@ -52,4 +54,8 @@ if (missing) refuse(missing)
 build()
 const [program = '', ...before] = onLastCore()
 const main = ['--enable-source-maps', 'dist/benchmarks/main.js', ...process.argv.slice(2)]
-spawn(program, [...before, ...main], { stdio: 'inherit' }).once('exit', (code) => process.exit(code ?? 1))
+// What is pinned to one core finds no other by itself.
+const env = { ...process.env, BENCH_CORES: String(cores) }
+spawn(program, [...before, ...main], { stdio: 'inherit', env }).once('exit', (code) =>
+  process.exit(code ?? 1),
+)

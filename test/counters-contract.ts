@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import type { Counters } from '../plugins/lib/throttle/counters.js'
-import { isRefusal, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
+import { findRefusal, isRefusal, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
 import { type LimitRule, unpackRound } from '../plugins/lib/throttle/rounds.js'
 import { TestClock } from './helpers/suite.js'
 
@@ -35,6 +35,10 @@ function subjectsOf(counters: Counters, rule: LimitRule, subject: string, clock:
       if (isRefusal(outcome)) return outcome.retryAfter
       await outcome.giveBack()
       return null
+    },
+    /** The same, without taking one. */
+    async look(): Promise<number | null> {
+      return (await findRefusal(counters, rule, subject, clock.now))?.retryAfter ?? null
     },
   }
 }
@@ -220,5 +224,52 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
     await tenth.fail(clock.now)
     t.equal(await account.wait(), null)
     t.equal(unpackRound(await counters.read('{late}')).time, 0)
+  })
+
+  t.test(`${name}: a look says what an attempt would be told, and takes none`, async (t) => {
+    const views = await open(t)
+    const clock = new TestClock()
+    const [here, there] = views.map((counters) => subjectsOf(counters, ACCOUNT, '{look}', clock))
+    if (!here || !there) return t.fail('There are two views.')
+    const both = async () => [await here.look(), await there.look()]
+    for (let failures = 0; failures < 10; failures++) {
+      t.strictSame(await both(), [null, null], `${failures} failures`)
+      await here.fail(1)
+    }
+    t.strictSame(await both(), [60, 60])
+    clock.advance(60)
+    t.strictSame(await both(), [null, null])
+    const single = await there.taken()
+    t.strictSame(await both(), [120, 120], 'one at a time')
+    await single.giveBack()
+    clock.advance(9000)
+    t.strictSame(await both(), [null, null])
+    const address = subjectsOf(views[0], { ...ADDRESS, limit: 1 }, '{look at}', clock)
+    await address.fail(1)
+    clock.advance(300)
+    t.equal(await address.look(), 600)
+  })
+
+  t.test(`${name}: what another process wrote meanwhile is noticed, each time`, async (t) => {
+    const views = await open(t)
+    const clock = new TestClock()
+    const [here, there] = views.map((counters) => subjectsOf(counters, ACCOUNT, '{stale}', clock))
+    if (!here || !there) return t.fail('There are two views.')
+    await here.fail(1)
+    await there.fail(9)
+    t.equal(await here.wait(), 60, 'closed there')
+    clock.advance(60)
+    const single = await there.taken()
+    t.equal(await here.wait(), 120, 'one at a time')
+    await single.reset()
+    t.equal(await here.wait(), null, 'reset there')
+    await here.fail(3)
+    const [fourth, reset] = [await there.taken(), await here.taken()]
+    await reset.reset()
+    await fourth.fail(clock.now)
+    await there.fail(9)
+    t.equal(await here.look(), null, 'those before the reset, and the one that it overtook, do not count')
+    await there.fail(1)
+    t.strictSame([await here.wait(), await there.wait()], [60, 60])
   })
 }

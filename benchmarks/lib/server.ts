@@ -14,7 +14,7 @@ const CONTROL = pathToFileURL('dist/benchmarks/lib/control.js').href
 const START_TIMEOUT = 120_000
 
 /** As taskset takes them; without any, a process runs where the runner does. */
-const CORES = { one: SERVER_CORE, all: '0-1023', load: null } as const
+const AFFINITY = { one: SERVER_CORE, all: '0-1023', load: null } as const
 
 const Usage = Type.Object({ cpu: Type.Number(), rss: Type.Number(), peak: Type.Number() })
 const Heap = Type.Object({ heap: Type.Number() })
@@ -22,7 +22,7 @@ const Heap = Type.Object({ heap: Type.Number() })
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
   /** `all` for what is not measured by one core, `load` for what is not measured. */
-  readonly cores?: keyof typeof CORES
+  readonly cores?: keyof typeof AFFINITY
 }
 
 /** A contender that runs. */
@@ -49,7 +49,7 @@ export class Server {
   static async start(contender: Contender, { env, cores = 'one' }: StartOptions = {}): Promise<Server> {
     const port = await freePort()
     const node = [process.execPath, '--import', CONTROL, ...contender.start]
-    const core = hasCores && hasPrograms.taskset ? CORES[cores] : null
+    const core = hasCores && hasPrograms.taskset ? AFFINITY[cores] : null
     const [program = '', ...args] = core === null ? node : ['taskset', '-c', core, ...node]
     const { PATH, HOME } = process.env
     const child = spawn(program, args, {

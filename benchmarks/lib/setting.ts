@@ -49,5 +49,8 @@ export const CONNECTIONS = 64
 /** The core of the server that is measured; everything else runs on the last one. */
 export const SERVER_CORE = '0'
 
+/** Of the machine: the runner is pinned to one of them, and must be told. */
+export const CORES = Number(process.env.BENCH_CORES ?? availableParallelism())
+
 /** Whether server and load have cores of their own. */
-export const hasCores = availableParallelism() > 1
+export const hasCores = CORES > 1

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { passwords } from '../../plugins/lib/passwords.js'
 import { signIn } from '../lib/credentials.js'
@@ -8,7 +7,7 @@ import { usernameOf } from '../lib/profile.js'
 import { openStore, type Store } from '../lib/redis.js'
 import { goal, type Table, whole } from '../lib/report.js'
 import type { Server } from '../lib/server.js'
-import type { Setting } from '../lib/setting.js'
+import { CORES, type Setting } from '../lib/setting.js'
 import { quantile } from '../lib/statistics.js'
 import { addAccounts, PASSWORD, startUserCenter, userCenter } from '../lib/user-center.js'
 import { newDataDir } from '../lib/work-directory.js'
@@ -18,7 +17,8 @@ const FLOOD = 500
 const HASHES = 20
 
 const text = `
-The user center on all cores. **ceiling** is the cores by the CPU of one hash: nobody can be faster without hashing less.
+The user center on all cores, the last of which load generator and Redis use as well. **ceiling** is the cores by the CPU
+of one hash: nobody can be faster without hashing less, and nobody reaches it who does anything else on them.
 Then ${FLOOD} logins arrive at once, and again as soon as they are answered, while somebody else asks other routes
 (\`/user_info\`, \`/healthz\`) every 5 ms: what those feel, how many logins are shed (503), and how high memory goes.
 `.trim()
@@ -55,7 +55,7 @@ async function rateOf(server: Server, seconds: number): Promise<number> {
     for (let index = first; performance.now() < end; index++)
       if ((await login(server, index)) === 200) granted++
   }
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, (_, first) => go(first)))
+  await Promise.all(Array.from({ length: 2 * CORES }, (_, first) => go(first)))
   return granted / seconds
 }
 
@@ -116,7 +116,7 @@ async function run(setting: Setting, store: Store) {
   const rate = await rateOf(server, seconds)
   const flooded = await measureFlood(server, { seconds, size: setting.quick ? 50 : FLOOD })
   await server.stop()
-  const ceiling = availableParallelism() / hash
+  const ceiling = CORES / hash
   const rateTable: Table = {
     columns: ['CPU of a hash ms', 'ceiling a second', 'logins a second', 'share'],
     rows: [[(hash * 1000).toFixed(1), whole(ceiling), whole(rate), (rate / ceiling).toFixed(2)]],

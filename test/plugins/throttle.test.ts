@@ -51,6 +51,9 @@ function addRoutes(app: FastifyInstance): void {
   app.post<{ Body: Said }>('/failures', (request) =>
     app.throttle.byAddress(request, 'claim', () => work(request.body)),
   )
+  app.post<{ Body: Said }>('/afterwards', (request) =>
+    app.throttle.byAddress(request, 'refresh', () => work(request.body), 'afterwards'),
+  )
   app.post<{ Body: Said }>('/all', (request) =>
     app.throttle.byAddress(request, 'register', () => work(request.body), 'all'),
   )
@@ -154,6 +157,24 @@ test('by address: refusals alone, or whatever was tried', async (t) => {
   t.strictSame(await says('/failures', 'done'), [429], 'one count for both')
   clock.advance(900)
   t.strictSame(await says('/all', 409, 422, 'done', 'done'), [409, 422, 200, 429])
+})
+
+test('by address afterwards: only what was refused is counted, and none after the limit is looked at', async (t) => {
+  const { app, clock } = await start(t, { addressLimit: 3 })
+  const says = (url: string, ...all: (string | number)[]) =>
+    statuses(
+      app,
+      url,
+      all.map((status) => ({ status })),
+    )
+  const few = ['done', 503, 'error', 409, 'done', 422, 'done'] as const
+  t.strictSame(await says('/afterwards', ...few), [200, 503, 500, 409, 200, 422, 200])
+  t.strictSame(await says('/failures', 'done', 401), [200, 401], 'one count with the others')
+  t.strictSame(await says('/afterwards', 'done', 409), [429, 429])
+  clock.advance(900)
+  const storm = await Promise.all(Array.from({ length: 5 }, () => says('/afterwards', 409)))
+  t.ok(storm.flat().filter((status) => status === 409).length >= 3)
+  t.strictSame(await says('/afterwards', 'done'), [429], 'however many came at once')
 })
 
 test('what is counted stands where the state is, and beside a store of one’s own in the process', async (t) => {

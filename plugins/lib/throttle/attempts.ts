@@ -2,57 +2,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { clientAddress } from '../client-address.js'
 import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 import { CredentialsRefused, Throttled } from '../errors.js'
+import type { AddressCount, Credentials, Throttle } from './contract.js'
 import type { Device, DeviceCookie } from './device-cookie.js'
 import type { FailoverCounters } from './failover.js'
-import { type Demand, type HeldAttempt, holdAttempt } from './held-attempt.js'
+import { type Demand, type HeldAttempt, holdAttempt, type Refused, refusalOf } from './held-attempt.js'
 import type { ThrottleSettings } from './options.js'
 import type { Subjects } from './subjects.js'
 import { UnderWay } from './under-way.js'
-
-/** What somebody types to sign in. */
-export interface Credentials {
-  readonly username: string
-  readonly password: string
-}
-
-/**
- * Attempts that are counted before anything is verified. A failed one stays counted; one that the hash queue shed
- * or a store's fault ended (any error of status 500 or more) was none. All throw THROTTLED where no attempt is
- * left, with `Retry-After`, and the same whether or not there is an account.
- */
-export interface Throttle {
-  /**
-   * Signs in whoever gives the right password, by the application's account source. Granted, it resets what was
-   * counted against the account; by a mode of ambient authority it leaves a device cookie as well.
-   * @throws THROTTLED, CREDENTIALS_REFUSED, and what the account source and `request.signIn` throw
-   */
-  signIn<N extends ModeName>(
-    request: FastifyRequest,
-    mode: N,
-    credentials: Credentials,
-    options?: SignInOptions,
-  ): Promise<AuthModes[N]>
-  /**
-   * A password that somebody who is signed in gives once more. A right one resets nothing.
-   * @param verify answers null for a wrong one
-   */
-  guess<T>(
-    request: FastifyRequest,
-    who: Pick<Identity, 'username' | 'accountId'>,
-    verify: () => Promise<T | null>,
-  ): Promise<T | null>
-  /**
-   * What names no account, counted by address: a refresh, a registration.
-   * @param what a word for the audit event
-   * @param counts `refusals`: errors of a status below 500 alone; `all`: what succeeds, too
-   */
-  byAddress<T>(
-    request: FastifyRequest,
-    what: string,
-    work: () => Promise<T>,
-    counts?: 'refusals' | 'all',
-  ): Promise<T>
-}
 
 interface Parts {
   readonly app: FastifyInstance
@@ -143,12 +99,42 @@ export class Attempts implements Throttle {
     request: FastifyRequest,
     what: string,
     work: () => Promise<T>,
-    counts: 'refusals' | 'all' = 'refusals',
+    counts: AddressCount = 'refusals',
   ): Promise<T> {
-    const attempt = await this.#hold(request, [[this.#address(request)]], { what, accountId: null })
+    const about = { what, accountId: null }
+    const demand = this.#address(request)
+    if (counts === 'afterwards') return this.#countAfterwards(request, demand, about, work)
+    const attempt = await this.#hold(request, [[demand]], about)
     const result = await this.#orSettle(attempt, work)
     await (counts === 'all' ? attempt.fail() : attempt.giveBack())
     return result
+  }
+
+  async #countAfterwards<T>(
+    request: FastifyRequest,
+    demand: Demand,
+    about: About,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const refusal = await refusalOf(this.#limits, demand)
+    if (refusal) this.#refuse(request, refusal, about)
+    try {
+      return await work()
+    } catch (error) {
+      if (isRefused(error)) await this.#countFailure(demand)
+      throw error
+    }
+  }
+
+  /** Where others have filled the round meanwhile, there is nothing to add. */
+  async #countFailure(demand: Demand): Promise<void> {
+    const outcome = await holdAttempt(this.#limits, [[demand]])
+    if (!('retryAfter' in outcome)) await outcome.fail()
+  }
+
+  get #limits() {
+    const { counters, app } = this.parts
+    return { counters, clock: app.identityClock }
   }
 
   /** A device that is known has a count of its own, which nobody else can fill. */
@@ -182,11 +168,14 @@ export class Attempts implements Throttle {
     groups: readonly (readonly Demand[])[],
     about: About,
   ): Promise<HeldAttempt> {
-    const { app, counters } = this.parts
-    const outcome = await holdAttempt({ counters, clock: app.identityClock }, groups)
-    if (!('retryAfter' in outcome)) return outcome
-    app.audit.emit({ type: 'throttled', ...about, by: outcome.by }, request)
-    throw new Throttled(outcome.retryAfter)
+    const outcome = await holdAttempt(this.#limits, groups)
+    return 'retryAfter' in outcome ? this.#refuse(request, outcome, about) : outcome
+  }
+
+  /** @throws THROTTLED */
+  #refuse(request: FastifyRequest, { by, retryAfter }: Refused, about: About): never {
+    this.parts.app.audit.emit({ type: 'throttled', ...about, by }, request)
+    throw new Throttled(retryAfter)
   }
 
   async #orSettle<T>(attempt: HeldAttempt, work: () => Promise<T>): Promise<T> {

@@ -13,7 +13,7 @@ export interface Counters {
 }
 
 /** A text that somebody else put under the name would compare as less than every limit. */
-function checked(value: number): number {
+export function checked(value: number): number {
   if (!Number.isSafeInteger(value)) throw new Error('the store holds no whole number there')
   return value
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../contract.js'
 import type { Counters } from './counters.js'
 import type { FailoverCounters } from './failover.js'
-import { isRefusal, type Refusal, type Reservation, reserve } from './limit.js'
+import { findRefusal, isRefusal, type Refusal, type Reservation, reserve } from './limit.js'
 import type { LimitRule } from './rounds.js'
 
 /** By what an attempt is counted: who is asked for, who asks, both together, or a device that is known. */
@@ -50,6 +50,13 @@ export async function holdAttempt(
 ): Promise<HeldAttempt | Refused> {
   const outcome = await parts.counters.use((counters) => holdAll(counters, groups, parts.clock()))
   return Array.isArray(outcome) ? new Settling(parts, outcome) : outcome
+}
+
+/** Whether an attempt would be refused. None is taken. */
+export async function refusalOf({ counters, clock }: Parts, demand: Demand): Promise<Refused | null> {
+  const { by, rule, subject } = demand
+  const refusal = await counters.use((each) => findRefusal(each, rule, subject, clock()))
+  return refusal && { by, ...refusal }
 }
 
 async function holdAll(

@@ -7,6 +7,8 @@ import { PREFIX } from '../stores/redis.js'
 import type { RedisClient } from '../stores/redis-scripts.js'
 import { sweepRegularly } from '../stores/sweeper.js'
 import { type Counters, limiterCounters } from './counters.js'
+import { RedisSteps } from './redis-steps.js'
+import type { SteppedCounters } from './steps.js'
 
 /** Counters that outlive the process, or are shared with others. */
 export interface OpenedCounters {
@@ -52,11 +54,11 @@ export async function openCounters(
   return null
 }
 
-/** In Redis, standalone or a cluster: each command is about one key. The client stays its owner's. */
+/** In Redis, standalone or a cluster: each command is about keys of one slot. The client stays its owner's. */
 export async function openRedisCounters(
   client: RedisClient,
   commandTimeout: number,
-): Promise<OpenedCounters> {
+): Promise<{ readonly counters: SteppedCounters; close(): Promise<void> }> {
   const { RateLimiterRedis } = await load()
   const limiter = new RateLimiterRedis({
     ...UNUSED,
@@ -65,12 +67,20 @@ export async function openRedisCounters(
     rejectIfRedisNotReady: true,
     customIncrTtlLuaScript: ADD,
   })
-  return { counters: inTime(limiterCounters(limiter), commandTimeout), close: async () => {} }
+  const { add, read, write } = limiterCounters(limiter)
+  const limited = within(commandTimeout)
+  const counters = {
+    add: (...args: Parameters<typeof add>) => limited(add(...args)),
+    read: (...args: Parameters<typeof read>) => limited(read(...args)),
+    write: (...args: Parameters<typeof write>) => limited(write(...args)),
+    steps: new RedisSteps({ client, keyOf: (name) => limiter.getKey(name), limited }),
+  }
+  return { counters, close: async () => {} }
 }
 
 /** A Redis that does not answer is one that fails, whatever the client's own settings are. In ms. */
-function inTime({ add, read, write }: Counters, timeout: number): Counters {
-  const limited = async <T>(operation: Promise<T>): Promise<T> => {
+function within(timeout: number) {
+  return async <T>(operation: Promise<T>): Promise<T> => {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       const refuse = () => reject(new Error(`Redis did not answer within ${timeout} ms`))
@@ -78,11 +88,6 @@ function inTime({ add, read, write }: Counters, timeout: number): Counters {
       timer = setTimeout(() => setImmediate(refuse), timeout)
     })
     return Promise.race([operation, late]).finally(() => clearTimeout(timer))
-  }
-  return {
-    add: (...args) => limited(add(...args)),
-    read: (...args) => limited(read(...args)),
-    write: (...args) => limited(write(...args)),
   }
 }
 

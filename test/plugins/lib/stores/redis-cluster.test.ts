@@ -7,7 +7,7 @@ import type { NearStore } from '../../../../plugins/lib/near/near-store.js'
 import { createRedisStore } from '../../../../plugins/lib/stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../../../../plugins/lib/stores/redis-client.js'
 import { revocationKeys } from '../../../../plugins/lib/stores/redis-revocations.js'
-import { isRefusal, reserve } from '../../../../plugins/lib/throttle/limit.js'
+import { findRefusal, isRefusal, reserve } from '../../../../plugins/lib/throttle/limit.js'
 import { openRedisCounters } from '../../../../plugins/lib/throttle/open-counters.js'
 import stores from '../../../../plugins/stores.js'
 import { ACCOUNT } from '../../../counters-contract.js'
@@ -81,6 +81,11 @@ t.test('the limits of the throttle hold wherever the counters are', async (t) =>
     t.equal(taken.length, 10, subject)
     await Promise.all(taken.map((reservation) => reservation.fail(START)))
     t.strictSame(await reserve(counters, ACCOUNT, subject, START), { retryAfter: 60 })
+    t.strictSame(await findRefusal(counters, ACCOUNT, subject, START), { retryAfter: 60 })
+    const single = await reserve(counters, ACCOUNT, subject, START + 60_000)
+    if (isRefusal(single)) return t.fail(subject)
+    await single.reset()
+    t.equal(await findRefusal(counters, ACCOUNT, subject, START + 60_000), null)
   }
 })
 

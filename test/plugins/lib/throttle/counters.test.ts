@@ -5,7 +5,7 @@ import { databaseFile, openDatabase } from '../../../../plugins/lib/database.js'
 import { openRedis } from '../../../../plugins/lib/stores/redis-client.js'
 import type { RedisClient } from '../../../../plugins/lib/stores/redis-scripts.js'
 import type { Counters } from '../../../../plugins/lib/throttle/counters.js'
-import { isRefusal, reserve } from '../../../../plugins/lib/throttle/limit.js'
+import { findRefusal, isRefusal, type Reservation, reserve } from '../../../../plugins/lib/throttle/limit.js'
 import { MemoryCounters } from '../../../../plugins/lib/throttle/memory-counters.js'
 import { openRedisCounters, openSqliteCounters } from '../../../../plugins/lib/throttle/open-counters.js'
 import { ACCOUNT, counterContract } from '../../../counters-contract.js'
@@ -50,9 +50,9 @@ t.test('redis: every key goes by itself, and what came to nothing is gone at onc
   const [counters] = await openOnRedis(t)
   for (let name = 0; name < 20; name++) {
     const attempt = await reserve(counters, ACCOUNT, `{${name}}`, START)
-    if (!isRefusal(attempt)) await attempt.giveBack()
+    if (!isRefusal(attempt)) await (name % 2 ? attempt.giveBack() : attempt.reset())
   }
-  t.strictSame(await admin.keys('*'), [], 'attempts that were none leave nothing')
+  t.strictSame(await admin.keys('*'), [], 'attempts that were none, or were granted, leave nothing')
   const failed = await reserve(counters, ACCOUNT, '{a}', START)
   if (!isRefusal(failed)) await failed.fail(START)
   const keys = await admin.keys('*')
@@ -84,12 +84,85 @@ t.test('redis: the rights that docs/scaling.md asks for are enough', async (t) =
   t.strictSame(await reserve(counters, ACCOUNT, '{rights}', START), { retryAfter: 60 })
 })
 
+/** How many commands Redis is sent by a work; what scripts do inside it are none. */
+async function commandsOf(t: Test, work: () => Promise<unknown>): Promise<number> {
+  const monitor = await admin.monitor()
+  t.teardown(() => monitor.disconnect())
+  const seen: string[] = []
+  monitor.on('monitor', (_time: string, [name = '', ...args]: string[], source: string) => {
+    if (source !== 'lua') seen.push(name === 'echo' ? String(args[0]) : name)
+  })
+  await work()
+  await admin.echo('over')
+  await eventually(async () => seen.includes('over'))
+  monitor.disconnect()
+  return seen.length - 1
+}
+
+t.test('redis: each look, count and settlement is one command, once the scripts are known', async (t) => {
+  const [here, there] = await openOnRedis(t)
+  const known = await reserve(here, ACCOUNT, '{known}', START)
+  if (!isRefusal(known)) await known.fail(START)
+  const attempts: Reservation[] = []
+  const take = (counters: Counters, subject: string) => async () => {
+    const outcome = await reserve(counters, ACCOUNT, subject, START)
+    if (!isRefusal(outcome)) attempts.push(outcome)
+  }
+  const settle = (how: (attempt: Reservation) => Promise<void>) => async () => {
+    const attempt = attempts.pop()
+    if (attempt) await how(attempt)
+  }
+  const first = await reserve(here, ACCOUNT, '{a}', START)
+  if (!isRefusal(first)) await first.reset()
+  const counts = {
+    'an attempt at what has no failures': await commandsOf(t, take(here, '{a}')),
+    'given back': await commandsOf(
+      t,
+      settle((attempt) => attempt.giveBack()),
+    ),
+    'another one': await commandsOf(t, take(here, '{a}')),
+    'that is granted': await commandsOf(
+      t,
+      settle((attempt) => attempt.reset()),
+    ),
+    'an attempt at what failed here': await commandsOf(t, take(here, '{known}')),
+    'that fails as well': await commandsOf(
+      t,
+      settle((attempt) => attempt.fail(START)),
+    ),
+    'a look at it': await commandsOf(t, () => findRefusal(here, ACCOUNT, '{known}', START)),
+    'the first attempt elsewhere': await commandsOf(t, take(there, '{known}')),
+    'and a second one': await commandsOf(t, take(there, '{known}')),
+    'an attempt at what is new': await commandsOf(t, take(here, '{b}')),
+    'the first failure': await commandsOf(
+      t,
+      settle((attempt) => attempt.fail(START)),
+    ),
+  }
+  t.strictSame(Object.values(counts), [1, 1, 1, 1, 1, 0, 1, 2, 1, 1, 1], JSON.stringify(counts))
+})
+
+t.test('redis: a client that is not connected is a fault at once, and is sent nothing later', async (t) => {
+  const client = new Redis(server.url, { lazyConnect: true, enableOfflineQueue: true })
+  t.teardown(() => client.disconnect())
+  const { counters } = await openRedisCounters(client, 5000)
+  await t.rejects(reserve(counters, ACCOUNT, '{offline}', START), /no connection/)
+  await t.rejects(findRefusal(counters, ACCOUNT, '{offline}', START), /no connection/)
+  await client.connect()
+  t.equal(await counters.read('{offline}:1'), 0)
+})
+
 t.test('redis: what is no number there, and silence, are faults', async (t) => {
   const [counters] = await openOnRedis(t)
   await admin.lpush('fid:th:{a}', 'x')
   await admin.set('fid:th:{b}', 'x')
   for (const name of ['{a}', '{b}']) await t.rejects(counters.read(name))
   await t.rejects(counters.add('{a}', 1, 60))
+  for (const name of ['{a}', '{b}']) {
+    await t.rejects(reserve(counters, ACCOUNT, name, START))
+    await admin.rename(`fid:th:${name}`, `fid:th:${name}:1`)
+    await t.rejects(reserve(counters, ACCOUNT, name, START))
+  }
   const client = openRedis(server.url)
   t.teardown(() => client.disconnect())
   await new Promise((resolve) => client.once('ready', resolve))
@@ -97,6 +170,7 @@ t.test('redis: what is no number there, and silence, are faults', async (t) => {
   server.pause()
   t.teardown(() => server.resume())
   await t.rejects(hasty.read('{c}'), /did not answer within 50 ms/)
+  await t.rejects(reserve(hasty, ACCOUNT, '{c}', START), /did not answer within 50 ms/)
   server.resume()
 })
 

@@ -1,0 +1,98 @@
+import type { Counters } from './counters.js'
+import {
+  keepFor,
+  type LimitRule,
+  overRound,
+  packRound,
+  type Round,
+  roundAfter,
+  unpackRound,
+} from './rounds.js'
+import type { Steps } from './steps.js'
+
+/** An attempt that is counted as failed until something better is known. Each is settled once. */
+export interface Reservation {
+  /** It did fail, at `now` (ms): what follows a failure begins. */
+  fail(now: number): Promise<void>
+  /** It was none. */
+  giveBack(): Promise<void>
+  /** Whoever made it is who they say: what failed before is forgotten. */
+  reset(): Promise<void>
+}
+
+/** No attempt is left for so many seconds. */
+export interface Refusal {
+  readonly retryAfter: number
+}
+
+/** Where an attempt of a subject is counted at `now`, as what is stored says. */
+export interface Place {
+  readonly round: Round
+  readonly isNew: boolean
+  readonly counter: string
+  /** How many are let through. */
+  readonly most: number
+  /** Of the counter, in seconds. */
+  readonly keep: number
+  /** Of those that are not. */
+  readonly refusal: Refusal
+}
+
+interface Context extends Place {
+  readonly counters: Counters
+  readonly steps: Steps
+  readonly rule: LimitRule
+  readonly subject: string
+  /** What was stored when the attempt was taken. */
+  readonly seen: number
+  /** Whether it filled the round. */
+  readonly isLast: boolean
+}
+
+export class Taken implements Reservation {
+  constructor(private readonly context: Context) {}
+
+  async fail(now: number): Promise<void> {
+    const { rule, seen, round, isNew, isLast } = this.context
+    const closing = isLast && rule.delays !== null ? roundAfter(round, rule.delays, now) : null
+    if (!closing && !isNew) return
+    await this.#replace(seen, (current) => {
+      if (!this.#isUnderWay(current)) return null
+      return closing ?? (current === seen ? round : null)
+    })
+  }
+
+  async giveBack(): Promise<void> {
+    const { counters, counter, keep } = this.context
+    await counters.add(counter, -1, keep)
+  }
+
+  async reset(): Promise<void> {
+    const { steps, subject, counter, keep, seen, isNew } = this.context
+    const found = await steps.release(subject, counter, keep)
+    await this.#replace(found, (current) => {
+      const isBegun = !isNew || current !== seen
+      return isBegun && current !== 0 ? overRound(unpackRound(current)) : null
+    })
+  }
+
+  /** Neither reset nor followed by another since the attempt was taken. */
+  #isUnderWay(current: number): boolean {
+    if (current === this.context.seen) return true
+    const { number, level, time } = unpackRound(current)
+    const { round } = this.context
+    return number === round.number && level === round.level && time > 0
+  }
+
+  /** Writes what follows on what is stored, judged again where that has changed meanwhile. */
+  async #replace(expected: number, follow: (current: number) => Round | null): Promise<void> {
+    const { steps, rule, subject } = this.context
+    for (let current = expected; ; ) {
+      const next = follow(current)
+      if (next === null || packRound(next) === current) return
+      const stored = await steps.replace(subject, current, packRound(next), keepFor(rule, next).round)
+      if (stored === current) return
+      current = stored
+    }
+  }
+}
