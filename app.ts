@@ -1,5 +1,4 @@
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import accounts from './plugins/accounts.js'
@@ -23,7 +22,7 @@ import docs from './routes/docs.js'
 import { drainConnections } from './routes/drain.js'
 import { pageRoutes } from './routes/page.js'
 import { answerClientError, quietSerializers } from './routes/quiet-log.js'
-import { answerUnroutable, SECURITY_HEADERS } from './routes/security-headers.js'
+import { answerUnroutable, useSecurityHeaders } from './routes/security-headers.js'
 
 export interface UserCenterOptions {
   /** Defaults to `process.env`. */
@@ -39,11 +38,12 @@ const BODY_LIMIT = 16 * 1024
 /** What a page of an allowed origin may do. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
 
-/** Nobody where the list is malformed: the plugin refuses to start on it, in a sentence of its own. */
-function trustedProxies(env: Environment): true | string[] {
+/** Nobody where the list is empty, or malformed: the plugin refuses to start on that, in a sentence of its own. */
+function trustedProxies(env: Environment): boolean | string[] {
   const proxies = (env.TRUST_PROXY ?? '').split(',').map((entry) => entry.trim())
   if (proxies.length === 1 && proxies[0] === 'true') return true
-  return proxies.every(isAddressRange) ? proxies : []
+  // Not an empty list: Fastify would look for what a proxy says with every request, and believe none.
+  return proxies.every(isAddressRange) ? proxies : false
 }
 
 /** The server's own options for an environment; the plugin refuses one that is invalid. */
@@ -71,7 +71,7 @@ export const options: FastifyServerOptions & UserCenterOptions = {
 
 async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
-  await app.register(helmet, SECURITY_HEADERS)
+  useSecurityHeaders(app)
   if (config.allowedOrigins.length > 0) {
     await app.register(cors, {
       origin: [...config.allowedOrigins],

@@ -17,9 +17,10 @@ export interface Answer {
 export function answer(
   request: FastifyRequest,
   key: MessageKey,
-  rest: Partial<Pick<Answer, 'code' | 'data' | 'auth_type'>> = {},
+  { code = 200, data, auth_type }: Partial<Pick<Answer, 'code' | 'data' | 'auth_type'>> = {},
 ): Answer {
-  return { code: 200, msg: messageFor(request, key), ...rest }
+  // All of them each time, and none where there is none: JSON has no undefined.
+  return { code, msg: messageFor(request, key), data, auth_type }
 }
 
 /** Sends a failure in the same form. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { accountRoutes } from './accounts.js'
 import { BodyInvalid } from './errors.js'
 import { handleFailures } from './failures.js'
@@ -18,12 +18,6 @@ import { userInfoRoutes } from './user-info.js'
 export interface ApiOptions extends SettingsOptions, InspectorOptions, RegistrationOptions {
   /** Whether there are metrics to show. */
   readonly metrics: boolean
-}
-
-/** Every answer here depends on who is asking, or says something that is true only now. */
-function forbidCaching(_request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-  reply.header('cache-control', 'no-store')
-  done()
 }
 
 /**
@@ -52,7 +46,6 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   // Only JSON is read: a form on another site could send text/plain without asking.
   app.removeContentTypeParser('text/plain')
   readStrictJson(app)
-  app.addHook('onRequest', forbidCaching)
   await app.register(healthRoutes)
   if (options.metrics) await app.register(metricsRoutes)
   await app.register(jwksRoutes)

@@ -21,8 +21,7 @@ export function drainConnections(app: FastifyInstance): void {
   app.addHook('onRequest', function refuseLate(request: FastifyRequest, reply: FastifyReply, done) {
     if (!stopping) return done()
     request.log.info({ code: 'STOPPING' }, 'request refused')
-    reply.headers({ 'retry-after': RETRY_AFTER, 'cache-control': 'no-store' })
-    sendFailure(request, reply, 503, 'STOPPING')
+    sendFailure(request, reply.header('retry-after', RETRY_AFTER), 503, 'STOPPING')
   })
   app.addHook(
     'onSend',

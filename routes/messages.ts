@@ -91,7 +91,7 @@ function prefersChinese(header: string): boolean {
 
 /** For people, in Chinese when the request prefers it and in English otherwise. */
 export function messageFor(request: FastifyRequest, key: MessageKey): string {
-  const accepted = request.headers['accept-language'] ?? ''
-  const [english, chinese] = MESSAGES[key]
-  return prefersChinese(accepted) ? chinese : english
+  const accepted = request.headers['accept-language']
+  const message = MESSAGES[key]
+  return accepted !== undefined && prefersChinese(accepted) ? message[1] : message[0]
 }

@@ -1,12 +1,18 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { MaybePromise } from '../plugins/lib/contract.js'
-import { whenReady } from '../plugins/lib/when-ready.js'
+import type { Identity, MaybePromise } from '../plugins/lib/contract.js'
 import { type Answer, answer } from './answer.js'
 import { AvatarCache } from './avatar-cache.js'
 
-function showCaller(request: FastifyRequest, avatar: string): Answer {
-  const { username, role, mode } = request.identity
+function showCaller(request: FastifyRequest, { username, role, mode }: Identity, avatar: string): Answer {
   return answer(request, 'RECOGNISED', { auth_type: mode, data: { username, role, avatar } })
+}
+
+async function showLate(
+  request: FastifyRequest,
+  identity: Identity,
+  avatar: Promise<string>,
+): Promise<Answer> {
+  return showCaller(request, identity, await avatar)
 }
 
 /** Who am I, and how was I recognised? A credential that is bad does not stop the search here. */
@@ -15,6 +21,11 @@ export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
   const avatars = new AvatarCache(app.accountSource)
 
   app.get('/user_info', { preHandler }, function userInfo(request): MaybePromise<Answer> {
-    return whenReady(avatars.of(request.identity), (avatar) => showCaller(request, avatar))
+    const { identity } = request
+    const avatar = avatars.of(identity)
+    // Neither a promise nor a closure where it is at hand, as it nearly always is.
+    return typeof avatar === 'string'
+      ? showCaller(request, identity, avatar)
+      : showLate(request, identity, avatar)
   })
 }

@@ -15,7 +15,8 @@ const ACCOUNTS = 10
 
 const text = `
 The user center as \`npm start\` runs it in production, on Redis, with its headers and its log (to \`/dev/null\`), beside a
-bare Fastify with the same log, the same headers and the same body. Its route looks the profile up in the accounts.
+bare Fastify with the same log, the same headers, set by the same hook, and the same body. Its route looks the profile up
+in the accounts.
 `.trim()
 
 const reference: Contender = {
