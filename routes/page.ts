@@ -25,17 +25,16 @@ export const OWN_FILES = {
   'frame-ancestors': ["'none'"],
 }
 
-const PAGE_DIRECTIVES = {
-  ...OWN_FILES,
-  'require-trusted-types-for': ["'script'"],
-  // And nobody may say that some string is to be trusted.
-  'trusted-types': ["'none'"],
-}
-
 /** The same for the page, and any answer that somebody opens as one; and no string becomes script (Trusted Types). */
-export const PAGE_POLICY = Object.entries(PAGE_DIRECTIVES)
-  .map(([name, sources]) => [name, ...sources].join(' '))
-  .join(';')
+export const PAGE_POLICY = {
+  useDefaults: false,
+  directives: {
+    ...OWN_FILES,
+    'require-trusted-types-for': ["'script'"],
+    // And nobody may say that some string is to be trusted.
+    'trusted-types': ["'none'"],
+  },
+}
 
 /** The user center's page at `/`, and its files. The same for everybody: who is there, it asks the API. */
 export async function pageRoutes(app: FastifyInstance): Promise<void> {
