@@ -490,6 +490,30 @@ async function endings(t: Test, makeStore: MakeStore) {
     },
   )
 
+  t.test('a sign-in ends with its session whatever its record says', async (t) => {
+    const { store } = await makeStore(t)
+    const odd = {
+      mode: 'a",1,"\\',
+      userAgent: '",null]\n\\u0000',
+      claims: { text: '\ud800', list: [[], {}, null] },
+    }
+    const end: Record<string, (id: string) => Promise<unknown>> = {
+      one: (id) => store.endSignIn('account-1', id, UNTIL),
+      all: () => store.endSignIns('account-1', null, NOW),
+      below: () => store.endSignIns('account-1', null, NOW, 2),
+    }
+    for (const [id, ending] of Object.entries(end)) {
+      await store.createSession('k\n,|"é', sessionRecord())
+      await store.addSignIn(signInRecord({ ...odd, id, sessionKey: 'k\n,|"é' }))
+      await store.addSignIn(signInRecord({ ...odd, accountId: 'account-2', id, sessionKey: 'other' }))
+      await ending(id)
+      t.equal(await store.isLive(await refTo(store, { signInId: id })), false, id)
+      t.equal(await store.findSignIn('account-1', id, NOW), null, id)
+      t.equal(await store.readSession('k\n,|"é', NOW), null, id)
+      t.ok(await store.findSignIn('account-2', id, NOW), id)
+    }
+  })
+
   t.test('ending all ends all, and then there is nothing left to end', async (t) => {
     const { store } = await makeStore(t)
     await store.addSignIn(signInRecord())

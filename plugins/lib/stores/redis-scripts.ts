@@ -35,8 +35,8 @@ export async function runScript(
   }
 }
 
-/* A sign-in's text: see redis-codec.ts. What scripts change stands before the first line break. */
-const SIGN_IN = `
+/** For scripts: a sign-in's text (see redis-codec.ts). What they change stands before the first line break. */
+export const SIGN_IN = `
 local function parse(text)
   if not text then return nil end
   local idle, seen, absolute, refresh, rest = string.match(text, '^(%w+),(%w+),(%w+),([^\\n]*)(\\n.*)$')

@@ -25,12 +25,12 @@ export class RedisSignIns {
     const { id, createdAt, absoluteExpiresAt } = record
     const keep = absoluteExpiresAt - createdAt + GARBAGE_MARGIN
     const args = [id, encodeSignIn(record), createdAt, keep]
-    return Number(await runScript(this.#client, ADD_SIGN_IN, this.#key(record.accountId), ...args))
+    return Number(await runScript(this.#client, ADD_SIGN_IN, this.keyOf(record.accountId), ...args))
   }
 
   /** The record as it is stored, past its limits or not. */
   async read(accountId: string, id: string): Promise<SignInRecord | null> {
-    return decodeSignIn(accountId, id, (await this.#client.hget(this.#key(accountId), id)) ?? '')
+    return decodeSignIn(accountId, id, (await this.#client.hget(this.keyOf(accountId), id)) ?? '')
   }
 
   async find(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
@@ -39,20 +39,20 @@ export class RedisSignIns {
   }
 
   async list(accountId: string, now: number): Promise<SignInRecord[]> {
-    const texts = await this.#client.hgetall(this.#key(accountId))
+    const texts = await this.#client.hgetall(this.keyOf(accountId))
     const records = Object.entries(texts).flatMap(([id, text]) => decodeSignIn(accountId, id, text) ?? [])
     return newestFirst(records.filter((record) => isWithinLimits(record, now)))
   }
 
   async touch(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number): Promise<boolean> {
     const args = [id, base36(lastSeenAt), base36(idleExpiresAt)]
-    return (await runScript(this.#client, TOUCH_SIGN_IN, this.#key(accountId), ...args)) === 1
+    return (await runScript(this.#client, TOUCH_SIGN_IN, this.keyOf(accountId), ...args)) === 1
   }
 
   async rotate(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
     const { presented, now, grace } = rotation
     const args = [id, presented, now, grace, encodeRefresh(rotatedState(rotation))]
-    const answer = await runScript(this.#client, ROTATE_REFRESH, this.#key(accountId), ...args)
+    const answer = await runScript(this.#client, ROTATE_REFRESH, this.keyOf(accountId), ...args)
     const [outcome, text = ''] = Array.isArray(answer) ? answer.map(String) : []
     const signIn = decodeSignIn(accountId, id, text)
     if (!signIn || (outcome !== 'rotated' && outcome !== 'repeated' && outcome !== 'reused')) {
@@ -63,11 +63,11 @@ export class RedisSignIns {
 
   /** @returns how many there were */
   remove(accountId: string, ids: readonly string[]): Promise<number> {
-    return this.#client.hdel(this.#key(accountId), ...ids)
+    return this.#client.hdel(this.keyOf(accountId), ...ids)
   }
 
   /** In braces, so that what comes to stand beside an account's sign-ins can share their slot. */
-  #key(accountId: string): string {
+  keyOf(accountId: string): string {
     return `${this.#prefix}si:{${accountId}}`
   }
 }

@@ -23,7 +23,7 @@ export function isWithinLimits(
  * How long the end of a sign-in is remembered after its last credential has expired, in ms: an instance whose clock
  * is behind goes on admitting that one, and whose clock is ahead forgets first.
  */
-const CLOCK_MARGIN = 3_600_000
+export const CLOCK_MARGIN = 3_600_000
 
 /**
  * Until when (ms) the end of a sign-in is to be remembered: until `until`, or what it refuses has expired by itself.
