@@ -89,7 +89,17 @@ function tally(values: readonly string[]): Record<string, number> {
 
 /** What every state store must do. */
 export function storeContract(t: Test, name: string, makeStore: MakeStore): void {
-  for (const section of [liveness, signIns, rotations, endings, epochs, sessions, oddIds, twins]) {
+  for (const section of [
+    liveness,
+    signIns,
+    rotations,
+    rotationTerms,
+    endings,
+    epochs,
+    sessions,
+    oddIds,
+    twins,
+  ]) {
     t.test(`${name}: ${section.name}`, (st) => section(st, makeStore))
   }
 }
@@ -340,6 +350,56 @@ async function rotations(t: Test, makeStore: MakeStore) {
     t.strictSame(await rotate(store, { presented: 1, now: NOW + HOUR + 5 }), { outcome: 'gone' })
     await store.endSignIn('account-1', 'sign-in-1', UNTIL)
     t.strictSame(await rotate(store, { presented: 1 }), { outcome: 'gone' })
+  })
+}
+
+async function rotationTerms(t: Test, makeStore: MakeStore) {
+  const terms = { epoch: 1, endsAfter: NOW + 24 * HOUR, claimsMax: 2000 }
+  const rotate = (store: StateStore, fields: Partial<Rotation> = {}) =>
+    store.rotateRefresh('account-1', 'sign-in-1', rotation({ terms, ...fields }))
+  const claims = { plan: 'pro', list: ['é'.repeat(100)] }
+
+  t.test('a rotation on terms that the sign-in meets is one like any other', async (t) => {
+    const { store } = await makeStore(t)
+    t.strictSame(await rotate(store), { outcome: 'gone' })
+    await store.addSignIn(signInRecord({ ...TOKEN, claims }))
+    const refresh = { counter: 1, keyId: 'key-2', rotatedAt: NOW + MINUTE }
+    const rotated = signInRecord({ ...TOKEN, claims, refresh })
+    t.strictSame(await rotate(store), { outcome: 'rotated', signIn: rotated })
+    t.strictSame(await rotate(store), { outcome: 'repeated', signIn: rotated })
+    t.strictSame(await rotate(store, { grace: 0 }), { outcome: 'reused', signIn: rotated })
+    t.strictSame(await rotate(store, { now: NOW + HOUR }), { outcome: 'gone' })
+  })
+
+  t.test('on terms that it does not meet nothing is changed, and nothing judged', async (t) => {
+    const { store } = await makeStore(t)
+    const whole = signInRecord({
+      ...TOKEN,
+      // What a careless reader would take for an epoch.
+      mode: 'a",9,"',
+      claims,
+      refresh: { counter: 5, keyId: 'key-1', rotatedAt: NOW },
+    })
+    await store.addSignIn(whole)
+    for (const presented of [5, 4, 3, 40]) {
+      for (const unmet of [
+        { ...terms, epoch: 2 },
+        { ...terms, endsAfter: terms.endsAfter + 1 },
+        { ...terms, claimsMax: Buffer.byteLength(JSON.stringify(claims)) - 1 },
+        { ...terms, claimsMax: -1 },
+      ]) {
+        const result = await rotate(store, { presented, terms: unmet, now: NOW + 1 })
+        t.strictSame(result, { outcome: 'unmet', signIn: whole }, JSON.stringify({ presented, unmet }))
+      }
+    }
+    t.strictSame(await store.findSignIn('account-1', 'sign-in-1', NOW), whole)
+  })
+
+  t.test('of 50 parallel rotations on terms one rotates, and none is lost', async (t) => {
+    const { store, twin = store } = await makeStore(t)
+    await store.addSignIn(signInRecord(TOKEN))
+    const results = await Promise.all(times(50, (index) => rotate(index % 2 ? store : twin)))
+    t.strictSame(tally(results.map(({ outcome }) => outcome)), { rotated: 1, repeated: 49 })
   })
 }
 

@@ -12,9 +12,9 @@ import { CLOCK_MARGIN } from './rules.js'
 const ENDING = `${SIGN_IN}${REVOKING}
 local function read(text)
   local s = parse(text)
-  local isJson, fixed = pcall(cjson.decode, s and s.rest)
-  if not isJson or type(fixed) ~= 'table' or type(fixed[2]) ~= 'number' then return nil end
-  s.epoch, s.session = fixed[2], type(fixed[7]) == 'string' and fixed[7]
+  local all = s and fixed(s)
+  if not all then return nil end
+  s.epoch, s.session = all[2], type(all[7]) == 'string' and all[7]
   return s
 end
 local function kept(s) return time(s.absolute) + ${CLOCK_MARGIN} end

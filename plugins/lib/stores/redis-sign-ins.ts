@@ -10,6 +10,8 @@ import {
 } from './redis-scripts.js'
 import { isWithinLimits, newestFirst, rotatedState } from './rules.js'
 
+const OUTCOMES = ['rotated', 'repeated', 'reused', 'unmet'] as const
+
 /** Sign-ins, those of an account in one hash. See StateStore for what the operations promise. */
 export class RedisSignIns {
   readonly #client: RedisClient
@@ -50,15 +52,14 @@ export class RedisSignIns {
   }
 
   async rotate(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
-    const { presented, now, grace } = rotation
-    const args = [id, presented, now, grace, encodeRefresh(rotatedState(rotation))]
+    const { presented, now, grace, terms } = rotation
+    const wanted = terms ? [terms.epoch, terms.endsAfter, terms.claimsMax] : []
+    const args = [id, presented, now, grace, encodeRefresh(rotatedState(rotation)), ...wanted]
     const answer = await runScript(this.#client, ROTATE_REFRESH, this.keyOf(accountId), ...args)
     const [outcome, text = ''] = Array.isArray(answer) ? answer.map(String) : []
     const signIn = decodeSignIn(accountId, id, text)
-    if (!signIn || (outcome !== 'rotated' && outcome !== 'repeated' && outcome !== 'reused')) {
-      return { outcome: 'gone' }
-    }
-    return { outcome, signIn }
+    const known = OUTCOMES.find((one) => one === outcome)
+    return signIn && known ? { outcome: known, signIn } : { outcome: 'gone' }
   }
 
   /** @returns how many there were */

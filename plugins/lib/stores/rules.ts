@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { RefreshState, Rotation, SignInRecord } from './contract.js'
+import type { RefreshState, Rotation, RotationTerms, SignInRecord } from './contract.js'
 
 /*
  * What every adapter decides in the same way. The Redis adapter says some of it a second time, in Lua:
@@ -52,6 +52,16 @@ export function movedIdleLimit(
 /** By creation; those of one instant by id, so that every adapter lists them alike. */
 export function newestFirst(records: SignInRecord[]): SignInRecord[] {
   return records.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
+}
+
+/** Whether a sign-in is as a rotation wants it. */
+export function meetsTerms(
+  { epoch, absoluteExpiresAt, claims }: SignInRecord,
+  terms?: RotationTerms,
+): boolean {
+  if (!terms) return true
+  const bytes = Buffer.byteLength(JSON.stringify(claims))
+  return epoch >= terms.epoch && absoluteExpiresAt >= terms.endsAfter && bytes <= terms.claimsMax
 }
 
 /**
