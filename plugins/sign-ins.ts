@@ -8,6 +8,7 @@ import { OptionInvalid } from './lib/errors.js'
 import { LastSeen } from './lib/last-seen.js'
 import type { Marks } from './lib/marks.js'
 import { checkClock, checkSeconds } from './lib/options.js'
+import { rotateLive } from './lib/refresh-rotation.js'
 import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
 import { type Ending, noteBegun, tellEnded } from './lib/sign-in-ending.js'
 import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
@@ -37,6 +38,10 @@ export interface SignIns {
   noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>, marks?: Marks, now?: number): void
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
+  /**
+   * With terms `gone` also where the sign-in is not live. Without them whether it is was asked before.
+   * See RotationResult.
+   */
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
   /**
    * Ends one, whether or not there is a record of it: a credential whose record was lost must not live on. Hence it
@@ -167,7 +172,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       seen.mark(ref.signInId)
       return store.touchSignIn(ref.accountId, ref.signInId, now, now + idleTtl * 1000)
     },
-    rotate: (accountId, id, rotation) => store.rotateRefresh(accountId, id, { ...rotation, now: clock() }),
+    rotate: (accountId, id, rotation) => rotateLive(store, accountId, id, { ...rotation, now: clock() }),
     end: endAndTell,
     async endAll(accountId, except, ending) {
       const ids = await store.endSignIns(accountId, except ?? null, clock())

@@ -89,7 +89,18 @@ function tally(values: readonly string[]): Record<string, number> {
 
 /** What every state store must do. */
 export function storeContract(t: Test, name: string, makeStore: MakeStore): void {
-  for (const section of [liveness, signIns, rotations, endings, epochs, revisions, sessions, oddIds, twins]) {
+  for (const section of [
+    liveness,
+    signIns,
+    rotations,
+    rotationTerms,
+    endings,
+    epochs,
+    revisions,
+    sessions,
+    oddIds,
+    twins,
+  ]) {
     t.test(`${name}: ${section.name}`, (st) => section(st, makeStore))
   }
 }
@@ -343,6 +354,56 @@ async function rotations(t: Test, makeStore: MakeStore) {
   })
 }
 
+async function rotationTerms(t: Test, makeStore: MakeStore) {
+  const terms = { epoch: 1, endsAfter: NOW + 24 * HOUR, claimsMax: 2000 }
+  const rotate = (store: StateStore, fields: Partial<Rotation> = {}) =>
+    store.rotateRefresh('account-1', 'sign-in-1', rotation({ terms, ...fields }))
+  const claims = { plan: 'pro', list: ['é'.repeat(100)] }
+
+  t.test('a rotation on terms that the sign-in meets is one like any other', async (t) => {
+    const { store } = await makeStore(t)
+    t.strictSame(await rotate(store), { outcome: 'gone' })
+    await store.addSignIn(signInRecord({ ...TOKEN, claims }))
+    const refresh = { counter: 1, keyId: 'key-2', rotatedAt: NOW + MINUTE }
+    const rotated = signInRecord({ ...TOKEN, claims, refresh })
+    t.strictSame(await rotate(store), { outcome: 'rotated', signIn: rotated })
+    t.strictSame(await rotate(store), { outcome: 'repeated', signIn: rotated })
+    t.strictSame(await rotate(store, { grace: 0 }), { outcome: 'reused', signIn: rotated })
+    t.strictSame(await rotate(store, { now: NOW + HOUR }), { outcome: 'gone' })
+  })
+
+  t.test('on terms that it does not meet nothing is changed, and nothing judged', async (t) => {
+    const { store } = await makeStore(t)
+    const whole = signInRecord({
+      ...TOKEN,
+      // What a careless reader would take for an epoch.
+      mode: 'a",9,"',
+      claims,
+      refresh: { counter: 5, keyId: 'key-1', rotatedAt: NOW },
+    })
+    await store.addSignIn(whole)
+    for (const presented of [5, 4, 3, 40]) {
+      for (const unmet of [
+        { ...terms, epoch: 2 },
+        { ...terms, endsAfter: terms.endsAfter + 1 },
+        { ...terms, claimsMax: Buffer.byteLength(JSON.stringify(claims)) - 1 },
+        { ...terms, claimsMax: -1 },
+      ]) {
+        const result = await rotate(store, { presented, terms: unmet, now: NOW + 1 })
+        t.strictSame(result, { outcome: 'unmet', signIn: whole }, JSON.stringify({ presented, unmet }))
+      }
+    }
+    t.strictSame(await store.findSignIn('account-1', 'sign-in-1', NOW), whole)
+  })
+
+  t.test('of 50 parallel rotations on terms one rotates, and none is lost', async (t) => {
+    const { store, twin = store } = await makeStore(t)
+    await store.addSignIn(signInRecord(TOKEN))
+    const results = await Promise.all(times(50, (index) => rotate(index % 2 ? store : twin)))
+    t.strictSame(tally(results.map(({ outcome }) => outcome)), { rotated: 1, repeated: 49 })
+  })
+}
+
 async function endings(t: Test, makeStore: MakeStore) {
   t.test('ending a sign-in revokes it and removes its record and its session', async (t) => {
     const { store } = await makeStore(t)
@@ -489,6 +550,30 @@ async function endings(t: Test, makeStore: MakeStore) {
       t.strictSame(left.sort(), ['excepted', 'new', 'newer'])
     },
   )
+
+  t.test('a sign-in ends with its session whatever its record says', async (t) => {
+    const { store } = await makeStore(t)
+    const odd = {
+      mode: 'a",1,"\\',
+      userAgent: '",null]\n\\u0000',
+      claims: { text: '\ud800', list: [[], {}, null] },
+    }
+    const end: Record<string, (id: string) => Promise<unknown>> = {
+      one: (id) => store.endSignIn('account-1', id, UNTIL),
+      all: () => store.endSignIns('account-1', null, NOW),
+      below: () => store.endSignIns('account-1', null, NOW, 2),
+    }
+    for (const [id, ending] of Object.entries(end)) {
+      await store.createSession('k\n,|"é', sessionRecord())
+      await store.addSignIn(signInRecord({ ...odd, id, sessionKey: 'k\n,|"é' }))
+      await store.addSignIn(signInRecord({ ...odd, accountId: 'account-2', id, sessionKey: 'other' }))
+      await ending(id)
+      t.equal(await store.isLive(await refTo(store, { signInId: id })), false, id)
+      t.equal(await store.findSignIn('account-1', id, NOW), null, id)
+      t.equal(await store.readSession('k\n,|"é', NOW), null, id)
+      t.ok(await store.findSignIn('account-2', id, NOW), id)
+    }
+  })
 
   t.test('ending all ends all, and then there is nothing left to end', async (t) => {
     const { store } = await makeStore(t)

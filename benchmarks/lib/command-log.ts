@@ -13,7 +13,7 @@ export class CommandLog {
 
   private constructor(private readonly monitor: Redis) {
     monitor.on('monitor', (_time: string, args: string[], source: string) => {
-      // A script's own commands are no round trips.
+      // What a script calls is not sent.
       if (source !== 'lua') this.#commands.push(args)
     })
   }

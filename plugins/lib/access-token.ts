@@ -45,14 +45,20 @@ export class AccessTokens {
     private readonly rules: AccessTokenRules,
   ) {}
 
+  /** How long the claims of an account's token may be, in bytes of JSON. */
+  roomForClaims(account: CheckedAccount): number {
+    const { issuer, audience } = this.rules
+    return VARIABLE_MAX - Buffer.byteLength(JSON.stringify([issuer, audience, account, null])) + 'null'.length
+  }
+
   /**
    * Before anything is stored: a token above the cap would be issued and never recognised.
    * @throws CLAIM_INVALID
    */
   checkSize(account: CheckedAccount, ext: Claims): void {
-    const { issuer, audience } = this.rules
-    const bytes = Buffer.byteLength(JSON.stringify([issuer, audience, account, ext]))
-    if (bytes > VARIABLE_MAX) throw new ClaimInvalid('claims', 'the access token would be too long')
+    const bytes = Buffer.byteLength(JSON.stringify(ext))
+    if (bytes > this.roomForClaims(account))
+      throw new ClaimInvalid('claims', 'the access token would be too long')
   }
 
   /**

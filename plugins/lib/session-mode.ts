@@ -169,12 +169,19 @@ export class SessionMode implements AuthMode<'session'> {
   private async end(request: FastifyRequest, id: string): Promise<void> {
     const { records, signIns } = this.parts
     const key = sessionKeyOf(id)
-    const stored = await records.read(key)
-    // A store that is short of memory may have dropped the record: its sign-in must not live on from ours.
-    const ref = stored ? stored.content.signIn && refOfSession(stored.content.signIn) : this.hotRef(id)
-    if (ref) await signIns.end(ref, { signedOut: this.name, request })
-    else await records.destroy(key)
+    // An id is given to one sign-in and never to another: what memory has of it needs no reading, and does where a
+    // store that is short of memory has dropped the record.
+    const ref = this.hotRef(id) ?? (await this.storedRef(key))
+    const existed = ref !== null && (await signIns.end(ref, { signedOut: this.name, request }))
+    // Only the record of its sign-in has the session deleted with it.
+    if (!existed) await records.destroy(key)
     request[kSession]?.slot?.drop(id)
+  }
+
+  /** The sign-in of a session as the store has it. Null for a visitor's, too. */
+  private async storedRef(key: string): Promise<SignInRef | null> {
+    const signIn = (await this.parts.records.read(key))?.content.signIn
+    return signIn ? refOfSession(signIn) : null
   }
 
   /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */

@@ -6,8 +6,7 @@ import type { AccountSource, CheckedAccount, Clock } from './contract.js'
 import { RefreshRefused } from './errors.js'
 import type { PurposeKeys } from './keys.js'
 import { deriveRefreshToken, openRefreshToken, type RefreshClaims } from './refresh-token.js'
-import { refOfRecord } from './sign-in-record.js'
-import type { SignInRecord } from './stores/contract.js'
+import type { RotationResult, RotationTerms, SignInRecord } from './stores/contract.js'
 
 /** What a token sign-in hands back. */
 export interface TokenPair {
@@ -63,23 +62,37 @@ export function tokenPair(
 
 const MODE = 'token'
 
+/** Whose token it is. */
+interface Holder {
+  readonly account: CheckedAccount
+  /** The change that raised the account's epoch spared this sign-in. */
+  readonly isSpared: boolean
+}
+
+type Found = Exclude<RotationResult, { readonly outcome: 'gone' }>
+
 export class Refresher implements RefreshTokens {
   constructor(private readonly parts: RefreshParts) {}
 
-  /** Rotates last: what is refused has changed nothing, and what was rotated is answered. */
+  /**
+   * What is refused has changed nothing, and what was rotated is answered. So it rotates at once only where nothing that
+   * the record may say can be refused any more, and last where it can.
+   */
   async refresh(request: FastifyRequest, refreshToken: string): Promise<TokenPair> {
     const { keys, access, clock } = this.parts
     // A forged or altered one ends here: it never reaches the store.
     const presented = openRefreshToken(keys, refreshToken)
     if (!presented) throw new RefreshRefused()
-    const record = await this.#findLive(presented)
-    const account = await this.#findAccount(record)
-    const ext = record.claims ?? {}
-    access.checkSize(account, ext)
+    const holder = await this.#findHolder(presented)
     const now = clock()
-    const fresh = access.issue(record, account, ext, now)
+    const first = await this.#rotate(presented, this.#termsFor(holder, now))
+    await this.#refuseEnded(first.signIn, holder)
+    const ext = first.signIn.claims ?? {}
+    access.checkSize(holder.account, ext)
+    const fresh = access.issue(first.signIn, holder.account, ext, now)
     if (fresh.expiresIn < 1) throw new RefreshRefused()
-    return tokenPair(keys, await this.#rotate(request, presented), fresh, now)
+    const result = first.outcome === 'unmet' ? await this.#rotate(presented) : first
+    return tokenPair(keys, await this.#judge(request, presented, result), fresh, now)
   }
 
   async revoke(refreshToken: string, request?: FastifyRequest): Promise<boolean> {
@@ -88,21 +101,26 @@ export class Refresher implements RefreshTokens {
     return presented !== null
   }
 
-  async #findLive({ accountId, signInId }: RefreshClaims): Promise<SignInRecord> {
-    const { signIns } = this.parts
-    const record = await signIns.find(accountId, signInId)
-    if (!record || !(await signIns.isLive(refOfRecord(record)))) throw new RefreshRefused()
-    return record
+  /** The account as it is now: a role that changed, and a username, are in the new token. */
+  async #findHolder({ accountId, signInId }: RefreshClaims): Promise<Holder> {
+    const found = await this.parts.accounts.find(accountId)
+    if (found?.id !== accountId) throw new RefreshRefused()
+    return { account: checkAccount(found), isSpared: found.spared === signInId }
   }
 
-  /** The account as it is now: a role that changed, and a username, are in the new token. */
-  async #findAccount(record: SignInRecord): Promise<CheckedAccount> {
-    const found = await this.parts.accounts.find(record.accountId)
-    if (found?.id !== record.accountId) throw new RefreshRefused()
-    const account = checkAccount(found)
-    const isSpared = account.epoch <= record.epoch || found.spared === record.id
-    if (!isSpared && !(await this.#isSparedByList(record, account))) throw new RefreshRefused()
-    return account
+  /** On which none of what follows is refused. */
+  #termsFor({ account, isSpared }: Holder, now: number): RotationTerms {
+    return {
+      epoch: isSpared ? 0 : account.epoch,
+      // A token counts whole seconds: one is left whatever is cut off.
+      endsAfter: now + 2000,
+      claimsMax: this.parts.access.roomForClaims(account),
+    }
+  }
+
+  async #refuseEnded(record: SignInRecord, { account, isSpared }: Holder): Promise<void> {
+    if (isSpared || account.epoch <= record.epoch) return
+    if (!(await this.#isSparedByList(record, account))) throw new RefreshRefused()
   }
 
   /**
@@ -115,21 +133,26 @@ export class Refresher implements RefreshTokens {
     return !(await this.parts.signIns.isLive(stranger))
   }
 
-  async #rotate(request: FastifyRequest, presented: RefreshClaims): Promise<SignInRecord> {
+  async #rotate({ accountId, signInId, counter }: RefreshClaims, terms?: RotationTerms): Promise<Found> {
     const { signIns, keys, refreshGrace } = this.parts
-    const { accountId, signInId, counter } = presented
-    const rotation = { presented: counter, keyId: keys.signing.id, grace: refreshGrace * 1000 }
+    const rotation = { presented: counter, keyId: keys.signing.id, grace: refreshGrace * 1000, terms }
     const result = await signIns.rotate(accountId, signInId, rotation)
-    const { outcome } = result
+    if (result.outcome === 'gone') throw new RefreshRefused()
+    return result
+  }
+
+  async #judge(request: FastifyRequest, presented: RefreshClaims, result: Found): Promise<SignInRecord> {
+    const { accountId, signInId } = presented
+    const { outcome, signIn } = result
     const about = { accountId, signInId, mode: MODE }
     if (outcome === 'rotated' || outcome === 'repeated') {
       request.server.audit.emit({ type: 'refreshed', ...about, outcome }, request)
-      return result.signIn
+      return signIn
     }
     if (outcome === 'reused') {
       request.server.audit.emit({ type: 'refresh_reuse_detected', ...about }, request)
       // Thief and owner hold the same token and nobody can tell which is which: both must sign in again.
-      await signIns.end(presented, { by: 'suite', why: 'refresh_reuse', request })
+      await this.parts.signIns.end(presented, { by: 'suite', why: 'refresh_reuse', request })
     }
     throw new RefreshRefused()
   }

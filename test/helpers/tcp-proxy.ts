@@ -78,9 +78,11 @@ export async function startProxy(port: number): Promise<TcpProxy> {
   const state: { late: number; refusing: boolean; flow: Flow; which: Which } = {
     ...{ late: 0, refusing: false, flow: 'open', which: 'all' },
   }
-  const server = createServer((client) => {
+  // What is small goes on at once, as it does without the proxy.
+  const server = createServer({ noDelay: true }, (client) => {
     if (state.refusing) return void client.destroy()
-    const pair = new Pair(client, createConnection(port, '127.0.0.1'), () => state.late)
+    const behind = createConnection({ port, host: '127.0.0.1', noDelay: true })
+    const pair = new Pair(client, behind, () => state.late)
     if (state.which === 'all') pair.flow = state.flow
     pairs.add(pair)
     client.once('close', () => pairs.delete(pair))

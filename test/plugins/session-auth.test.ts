@@ -409,8 +409,10 @@ t.test('a visitor whose sign-in fails keeps the cart, and no sign-in is left beh
 })
 
 t.test('a logout that cannot be stored is 503, and clears nothing', async (t) => {
-  const s = await sessionApp(t)
-  const cookie = await s.login()
+  const { store, login } = await sessionApp(t)
+  const cookie = await login()
+  // Its sign-in is not in this one's memory.
+  const s = await sessionApp(t, { store })
   for (const step of ['readSession', 'endSignIn']) {
     s.failing.add(step)
     const response = await s.post('/logout', cookie)
@@ -419,6 +421,42 @@ t.test('a logout that cannot be stored is 503, and clears nothing', async (t) =>
     s.failing.clear()
   }
   t.equal((await s.me(cookie)).statusCode, 200)
+  s.failing.add('endSignIn')
+  refused(t, await s.post('/logout', cookie), 503, 'STORE_UNAVAILABLE', 'from memory')
+  s.failing.clear()
+  t.equal((await s.me(cookie)).statusCode, 200)
+})
+
+t.test('a logout of a session in memory asks the store once, and does what any other does', async (t) => {
+  const s = await sessionApp(t)
+  const [cookie, other] = [await s.login(), await s.login()]
+  const { signInId } = (await s.me(cookie)).json()
+  s.calls.length = 0
+  t.strictSame((await s.post('/logout', cookie)).json(), { ended: true })
+  t.strictSame(s.calls, ['endSignIn'])
+  t.equal(await recordOf(s, cookie), null)
+  t.equal(await s.store.findSignIn(ALICE.id, signInId, START), null)
+  refused(t, await s.me(cookie), 401, 'SIGNED_OUT')
+  t.equal((await s.me(other)).statusCode, 200)
+})
+
+t.test('a logout deletes a session whose sign-in is not on record any more', async (t) => {
+  for (const known of [true, false]) {
+    const first = await sessionApp(t)
+    const cookie = await first.login()
+    const s = known ? first : await sessionApp(t, { store: first.store })
+    // As a store that is short of memory drops it.
+    const { signInId } = (await first.me(cookie)).json()
+    const record = await s.store.findSignIn(ALICE.id, signInId, START)
+    const session = await recordOf(s, cookie)
+    await s.store.endSignIn(ALICE.id, signInId, START)
+    await s.store.sweep(START + 1)
+    if (session) await s.store.createSession(record?.sessionKey ?? '', session)
+    t.ok(await recordOf(s, cookie))
+    t.strictSame((await s.post('/logout', cookie)).json(), { ended: true })
+    t.equal(await recordOf(s, cookie), null)
+    refused(t, await s.me(cookie), 401, 'SIGNED_OUT')
+  }
 })
 
 t.test('a store that cannot answer makes protected routes 503; public ones never ask it', async (t) => {

@@ -42,6 +42,16 @@ export interface SessionRecord {
   readonly absoluteExpiresAt: number
 }
 
+/** What a sign-in must be like, so that whoever has its token rotated will not have to refuse the client after all. */
+export interface RotationTerms {
+  /** The least epoch that it began under. */
+  readonly epoch: number
+  /** When its absolute limit is at the earliest, in ms. */
+  readonly endsAfter: number
+  /** How long its claims may be, in bytes of JSON. A store may count more than the claims. */
+  readonly claimsMax: number
+}
+
 export interface Rotation {
   /** Counter of the refresh token that the client presented (its genuineness is checked already). */
   readonly presented: number
@@ -50,6 +60,8 @@ export interface Rotation {
   readonly now: number
   /** How long after a rotation the predecessor still gets the same successor, in ms. */
   readonly grace: number
+  /** Without them every sign-in will do. */
+  readonly terms?: RotationTerms
 }
 
 export type RotationResult =
@@ -59,6 +71,8 @@ export type RotationResult =
   | { readonly outcome: 'repeated'; readonly signIn: SignInRecord }
   /** Anything older or later: theft, or a copy. Nothing was changed. */
   | { readonly outcome: 'reused'; readonly signIn: SignInRecord }
+  /** The sign-in is not as the terms want it. Nothing was changed, and the token was not judged. */
+  | { readonly outcome: 'unmet'; readonly signIn: SignInRecord }
   /** No such sign-in, or past its limits. */
   | { readonly outcome: 'gone' }
 

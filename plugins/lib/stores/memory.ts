@@ -5,6 +5,7 @@ import {
   isToEnd,
   isWithinLimits,
   judgeRefresh,
+  meetsTerms,
   movedIdleLimit,
   newestFirst,
   revokedUntil,
@@ -65,6 +66,7 @@ class MemoryStore implements StateStore {
   async rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
     const record = this.#find(accountId, id, rotation.now)
     if (!record?.refresh) return { outcome: 'gone' }
+    if (!meetsTerms(record, rotation.terms)) return { outcome: 'unmet', signIn: record }
     const outcome = judgeRefresh(record.refresh, rotation)
     if (outcome !== 'rotated') return { outcome, signIn: record }
     const signIn = Object.freeze({ ...record, refresh: rotatedState(rotation) })

@@ -69,8 +69,13 @@ export class RedisReplicas {
    * @returns whether they have; undefined, and nothing is stored, where there are no replicas
    */
   async revoke(args: Args): Promise<boolean | undefined> {
+    return (await this.areThere()) ? this.#batches.add(args) : undefined
+  }
+
+  /** Whether there are any that must confirm. */
+  async areThere(): Promise<boolean> {
     const { replicas } = this.#owed ?? (await this.#count())
-    return replicas === 0 ? undefined : this.#batches.add(args)
+    return replicas > 0
   }
 
   async #store(args: Args): Promise<boolean> {

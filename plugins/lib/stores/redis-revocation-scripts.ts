@@ -29,12 +29,11 @@ return redis.call('ZSCORE', KEYS[1], 'g')
 `)
 
 /**
- * Writes revocations. KEYS: list, feed. ARGV: for each, its member, its score, and for
- * epochs (negative scores) the time until which it is kept. The strictest wins: the later time, the higher epoch.
+ * For scripts whose first keys are list and feed: writes one revocation, and for epochs (negative scores) the time until
+ * which it is kept. The strictest wins: the later time, the higher epoch.
  */
-export const REVOKE = script(`
-for i = 1, #ARGV, 3 do
-  local member, score, keep = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+export const REVOKING = `
+local function revoke(member, score, keep)
   if keep == '' then
     redis.call('ZADD', KEYS[1], 'GT', score, member)
   else
@@ -44,6 +43,11 @@ for i = 1, #ARGV, 3 do
   local n = redis.call('ZINCRBY', KEYS[1], -1, 'n')
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ${FEED_LENGTH}, '*', 'm', member, 's', score, 'k', keep, 'n', n)
 end
+`
+
+/** Writes revocations. KEYS: list, feed. ARGV: for each, its member, its score, and until when it is kept, or nothing. */
+export const REVOKE = script(`${REVOKING}
+for i = 1, #ARGV, 3 do revoke(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 `)
 
 /**

@@ -32,8 +32,9 @@ export interface RedisRevocationsOptions {
 
 /** The revocation list, in one key with its marker. */
 export class RedisRevocations {
+  /** Of the list and of its feed. */
+  readonly keys: readonly [list: string, feed: string]
   readonly #client: RedisClient
-  readonly #keys: readonly [list: string, feed: string]
   readonly #onRevoked: ((revocation: Revocation) => void) | undefined
   readonly #onShortened: ((signInId: string, until: number) => void) | undefined
   readonly #replicas: RedisReplicas | undefined
@@ -41,21 +42,21 @@ export class RedisRevocations {
   constructor(client: RedisClient, options: RedisRevocationsOptions) {
     const { prefix, onRevoked, onShortened, replicas } = options
     this.#client = client
-    this.#keys = revocationKeys(prefix)
+    this.keys = revocationKeys(prefix)
     this.#onRevoked = onRevoked
     this.#onShortened = onShortened
     this.#replicas = replicas
   }
 
   async generation(): Promise<number> {
-    return -Number(await runScript(this.#client, GENERATION, this.#keys[0], -newGeneration()))
+    return -Number(await runScript(this.#client, GENERATION, this.keys[0], -newGeneration()))
   }
 
   /** One command. A list without a marker was lost, and with it what it refused: nothing is live. */
   async look(ref: SignInRef): Promise<Looked> {
     const { accountId, signInId } = ref
     const members = [endedMember(signInId), epochMember(accountId), sparedMember(accountId, signInId)]
-    const [marker, ...scores] = await this.#client.zmscore(this.#keys[0], 'g', ...members)
+    const [marker, ...scores] = await this.#client.zmscore(this.keys[0], 'g', ...members)
     const generation = marker == null ? null : -Number(marker)
     return { isLive: generation === ref.generation && isSpared(ref.epoch, scores), generation }
   }
@@ -63,17 +64,27 @@ export class RedisRevocations {
   async revoke(revocations: readonly Revocation[]): Promise<void> {
     const args = revocations.flat()
     const kept = await this.#replicas?.revoke(args)
-    if (kept === undefined) await runScript(this.#client, REVOKE, this.#keys, ...args)
+    if (kept === undefined) await runScript(this.#client, REVOKE, this.keys, ...args)
     // Stored, also where no replica has it yet: refused from here on, though nothing may be claimed.
-    for (const revocation of revocations) this.#onRevoked?.(revocation)
+    this.tell(revocations)
     if (kept === false) throw new Error('No replica has confirmed the revocation')
+  }
+
+  /** Whether replicas must have a revocation before it counts as stored. */
+  async isForReplicas(): Promise<boolean> {
+    return (await this.#replicas?.areThere()) ?? false
+  }
+
+  /** Tells of revocations that are stored. */
+  tell(revocations: readonly Revocation[]): void {
+    for (const revocation of revocations) this.#onRevoked?.(revocation)
   }
 
   /** Has a sign-in's end, which is stored, kept until `until` (ms) at most. Where that fails it is kept for longer. */
   async shorten(signInId: string, until: number): Promise<void> {
     const [name, score] = shortenedEnd(signInId, until)
     try {
-      await runScript(this.#client, SHORTEN, this.#keys, endedMember(signInId), score, name)
+      await runScript(this.#client, SHORTEN, this.keys, endedMember(signInId), score, name)
     } catch {
       return
     }
@@ -83,14 +94,14 @@ export class RedisRevocations {
   /** Those of them that the list does not have (any more), or has less strictly, are written again. */
   async revokeAgain(revocations: readonly Revocation[]): Promise<void> {
     if (revocations.length === 0) return
-    const scores = await this.#client.zmscore(this.#keys[0], ...revocations.map(([member]) => member))
+    const scores = await this.#client.zmscore(this.keys[0], ...revocations.map(([member]) => member))
     const missing = revocations.filter((revocation, index) => !holds(scores[index], revocation))
     if (missing.length > 0) await this.revoke(missing)
   }
 
   /** Drops one batch. @returns whether there may be more */
   async sweep(now: number): Promise<boolean> {
-    return Number(await runScript(this.#client, SWEEP, this.#keys[0], now, SWEEP_BATCH)) === SWEEP_BATCH
+    return Number(await runScript(this.#client, SWEEP, this.keys[0], now, SWEEP_BATCH)) === SWEEP_BATCH
   }
 }
 

@@ -35,8 +35,8 @@ export async function runScript(
   }
 }
 
-/* A sign-in's text: see redis-codec.ts. What scripts change stands before the first line break. */
-const SIGN_IN = `
+/** For scripts: a sign-in's text (see redis-codec.ts). What they change stands before the first line break. */
+export const SIGN_IN = `
 local function parse(text)
   if not text then return nil end
   local idle, seen, absolute, refresh, rest = string.match(text, '^(%w+),(%w+),(%w+),([^\\n]*)(\\n.*)$')
@@ -48,6 +48,10 @@ local function write(key, id, s)
   local text = s.idle .. ',' .. s.seen .. ',' .. s.absolute .. ',' .. s.refresh .. s.rest
   redis.call('HSET', key, id, text)
   return text
+end
+local function fixed(s)
+  local isJson, all = pcall(cjson.decode, s.rest)
+  if isJson and type(all) == 'table' and type(all[2]) == 'number' then return all end
 end
 local function passed(s, now) return now >= time(s.idle) or now >= time(s.absolute) end
 `
@@ -81,13 +85,19 @@ return 1
 
 /**
  * KEYS: an account's sign-ins. ARGV: id, the presented counter, now, grace (ms), the refresh state that
- * follows. Returns the outcome and the sign-in's text.
+ * follows; and the terms, if any: epoch, absolute limit, and bytes of claims, where all that never changes counts.
+ * Returns the outcome and the sign-in's text.
  */
 export const ROTATE_REFRESH = script(`${SIGN_IN}
 local id, presented, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local text = redis.call('HGET', KEYS[1], id)
 local s = parse(text)
 if not s or s.refresh == '' or passed(s, now) then return { 'gone', '' } end
+if ARGV[6] then
+  local all = fixed(s)
+  local isMet = all and all[2] >= tonumber(ARGV[6]) and time(s.absolute) >= tonumber(ARGV[7])
+  if not isMet or #s.rest > tonumber(ARGV[8]) then return { 'unmet', text } end
+end
 local counter, rotated = string.match(s.refresh, '^(%w+),(%w+),')
 counter, rotated = time(counter), time(rotated)
 if presented >= counter then

@@ -21,30 +21,30 @@ export class RedisSessions {
 
   async create(key: string, record: SessionRecord): Promise<boolean> {
     const keep = keepSession(record.idleExpiresAt)
-    return (await this.#client.set(this.#key(key), encodeSession(record), 'PX', keep, 'NX')) === 'OK'
+    return (await this.#client.set(this.keyOf(key), encodeSession(record), 'PX', keep, 'NX')) === 'OK'
   }
 
   async read(key: string, now: number): Promise<SessionRecord | null> {
-    const record = decodeSession((await this.#client.get(this.#key(key))) ?? '')
+    const record = decodeSession((await this.#client.get(this.keyOf(key))) ?? '')
     return record && isWithinLimits(record, now) ? record : null
   }
 
   async replace(key: string, record: SessionRecord): Promise<'replaced' | 'conflict' | 'gone'> {
     const args = [base36(record.version - 1), encodeSession(record), keepSession(record.idleExpiresAt)]
-    const outcome = await runScript(this.#client, REPLACE_SESSION, this.#key(key), ...args)
+    const outcome = await runScript(this.#client, REPLACE_SESSION, this.keyOf(key), ...args)
     return outcome === 'replaced' || outcome === 'conflict' ? outcome : 'gone'
   }
 
   async touch(key: string, idleExpiresAt: number): Promise<boolean> {
     const args = [base36(idleExpiresAt), keepSession(idleExpiresAt)]
-    return (await runScript(this.#client, TOUCH_SESSION, this.#key(key), ...args)) === 1
+    return (await runScript(this.#client, TOUCH_SESSION, this.keyOf(key), ...args)) === 1
   }
 
   async destroy(key: string): Promise<boolean> {
-    return (await this.#client.del(this.#key(key))) === 1
+    return (await this.#client.del(this.keyOf(key))) === 1
   }
 
-  #key(key: string): string {
+  keyOf(key: string): string {
     return `${this.#prefix}se:${key}`
   }
 }

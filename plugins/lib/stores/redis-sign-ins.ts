@@ -10,6 +10,8 @@ import {
 } from './redis-scripts.js'
 import { isWithinLimits, newestFirst, rotatedState } from './rules.js'
 
+const OUTCOMES = ['rotated', 'repeated', 'reused', 'unmet'] as const
+
 /** Sign-ins, those of an account in one hash. See StateStore for what the operations promise. */
 export class RedisSignIns {
   readonly #client: RedisClient
@@ -25,12 +27,12 @@ export class RedisSignIns {
     const { id, createdAt, absoluteExpiresAt } = record
     const keep = absoluteExpiresAt - createdAt + GARBAGE_MARGIN
     const args = [id, encodeSignIn(record), createdAt, keep]
-    return Number(await runScript(this.#client, ADD_SIGN_IN, this.#key(record.accountId), ...args))
+    return Number(await runScript(this.#client, ADD_SIGN_IN, this.keyOf(record.accountId), ...args))
   }
 
   /** The record as it is stored, past its limits or not. */
   async read(accountId: string, id: string): Promise<SignInRecord | null> {
-    return decodeSignIn(accountId, id, (await this.#client.hget(this.#key(accountId), id)) ?? '')
+    return decodeSignIn(accountId, id, (await this.#client.hget(this.keyOf(accountId), id)) ?? '')
   }
 
   async find(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
@@ -39,35 +41,34 @@ export class RedisSignIns {
   }
 
   async list(accountId: string, now: number): Promise<SignInRecord[]> {
-    const texts = await this.#client.hgetall(this.#key(accountId))
+    const texts = await this.#client.hgetall(this.keyOf(accountId))
     const records = Object.entries(texts).flatMap(([id, text]) => decodeSignIn(accountId, id, text) ?? [])
     return newestFirst(records.filter((record) => isWithinLimits(record, now)))
   }
 
   async touch(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number): Promise<boolean> {
     const args = [id, base36(lastSeenAt), base36(idleExpiresAt)]
-    return (await runScript(this.#client, TOUCH_SIGN_IN, this.#key(accountId), ...args)) === 1
+    return (await runScript(this.#client, TOUCH_SIGN_IN, this.keyOf(accountId), ...args)) === 1
   }
 
   async rotate(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
-    const { presented, now, grace } = rotation
-    const args = [id, presented, now, grace, encodeRefresh(rotatedState(rotation))]
-    const answer = await runScript(this.#client, ROTATE_REFRESH, this.#key(accountId), ...args)
+    const { presented, now, grace, terms } = rotation
+    const wanted = terms ? [terms.epoch, terms.endsAfter, terms.claimsMax] : []
+    const args = [id, presented, now, grace, encodeRefresh(rotatedState(rotation)), ...wanted]
+    const answer = await runScript(this.#client, ROTATE_REFRESH, this.keyOf(accountId), ...args)
     const [outcome, text = ''] = Array.isArray(answer) ? answer.map(String) : []
     const signIn = decodeSignIn(accountId, id, text)
-    if (!signIn || (outcome !== 'rotated' && outcome !== 'repeated' && outcome !== 'reused')) {
-      return { outcome: 'gone' }
-    }
-    return { outcome, signIn }
+    const known = OUTCOMES.find((one) => one === outcome)
+    return signIn && known ? { outcome: known, signIn } : { outcome: 'gone' }
   }
 
   /** @returns how many there were */
   remove(accountId: string, ids: readonly string[]): Promise<number> {
-    return this.#client.hdel(this.#key(accountId), ...ids)
+    return this.#client.hdel(this.keyOf(accountId), ...ids)
   }
 
   /** In braces, so that what comes to stand beside an account's sign-ins can share their slot. */
-  #key(accountId: string): string {
+  keyOf(accountId: string): string {
     return `${this.#prefix}si:{${accountId}}`
   }
 }

@@ -1,13 +1,14 @@
 import type { MaybePromise, SignInRef } from '../contract.js'
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { COMMAND_TIMEOUT, redisFault } from './redis-client.js'
+import { RedisEndings } from './redis-endings.js'
 import type { RedisReplicas } from './redis-replicas.js'
 import { type Looked, RedisRevocations } from './redis-revocations.js'
 import type { RedisClient } from './redis-scripts.js'
 import { RedisSessions } from './redis-sessions.js'
 import { RedisSignIns } from './redis-sign-ins.js'
-import { endedSignIn, type Revocation, raisedEpoch } from './revocation.js'
-import { isToEnd, revokedUntil, UNKNOWN_REVISION } from './rules.js'
+import { type Revocation, raisedEpoch } from './revocation.js'
+import { UNKNOWN_REVISION } from './rules.js'
 
 /** Stands before every key, unless something else is asked for. */
 export const PREFIX = 'fid:'
@@ -28,7 +29,7 @@ export interface RedisStoreOptions {
 }
 
 /**
- * State in Redis 6.2 or newer, standalone or a cluster: every script touches one key.
+ * State in Redis 6.2 or newer, standalone or a cluster: there, no script touches keys of several slots.
  * An operation that takes longer than the timeout is a fault, whatever the client's own settings are.
  */
 export function createRedisStore(client: RedisClient, options: RedisStoreOptions = {}): StateStore {
@@ -43,6 +44,7 @@ export class RedisStore implements StateStore {
   readonly #revocations: RedisRevocations
   readonly #signIns: RedisSignIns
   readonly #sessions: RedisSessions
+  readonly #endings: RedisEndings
 
   constructor(client: RedisClient, options: RedisStoreOptions) {
     const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, onClose } = options
@@ -53,6 +55,7 @@ export class RedisStore implements StateStore {
     this.#revocations = new RedisRevocations(client, { prefix, onRevoked, onShortened, replicas })
     this.#signIns = new RedisSignIns(client, prefix)
     this.#sessions = new RedisSessions(client, prefix)
+    this.#endings = new RedisEndings(client, this.#revocations, this.#signIns, this.#sessions)
   }
 
   /** For others who keep their state beside this. */
@@ -99,11 +102,11 @@ export class RedisStore implements StateStore {
   }
 
   endSignIn(accountId: string, id: string, until: number) {
-    return this.#inTime(this.#end(accountId, id, until))
+    return this.#inTime(this.#endings.end(accountId, id, until))
   }
 
   endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
-    return this.#inTime(this.#endAll(accountId, except, now, belowEpoch))
+    return this.#inTime(this.#endings.endAll(accountId, except, now, belowEpoch))
   }
 
   raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
@@ -145,41 +148,6 @@ export class RedisStore implements StateStore {
 
   async close() {
     await this.#onClose?.()
-  }
-
-  /**
-   * Two round trips, because the keys are in different slots. The revocation is what counts: nothing is
-   * removed before it is stored, so that a failed end leaves a sign-in that can be seen and ended again.
-   * Nor does it wait for the record, which may be on a node that is down: it is read meanwhile, and how long the
-   * revocation is to be kept is put right afterwards.
-   */
-  async #end(accountId: string, id: string, until: number): Promise<boolean> {
-    const revoked = this.#revocations.revoke([endedSignIn(id, until)])
-    const [record] = await Promise.all([this.#signIns.read(accountId, id), revoked])
-    if (!record) return false
-    const kept = revokedUntil(record, until)
-    const [removed] = await Promise.all([
-      this.#remove(accountId, [record]),
-      kept < until && this.#revocations.shorten(id, kept),
-    ])
-    return removed === 1
-  }
-
-  async #endAll(accountId: string, except: string | null, now: number, below?: number): Promise<string[]> {
-    const records = await this.#signIns.list(accountId, now)
-    const ending = records.filter((record) => isToEnd(record, except, below))
-    if (ending.length === 0) return []
-    await this.#revocations.revoke(ending.map((record) => endedSignIn(record.id, revokedUntil(record))))
-    await this.#remove(accountId, ending)
-    return ending.map(({ id }) => id)
-  }
-
-  async #remove(accountId: string, records: readonly SignInRecord[]): Promise<number> {
-    const ids = records.map(({ id }) => id)
-    const sessionKeys = records.flatMap(({ sessionKey }) => sessionKey ?? [])
-    const destroyed = sessionKeys.map((key) => this.#sessions.destroy(key))
-    const [removed] = await Promise.all([this.#signIns.remove(accountId, ids), ...destroyed])
-    return removed
   }
 
   /** @throws STORE_UNAVAILABLE when it fails or takes too long */

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { RefreshState, Rotation, SignInRecord } from './contract.js'
+import type { RefreshState, Rotation, RotationTerms, SignInRecord } from './contract.js'
 
 /*
  * What every adapter decides in the same way. The Redis adapter says some of it a second time, in Lua:
@@ -26,7 +26,7 @@ export function isWithinLimits(
  * How long the end of a sign-in is remembered after its last credential has expired, in ms: an instance whose clock
  * is behind goes on admitting that one, and whose clock is ahead forgets first.
  */
-const CLOCK_MARGIN = 3_600_000
+export const CLOCK_MARGIN = 3_600_000
 
 /**
  * Until when (ms) the end of a sign-in is to be remembered: until `until`, or what it refuses has expired by itself.
@@ -55,6 +55,16 @@ export function movedIdleLimit(
 /** By creation; those of one instant by id, so that every adapter lists them alike. */
 export function newestFirst(records: SignInRecord[]): SignInRecord[] {
   return records.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
+}
+
+/** Whether a sign-in is as a rotation wants it. */
+export function meetsTerms(
+  { epoch, absoluteExpiresAt, claims }: SignInRecord,
+  terms?: RotationTerms,
+): boolean {
+  if (!terms) return true
+  const bytes = Buffer.byteLength(JSON.stringify(claims))
+  return epoch >= terms.epoch && absoluteExpiresAt >= terms.endsAfter && bytes <= terms.claimsMax
 }
 
 /**

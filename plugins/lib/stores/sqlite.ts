@@ -8,6 +8,7 @@ import {
   isToEnd,
   isWithinLimits,
   judgeRefresh,
+  meetsTerms,
   newestFirst,
   newGeneration,
   revokedUntil,
@@ -165,6 +166,7 @@ class SqliteStore implements StateStore {
   #rotate(accountId: string, id: string, rotation: Rotation): RotationResult {
     const record = this.#find(accountId, id, rotation.now)
     if (!record?.refresh) return { outcome: 'gone' }
+    if (!meetsTerms(record, rotation.terms)) return { outcome: 'unmet', signIn: record }
     const outcome = judgeRefresh(record.refresh, rotation)
     if (outcome !== 'rotated') return { outcome, signIn: record }
     const refresh = rotatedState(rotation)

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import type { Profile } from '../../../plugins/lib/contract.js'
+import type { Profile, SignInRef } from '../../../plugins/lib/contract.js'
+import { StoreUnavailable } from '../../../plugins/lib/errors.js'
 import { createKeyRing } from '../../../plugins/lib/keys.js'
 import { deriveRefreshToken } from '../../../plugins/lib/refresh-token.js'
 import type { StateStore } from '../../../plugins/lib/stores/contract.js'
@@ -51,12 +52,74 @@ t.test('rotating never extends the sign-in, and no access token outlives it', as
 
 t.test('in the sign-in’s last moment there is no token to give that would be valid', async (t) => {
   const clock = { now: START + 500 }
-  const { login, refresh, calls } = await tokenApp(t, { clock, token: { refreshTtl: 10 } })
-  const { refreshToken } = await login()
+  const { login, refresh, store } = await tokenApp(t, { clock, token: { refreshTtl: 10 } })
+  const { refreshToken, signInId } = await login()
   clock.now += 9600
-  calls.length = 0
   isRefused(t, await refresh(refreshToken))
-  t.notOk(calls.includes('rotateRefresh'))
+  t.equal((await store.findSignIn(ALICE.id, signInId, clock.now))?.refresh?.counter, 0)
+})
+
+t.test('a refresh is one question to the store, and one to what is in memory', async (t) => {
+  const { login, refresh, calls } = await tokenApp(t)
+  const first = await login(ALICE, { tenant: 't-1' })
+  calls.length = 0
+  const second = isGranted(t, await refresh(first.refreshToken))
+  t.strictSame(calls, ['rotateRefresh', 'isLive'])
+  calls.length = 0
+  isGranted(t, await refresh(first.refreshToken), 'within the grace')
+  isGranted(t, await refresh(second.refreshToken))
+  t.strictSame(calls, ['rotateRefresh', 'isLive', 'rotateRefresh', 'isLive'])
+})
+
+t.test('accounts that cannot be asked: 503, and nothing has changed', async (t) => {
+  let isDown = true
+  const find = async () => {
+    if (isDown) throw new StoreUnavailable()
+    return ALICE
+  }
+  const { login, refresh, calls } = await tokenApp(t, { token: { accounts: { find } } })
+  const { refreshToken } = await login()
+  calls.length = 0
+  t.equal((await refresh(refreshToken)).statusCode, 503)
+  t.strictSame(calls, [])
+  isDown = false
+  isGranted(t, await refresh(refreshToken))
+})
+
+t.test('a reused token of a sign-in that was ended is refused, and no theft is told of', async (t) => {
+  const log: string[] = []
+  const { app, login, refresh, store } = await tokenApp(t, { log, token: { refreshGrace: 0 } })
+  const first = await login()
+  isGranted(t, await refresh(first.refreshToken))
+  // By the list alone: the record is there.
+  await store.raiseEpoch(ALICE.id, 1, null, START + DAY)
+  isRefused(t, await refresh(first.refreshToken))
+  t.ok(await app.signIns.find(ALICE.id, first.signInId))
+  t.notOk(log.some((line) => line.includes('refresh_reuse_detected')))
+})
+
+t.test('while memory may not be trusted, the store is asked before a token is rotated', async (t) => {
+  const memory = createMemoryStore()
+  const state = { isDown: true }
+  const feed = { healthy: () => false, onChange: () => () => {} }
+  const store = new Proxy(memory, {
+    get(target, name) {
+      if (name === 'feed') return feed
+      const value: unknown = Reflect.get(target, name)
+      if (name !== 'isLive') return typeof value === 'function' ? value.bind(target) : value
+      return async (ref: SignInRef) => {
+        if (state.isDown) throw new StoreUnavailable()
+        return target.isLive(ref)
+      }
+    },
+  })
+  const { login, refresh, clock } = await tokenApp(t, { store })
+  const { refreshToken, signInId } = await login()
+  t.equal((await refresh(refreshToken)).statusCode, 503)
+  t.equal((await memory.findSignIn(ALICE.id, signInId, clock.now))?.refresh?.counter, 0)
+  clock.now += GRACE
+  state.isDown = false
+  isGranted(t, await refresh(refreshToken))
 })
 
 t.test('a new access token says what the account is now', async (t) => {
@@ -149,31 +212,22 @@ t.test('theft is logged with ids and without a credential', async (t) => {
   }
 })
 
-t.test('a refused refresh changes nothing: the same token works when the reason is gone', async (t) => {
-  const state = { live: true }
-  const memory = createMemoryStore()
-  const store: StateStore = new Proxy(memory, {
-    get(target, name) {
-      if (name === 'isLive')
-        return (ref: Parameters<StateStore['isLive']>[0]) => state.live && memory.isLive(ref)
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  const { login, refresh, accounts, calls } = await tokenApp(t, { store })
-  const { refreshToken } = await login()
-  const changes = [
+t.test('a refused refresh changes nothing: the same token is no theft when the reason is gone', async (t) => {
+  const { login, refresh, accounts, calls, clock, store } = await tokenApp(t)
+  const { refreshToken, signInId } = await login()
+  const reasons = [
     () => accounts.delete(ALICE.id),
+    () => accounts.set(ALICE.id, { ...ALICE, id: 'b-2' }),
     () => accounts.set(ALICE.id, { ...ALICE, epoch: 1 }),
-    () => Object.assign(state, { live: false }),
   ]
-  for (const change of changes) {
+  for (const [index, change] of reasons.entries()) {
     calls.length = 0
     change()
     isRefused(t, await refresh(refreshToken))
-    t.notOk(calls.includes('rotateRefresh') || calls.includes('endSignIn'))
+    t.notOk(calls.includes('endSignIn'))
+    t.equal((await store.findSignIn(ALICE.id, signInId, clock.now))?.refresh?.counter, 0, `${index}`)
     accounts.set(ALICE.id, ALICE)
-    state.live = true
+    clock.now += 2 * GRACE
   }
   isGranted(t, await refresh(refreshToken))
 })
@@ -181,14 +235,14 @@ t.test('a refused refresh changes nothing: the same token works when the reason 
 t.test(
   'an account that the source describes wrongly is the application’s mistake, and changes nothing',
   async (t) => {
-    const { login, refresh, accounts, calls } = await tokenApp(t)
-    const { refreshToken } = await login(ALICE, { a: 'x'.repeat(1500) })
-    calls.length = 0
+    const { login, refresh, accounts, clock, store } = await tokenApp(t)
+    const { refreshToken, signInId } = await login(ALICE, { a: 'x'.repeat(1500) })
     accounts.set(ALICE.id, { ...ALICE, role: '' })
     t.equal((await refresh(refreshToken)).json().code, 'OPTION_INVALID')
     accounts.set(ALICE.id, { ...ALICE, username: 'u'.repeat(250), role: 'r'.repeat(250) })
     t.equal((await refresh(refreshToken)).json().code, 'CLAIM_INVALID', 'the token would be too long')
-    t.notOk(calls.includes('rotateRefresh'))
+    t.equal((await store.findSignIn(ALICE.id, signInId, clock.now))?.refresh?.counter, 0)
+    clock.now += 2 * GRACE
     accounts.set(ALICE.id, ALICE)
     isGranted(t, await refresh(refreshToken))
   },

@@ -4,6 +4,7 @@ import { AttachedReplicas, readAttached } from '../../../../plugins/lib/stores/a
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { eventually, openNear } from '../../../helpers/near.js'
 import { startRedis } from '../../../helpers/redis-server.js'
+import { sessionRecord, signInRecord } from '../../../store-contract.js'
 
 const UNTIL = 2 ** 50
 const UNAVAILABLE = { code: 'STORE_UNAVAILABLE', statusCode: 503 }
@@ -141,6 +142,13 @@ t.test('a replica that does not confirm: 503, nothing claimed, and everything el
   const { store } = await openNear(t, primary.server.url, { commandTimeout: 400 })
   const generation = await store.generation()
   await store.endSignIn('a', 'before', UNTIL)
+  const listed = signInRecord({ accountId: 'a', id: 's1', sessionKey: 'k' })
+  await store.addSignIn(listed)
+  await store.createSession('k', sessionRecord())
+  const left = async () => [
+    await store.findSignIn('a', 's1', listed.createdAt),
+    await store.readSession('k', listed.createdAt),
+  ]
   replica.server.pause()
   t.teardown(() => replica.server.resume())
   const start = performance.now()
@@ -150,9 +158,12 @@ t.test('a replica that does not confirm: 503, nothing claimed, and everything el
   await Promise.all(ending)
   t.ok(performance.now() - start < 800)
   t.equal(store.isLive(refOf(generation, 's1')), false, 'refused all the same')
+  await t.rejects(store.endSignIns('a', null, listed.createdAt), UNAVAILABLE)
+  t.strictSame(await left(), [listed, sessionRecord()], 'there to be ended again')
   t.ok(store.feed.healthy())
   replica.server.resume()
   await eventually(() => isStored(store, 's1'))
+  t.strictSame(await left(), [null, null])
 })
 
 t.test('a replica that is gone is noticed, and one that comes as well', async (t) => {
