@@ -6,6 +6,7 @@ import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contr
 import { endBelowEpoch, LONGEST_TTL } from './lib/epoch-ending.js'
 import { OptionInvalid } from './lib/errors.js'
 import { LastSeen } from './lib/last-seen.js'
+import { livenessOf } from './lib/liveness.js'
 import type { Marks } from './lib/marks.js'
 import { checkClock, checkSeconds } from './lib/options.js'
 import { rotateLive } from './lib/refresh-rotation.js'
@@ -13,7 +14,6 @@ import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
 import { type Ending, noteBegun, tellEnded } from './lib/sign-in-ending.js'
 import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
-import { UNKNOWN_REVISION } from './lib/stores/rules.js'
 
 export type { Ending, SignInStart }
 
@@ -150,15 +150,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       noteBegun(request, record.id)
       return record
     },
-    isLive(ref) {
-      const live = store.isLive(ref)
-      // A driver's own kind of promise is no `Promise`, and a mode would take it for "yes".
-      return typeof live === 'boolean' ? live : Promise.resolve(live)
-    },
-    revision() {
-      const revision: unknown = store.revision?.()
-      return typeof revision === 'number' ? revision : UNKNOWN_REVISION
-    },
+    ...livenessOf(store),
     find: (accountId, id) => store.findSignIn(accountId, id, clock()),
     async list(accountId) {
       const records = await store.listSignIns(accountId, clock())

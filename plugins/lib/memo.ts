@@ -72,13 +72,17 @@ export class Memo implements NearCacheCounts {
    * clock be set back, and not from its end on. Whether its sign-in is live is still to be asked.
    */
   recall(text: string, now: number): Verified | undefined {
+    const found = this.peek(text, now)
+    if (found === undefined) this.#misses += 1
+    else this.#hits += 1
+    return found
+  }
+
+  /** The same where nobody is looked for, and so not counted. */
+  peek(text: string, now: number): Verified | undefined {
     const found = this.#young.get(keyOf(text)) ?? this.#promote(text, now)
-    if (found !== undefined && found.text === text && now >= found.from && now < found.until) {
-      this.#hits += 1
-      return found
-    }
-    this.#misses += 1
-    return undefined
+    const serves = found !== undefined && found.text === text && now >= found.from && now < found.until
+    return serves ? found : undefined
   }
 
   get hits(): number {

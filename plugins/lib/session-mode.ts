@@ -186,7 +186,7 @@ export class SessionMode implements AuthMode<'session'> {
 
   /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */
   private hotRef(id: string): SignInRef | null {
-    const hot = this.nearCache.recall(this.cookie.textOf(id), this.parts.clock())
+    const hot = this.nearCache.peek(this.cookie.textOf(id), this.parts.clock())
     return hot && hot.resolution !== SIGNED_OUT ? hot : null
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SignInRef } from '../contract.js'
 import { ownText } from './own-text.js'
 
@@ -155,10 +156,4 @@ export class RevocationList {
     if (this.size >= this.#max) this.#complete = false
     return this.#complete
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

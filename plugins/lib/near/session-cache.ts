@@ -47,6 +47,11 @@ export class SessionCache implements NearCacheCounts {
     return this.#memo.recall(cookie, now)
   }
 
+  /** The same for a session that ends, which is no use of it. */
+  peek(cookie: string, now: number): Verified | undefined {
+    return this.#memo.peek(cookie, now)
+  }
+
   /** Keeps it for five minutes at most: then its record is read again. */
   keep(cookie: string, stored: StoredSession, identity: Identity): void {
     const { signIn } = stored.content

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SignInRef } from '../contract.js'
 import type { EmbeddedDatabase } from '../database.js'
 import { StoreUnavailable } from '../errors.js'
@@ -194,10 +195,4 @@ function attempt<T>(work: () => T): T {
   } catch (error) {
     throw new StoreUnavailable({ cause: error })
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }
