@@ -26,9 +26,11 @@ export class HashQueue {
     return this.#waiting.length
   }
 
-  /** Whether what came now would be shed. */
-  get isFull(): boolean {
-    return this.#waiting.length >= this.#max * WAITING_FOR_EACH
+  /** Whether what comes now is shed, and counted as that: also where it is asked before there is anything to run. */
+  sheds(): boolean {
+    const isFull = this.#waiting.length >= this.#max * WAITING_FOR_EACH
+    if (isFull) this.#shed += 1
+    return isFull
   }
 
   /** How many were shed since the process started. */
@@ -58,10 +60,7 @@ export class HashQueue {
   }
 
   #enter(): Promise<void> | undefined {
-    if (this.isFull) {
-      this.#shed += 1
-      throw new Busy()
-    }
+    if (this.sheds()) throw new Busy()
     if (this.#running >= this.#max) return new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#running += 1
     return undefined

@@ -28,7 +28,7 @@ export interface Passwords {
    * @throws BUSY when too many are hashing
    */
   verify(hash: string | null, password: string): Promise<boolean>
-  /** Whether to hash or verify now would be BUSY. */
+  /** Whether to hash or verify now would be BUSY. Whoever asks refuses then: it counts as shed. */
   isBusy?(): boolean
   /** Whether the hash is weaker than one that is made today, and should be made anew. */
   isOutdated(hash: string): boolean
@@ -108,7 +108,7 @@ export function createPasswords(
       const argon2 = await load()
       return queue.run(() => check({ argon2, cost, decoy }, hash, password))
     },
-    isBusy: () => queue.isFull,
+    isBusy: () => queue.sheds(),
     isOutdated(hash: string) {
       const stored = hashCost(hash)
       return stored !== null && isWeaker(stored, cost)
