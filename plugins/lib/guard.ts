@@ -1,11 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Csrf } from '../csrf.js'
 import type { SignIns } from '../sign-ins.js'
-import type { AuthMode, Clock, Identity, MaybePromise, ModeName } from './contract.js'
+import type { AuthMode, Clock, Identity, MaybePromise, ModeName, Resolution } from './contract.js'
 import { ModeRequired, RoleRequired, SignInTooOld } from './errors.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
+import { isPast, type Marks } from './marks.js'
 import { type Refused, refusal, type UnauthenticatedStatus } from './refusals.js'
-import { type Found, findCaller, type OnRefused } from './search.js'
+import { ABSENT } from './resolutions.js'
+import { continueSearch, type Found, NOBODY, type OnRefused } from './search.js'
+import { Recognised } from './verified.js'
 
 export type { GuardOptions }
 
@@ -72,18 +75,41 @@ function mayBeNobody(plan: Plan, refused: readonly Refused[]): boolean {
   return plan.optional && (refused.length === 0 || plan.onRefused === 'next')
 }
 
-function admit(plan: Plan, request: FastifyRequest, found: Found, now: number): void {
-  const { identity, mode, refused, marks } = found
-  if (!identity && !mayBeNobody(plan, refused)) throw refusal(plan.status, plan.asked, refused)
+/** @param marks of a credential that is kept, whose identity is frozen */
+function admit(
+  plan: Plan,
+  request: FastifyRequest,
+  mode: AuthMode,
+  identity: Identity,
+  marks: Marks | undefined,
+  now: number,
+): void {
   // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
-  if (mode?.ambient) plan.csrf.checkAmbient(request)
-  if (identity) {
-    checkAllowed(plan, identity)
-    plan.signIns?.noteSeen(identity, marks, now)
-    // What bears marks is frozen.
-    if (!marks) Object.freeze(identity)
-  }
-  request[kCaller] = identity
+  if (mode.ambient) plan.csrf.checkAmbient(request)
+  checkAllowed(plan, identity)
+  if (!marks || isPast(marks.seenAt, now)) plan.signIns?.noteSeen(identity, marks, now)
+  request[kCaller] = marks ? identity : Object.freeze(identity)
+}
+
+function conclude(plan: Plan, request: FastifyRequest, found: Found, now: number): void {
+  const { identity, mode, refused, marks } = found
+  if (identity && mode) admit(plan, request, mode, identity, marks, now)
+  else if (mayBeNobody(plan, refused)) request[kCaller] = null
+  else throw refusal(plan.status, plan.asked, refused)
+}
+
+/** The search beyond what one look at a mode's memory can say. */
+function search(
+  plan: Plan,
+  request: FastifyRequest,
+  mode: AuthMode,
+  resolution: MaybePromise<Resolution>,
+  index: number,
+  now: number,
+): MaybePromise<void> {
+  const found = continueSearch(resolution, mode, request, plan.asked, plan.onRefused, now, index)
+  if (found instanceof Promise) return found.then((late) => conclude(plan, request, late, plan.clock()))
+  return conclude(plan, request, found, now)
 }
 
 /** Admits or throws; a promise only where a mode had to ask its store. */
@@ -92,10 +118,19 @@ function judge(plan: Plan, request: FastifyRequest): MaybePromise<void> {
   // A caller whom an earlier guard recognised is tested, never looked for again: two guards, one person.
   // Where one found nobody, this one looks for itself: it may ask other modes, or mind a bad credential.
   if (caller) return checkAllowed(plan, caller)
+  const { asked } = plan
   const now = plan.clock()
-  const found = findCaller(request, plan.asked, plan.onRefused, now)
-  if (found instanceof Promise) return found.then((late) => admit(plan, request, late, plan.clock()))
-  return admit(plan, request, found, now)
+  // Nearly every request ends here: most modes find nothing, and one remembers the credential. Each call that
+  // could be left out was worth leaving out.
+  let index = 0
+  for (const mode of asked) {
+    const resolution = mode.resolve(request, now)
+    if (resolution instanceof Recognised)
+      return admit(plan, request, mode, resolution.identity, resolution.marks, now)
+    if (resolution !== ABSENT) return search(plan, request, mode, resolution, index, now)
+    index++
+  }
+  return conclude(plan, request, NOBODY, now)
 }
 
 /** `done` lets a request pass when it is handed nothing: what was thrown must be an error, whatever it is. */

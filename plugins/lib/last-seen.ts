@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, SignInRef } from './contract.js'
-import type { Marks } from './marks.js'
+import { isPast, type Marks } from './marks.js'
 import type { StateStore } from './stores/contract.js'
 
 export interface LastSeenParts {
@@ -12,8 +12,6 @@ export interface LastSeenParts {
 }
 
 const MAX = 100_000
-/** How far what is stored may be behind, in ms. */
-const COALESCE = 60_000
 /** Moves no limit: a store moves it forward only. */
 const SAME_LIMIT = 0
 
@@ -39,8 +37,6 @@ export class LastSeen {
     marks?: Marks,
     now = this.#parts.clock(),
   ): void {
-    // A credential that was seen within the minute brings its own proof of that: nothing is looked up.
-    if (marks && !isPast(marks.seenAt, now)) return
     const isDue = this.#isDue(signInId, now)
     if (isDue) this.mark(signInId)
     if (marks) marks.seenAt = this.#written.get(signInId) ?? marks.seenAt
@@ -89,9 +85,4 @@ export class LastSeen {
       log.warn({ err: error }, 'when a sign-in was seen last could not be written')
     }
   }
-}
-
-/** Also when the clock was set back: it must not stop the writing until it has caught up. */
-function isPast(written: number, now: number): boolean {
-  return Math.abs(now - written) >= COALESCE
 }

@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import type { AuthMode, Identity, MaybePromise, Resolution } from './contract.js'
 import type { Marks } from './marks.js'
 import type { Refused } from './refusals.js'
-import { ABSENT } from './resolutions.js'
 import { Recognised } from './verified.js'
 
 /** What the modes made of a request, together. */
@@ -20,6 +19,9 @@ export interface Found {
 export type OnRefused = 'stop' | 'next'
 
 const NONE_REFUSED: readonly Refused[] = Object.freeze([])
+
+/** No mode has found anything. */
+export const NOBODY: Found = Object.freeze({ identity: null, mode: null, refused: NONE_REFUSED })
 
 /** `refused` and this refusal. What is no resolution must not pass for "not mine": plain JavaScript may say anything. */
 function withRefusal(
@@ -41,13 +43,9 @@ function found(resolution: Known, mode: AuthMode, refused: readonly Refused[]): 
     : { identity, mode, refused }
 }
 
-function nobody(refused: readonly Refused[]): Found {
-  return { identity: null, mode: null, refused }
-}
-
 /**
- * Asks the modes in their order, from the one at `start` on. Answers without a promise as long as every mode that
- * was asked did, and makes no closure until then: it runs with every request.
+ * Asks the modes in their order, from the one at `index` on. Answers without a promise as long as every mode that
+ * was asked did, and makes no closure until then.
  * @param now in ms
  */
 export function findCaller(
@@ -55,24 +53,16 @@ export function findCaller(
   modes: readonly AuthMode[],
   onRefused: OnRefused,
   now?: number,
-  start = 0,
+  index = 0,
   refused = NONE_REFUSED,
 ): MaybePromise<Found> {
-  for (let index = start; index < modes.length; index++) {
-    const mode = modes[index]
-    if (!mode) break
-    const resolution = mode.resolve(request, now)
-    // Most modes find nothing in most requests, and say so with this.
-    if (resolution === ABSENT) continue
-    return resolution instanceof Recognised
-      ? found(resolution, mode, refused)
-      : conclude(resolution, mode, request, modes, onRefused, now, index, refused)
-  }
-  return nobody(refused)
+  const mode = modes[index]
+  if (!mode) return { identity: null, mode: null, refused }
+  return continueSearch(mode.resolve(request, now), mode, request, modes, onRefused, now, index, refused)
 }
 
 /** What a mode's answer means: the end of the search, or that the next one is asked. */
-function conclude(
+export function continueSearch(
   resolution: MaybePromise<Resolution>,
   mode: AuthMode,
   request: FastifyRequest,
@@ -80,7 +70,7 @@ function conclude(
   onRefused: OnRefused,
   now: number | undefined,
   index: number,
-  before: readonly Refused[],
+  before = NONE_REFUSED,
 ): MaybePromise<Found> {
   // Not `instanceof Promise`: a driver may have promises of its own kind.
   if ('then' in resolution) return findLater(resolution, mode, request, modes, onRefused, now, index, before)
@@ -89,11 +79,12 @@ function conclude(
   }
   const refused = withRefusal(before, resolution, mode)
   const stops = resolution.kind === 'refused' && onRefused === 'stop'
-  return stops ? nobody(refused) : findCaller(request, modes, onRefused, now, index + 1, refused)
+  if (stops) return { identity: null, mode: null, refused }
+  return findCaller(request, modes, onRefused, now, index + 1, refused)
 }
 
-type Rest = Parameters<typeof conclude> extends [MaybePromise<Resolution>, ...infer R] ? R : never
+type Rest = Parameters<typeof continueSearch> extends [MaybePromise<Resolution>, ...infer R] ? R : never
 
 async function findLater(resolving: PromiseLike<Resolution>, ...rest: Rest): Promise<Found> {
-  return conclude(await resolving, ...rest)
+  return continueSearch(await resolving, ...rest)
 }
