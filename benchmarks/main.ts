@@ -1,5 +1,5 @@
 import { writeDocument } from './lib/document.js'
-import { describeMachine } from './lib/machine.js'
+import { describeMachine, describeRun } from './lib/machine.js'
 import type { Part } from './lib/part.js'
 import { goalSection, type Section, textSection } from './lib/report.js'
 import { savedResults, saveResult } from './lib/results.js'
@@ -39,11 +39,12 @@ function partsNamed(names: readonly string[]): readonly Part[] {
 async function measurePart(part: Part, setting: Setting): Promise<readonly Section[]> {
   const tell = (line: string) => console.error(line)
   tell(`${part.name} …`)
+  const run = describeRun()
   const sections = await part.run(setting, tell)
   for (const section of sections) console.log(textSection(section))
   const bars = part === compare ? compared.map(({ contender: { name }, ratio }) => ({ name, ratio })) : []
   if (!setting.quick) {
-    saveResult(part.name, { date: new Date().toISOString(), sections, bars })
+    saveResult(part.name, { run, sections, bars })
     writeDocument('docs', savedResults(PARTS.map(({ name }) => name)), setting)
   }
   return sections

@@ -29,7 +29,7 @@ export const bare: Contender = { ...BARE, name: 'bare Fastify route', start: bui
 export const bareAgain: Contender = { ...bare, name: 'the same again (noise)' }
 
 /** As long as what a signed-in client sends: what it costs to be sent a credential that nobody looks at. */
-const SENT = `identity=v1.xxxxxxxx.${'x'.repeat(280)}.${'x'.repeat(43)}`
+const SENT = `__Host-identity=v1.xxxxxxxx.${'x'.repeat(280)}.${'x'.repeat(43)}`
 
 export const bareSent: Contender = {
   ...bare,

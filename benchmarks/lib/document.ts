@@ -19,10 +19,10 @@ The ratios are a worst case: a route that does nothing but say who asks. A handl
 of it.
 `.trim()
 
-/** When it was measured stands below the title of each section. */
-function dated({ date, sections }: Saved): string[] {
+/** What it was measured of stands below the title of each section. */
+function described({ run, sections }: Saved): string[] {
   return sections.map((section) =>
-    markdownSection({ ...section, text: `*Measured on ${date.slice(0, 10)}.* ${section.text}` }),
+    markdownSection({ ...section, text: `*Measured on ${run}.* ${section.text}` }),
   )
 }
 
@@ -31,7 +31,7 @@ export function writeDocument(directory: string, results: readonly Saved[], sett
   const [first = '', ...rest] = describeMachine()
   const machine = [
     ...[first, ...rest].map((line) => `- ${line}`),
-    `- ${setting.rounds} rounds of ${setting.seconds} s after ${setting.warmUpSeconds} s of warming up, ${setting.users} users`,
+    `- ${setting.rounds} rounds of ${setting.seconds} s after ${setting.warmUpSeconds} s of warming up, or more, ${setting.users} users`,
   ]
   const page = [
     '# Performance',
@@ -40,7 +40,7 @@ export function writeDocument(directory: string, results: readonly Saved[], sett
     HOW_TO_READ,
     '![Throughput as a share of the bare route](performance.svg)',
     markdownSection(goalSection(results.flatMap(({ sections }) => sections))),
-    ...results.flatMap(dated),
+    ...results.flatMap(described),
   ]
   mkdirSync(directory, { recursive: true })
   writeFileSync(join(directory, 'performance.md'), `${page.join('\n\n')}\n`)

@@ -55,15 +55,21 @@ const [load = 0] = loadavg()
 /** Above this the machine is not the benchmark's alone. */
 const QUIET = 0.5
 
-/** What the figures were taken on and of, a line each. */
+/** When, of what, and beside what else figures are taken from now on: those of one page may come from several runs. */
+export function describeRun(): string {
+  const day = new Date().toISOString().slice(0, 10)
+  const quiet = load > QUIET ? ', **not a quiet machine**' : ''
+  return `${day}${commit()}, load average before the run ${load.toFixed(1)}${quiet}`
+}
+
+/** What the figures were taken on, a line each. */
 export function describeMachine(): readonly string[] {
   const [first] = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
   const { version } = Value.Parse(Package, JSON.parse(readFileSync('package.json', 'utf8')))
   return [
-    `${new Date().toISOString().slice(0, 10)}: fastify-identity ${version}${commit()}`,
+    `fastify-identity ${version}`,
     `${cpus().length} × ${first?.model.trim() ?? 'unknown'}, ${memory} GiB, ${type()} ${release()}`,
-    `load average before the run ${load.toFixed(1)}${load > QUIET ? ': **not a quiet machine**' : ''}`,
     `Node.js ${process.versions.node}, ${programVersion('redis-server')}, ${programVersion('wrk')}`,
     PACKAGES.map(versionOf).join(', '),
   ]

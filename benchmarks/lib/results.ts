@@ -11,7 +11,7 @@ import type { Section } from './report.js'
 const DIRECTORY = 'benchmarks/results'
 
 const SavedSchema = Type.Object({
-  date: Type.String(),
+  run: Type.String(),
   sections: Type.Array(
     Type.Object({
       title: Type.String(),
@@ -42,8 +42,8 @@ export interface Bar {
 }
 
 export interface Saved {
-  /** Of the measurement, UTC. */
-  readonly date: string
+  /** When and of what it was measured, in words. */
+  readonly run: string
   readonly sections: readonly Section[]
   /** For the plot. */
   readonly bars: readonly Bar[]

@@ -48,6 +48,7 @@ async function warmUp(url: string, headers: readonly Headers[], least: number): 
     const { requests } = await generateLoad(url, headers, seconds)
     if (requests >= 2 * headers.length) return
   }
+  throw new Error(`${headers.length} credentials were not used twice each in ${WARM_UP_MAX} s`)
 }
 
 /** @throws when an answer was wrong, before the load, during it, or after it */

@@ -8,7 +8,7 @@ export interface Setting {
   readonly rounds: number
   /** Of one measurement. wrk counts in whole ones. */
   readonly seconds: number
-  /** Before it, for the compiler in the engine. */
+  /** Before it at least. */
   readonly warmUpSeconds: number
   /** Signed in on each contender. */
   readonly users: number

@@ -14,7 +14,8 @@ export const compared: Result[] = []
 const text = `
 \`GET /user_info\` for a signed-in user, ${CONNECTIONS} connections, credentials of many users in turn. **ratio** is
 throughput as a share of the bare Fastify route's in the same round, with the same body and response schema: what is left
-when somebody asks who is there. **Redis** counts commands for a request, without heartbeats; **bytes** are those of an
+when somebody asks who is there. **Redis** counts commands for a request, without heartbeats, and without what the first use of a credential
+in a minute writes (when it was seen); **bytes** are those of an
 answer with its headers; **CPU** is the server's for a request. **sign-out** says how soon somebody who has signed out is
 refused: what never refuses them has less to do. The bare route is sent no credential; the row below it shows what only
 receiving one costs. Each figure is a median over processes. Answers were checked (status,

@@ -38,7 +38,7 @@ export class LastSeen {
     now = this.#parts.clock(),
   ): void {
     const isDue = this.#isDue(signInId, now)
-    if (isDue) this.mark(signInId)
+    if (isDue) this.mark(signInId, now)
     if (marks) marks.seenAt = this.#written.get(signInId) ?? marks.seenAt
     if (isDue) this.#start(accountId, signInId, now)
   }
@@ -49,9 +49,9 @@ export class LastSeen {
   }
 
   /** For what writes it as well: so it is not due again for a minute. */
-  mark(signInId: string): void {
+  mark(signInId: string, now = this.#parts.clock()): void {
     this.#written.delete(signInId)
-    this.#written.set(signInId, this.#parts.clock())
+    this.#written.set(signInId, now)
     if (this.#written.size > this.#max) this.#dropFirst()
   }
 

@@ -3,7 +3,9 @@ import type { StateStore } from './stores/contract.js'
 import { UNKNOWN_REVISION } from './stores/rules.js'
 
 /** What a store says of who is live, whatever kind of store an application has brought. */
-export function livenessOf(store: StateStore): Pick<SignIns, 'isLive' | 'revision'> {
+export function livenessOf(
+  store: Pick<StateStore, 'isLive' | 'revision'>,
+): Pick<SignIns, 'isLive' | 'revision'> {
   return {
     isLive(ref) {
       const live = store.isLive(ref)

@@ -1,7 +1,9 @@
+import { livenessOf } from './liveness.js'
 import { refOfRecord } from './sign-in-record.js'
 import type { Rotation, RotationResult, StateStore } from './stores/contract.js'
+import { UNKNOWN_REVISION } from './stores/rules.js'
 
-type Store = Pick<StateStore, 'feed' | 'findSignIn' | 'isLive' | 'rotateRefresh'>
+type Store = Pick<StateStore, 'feed' | 'findSignIn' | 'isLive' | 'revision' | 'rotateRefresh'>
 
 /**
  * Rotates on terms, in one round trip: whether the sign-in is live is asked afterwards, of this process's memory. One that
@@ -18,7 +20,7 @@ export async function rotateLive(
   rotation: Rotation,
 ): Promise<RotationResult> {
   if (!rotation.terms) return store.rotateRefresh(accountId, id, rotation)
-  const isTrusted = store.feed?.healthy() ?? true
+  const isTrusted = (store.feed?.healthy() ?? true) && livenessOf(store).revision() !== UNKNOWN_REVISION
   const result = isTrusted
     ? await store.rotateRefresh(accountId, id, rotation)
     : await readOnly(store, accountId, id, rotation.now)

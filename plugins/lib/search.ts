@@ -73,7 +73,7 @@ export function continueSearch(
   before = NONE_REFUSED,
 ): MaybePromise<Found> {
   // Not `instanceof Promise`: a driver may have promises of its own kind.
-  if ('then' in resolution) return findLater(resolution, mode, request, modes, onRefused, now, index, before)
+  if ('then' in resolution) return findLater(resolution, mode, request, modes, onRefused, index, before)
   if (resolution.kind === 'identity') {
     return found(resolution, mode, before)
   }
@@ -83,8 +83,15 @@ export function continueSearch(
   return findCaller(request, modes, onRefused, now, index + 1, refused)
 }
 
-type Rest = Parameters<typeof continueSearch> extends [MaybePromise<Resolution>, ...infer R] ? R : never
-
-async function findLater(resolving: PromiseLike<Resolution>, ...rest: Rest): Promise<Found> {
-  return continueSearch(await resolving, ...rest)
+/** By then it is later: the modes that follow read the clock themselves. */
+async function findLater(
+  resolving: PromiseLike<Resolution>,
+  mode: AuthMode,
+  request: FastifyRequest,
+  modes: readonly AuthMode[],
+  onRefused: OnRefused,
+  index: number,
+  before: readonly Refused[],
+): Promise<Found> {
+  return continueSearch(await resolving, mode, request, modes, onRefused, undefined, index, before)
 }

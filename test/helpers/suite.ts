@@ -84,7 +84,9 @@ export function faultyStore(inner: StateStore, { promises = false } = {}): Fault
   const failing = new Set<Operation>()
   const calls: Operation[] = []
   const store = new Proxy(inner, {
-    get(target, name: Operation | 'kind') {
+    get(target, name: Operation | 'kind' | 'revision') {
+      // What fails, or is counted, has to be asked each time.
+      if (name === 'revision') return undefined
       const operation: unknown = target[name]
       if (typeof operation !== 'function') return operation
       return (...args: unknown[]) => {

@@ -28,24 +28,18 @@ export class MeteredStore implements StateStore {
   }
 
   /**
-   * It runs with every request. An answer that needs no promise comes from this process's memory or its embedded
+   * It runs with nearly every request. An answer that needs no promise comes from this process's memory or its embedded
    * file, and is not timed: two looks at the clock would cost more than the answer. What needs one is timed from
    * when it was asked, which is as good.
    */
   isLive(ref: SignInRef): MaybePromise<boolean> {
-    let live: MaybePromise<boolean>
-    try {
-      live = this.#store.isLive(ref)
-    } catch (error) {
-      this.#tellOf('isLive')(0, true)
-      throw error
-    }
+    const live = this.#counted(() => this.#store.isLive(ref))
     return typeof live === 'boolean' ? live : this.#ask('isLive', () => live)
   }
 
-  /** Not timed: it runs with every request, and asks nobody. */
+  /** Not timed: it runs with every request. */
   revision(): number {
-    return this.#store.revision?.() ?? UNKNOWN_REVISION
+    return this.#counted(() => this.#store.revision?.() ?? UNKNOWN_REVISION)
   }
 
   generation() {
@@ -114,6 +108,16 @@ export class MeteredStore implements StateStore {
 
   close() {
     return this.#store.close()
+  }
+
+  /** What throws at once is a fault of the look at whether a sign-in is live. */
+  #counted<T>(look: () => T): T {
+    try {
+      return look()
+    } catch (error) {
+      this.#tellOf('isLive')(0, true)
+      throw error
+    }
   }
 
   #run<T>(operation: StoreOperation, run: () => Promise<T>): Promise<T> {

@@ -122,7 +122,7 @@ export interface StateStore {
   /**
    * A number, 0 or more, that is another one as soon as anything more was revoked: what was live under it is live,
    * and need not be asked for again, while it stays the same. -1 while the store knows of no such number, as one that
-   * must ask elsewhere.
+   * must ask elsewhere. To be left out, or -1, where `isLive` looks at more than that list, as in a store around another.
    */
   revision?(): number
 

@@ -6,7 +6,8 @@ import { CLOCK_MARGIN } from './rules.js'
  * Ending sign-ins in one step, where one node has all keys. KEYS: list, feed, an account's sign-ins. ARGV[1]: what
  * stands before the key of a session, which only the record tells.
  *
- * Revoked first, so that a script that Redis breaks off leaves nothing that is gone and not refused. Where a record
+ * All are revoked first, and their records go last, so that a script that Redis breaks off leaves nothing that is gone and
+ * not refused, and nothing that is not found when it is done again in steps. Where a record
  * cannot be read, nothing is changed and nil returned: that is decided outside.
  */
 const ENDING = `${SIGN_IN}${REVOKING}
@@ -18,11 +19,9 @@ local function read(text)
   return s
 end
 local function kept(s) return time(s.absolute) + ${CLOCK_MARGIN} end
-local function finish(id, s, latest)
-  revoke('s:' .. id, string.format('%.0f', latest), '')
-  if s.session then redis.call('DEL', ARGV[1] .. s.session) end
-  redis.call('HDEL', KEYS[3], id)
-end
+local function refuse(id, latest) revoke('s:' .. id, string.format('%.0f', latest), '') end
+local function destroy(s) if s.session then redis.call('DEL', ARGV[1] .. s.session) end end
+local function forget(id) redis.call('HDEL', KEYS[3], id) end
 `
 
 /** ARGV: see above; id, until when its end is kept at most. Returns the text of its record, empty where there is none. */
@@ -35,7 +34,9 @@ if not text then
 end
 local s = read(text)
 if not s then return false end
-finish(id, s, math.min(tonumber(latest), kept(s)))
+refuse(id, math.min(tonumber(latest), kept(s)))
+destroy(s)
+forget(id)
 return text
 `)
 
@@ -58,9 +59,11 @@ end
 for i = 1, #all, 2 do
   local id, s = all[i], ending[all[i]]
   if s then
-    finish(id, s, kept(s))
+    refuse(id, kept(s))
     answer[#answer + 1], answer[#answer + 2] = id, all[i + 1]
   end
 end
+for _, s in pairs(ending) do destroy(s) end
+for id in pairs(ending) do forget(id) end
 return answer
 `)

@@ -57,8 +57,10 @@ export class RedisEndings {
   async #atOnce(script: Script, accountId: string, ...args: (string | number)[]): Promise<unknown> {
     if ('nodes' in this.#client || (await this.#revocations.isForReplicas())) return null
     const keys = [...this.#revocations.keys, this.#signIns.keyOf(accountId)]
+    // The driver puts an application's own prefix before keys, and before no other argument.
+    const sessions = `${this.#client.options.keyPrefix ?? ''}${this.#sessions.keyOf('')}`
     try {
-      return await runScript(this.#client, script, keys, this.#sessions.keyOf(''), ...args)
+      return await runScript(this.#client, script, keys, sessions, ...args)
     } catch (error) {
       // One node of a cluster takes keys of one slot only (CROSSSLOT), also from a client that knows of no cluster.
       if (error instanceof Error && error.name === 'ReplyError') return null

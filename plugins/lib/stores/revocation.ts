@@ -21,7 +21,8 @@ export function raisedEpoch(
   until: number,
 ): Revocation[] {
   const raised: Revocation = [epochMember(accountId), -epoch, until]
-  return spared === null ? [raised] : [raised, [sparedMember(accountId, spared), -epoch, until]]
+  // First, so that nobody who reads one after the other takes the spared for ended.
+  return spared === null ? [raised] : [[sparedMember(accountId, spared), -epoch, until], raised]
 }
 
 export function endedMember(signInId: string): string {

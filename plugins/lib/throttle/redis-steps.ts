@@ -63,7 +63,9 @@ export class RedisSteps implements Steps {
   }: Taking): Promise<{ stored: number; count: number | null }> {
     const answer = await this.#run(TAKE, [subject, counter], seen, most, keep)
     const [stored, count] = Array.isArray(answer) ? answer : []
-    return { stored: this.#note(subject, stored), count: count === 0 ? null : checked(Number(count)) }
+    // Text where the application's own client has numbers as such.
+    const taken = checked(Number(count))
+    return { stored: this.#note(subject, stored), count: taken > 0 ? taken : null }
   }
 
   async release(subject: string, counter: string): Promise<number> {

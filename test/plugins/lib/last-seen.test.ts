@@ -300,3 +300,11 @@ test('marks of what could not be noted say nothing', async (t) => {
   seen.note({ accountId: 'a', signInId: 'y' }, marks, clock.now)
   t.same([ids(), marks.seenAt], [['y'], clock.now])
 })
+
+test('the time that is handed over counts, whatever another clock says', async (t) => {
+  const { seen, clock, ids } = lastSeen()
+  const note = (now: number) => seen.note({ accountId: 'a', signInId: 'x' }, undefined, now)
+  note(clock.now + 10 * MINUTE)
+  note(clock.now + 10 * MINUTE + 1)
+  t.same(ids(), ['x'])
+})

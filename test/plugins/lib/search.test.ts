@@ -78,3 +78,21 @@ t.test('an answer that is no resolution is thrown, not passed over', async (t) =
     TypeError,
   )
 })
+
+t.test('a mode that is asked after a promise reads the clock itself: meanwhile it has gone on', async (t) => {
+  const times: unknown[] = []
+  const mode = (name: ModeName, answer: Resolution | Promise<Resolution>) => ({
+    ...scriptedMode(name, () => answer),
+    resolve(_request: FastifyRequest, now?: number) {
+      times.push(now)
+      return answer
+    },
+  })
+  const modes = [
+    mode('token', ABSENT),
+    mode('session', Promise.resolve(ABSENT)),
+    mode('cookie', alice('cookie')),
+  ]
+  t.match(await findCaller(request, modes, 'stop', 1000), { identity: { mode: 'cookie' } })
+  t.strictSame(times, [1000, 1000, undefined])
+})

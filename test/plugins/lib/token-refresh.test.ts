@@ -98,29 +98,36 @@ t.test('a reused token of a sign-in that was ended is refused, and no theft is t
   t.notOk(log.some((line) => line.includes('refresh_reuse_detected')))
 })
 
-t.test('while memory may not be trusted, the store is asked before a token is rotated', async (t) => {
-  const memory = createMemoryStore()
-  const state = { isDown: true }
-  const feed = { healthy: () => false, onChange: () => () => {} }
-  const store = new Proxy(memory, {
-    get(target, name) {
-      if (name === 'feed') return feed
-      const value: unknown = Reflect.get(target, name)
-      if (name !== 'isLive') return typeof value === 'function' ? value.bind(target) : value
-      return async (ref: SignInRef) => {
-        if (state.isDown) throw new StoreUnavailable()
-        return target.isLive(ref)
-      }
-    },
+const LOST_FEED = { healthy: () => false, onChange: () => () => {} }
+const UNTRUSTED = {
+  'the feed is lost': { feed: LOST_FEED },
+  'the store must ask elsewhere': { revision: () => -1 },
+  'the store knows of no revision': { revision: undefined },
+}
+
+for (const [why, parts] of Object.entries(UNTRUSTED))
+  t.test(`where ${why}, it is asked who is live before a token is rotated`, async (t) => {
+    const memory = createMemoryStore()
+    const state = { isDown: true }
+    const store = new Proxy(memory, {
+      get(target, name) {
+        if (name in parts) return Reflect.get(parts, name)
+        const value: unknown = Reflect.get(target, name)
+        if (name !== 'isLive') return typeof value === 'function' ? value.bind(target) : value
+        return async (ref: SignInRef) => {
+          if (state.isDown) throw new StoreUnavailable()
+          return target.isLive(ref)
+        }
+      },
+    })
+    const { login, refresh, clock } = await tokenApp(t, { store })
+    const { refreshToken, signInId } = await login()
+    t.equal((await refresh(refreshToken)).statusCode, 503)
+    t.equal((await memory.findSignIn(ALICE.id, signInId, clock.now))?.refresh?.counter, 0)
+    clock.now += GRACE
+    state.isDown = false
+    isGranted(t, await refresh(refreshToken))
   })
-  const { login, refresh, clock } = await tokenApp(t, { store })
-  const { refreshToken, signInId } = await login()
-  t.equal((await refresh(refreshToken)).statusCode, 503)
-  t.equal((await memory.findSignIn(ALICE.id, signInId, clock.now))?.refresh?.counter, 0)
-  clock.now += GRACE
-  state.isDown = false
-  isGranted(t, await refresh(refreshToken))
-})
 
 t.test('a new access token says what the account is now', async (t) => {
   const { login, refresh, me, accounts } = await tokenApp(t)

@@ -93,6 +93,9 @@ t.test('what answers, or fails, without a promise still does', async (t) => {
     t.throws(() => CALLS[operation](failing), { code: 'STORE_UNAVAILABLE' })
     t.same(takeFaults(), [{ operation, failed: true }])
   }
+  const { store: torn, take: takeTorn } = meter(Object.assign(createMemoryStore(), { revision: fail }))
+  t.throws(() => torn.revision?.(), { code: 'STORE_UNAVAILABLE' })
+  t.same(takeTorn(), [{ operation: 'isLive', failed: true }], 'a file that is closed is noticed there first')
 })
 
 t.test('kind and feed are the store’s own', async (t) => {

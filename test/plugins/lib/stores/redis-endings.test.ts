@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { createNearStore } from '../../../../plugins/lib/near/near-store.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { END_SIGN_IN, END_SIGN_INS } from '../../../../plugins/lib/stores/redis-ending-scripts.js'
 import { answerAtOnce, eventually, openNear } from '../../../helpers/near.js'
@@ -118,10 +119,13 @@ t.test('a script that is broken off leaves nothing that is gone and not refused'
   await admin.acl('SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-del')
   const { store } = await openNear(t, server.url.replace('redis://', 'redis://app:secret@'))
   const generation = await store.generation()
+  // The first of them has nothing that it fails on.
+  await store.addSignIn(signInRecord({ id: 'first' }))
   await begin(store)
   await t.rejects(store.endSignIn('account-1', 'a', UNTIL), UNAVAILABLE)
   await t.rejects(store.endSignIns('account-1', 'b', NOW), UNAVAILABLE)
-  for (const signInId of ['a', 'c']) {
+  t.strictSame(await left(store), ['a', 'b', 'c', 'first', 'session a', 'session b', 'session c'])
+  for (const signInId of ['first', 'a', 'c']) {
     t.type(await admin.zscore('fid:{rev}', `s:${signInId}`), 'string', 'stored')
     t.equal(
       answerAtOnce(store, { accountId: 'account-1', signInId, epoch: 1, generation }),
@@ -130,6 +134,20 @@ t.test('a script that is broken off leaves nothing that is gone and not refused'
     )
   }
   t.equal(await admin.zscore('fid:{rev}', 's:b'), null)
+})
+
+t.test('a client that puts a prefix of its own before keys: the session goes all the same', async (t) => {
+  const { server, admin } = await open(t)
+  const client = new Redis(server.url, { keyPrefix: 'app:' })
+  t.teardown(() => client.disconnect())
+  const store = createNearStore(client)
+  t.teardown(() => store.close())
+  await store.settle(3000)
+  await begin(store)
+  t.equal(await store.endSignIn('account-1', 'a', UNTIL), true)
+  t.strictSame(await store.endSignIns('account-1', 'b', NOW), ['c'])
+  t.strictSame(await left(store), ['b', 'session b'])
+  t.strictSame((await admin.keys('*:se:*')).length, 1)
 })
 
 t.test('one node of a cluster, behind a client that knows of none: ended in steps', async (t) => {

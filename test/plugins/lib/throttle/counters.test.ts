@@ -45,6 +45,11 @@ counterContract(t, 'memory', async () => {
 })
 counterContract(t, 'sqlite', openOnSqlite)
 counterContract(t, 'redis', openOnRedis)
+counterContract(t, 'redis, whose numbers come as text', async (t) => {
+  await admin.flushall()
+  const open = () => redisCounters(t, new Redis(server.url, { stringNumbers: true }))
+  return [await open(), await open()] as const
+})
 
 t.test('redis: every key goes by itself, and what came to nothing is gone at once', async (t) => {
   const [counters] = await openOnRedis(t)
