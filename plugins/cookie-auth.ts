@@ -50,7 +50,7 @@ export interface CookieAuthOptions {
    */
   readonly hotCookies?: number
   /**
-   * What these may take in memory, in bytes, as far as that can be told: about 950 for one without claims of
+   * What these may take in memory, in bytes, as far as that can be told: about 1050 for one without claims of
    * the application's. Defaults to 268435456 (256 MiB).
    */
   readonly hotBytes?: number

@@ -68,7 +68,7 @@ export interface SessionAuthOptions {
   /** How many sessions' identities are kept in memory at most, those in use before the others. Defaults to 1000000. */
   readonly hotSessions?: number
   /**
-   * What these may take in memory, in bytes, as far as that can be told: about 700 for one without claims of
+   * What these may take in memory, in bytes, as far as that can be told: about 800 for one without claims of
    * the application's. Defaults to 805306368 (768 MiB).
    */
   readonly hotBytes?: number

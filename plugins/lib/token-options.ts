@@ -31,7 +31,7 @@ export interface TokenAuthOptions {
    */
   readonly hotTokens?: number
   /**
-   * What these may take in memory, in bytes, as far as that can be told: about 1100 for one without claims of
+   * What these may take in memory, in bytes, as far as that can be told: about 1200 for one without claims of
    * the application's. Defaults to 268435456 (256 MiB).
    */
   readonly hotBytes?: number

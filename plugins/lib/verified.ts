@@ -30,7 +30,7 @@ export interface Verified extends SignInRef {
 }
 
 /** Without text and claims; measured. */
-const OWN_BYTES = 600
+const OWN_BYTES = 700
 /** What an object may take in memory for each character that it takes as JSON. */
 const CLAIMS_FACTOR = 8
 
