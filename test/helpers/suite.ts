@@ -84,9 +84,7 @@ export function faultyStore(inner: StateStore, { promises = false } = {}): Fault
   const failing = new Set<Operation>()
   const calls: Operation[] = []
   const store = new Proxy(inner, {
-    get(target, name: Operation | 'kind' | 'revision') {
-      // What fails, or is counted, has to be asked each time.
-      if (name === 'revision') return undefined
+    get(target, name: Operation | 'kind') {
       const operation: unknown = target[name]
       if (typeof operation !== 'function') return operation
       return (...args: unknown[]) => {

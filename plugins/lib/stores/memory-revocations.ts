@@ -14,11 +14,6 @@ export class MemoryRevocations {
   readonly generation = newGeneration()
   readonly #ended = new Map<string, number>()
   readonly #epochs = new Map<string, RaisedEpoch>()
-  #revision = 0
-
-  get revision(): number {
-    return this.#revision
-  }
 
   isLive(ref: SignInRef): boolean {
     if (ref.generation !== this.generation || this.#ended.has(ref.signInId)) return false
@@ -27,12 +22,10 @@ export class MemoryRevocations {
   }
 
   end(signInId: string, until: number): void {
-    this.#revision++
     this.#ended.set(signInId, Math.max(until, this.#ended.get(signInId) ?? 0))
   }
 
   raise(accountId: string, epoch: number, spared: string | null, until: number): void {
-    this.#revision++
     const known = this.#epochs.get(accountId) ?? { epoch: -1, until: 0, spared: new Set<string>() }
     const kept = epoch > known.epoch ? [] : known.spared
     const added = spared !== null && epoch >= known.epoch ? [spared] : []

@@ -30,10 +30,6 @@ class MemoryStore implements StateStore {
     return this.#revocations.generation
   }
 
-  revision() {
-    return this.#revocations.revision
-  }
-
   isLive(ref: SignInRef) {
     return this.#revocations.isLive(ref)
   }

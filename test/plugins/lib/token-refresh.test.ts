@@ -60,15 +60,16 @@ t.test('in the sign-in’s last moment there is no token to give that would be v
 })
 
 t.test('a refresh is one question to the store, and one to what is in memory', async (t) => {
-  const { login, refresh, calls } = await tokenApp(t)
+  const store = Object.assign(createMemoryStore(), { revision: () => 0 })
+  const { login, refresh, calls } = await tokenApp(t, { store })
+  const asked = () => calls.splice(0).filter((name) => name !== 'revision')
   const first = await login(ALICE, { tenant: 't-1' })
-  calls.length = 0
+  asked()
   const second = isGranted(t, await refresh(first.refreshToken))
-  t.strictSame(calls, ['rotateRefresh', 'isLive'])
-  calls.length = 0
+  t.strictSame(asked(), ['rotateRefresh', 'isLive'])
   isGranted(t, await refresh(first.refreshToken), 'within the grace')
   isGranted(t, await refresh(second.refreshToken))
-  t.strictSame(calls, ['rotateRefresh', 'isLive', 'rotateRefresh', 'isLive'])
+  t.strictSame(asked(), ['rotateRefresh', 'isLive', 'rotateRefresh', 'isLive'])
 })
 
 t.test('accounts that cannot be asked: 503, and nothing has changed', async (t) => {
