@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createConnection, createServer, type Socket } from 'node:net'
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -63,15 +64,29 @@ export function startGuard(directory: string, ending = 'kill -9 "$now"') {
 
 type Guard = ReturnType<typeof startGuard>
 
+/**
+ * Below those that a system hands out by itself: whoever else asks for any port meanwhile gets none of these. Told
+ * another one's port, a test would talk to that one's server.
+ */
+const PORTS = [10_000, 32_000] as const
+
+function listens(server: Server, port: number): Promise<boolean> {
+  return once(server.listen(port, '127.0.0.1'), 'listening').then(
+    () => true,
+    () => false,
+  )
+}
+
 /** A TCP port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No TCP port was given.')
-  return address.port
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const [server, port] = [createServer(), randomInt(...PORTS)]
+    if (!(await listens(server, port))) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
+  throw new Error('No TCP port was free.')
 }
 
 function connect(address: string | number): Socket {
