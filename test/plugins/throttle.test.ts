@@ -144,14 +144,19 @@ test('a guess that is right is taken off, a wrong one is counted, and a fault is
   t.strictSame(known, [200, 401], 'a device that is known has a count of its own here, too')
 })
 
-test('by address: refusals alone, or whatever was tried', async (t) => {
-  const { app, clock } = await start(t, { addressLimit: 3 })
-  const says = (url: string, ...all: (string | number)[]) =>
+/** What a route answers to attempts that end so, one after the other. */
+const sayingTo =
+  (app: FastifyInstance) =>
+  (url: string, ...ends: (string | number)[]) =>
     statuses(
       app,
       url,
-      all.map((status) => ({ status })),
+      ends.map((status) => ({ status })),
     )
+
+test('by address: refusals alone, or whatever was tried', async (t) => {
+  const { app, clock } = await start(t, { addressLimit: 3 })
+  const says = sayingTo(app)
   t.strictSame(await says('/failures', 'done', 503, 'done', 'done', 409), [200, 503, 200, 200, 409])
   t.strictSame(await says('/all', 503, 'done', 'done', 'done'), [503, 200, 200, 429])
   t.strictSame(await says('/failures', 'done'), [429], 'one count for both')
@@ -161,12 +166,7 @@ test('by address: refusals alone, or whatever was tried', async (t) => {
 
 test('by address afterwards: only what was refused is counted, and none after the limit is looked at', async (t) => {
   const { app, clock } = await start(t, { addressLimit: 3 })
-  const says = (url: string, ...all: (string | number)[]) =>
-    statuses(
-      app,
-      url,
-      all.map((status) => ({ status })),
-    )
+  const says = sayingTo(app)
   const few = ['done', 503, 'error', 409, 'done', 422, 'done'] as const
   t.strictSame(await says('/afterwards', ...few), [200, 503, 500, 409, 200, 422, 200])
   t.strictSame(await says('/failures', 'done', 401), [200, 401], 'one count with the others')

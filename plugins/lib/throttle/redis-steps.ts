@@ -1,6 +1,6 @@
 import { type RedisClient, runScript, type Script, script } from '../stores/redis-scripts.js'
 import { checked } from './counters.js'
-import { LastSeen } from './last-seen.js'
+import { RecentlyStored } from './recently-stored.js'
 import type { Steps, Taking } from './steps.js'
 
 /* A subject and its counter have the same text in braces, and so one slot of a cluster. What is not there is 0. */
@@ -39,13 +39,13 @@ interface Parts {
  * each look is four commands.
  */
 export class RedisSteps implements Steps {
-  readonly #lastSeen = new LastSeen()
+  readonly #recent = new RecentlyStored()
 
   constructor(private readonly parts: Parts) {}
 
   /** Asks nobody: mostly there is nothing, or what was there the last time. */
   async expect(subject: string): Promise<number> {
-    return this.#lastSeen.recall(subject)
+    return this.#recent.recall(subject)
   }
 
   async look(subject: string, counter: string): Promise<{ stored: number; count: number }> {
@@ -74,13 +74,13 @@ export class RedisSteps implements Steps {
 
   async replace(subject: string, seen: number, value: number, keep: number): Promise<number> {
     const stored = checked(Number(await this.#run(REPLACE, [subject], seen, value, keep)))
-    this.#lastSeen.note(subject, stored === seen ? value : stored)
+    this.#recent.note(subject, stored === seen ? value : stored)
     return stored
   }
 
   #note(subject: string, answer: unknown): number {
     const stored = checked(Number(answer))
-    this.#lastSeen.note(subject, stored)
+    this.#recent.note(subject, stored)
     return stored
   }
 

@@ -5,7 +5,7 @@ const MAX = 10_000
  * What was stored under names of late, where it was anything. A guess at what is there now, which whoever uses it has
  * confirmed: a wrong one costs a second question, and nothing else.
  */
-export class LastSeen {
+export class RecentlyStored {
   /** The oldest comes first. */
   readonly #values = new Map<string, number>()
 
