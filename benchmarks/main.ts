@@ -6,6 +6,7 @@ import { savedResults, saveResult } from './lib/results.js'
 import { type Setting, settingFor } from './lib/setting.js'
 import { compare, compared } from './parts/compare.js'
 import { endToEnd } from './parts/end-to-end.js'
+import { inProcess } from './parts/in-process.js'
 import { lag } from './parts/lag.js'
 import { layers } from './parts/layers.js'
 import { loginPart } from './parts/login.js'
@@ -23,7 +24,17 @@ import { writes } from './parts/writes.js'
  */
 
 const GROWTH: readonly Part[] = [signIns, revocations, modes, cookies, writes, memory]
-const PARTS: readonly Part[] = [compare, layers, endToEnd, ...GROWTH, loginPart, timing, roundTrips, lag]
+const PARTS: readonly Part[] = [
+  compare,
+  layers,
+  inProcess,
+  endToEnd,
+  ...GROWTH,
+  loginPart,
+  timing,
+  roundTrips,
+  lag,
+]
 
 function partsNamed(names: readonly string[]): readonly Part[] {
   if (names.length === 0) return PARTS
