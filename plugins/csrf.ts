@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
 import { refuseUnknown } from './lib/options.js'
-import { checkLogoutOrigin, checkSameOrigin, isSafeMethod, parseOrigins } from './lib/same-origin.js'
+import { checkLogoutOrigin, checkSameOrigin, isUnsafe, parseOrigins } from './lib/same-origin.js'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 
@@ -11,7 +11,11 @@ export interface Csrf {
   readonly sameOrigin: Hook
   /** Hook for logouts, `GET` ones included (`CROSS_SITE`, `PREFETCH`). */
   readonly logout: Hook
-  /** What the guard calls once a mode with ambient authority recognised the caller. @throws CROSS_SITE */
+  /**
+   * What the guard calls once a mode with ambient authority recognised the caller: refuses an unsafe request, or a
+   * WebSocket handshake, from another site.
+   * @throws CROSS_SITE
+   */
   checkAmbient(request: FastifyRequest): void
 }
 
@@ -39,7 +43,7 @@ async function csrf(app: FastifyInstance, options: CsrfOptions): Promise<void> {
       done()
     },
     checkAmbient(request) {
-      if (!isSafeMethod(request.method)) checkSameOrigin(request, allowed)
+      if (isUnsafe(request)) checkSameOrigin(request, allowed)
     },
   })
 }

@@ -9,6 +9,15 @@ export function isSafeMethod(method: string): boolean {
 }
 
 /**
+ * True for a request that may change something. A WebSocket handshake is a GET, but a page of any site may open one
+ * with the cookies of its visitor, and read what comes back: no CORS applies to it (RFC 6455 §10.2).
+ */
+export function isUnsafe({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): boolean {
+  const { upgrade } = headers
+  return !isSafeMethod(method) || (upgrade !== undefined && /websocket/i.test(upgrade))
+}
+
+/**
  * An origin as a browser writes that of a web page: no path, and no user. `capacitor://localhost` names an
  * app's own pages, whatever stands on `localhost`. A `*` would be a name like any other, and match nothing.
  */

@@ -133,6 +133,29 @@ t.test('checkAmbient follows the method: what changes nothing may come from anyw
   }
 })
 
+t.test('checkAmbient refuses a WebSocket handshake of another origin, which is a GET', async (t) => {
+  const { app, handled } = await makeApp()
+  const call = (headers: Record<string, string>) =>
+    app.inject({ url: '/recognised', headers: { upgrade: 'websocket', connection: 'Upgrade', ...headers } })
+  for (const headers of [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { origin: 'http://sub.localhost', 'sec-fetch-site': 'same-site' },
+    { 'sec-fetch-site': 'cross-site' },
+  ] as Record<string, string>[]) {
+    const response = await call(headers)
+    t.equal(response.statusCode, 403, JSON.stringify(headers))
+    t.equal(response.json().code, 'CROSS_SITE')
+  }
+  t.same(handled, [])
+  for (const headers of [{}, { origin: PARTNER }, { 'sec-fetch-site': 'same-origin' }] as Record<
+    string,
+    string
+  >[]) {
+    t.equal((await call(headers)).statusCode, 200, JSON.stringify(headers))
+  }
+})
+
 t.test('logout refuses another site’s link, image and form, and a prefetch', async (t) => {
   const { app, handled } = await makeApp()
   const rows: [method: 'GET' | 'POST' | 'HEAD', headers: Record<string, string>, code: string][] = [

@@ -4,6 +4,7 @@ import {
   checkLogoutOrigin,
   isSafeMethod,
   isSameOrigin,
+  isUnsafe,
   parseOrigins,
 } from '../../../plugins/lib/same-origin.js'
 
@@ -270,6 +271,16 @@ t.test('safe methods are those of RFC 9110, in upper case as they arrive', async
   ]) {
     t.equal(isSafeMethod(method), false, method)
   }
+})
+
+t.test('a WebSocket handshake is unsafe, however its Upgrade is spelt', async (t) => {
+  for (const upgrade of ['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13', ' websocket']) {
+    t.equal(isUnsafe({ method: 'GET', headers: { upgrade } }), true, upgrade)
+  }
+  for (const headers of [{}, { upgrade: 'h2c' }, { upgrade: '' }]) {
+    t.equal(isUnsafe({ method: 'GET', headers }), false, JSON.stringify(headers))
+  }
+  t.equal(isUnsafe({ method: 'POST', headers: {} }), true)
 })
 
 t.test('allowed origins are web origins as browsers write them', async (t) => {
