@@ -59,8 +59,8 @@ export default async function cookieExample(app: FastifyInstance, options: Examp
     },
   )
 
-  // `optional`: nobody may ask, too. `next`: somebody with a bad cookie is nobody, rather than refused.
-  const anybody = app.guard({ optional: true, onRefused: 'next' })
+  // `optional`: nobody may ask, too, and somebody with a bad cookie is nobody.
+  const anybody = app.guard({ optional: true })
   app.get('/get_cookie', { preHandler: anybody }, async function getCookie(request) {
     const identity = request.identityOrNull
     if (!identity) {

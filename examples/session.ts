@@ -50,9 +50,9 @@ async function registerIdentity(app: FastifyInstance, { env = process.env, clock
 
 function addCart(scope: FastifyInstance): void {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
-  // Guard: who is asking. `optional`: visitors may, too. `next`: an old cookie makes a visitor, and no refusal.
+  // Guard: who is asking. `optional`: visitors may, too, and an old cookie makes a visitor.
   // `app.useSession` gives a route `request.session`; no other route pays for it.
-  const preHandler = [app.guard({ optional: true, onRefused: 'next' }), app.useSession]
+  const preHandler = [app.guard({ optional: true }), app.useSession]
 
   app.get('/', { preHandler }, async function showHome(request, reply) {
     const username = request.identityOrNull?.username ?? null

@@ -10,6 +10,7 @@ import type {
   Clock,
   Identity,
   ModeName,
+  RefusalCode,
   SignInOptions,
 } from './lib/contract.js'
 import { useCookieSerializer } from './lib/cookie-serializer.js'
@@ -21,6 +22,7 @@ import {
   type GuardOptions,
   type GuardSettings,
   kCaller,
+  kRefused,
 } from './lib/guard.js'
 import { checkOnRefused } from './lib/guard-options.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
@@ -43,8 +45,17 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who is asking. @throws IDENTITY_UNGUARDED on a route without a guard, or with an optional one and nobody */
     readonly identity: Identity
-    /** The same, or null behind an optional guard. @throws IDENTITY_UNGUARDED on a route without a guard */
+    /**
+     * The same, or null: behind an optional guard, after a guard refused, and where none was reached (an error handler
+     * after a body failed its validation, a 404, `onResponse`).
+     * @throws IDENTITY_UNGUARDED in the handler and hooks of a route without a guard
+     */
     readonly identityOrNull: Identity | null
+    /**
+     * Why the credential that came was refused, where a guard found nobody: so that a page can say "you were signed
+     * out". Null where there is a caller, or no credential came.
+     */
+    readonly refusedWith: RefusalCode | null
     /**
      * Signs in somebody whom the application has recognised, and ends the sign-in that the request's own
      * credential of that mode stood for.
@@ -65,7 +76,10 @@ export type { ModeRegistry }
 export interface IdentityOptions {
   /** At least 32 bytes each. The first signs, all verify. */
   readonly secrets: readonly string[]
-  /** Whether a bad credential ends the search for the caller. Defaults to `stop`. */
+  /**
+   * Whether a bad credential ends the search for the caller. Defaults to `stop`, and in optional guards to `stop` for
+   * credentials that a client sends on purpose alone.
+   */
   readonly onRefused?: OnRefused
   /** Defaults to 401. */
   readonly unauthenticatedStatus?: UnauthenticatedStatus
@@ -119,9 +133,10 @@ async function signOut(this: FastifyRequest, name: ModeName): Promise<boolean> {
 
 const TOO_EARLY =
   'request.signIn or request.signOut was called in a hook that runs before those of the suite.'
-const UNGUARDED = 'request.identity was read where no identity guard has let the request pass.'
+const unguarded = (name: string) =>
+  `request.${name} was read where no identity guard has let the request pass.`
 const NOBODY =
-  'request.identity was read behind an optional guard, and nobody is signed in: read request.identityOrNull there.'
+  'request.identity was read where an optional guard, or one that refused, found nobody: read request.identityOrNull there.'
 
 function replyOf(request: FastifyRequest): FastifyReply {
   const reply = request[kReply]
@@ -134,27 +149,52 @@ function rememberReply(request: FastifyRequest, reply: FastifyReply, done: HookH
   done()
 }
 
+/** Whether no guard can find anybody any more. Not `reply.sent`: a hijacked reply is one whose handler still runs. */
+function isTooLateForGuards(request: FastifyRequest): boolean {
+  return request.is404 || request[kReply]?.raw.writableEnded === true
+}
+
 function readCaller(this: FastifyRequest): Identity | null {
   const caller = this[kCaller]
-  if (caller === undefined) throw new IdentityUnguarded(UNGUARDED)
-  return caller
+  if (caller !== undefined) return caller
+  if (isTooLateForGuards(this)) return null
+  throw new IdentityUnguarded(unguarded('identityOrNull'))
 }
 
 function readIdentity(this: FastifyRequest): Identity {
   const caller = this[kCaller]
-  if (!caller) throw new IdentityUnguarded(caller === null ? NOBODY : UNGUARDED)
+  if (!caller) throw new IdentityUnguarded(caller === null ? NOBODY : unguarded('identity'))
   return caller
+}
+
+function readRefusal(this: FastifyRequest): RefusalCode | null {
+  return this[kCaller] ? null : (this[kRefused] ?? null)
+}
+
+/** A request that failed before its guard ran has no caller: its error handler, and a view, must not fail over that. */
+function settleOnNobody(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  _error: Error,
+  done: () => void,
+): void {
+  request[kCaller] ??= null
+  done()
 }
 
 const OPTIONS = ['secrets', 'onRefused', 'unauthenticatedStatus', 'clock']
 
 function checkOptions(options: IdentityOptions) {
   refuseUnknown(options, OPTIONS)
-  const { onRefused = 'stop', unauthenticatedStatus = 401, clock = Date.now } = options
+  const { onRefused, unauthenticatedStatus = 401, clock = Date.now } = options
   if (unauthenticatedStatus !== 401 && unauthenticatedStatus !== 403) {
     throw new OptionInvalid('unauthenticatedStatus', 'wants 401 or 403')
   }
-  return { onRefused: checkOnRefused(onRefused), unauthenticatedStatus, clock: checkClock(clock) }
+  return {
+    onRefused: onRefused === undefined ? undefined : checkOnRefused(onRefused),
+    unauthenticatedStatus,
+    clock: checkClock(clock),
+  }
 }
 
 async function identity(app: FastifyInstance, options: IdentityOptions): Promise<void> {
@@ -169,9 +209,11 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   app.decorate('guard', (guardOptions: GuardOptions = {}) => createGuard(app, settings, guardOptions))
   app.decorateRequest('identity', { getter: readIdentity })
   app.decorateRequest('identityOrNull', { getter: readCaller })
+  app.decorateRequest('refusedWith', { getter: readRefusal })
   app.decorateRequest('signIn', signIn)
   app.decorateRequest('signOut', signOut)
   app.addHook('onRequest', rememberReply)
+  app.addHook('onError', settleOnNobody)
   app.addHook('onSend', finishAnswer)
 }
 

@@ -5,7 +5,11 @@ import type { OnRefused } from './search.js'
 
 /** What a guard asks for. Everything that is given must hold. */
 export interface GuardOptions {
-  /** Lets a caller without any credential pass: `request.identityOrNull` is null then. */
+  /**
+   * Lets a caller pass whom no mode recognises: `request.identityOrNull` is null then. So does a refused credential that
+   * a browser sends by itself, and `request.refusedWith` says why it was refused; one that a client sends on purpose (a
+   * token) stays refused.
+   */
   readonly optional?: boolean
   /** One of these roles (`ROLE_REQUIRED`, 403). */
   readonly role?: string | readonly string[]
@@ -16,7 +20,7 @@ export interface GuardOptions {
   readonly fresh?: true | number
   /** Only these modes are asked; one that recognised the caller before must be among them (`MODE_REQUIRED`, 403). */
   readonly modes?: readonly ModeName[]
-  /** Overrides the suite's setting for this guard. */
+  /** Overrides the suite's setting for this guard, and what `optional` does with a refused credential. */
   readonly onRefused?: OnRefused
 }
 

@@ -1,13 +1,28 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Csrf } from '../csrf.js'
 import type { SignIns } from '../sign-ins.js'
-import type { AuthMode, Clock, Identity, MaybePromise, ModeName, Resolution } from './contract.js'
+import type {
+  AuthMode,
+  Clock,
+  Identity,
+  MaybePromise,
+  ModeName,
+  RefusalCode,
+  Resolution,
+} from './contract.js'
 import { ModeRequired, RoleRequired, SignInTooOld } from './errors.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
 import { isPast, type Marks } from './marks.js'
 import { type Refused, refusal, type UnauthenticatedStatus } from './refusals.js'
 import { ABSENT } from './resolutions.js'
-import { continueSearch, type Found, NOBODY, type OnRefused } from './search.js'
+import {
+  continueSearch,
+  endsSearch,
+  type Found,
+  NOBODY,
+  type OnRefused,
+  type RefusalPolicy,
+} from './search.js'
 import { Recognised } from './verified.js'
 
 export type { GuardOptions }
@@ -17,7 +32,8 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHan
 
 /** What all guards of an application share. */
 export interface GuardSettings {
-  readonly onRefused: OnRefused
+  /** undefined: `stop`, and for optional guards past a refused ambient credential. */
+  readonly onRefused: OnRefused | undefined
   readonly unauthenticatedStatus: UnauthenticatedStatus
   readonly clock: Clock
   /** The registered modes by these names, in the order of registration; all of them without names. */
@@ -31,14 +47,18 @@ export interface GuardSettings {
  */
 export const kCaller = Symbol('fastify-identity.caller')
 
+/** Where a request without a caller keeps why the credential that came was refused. Not there: none was. */
+export const kRefused = Symbol('fastify-identity.refused')
+
 declare module 'fastify' {
   interface FastifyRequest {
     [kCaller]?: Identity | null
+    [kRefused]?: RefusalCode
   }
 }
 
-interface Plan extends GuardRules {
-  readonly onRefused: OnRefused
+interface Plan extends Omit<GuardRules, 'onRefused'> {
+  readonly policy: RefusalPolicy
   readonly status: UnauthenticatedStatus
   readonly clock: Clock
   /** Those to ask. None until the application is ready. */
@@ -51,8 +71,8 @@ interface Plan extends GuardRules {
 function makePlan({ csrf }: FastifyInstance, options: GuardOptions, settings: GuardSettings): Plan {
   const rules = checkGuardOptions(options)
   const { unauthenticatedStatus: status, clock } = settings
-  const { onRefused = settings.onRefused } = rules
-  return { ...rules, onRefused, status, clock, asked: [], signIns: null, csrf }
+  const policy = rules.onRefused ?? settings.onRefused ?? (rules.optional ? 'past_ambient' : 'stop')
+  return { ...rules, policy, status, clock, asked: [], signIns: null, csrf }
 }
 
 /** Refuses a caller who is known but not allowed. */
@@ -70,9 +90,14 @@ function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean 
   return Math.abs(now - authTime) <= ageMax
 }
 
+/** The refusal that counts: the first one that ends a search, or else the first. */
+function decisive({ policy }: Plan, refused: readonly Refused[]): Refused | undefined {
+  return refused.find(({ mode }) => endsSearch(policy, mode)) ?? refused[0]
+}
+
 /** True where the caller may go on as nobody. */
-function mayBeNobody(plan: Plan, refused: readonly Refused[]): boolean {
-  return plan.optional && (refused.length === 0 || plan.onRefused === 'next')
+function mayBeNobody({ optional, policy }: Plan, refused: Refused | undefined): boolean {
+  return optional && !(refused && endsSearch(policy, refused.mode))
 }
 
 /** @param marks of a credential that is kept, whose identity is frozen */
@@ -94,8 +119,14 @@ function admit(
 function conclude(plan: Plan, request: FastifyRequest, found: Found, now: number): void {
   const { identity, mode, refused, marks } = found
   if (identity && mode) admit(plan, request, mode, identity, marks, now)
-  else if (mayBeNobody(plan, refused)) request[kCaller] = null
-  else throw refusal(plan.status, plan.asked, refused)
+  else goOnAsNobody(plan, request, refused)
+}
+
+function goOnAsNobody(plan: Plan, request: FastifyRequest, refused: readonly Refused[]): void {
+  const decided = decisive(plan, refused)
+  if (decided) request[kRefused] = decided.code
+  if (!mayBeNobody(plan, decided)) throw refusal(plan.status, plan.asked, refused, decided)
+  request[kCaller] = null
 }
 
 /** The search beyond what one look at a mode's memory can say. */
@@ -107,7 +138,7 @@ function search(
   index: number,
   now: number,
 ): MaybePromise<void> {
-  const found = continueSearch(resolution, mode, request, plan.asked, plan.onRefused, now, index)
+  const found = continueSearch(resolution, mode, request, plan.asked, plan.policy, now, index)
   if (found instanceof Promise) return found.then((late) => conclude(plan, request, late, plan.clock()))
   return conclude(plan, request, found, now)
 }
@@ -134,7 +165,8 @@ function judge(plan: Plan, request: FastifyRequest): MaybePromise<void> {
 }
 
 /** `done` lets a request pass when it is handed nothing: what was thrown must be an error, whatever it is. */
-function refuse(done: HookHandlerDoneFunction, thrown: unknown): void {
+function refuse(request: FastifyRequest, done: HookHandlerDoneFunction, thrown: unknown): void {
+  request[kCaller] ??= null
   done(thrown instanceof Error ? thrown : new Error('a mode threw what is no error', { cause: thrown }))
 }
 
@@ -154,13 +186,13 @@ function runGuard(
   try {
     judged = judge(plan, request)
   } catch (thrown) {
-    refuse(done, thrown)
+    refuse(request, done, thrown)
     return
   }
   if (judged instanceof Promise) {
     judged.then(
       () => done(),
-      (thrown) => refuse(done, thrown),
+      (thrown) => refuse(request, done, thrown),
     )
   } else done()
 }

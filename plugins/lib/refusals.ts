@@ -39,13 +39,17 @@ function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): str
   return parts.length > 0 ? parts.join(', ') : 'Cookie'
 }
 
-/** The error for a caller whom no mode recognised: the first refusal's reason, in the modes' order. */
+/**
+ * The error for a caller whom no mode recognised.
+ * @param decided whose reason is reported: by default the first one, in the modes' order
+ */
 export function refusal(
   status: UnauthenticatedStatus,
   modes: readonly AuthMode[],
   refused: readonly Refused[],
+  decided = refused[0],
 ): Error {
-  const error = new ERRORS[refused[0]?.code ?? 'NOT_SIGNED_IN']()
+  const error = new ERRORS[decided?.code ?? 'NOT_SIGNED_IN']()
   return Object.assign(error, {
     statusCode: status,
     headers: { 'www-authenticate': challenge(modes, refused) },

@@ -18,6 +18,17 @@ export interface Found {
 /** `stop`: a bad credential ends the search. `next`: the other modes are tried. */
 export type OnRefused = 'stop' | 'next'
 
+/**
+ * `past_ambient`: a bad credential ends the search only if its client sent it on purpose. A browser goes on sending a
+ * dead cookie until it is told otherwise; a client with a dead token must learn that it has to refresh.
+ */
+export type RefusalPolicy = OnRefused | 'past_ambient'
+
+/** Whether a refusal by this mode ends the search. */
+export function endsSearch(policy: RefusalPolicy, mode: AuthMode): boolean {
+  return policy === 'stop' || (policy === 'past_ambient' && !mode.ambient)
+}
+
 const NONE_REFUSED: readonly Refused[] = Object.freeze([])
 
 /** No mode has found anything. */
@@ -51,14 +62,14 @@ function found(resolution: Known, mode: AuthMode, refused: readonly Refused[]): 
 export function findCaller(
   request: FastifyRequest,
   modes: readonly AuthMode[],
-  onRefused: OnRefused,
+  policy: RefusalPolicy,
   now?: number,
   index = 0,
   refused = NONE_REFUSED,
 ): MaybePromise<Found> {
   const mode = modes[index]
   if (!mode) return { identity: null, mode: null, refused }
-  return continueSearch(mode.resolve(request, now), mode, request, modes, onRefused, now, index, refused)
+  return continueSearch(mode.resolve(request, now), mode, request, modes, policy, now, index, refused)
 }
 
 /** What a mode's answer means: the end of the search, or that the next one is asked. */
@@ -67,20 +78,20 @@ export function continueSearch(
   mode: AuthMode,
   request: FastifyRequest,
   modes: readonly AuthMode[],
-  onRefused: OnRefused,
+  policy: RefusalPolicy,
   now: number | undefined,
   index: number,
   before = NONE_REFUSED,
 ): MaybePromise<Found> {
   // Not `instanceof Promise`: a driver may have promises of its own kind.
-  if ('then' in resolution) return findLater(resolution, mode, request, modes, onRefused, index, before)
+  if ('then' in resolution) return findLater(resolution, mode, request, modes, policy, index, before)
   if (resolution.kind === 'identity') {
     return found(resolution, mode, before)
   }
   const refused = withRefusal(before, resolution, mode)
-  const stops = resolution.kind === 'refused' && onRefused === 'stop'
-  if (stops) return { identity: null, mode: null, refused }
-  return findCaller(request, modes, onRefused, now, index + 1, refused)
+  if (resolution.kind === 'refused' && endsSearch(policy, mode))
+    return { identity: null, mode: null, refused }
+  return findCaller(request, modes, policy, now, index + 1, refused)
 }
 
 /** By then it is later: the modes that follow read the clock themselves. */
@@ -89,9 +100,9 @@ async function findLater(
   mode: AuthMode,
   request: FastifyRequest,
   modes: readonly AuthMode[],
-  onRefused: OnRefused,
+  policy: RefusalPolicy,
   index: number,
   before: readonly Refused[],
 ): Promise<Found> {
-  return continueSearch(await resolving, mode, request, modes, onRefused, undefined, index, before)
+  return continueSearch(await resolving, mode, request, modes, policy, undefined, index, before)
 }

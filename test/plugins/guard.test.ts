@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import type { AuthMode, Identity, ModeName, Resolution } from '../../plugins/lib/contract.js'
@@ -248,6 +249,70 @@ t.test('optional', async (t) => {
     refused(t, await stop.get(JUNK_BY_TOKEN), 401, 'CREDENTIAL_INVALID')
     const next = await guarded(t, (app) => app.guard({ optional: true, onRefused: 'next' }))
     t.same((await next.get(JUNK_BY_TOKEN)).json(), { who: 'nobody' })
+  })
+
+  t.test('goes on past a refused credential that a browser sends by itself, and says why', async (t) => {
+    const ambient = (promises: boolean) => [
+      token(),
+      handMadeMode(headerMode('session', { ambient: true, promises })),
+      handMadeMode(headerMode('cookie', { ambient: true, promises })),
+    ]
+    for (const promises of [false, true]) {
+      let reason: unknown
+      const { get } = await guarded(t, (app) => app.guard({ optional: true }), {
+        modes: ambient(promises),
+        routes: (app) =>
+          app.addHook('onSend', async (request) => {
+            reason = request.refusedWith
+          }),
+      })
+      const asks = async (headers: Headers, who: string, refusedWith: unknown) => {
+        t.same((await get(headers)).json(), { who }, JSON.stringify(headers))
+        t.equal(reason, refusedWith, `${JSON.stringify(headers)}: why`)
+      }
+      await asks({ 'x-session': 'junk' }, 'nobody', 'CREDENTIAL_INVALID')
+      await asks({ 'x-session': 'expired', 'x-cookie': 'junk' }, 'nobody', 'TOKEN_EXPIRED')
+      await asks({ 'x-session': 'junk', 'x-cookie': 'bob' }, 'bob', null)
+      await asks({}, 'nobody', null)
+      refused(t, await get({ 'x-token': 'expired', 'x-cookie': 'bob' }), 401, 'TOKEN_EXPIRED', 'a token')
+      t.equal(reason, 'TOKEN_EXPIRED')
+    }
+  })
+
+  t.test('refuses a dead token by its own reason, whatever cookie was refused before it', async (t) => {
+    const modes = [handMadeMode(headerMode('cookie', { ambient: true })), token()]
+    const { get, handled } = await guarded(t, (app) => app.guard({ optional: true }), { modes })
+    const answer = await get({ 'x-cookie': 'junk', 'x-token': 'expired' })
+    refused(t, answer, 401, 'TOKEN_EXPIRED')
+    t.equal(handled(), 0)
+  })
+
+  t.test('an explicit onRefused, of the guard or the suite, overrides that', async (t) => {
+    const modes = [token(), handMadeMode(headerMode('cookie', { ambient: true }))]
+    const JUNK_BY_COOKIE = { 'x-cookie': 'junk' }
+    const stop = await guarded(t, (app) => app.guard({ optional: true, onRefused: 'stop' }), { modes })
+    refused(t, await stop.get(JUNK_BY_COOKIE), 401, 'CREDENTIAL_INVALID')
+    const all = await guarded(t, (app) => app.guard({ optional: true }), {
+      modes,
+      identity: { onRefused: 'stop' },
+    })
+    refused(t, await all.get(JUNK_BY_COOKIE), 401, 'CREDENTIAL_INVALID')
+    const next = await guarded(t, (app) => app.guard({ optional: true }), {
+      modes,
+      identity: { onRefused: 'next' },
+    })
+    t.same((await next.get(JUNK_BY_TOKEN)).json(), { who: 'nobody' })
+    const strict = await guarded(t, (app) => app.guard(), { modes })
+    refused(t, await strict.get(JUNK_BY_COOKIE), 401, 'CREDENTIAL_INVALID', 'a guard that is not optional')
+  })
+
+  t.test('a fault of a store is 503 all the same', async (t) => {
+    const broken = scriptedMode('cookie', () => Promise.reject(new StoreUnavailable()), { ambient: true })
+    const { get, handled } = await guarded(t, (app) => app.guard({ optional: true }), {
+      modes: [token(), handMadeMode(broken)],
+    })
+    refused(t, await get(), 503, 'STORE_UNAVAILABLE')
+    t.equal(handled(), 0)
   })
 
   t.test('still asks who is signed in for a role', async (t) => {
@@ -585,6 +650,46 @@ t.test('the same-origin check follows the mode that recognised the caller', asyn
     t.same((await post('/', { 'sec-fetch-site': 'same-origin', ...ALICE_BY_COOKIE })).json(), {
       who: 'alice',
     })
+  })
+
+  t.test('holds for a WebSocket handshake, which is a GET', async (t) => {
+    const { get, handled } = await both({ optional: true })(t)
+    const upgrade = { upgrade: 'websocket', connection: 'Upgrade' }
+    refused(t, await get({ ...crossSite, ...upgrade, ...ALICE_BY_COOKIE }), 403, 'CROSS_SITE')
+    t.equal(handled(), 0)
+    const own = { origin: 'http://app.example', host: 'app.example' }
+    t.same((await get({ ...own, ...upgrade, ...ALICE_BY_COOKIE })).json(), { who: 'alice' })
+    t.same((await get({ ...crossSite, ...upgrade, ...BOB_BY_TOKEN })).json(), { who: 'bob' }, 'a token')
+  })
+
+  t.test('over a real upgrade, another origin opens no socket with somebody’s cookie', async (t) => {
+    const { app, handled } = await both({})(t)
+    // As @fastify/websocket does it: the handshake goes through the routes like any other request.
+    app.server.on('upgrade', (raw, socket) => {
+      const response = new ServerResponse(raw)
+      response.shouldKeepAlive = false
+      response.assignSocket(socket as Socket)
+      response.on('finish', () => socket.end())
+      app.routing(raw, response)
+    })
+    const port = await listen(app)
+    const shake = (...headers: string[]) => {
+      const upgrade = ['Connection: Upgrade', 'Upgrade: WebSocket', 'X-Cookie: alice']
+      return sendRaw(
+        port,
+        ['GET / HTTP/1.1', `Host: 127.0.0.1:${port}`, ...upgrade, ...headers, '', ''].join('\r\n'),
+      )
+    }
+    for (const header of [
+      'Origin: http://evil.example',
+      `Origin: http://127.0.0.1:${port + 1}`,
+      'Sec-Fetch-Site: same-site',
+    ]) {
+      t.match(await shake(header), /^HTTP\/1\.1 403 .*CROSS_SITE/s, header)
+    }
+    t.equal(handled(), 0)
+    t.match(await shake(`Origin: http://127.0.0.1:${port}`), '"who":"alice"')
+    t.match(await shake(), '"who":"alice"', 'no browser')
   })
 
   t.test('holds for modes that answer by promise', async (t) => {

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import t, { type Test } from 'tap'
 import csrf from '../../plugins/csrf.js'
 import identity from '../../plugins/identity.js'
@@ -35,11 +35,12 @@ t.test('request.identity', async (t) => {
         app.get('/identity_or_null', async (request) => request.identityOrNull)
       },
     })
-    for (const url of ['/identity', '/identity_or_null']) {
+    for (const name of ['identity', 'identityOrNull']) {
+      const url = name === 'identity' ? '/identity' : '/identity_or_null'
       for (const headers of [{}, { 'x-token': 'alice' }]) {
         const response = await app.inject({ url, headers })
         refused(t, response, 500, 'IDENTITY_UNGUARDED', url)
-        t.match(response.json().message, 'no identity guard')
+        t.match(response.json().message, `request.${name} was read where no identity guard`)
       }
     }
   })
@@ -161,24 +162,68 @@ t.test('request.identity', async (t) => {
     t.equal((await app.inject({ url: '/or_null', headers })).json().identityOrNull.username, 'bob')
   })
 
-  t.test('is not there for the error handler of a request that was refused', async (t) => {
-    let seen: unknown
+  t.test('is null, and no error, in an error handler, onResponse and a 404', async (t) => {
+    const answered: unknown[] = []
+    const { app, post } = await buildSuite(t, {
+      modes: [token()],
+      routes(app) {
+        app.setErrorHandler<Error & { code: string }>((error, request, reply) => {
+          reply.code(418).send({ code: error.code, who: request.identityOrNull })
+        })
+        app.setNotFoundHandler((request, reply) => {
+          reply.code(404).send({ who: request.identityOrNull })
+        })
+        app.addHook('onResponse', async (request) => void answered.push(request.identityOrNull))
+        app.get('/admin', { preHandler: app.guard({ role: 'admin' }) }, async () => 'in')
+        const body = { type: 'object', required: ['name'] }
+        app.post('/guarded', { schema: { body }, preHandler: app.guard() }, async () => 'in')
+        const redirect = async (_request: unknown, reply: FastifyReply) => reply.redirect('/elsewhere')
+        app.get('/moved', { onRequest: redirect, preHandler: app.guard() }, async () => 'in')
+        app.register(async (scope) => {
+          scope.addHook('preHandler', app.guard())
+          scope.post('/in_scope', { schema: { body } }, async () => 'in')
+        })
+      },
+    })
+    const headers = { 'x-token': 'bob' }
+    const refusal = await app.inject({ url: '/admin', headers })
+    t.same(refusal.json(), { code: 'ROLE_REQUIRED', who: null }, 'the guard refused')
+    t.same((await app.inject('/admin')).json(), { code: 'NOT_SIGNED_IN', who: null })
+    for (const url of ['/guarded', '/in_scope']) {
+      const invalid = await post(url, headers)
+      t.same(invalid.json(), { code: 'FST_ERR_VALIDATION', who: null }, `${url}: the guard was not reached`)
+    }
+    t.same((await app.inject({ url: '/nowhere', headers })).json(), { who: null })
+    t.equal((await app.inject('/moved')).statusCode, 302, 'another hook answered before the guard')
+    t.strictSame(answered, [null, null, null, null, null, null])
+    await app.inject({ url: '/me', headers })
+    t.match(answered.pop(), { username: 'bob' }, 'a caller is there until the end')
+  })
+
+  t.test('is an error where a route without a guard fails by reading it', async (t) => {
+    const seen: unknown[] = []
     const { app } = await buildSuite(t, {
       modes: [token()],
       routes(app) {
-        app.setErrorHandler((error, request, reply) => {
+        app.get('/open', async (request, reply) => {
+          reply.hijack()
           try {
-            seen = request.identityOrNull
-          } catch (thrown) {
-            seen = thrown
+            seen.push(request.identityOrNull)
+          } catch (error) {
+            seen.push(error)
           }
-          reply.send(error)
+          reply.raw.end('x')
         })
-        app.get('/admin', { preHandler: app.guard({ role: 'admin' }) }, async () => 'in')
+        app.get('/early', { preHandler: app.guard() }, async () => 'in')
+        app.addHook('onRequest', async (request) => {
+          if (request.url === '/early') void request.identityOrNull
+        })
       },
     })
-    refused(t, await app.inject({ url: '/admin', headers: { 'x-token': 'bob' } }), 403, 'ROLE_REQUIRED')
-    t.match(seen, { code: 'IDENTITY_UNGUARDED' })
+    await app.inject({ url: '/open', headers: { 'x-token': 'bob' } })
+    t.match(seen, [{ code: 'IDENTITY_UNGUARDED' }], 'a hijacked reply, as a socket has it, is not over')
+    const early = await app.inject({ url: '/early', headers: { 'x-token': 'bob' } })
+    refused(t, early, 500, 'IDENTITY_UNGUARDED', 'a hook before the guard')
   })
 })
 
