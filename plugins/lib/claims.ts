@@ -44,7 +44,7 @@ function refuseName(name: string): void {
 }
 
 /** True for `{…}`. A Date, a Map or an instance of a class would lose what it stands for. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

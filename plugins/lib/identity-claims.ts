@@ -3,8 +3,10 @@ import type { CheckedAccount, Claims, Identity, ModeName, SignInRef } from './co
 import type { SignInRecord } from './stores/contract.js'
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
-/** Finite, and exact: `1e400` and `1.5` are no dates. */
-const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+/** Finite, and exact: not `1e400`, not `1.5`. */
+export const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+/** Seconds since 1970, as far as a `Date` goes (ECMA-262 §21.4.1.1). */
+export const Instant = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000 })
 
 /**
  * What a self-contained credential says of its owner, in a cookie and in a token alike. Names as in RFC 7519
@@ -17,9 +19,9 @@ export const IdentityClaims = {
   epoch: Whole,
   gen: Whole,
   sid: Text,
-  auth_time: Whole,
-  iat: Whole,
-  exp: Whole,
+  auth_time: Instant,
+  iat: Instant,
+  exp: Instant,
   ext: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 }
 
@@ -58,11 +60,18 @@ export function refOf(claims: IdentityClaimValues): SignInRef {
 
 const NO_CLAIMS: Claims = Object.freeze({})
 
-/** All the way down: an identity may be handed to more than one request. */
-function freezeDeep<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  for (const inner of Object.values(value)) freezeDeep(inner)
-  return Object.freeze(value)
+/**
+ * All the way down: an identity may be handed to more than one request. In a loop: JSON that is nested deep enough
+ * would exhaust the stack, with every request of whoever holds it.
+ */
+export function freezeDeep<T>(value: T): T {
+  const pending: unknown[] = [value]
+  for (const one of pending) {
+    if (typeof one !== 'object' || one === null) continue
+    Object.freeze(one)
+    for (const inner of Object.values(one)) pending.push(inner)
+  }
+  return value
 }
 
 /** The identity that genuine, live claims stand for. */

@@ -1,8 +1,10 @@
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { isPlain } from './claims.js'
 import type { CheckedAccount, Claims, Identity, SignInOptions, SignInRef } from './contract.js'
 import { ClaimInvalid } from './errors.js'
-import { IdentityClaims } from './identity-claims.js'
+import { freezeDeep, IdentityClaims } from './identity-claims.js'
+import { isNestedTooDeep, jsonFault } from './session/json-fault.js'
 import type { Legacy } from './session-parts.js'
 import type { SignInRecord } from './stores/contract.js'
 
@@ -13,7 +15,7 @@ const AnyObject = Type.Record(Type.String(), Type.Unknown())
 const SessionSignIn = Type.Object(
   {
     ...{ sid, sub, username, role, epoch, gen },
-    auth_time: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    auth_time: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 }),
     remember: Type.Boolean(),
     claims: AnyObject,
   },
@@ -33,23 +35,15 @@ const content = Compile(SessionContent)
 
 /** The content of a record that opened. Null when it is not of this form: as if there were no record. */
 export function parseContent(text: string): SessionContent | null {
-  const value: unknown = JSON.parse(text)
-  return content.Check(value) ? value : null
+  const value = parseJson(text)
+  return content.Check(value) && !isNestedTooDeep(value) ? value : null
 }
 
-function freezeDeep<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const inner of Object.values(value)) freezeDeep(inner)
-    Object.freeze(value)
-  }
-  return value
-}
-
-function toJson(claims: object): string {
+function parseJson(text: string): unknown {
   try {
-    return JSON.stringify(claims)
-  } catch (cause) {
-    throw Object.assign(new ClaimInvalid('claims', 'they are not JSON'), { cause })
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }
 
@@ -60,10 +54,14 @@ function toJson(claims: object): string {
  */
 function copyClaims(claims: unknown): Record<string, unknown> {
   if (claims === undefined || claims === null) return {}
-  if (typeof claims !== 'object' || Array.isArray(claims)) {
+  if (typeof claims !== 'object' || Array.isArray(claims) || !isPlain(claims)) {
     throw new ClaimInvalid('claims', 'they are not an object')
   }
-  return JSON.parse(toJson(claims))
+  for (const [name, value] of Object.entries(claims)) {
+    const fault = value === undefined ? null : jsonFault(value)
+    if (fault !== null) throw new ClaimInvalid(name, fault)
+  }
+  return JSON.parse(JSON.stringify(claims))
 }
 
 /** What the session of a new sign-in holds. @throws CLAIM_INVALID for claims that are not a JSON object */

@@ -1,4 +1,5 @@
 import { SessionDataInvalid } from './errors.js'
+import { jsonFault } from './session/json-fault.js'
 
 /** Session data as JSON texts by top-level key: what is compared, key by key, to find what a request changed. */
 export type Snapshot = ReadonlyMap<string, string>
@@ -6,19 +7,19 @@ export type Snapshot = ReadonlyMap<string, string>
 /** What a request did to the data: the new JSON text of each key that it set, null for each that it deleted. */
 export type Changes = ReadonlyMap<string, string | null>
 
-function toJson(key: string, value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value)
-  } catch (cause) {
-    throw Object.assign(new SessionDataInvalid(key, 'it is not JSON'), { cause })
+/** @throws SESSION_DATA_INVALID for what JSON would not give back as it is */
+export function checkData(data: object): void {
+  for (const [key, value] of Object.entries(data)) {
+    const fault = value === undefined ? null : jsonFault(value)
+    if (fault !== null) throw new SessionDataInvalid(key, fault)
   }
 }
 
-/** A snapshot of the object's own keys. What JSON has no form for (undefined, a function) counts as not there. */
+/** A snapshot of the object's own keys. One that is undefined counts as not there. */
 export function snapshotOf(data: object): Snapshot {
   const snapshot = new Map<string, string>()
   for (const [key, value] of Object.entries(data)) {
-    const text = toJson(key, value)
+    const text: string | undefined = JSON.stringify(value)
     if (text !== undefined) snapshot.set(key, text)
   }
   return snapshot

@@ -2,7 +2,7 @@ import fastifySession from '@fastify/session'
 import type { FastifyInstance } from 'fastify'
 import { SessionDataInvalid } from './errors.js'
 import { newSessionId } from './session-cookie.js'
-import { type Snapshot, snapshotOf } from './session-merge.js'
+import { checkData, type Snapshot, snapshotOf } from './session-merge.js'
 
 export type SessionObject = fastifySession.FastifySessionObject
 
@@ -69,6 +69,7 @@ export function snapshotOfObject(session: SessionObject): Snapshot {
   if (Object.getPrototypeOf(session) !== SESSION_PROTOTYPE) {
     throw new SessionDataInvalid('__proto__', 'the name is reserved')
   }
+  checkData(data)
   return snapshotOf(data)
 }
 

@@ -85,7 +85,8 @@ t.test('the identity is frozen, its claims included, whatever they are named', a
 t.test('claims that are no JSON object are refused, and nothing is stored', async (t) => {
   const cycle: Record<string, unknown> = {}
   cycle.self = cycle
-  const bad = [cycle, [1], 'text', { n: 1n }]
+  const lost = [new Map([['a', 1]]), new Set([1]), /a/, new Error('a'), Number.NaN, () => 1]
+  const bad = [cycle, [1], 'text', { n: 1n }, ...lost, ...lost.map((value) => ({ team: [{ value }] }))]
   const s = await sessionApp(t, {
     routes: (app) =>
       app.post<{ Body: { index: number } }>('/bad', (request) =>

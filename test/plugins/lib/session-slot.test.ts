@@ -525,12 +525,22 @@ t.test('what cannot be stored is refused, and nothing is saved', async (t) => {
       },
       async dropped({ session }) {
         session.cart = undefined
+      },
+      async run({ session }) {
+        session.cart = ['pear', 'plum']
         session.run = () => {}
+      },
+      async map({ session }) {
+        session.cart = ['pear', 'plum']
+        session.seen = { by: new Map([['a', 1]]) }
+      },
+      async nan({ session }) {
+        session.count = Number.NaN
       },
     }),
   })
   const cookie = await s.write({ cart: ['pear'] })
-  for (const route of ['/big', '/bigint']) {
+  for (const route of ['/big', '/bigint', '/run', '/map', '/nan']) {
     refused(t, await s.get(route, cookie), 500, 'SESSION_DATA_INVALID', route)
     t.strictSame(await s.data(cookie), { cart: ['pear'] })
   }

@@ -1,0 +1,69 @@
+import { isPlain } from '../claims.js'
+
+/** How deep data may be nested. Recursion over more than that could exhaust the stack. */
+const NESTED_MAX = 1000
+
+const TOO_DEEP = 'it is nested too deep, or in itself'
+
+function notJson(what: string): string {
+  return `it is not JSON: it is, or holds, ${what}`
+}
+
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function'
+}
+
+function faultOfObject(value: object, depth: number): string | null {
+  if (depth > NESTED_MAX) return TOO_DEEP
+  if (hasToJson(value)) {
+    // An invalid Date would come back as null.
+    const written = value.toJSON() ?? Number.NaN
+    return typeof written === 'object' && written === value ? null : faultOf(written, depth + 1)
+  }
+  const isList = Array.isArray(value)
+  if (!isList && !isPlain(value)) return notJson(`an instance of ${value.constructor?.name}`)
+  // Array.from visits holes too, which would come back as null.
+  for (const inner of isList ? Array.from<unknown>(value) : Object.values(value)) {
+    // A field that is undefined counts as not there. An item would come back as null.
+    const fault = inner === undefined && !isList ? null : faultOf(inner, depth + 1)
+    if (fault !== null) return fault
+  }
+  return null
+}
+
+function faultOf(value: unknown, depth: number): string | null {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return null
+    case 'number':
+      return Number.isFinite(value) ? null : notJson(String(value))
+    case 'object':
+      return value === null ? null : faultOfObject(value, depth)
+    default:
+      return notJson(typeof value)
+  }
+}
+
+/**
+ * Why JSON would not give a value back as it is, or null. JSON loses the content of a Map, a Set or an Error and the
+ * class of every instance, and makes null of NaN, all without a word. What has a `toJSON` of its own, as a Date has,
+ * says itself how it is written.
+ */
+export function jsonFault(value: unknown): string | null {
+  return faultOf(value, 0)
+}
+
+function childrenOf(value: unknown): unknown[] {
+  return typeof value === 'object' && value !== null ? Object.values(value) : []
+}
+
+/** Of parsed JSON that holds data in a field of a field: whether it is nested deeper than `jsonFault` lets data be. */
+export function isNestedTooDeep(content: object): boolean {
+  let level: unknown[] = [content]
+  for (let depth = 0; depth <= NESTED_MAX + 3; depth++) {
+    level = level.flatMap(childrenOf)
+    if (level.length === 0) return false
+  }
+  return true
+}
