@@ -153,6 +153,8 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     }
     t.equal(await accounts.count(), names.length)
     t.equal(await accounts.find("' OR '1'='1"), null)
+    t.equal(await accounts.find('a\0'), null)
+    t.equal(await accounts.find('\ud800'), null)
   })
 
   t.test('an account that is deleted and made anew has another id', async (t) => {

@@ -4,7 +4,7 @@ import type { CheckedAccount, Claims } from './contract.js'
 import { ClaimInvalid } from './errors.js'
 import { IdentityClaims } from './identity-claims.js'
 import type { PurposeKeys } from './keys.js'
-import { signValue, verifyValue } from './signed-value.js'
+import { decodeJson, encodeJson, signValue, verifyValue } from './signed-value.js'
 
 /** What the cookie holds: readable by whoever holds it, so nothing that is secret. */
 const Payload = Type.Object(
@@ -13,14 +13,6 @@ const Payload = Type.Object(
 )
 export type CookiePayload = Static<typeof Payload>
 const payload = Compile(Payload)
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
-}
 
 /** What varies, in bytes of JSON: with the rest, as base64url, it stays below what `openCookie` looks at. */
 const VARIABLE_MAX = 2560
@@ -45,13 +37,12 @@ export function endOfCookie({ exp, auth_time }: CookiePayload, absoluteTtl: numb
 
 /** The cookie's value: the payload as base64url JSON, signed. */
 export function sealCookie(keys: PurposeKeys, content: CookiePayload): string {
-  return signValue(keys, Buffer.from(JSON.stringify(content)).toString('base64url'))
+  return signValue(keys, encodeJson(content))
 }
 
 /** Null for whatever was not sealed under one of these keys. Says nothing of expiry. */
 export function openCookie(keys: PurposeKeys, value: string): CookiePayload | null {
   const encoded = verifyValue(keys, value)
-  if (encoded === null) return null
-  const content = parseJson(Buffer.from(encoded, 'base64url').toString())
+  const content = encoded === null ? null : decodeJson(encoded)
   return payload.Check(content) ? content : null
 }

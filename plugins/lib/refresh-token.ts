@@ -18,6 +18,8 @@ export interface RefreshClaims {
 const COUNTER_BYTES = 6
 const SIGN_IN_BYTES = 16
 const HEAD_BYTES = COUNTER_BYTES + SIGN_IN_BYTES
+/** The highest counter that these bytes hold. It has no successor, and no sign-in lives long enough to reach it. */
+const COUNTER_END = 2 ** (8 * COUNTER_BYTES) - 1
 
 function encode({ accountId, signInId, counter }: RefreshClaims): string {
   const head = Buffer.alloc(HEAD_BYTES)
@@ -26,13 +28,16 @@ function encode({ accountId, signInId, counter }: RefreshClaims): string {
   return Buffer.concat([head, Buffer.from(accountId, 'utf16le')]).toString('base64url')
 }
 
-function decode(content: string): RefreshClaims {
+/** Null for content that `encode` cannot have made: too short, an odd number of bytes, another spelling. */
+function decode(content: string): RefreshClaims | null {
   const bytes = Buffer.from(content, 'base64url')
-  return Object.freeze({
+  if (bytes.length <= HEAD_BYTES) return null
+  const claims = Object.freeze({
     accountId: bytes.toString('utf16le', HEAD_BYTES),
     signInId: bytes.toString('base64url', COUNTER_BYTES, HEAD_BYTES),
     counter: bytes.readUIntBE(0, COUNTER_BYTES),
   })
+  return claims.counter < COUNTER_END && encode(claims) === content ? claims : null
 }
 
 /**

@@ -20,6 +20,30 @@ export function signValue(keys: PurposeKeys, payload: string): string {
   return `${signed}.${mac(keys.signing.key, signed)}`
 }
 
+/** JSON as base64url: the payload of a value that holds fields. */
+export function encodeJson(content: object): string {
+  return Buffer.from(JSON.stringify(content)).toString('base64url')
+}
+
+/**
+ * True for the one text that `encodeJson` makes of what was read from it. A name that is there twice, of which
+ * two readers might take different ones (RFC 8259 §4), is in no such text; nor are other spellings and bytes
+ * that are no UTF-8.
+ */
+export function isOwnJson(encoded: string, content: unknown): boolean {
+  return typeof content === 'object' && content !== null && encodeJson(content) === encoded
+}
+
+/** What `encodeJson` made this text of. Null for any other text. */
+export function decodeJson(encoded: string): unknown {
+  try {
+    const content: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString())
+    return isOwnJson(encoded, content) ? content : null
+  } catch {
+    return null
+  }
+}
+
 /**
  * The payload of a value that `signValue` made under one of these keys, or null. The MAC is compared as
  * text: a second spelling of the same bytes (base64url's unused last bits) is refused.

@@ -24,6 +24,13 @@ export function number(value: unknown): number {
   return value
 }
 
+/** @throws TypeError unless it is a whole number from 0 to 2^53 - 1 */
+export function whole(value: unknown): number {
+  if (!Number.isSafeInteger(value) || number(value) < 0)
+    throw new TypeError('A stored number is no whole number')
+  return number(value)
+}
+
 /** @throws TypeError */
 export function textOrNull(value: unknown): string | null {
   return value === null ? null : text(value)

@@ -1,5 +1,5 @@
 import type { RefreshState, SessionRecord, SignInRecord } from './contract.js'
-import { claimsOrNull, list, number, text, textOrNull } from './narrow.js'
+import { claimsOrNull, list, text, textOrNull, whole } from './narrow.js'
 
 /*
  * How records are written in Redis. Text, with numbers in base 36: it costs the least memory that scripts
@@ -15,8 +15,12 @@ export function base36(value: number): string {
   return value.toString(36)
 }
 
+/** @throws TypeError for what `base36` did not write */
 function fromBase36(digits: string): number {
-  return Number.parseInt(digits, 36)
+  const value = Number.parseInt(digits, 36)
+  if (!Number.isSafeInteger(value) || base36(value) !== digits)
+    throw new TypeError('A stored number is no number')
+  return value
 }
 
 /** JSON, so that no key id can hold a line break. */
@@ -58,7 +62,7 @@ function decodeFixed(json: string) {
   const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims] = list(JSON.parse(json))
   return {
     mode: text(mode),
-    epoch: number(epoch),
+    epoch: whole(epoch),
     generation: fromBase36(text(generation)),
     createdAt: fromBase36(text(createdAt)),
     ip: text(ip),
@@ -95,11 +99,14 @@ const SESSION = /^(\w+),(\w+),(\w+)\n(.*)$/s
 /** Null for a text that `encodeSession` did not make. */
 export function decodeSession(encoded: string): SessionRecord | null {
   const [, version, idle, absolute, sealed] = SESSION.exec(encoded) ?? []
-  if (!version || !idle || !absolute || sealed === undefined) return null
-  return Object.freeze({
-    version: fromBase36(version),
-    sealed,
-    idleExpiresAt: fromBase36(idle),
-    absoluteExpiresAt: fromBase36(absolute),
-  })
+  try {
+    return Object.freeze({
+      version: fromBase36(text(version)),
+      sealed: text(sealed),
+      idleExpiresAt: fromBase36(text(idle)),
+      absoluteExpiresAt: fromBase36(text(absolute)),
+    })
+  } catch {
+    return null
+  }
 }

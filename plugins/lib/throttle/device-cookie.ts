@@ -5,8 +5,9 @@ import { Compile } from 'typebox/compile'
 import { beforeAnswer } from '../before-answer.js'
 import type { Account, AccountSource, Clock } from '../contract.js'
 import { type CookieSpec, readCookie, setCookie } from '../cookies.js'
+import { Instant, Whole } from '../identity-claims.js'
 import type { PurposeKeys } from '../keys.js'
-import { signValue, verifyValue } from '../signed-value.js'
+import { decodeJson, encodeJson, signValue, verifyValue } from '../signed-value.js'
 import { comparableName } from '../usernames.js'
 
 /** What the cookie holds. Times are in seconds. */
@@ -18,8 +19,8 @@ const Payload = Type.Object(
     sub: Type.String({ minLength: 1, maxLength: 256 }),
     /** The name that was given with the right password, as a digest. */
     name: Type.String({ pattern: '^[\\w-]{22}$' }),
-    epoch: Type.Integer({ minimum: 0 }),
-    exp: Type.Integer({ minimum: 0 }),
+    epoch: Whole,
+    exp: Instant,
   },
   { additionalProperties: false },
 )
@@ -47,14 +48,6 @@ function nameDigest(id: string, username: string): string {
     .update(`${id}\0${comparableName(username)}`)
     .digest('base64url')
   return digest.slice(0, 22)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 /**
@@ -89,8 +82,7 @@ export class DeviceCookie {
       epoch: account.epoch ?? 0,
       exp: Math.floor(clock() / 1000) + ttl,
     }
-    const encoded = Buffer.from(JSON.stringify(content)).toString('base64url')
-    const value = signValue(keys, encoded)
+    const value = signValue(keys, encodeJson(content))
     // Behind the credential, which a session gets no earlier.
     beforeAnswer(request, (reply) => setCookie(reply, spec, value, ttl))
   }
@@ -99,8 +91,7 @@ export class DeviceCookie {
     const { spec, keys, clock } = this.parts
     const reading = readCookie(request.headers.cookie, spec.name)
     const encoded = reading.kind === 'one' ? verifyValue(keys, reading.value) : null
-    if (encoded === null) return null
-    const content = parseJson(Buffer.from(encoded, 'base64url').toString())
+    const content = encoded === null ? null : decodeJson(encoded)
     return payload.Check(content) && clock() < content.exp * 1000 ? content : null
   }
 }

@@ -1,0 +1,218 @@
+import fc from 'fast-check'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import t, { type Test } from 'tap'
+import { cookieSpec } from '../../plugins/lib/cookies.js'
+import { createKeyRing, type Purpose } from '../../plugins/lib/keys.js'
+import { newSessionId, sessionKeyOf } from '../../plugins/lib/session-cookie.js'
+import { seal } from '../../plugins/lib/session-seal.js'
+import { signValue } from '../../plugins/lib/signed-value.js'
+import { DeviceCookie } from '../../plugins/lib/throttle/device-cookie.js'
+import { forge, keyOf, parts, signed } from '../helpers/forge.js'
+import { hostilePayloads, hostileTexts } from '../helpers/hostile.js'
+import { ALICE, SECRET, START, sessionApp } from '../helpers/session-app.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+/*
+ * What stands behind a good MAC is ours, unless a key has leaked or a version of ours was wrong. Even then it is
+ * refused, or taken for what it says: it never makes the server fail, and what is refused has changed nothing.
+ */
+
+const RUNS = { numRuns: 100 }
+
+const keysFor = (purpose: Purpose) => createKeyRing([SECRET]).purpose(purpose)
+const forged = (purpose: Purpose, payload: string) => signValue(keysFor(purpose), payload)
+
+const CHANGES = ['addSignIn', 'rotateRefresh', 'endSignIn', 'endSignIns', 'raiseEpoch'] as const
+const SESSION_CHANGES = ['createSession', 'replaceSession', 'destroySession'] as const
+
+/** The user center, who is signed in there by every mode, and which changes were asked of its store. */
+async function started(t: Test) {
+  const { app, clock } = await startUserCenter(t, { AUTH_SECRETS: SECRET, LOGIN_LIMIT_ADDRESS: '100000' })
+  const payload = { username: 'user1', password: 'user123' }
+  const login = async (mode: string) => app.inject({ method: 'POST', url: `/login_${mode}`, payload })
+  const cookie = (await login('cookie')).cookies.find(({ name }) => name === 'identity')?.value ?? ''
+  const { token, refresh_token } = (await login('token')).json().data
+  return { app, clock, cookie, token, refreshToken: refresh_token, changes: watchChanges(app) }
+}
+
+function watchChanges({ stateStore }: FastifyInstance): string[] {
+  const changes: string[] = []
+  for (const name of [...CHANGES, ...SESSION_CHANGES]) {
+    const real = Reflect.get(stateStore, name)
+    Reflect.set(stateStore, name, (...args: unknown[]) => {
+      changes.push(name)
+      return Reflect.apply(real, stateStore, args)
+    })
+  }
+  return changes
+}
+
+const contentOf = (value: string) =>
+  JSON.parse(Buffer.from(value.split('.')[1 + Number(value.startsWith('v1.'))] ?? '', 'base64url').toString())
+
+/** Asks the routes that show most of an identity. Whatever they say, they have changed nothing by being asked. */
+async function ask(app: FastifyInstance, headers: Record<string, string>, changes: string[]): Promise<void> {
+  for (const url of ['/user_info', '/inspector']) {
+    const { statusCode, body } = await app.inject({ url, headers })
+    if (![200, 400, 403].includes(statusCode)) throw new Error(`${url}: ${statusCode} ${body}`)
+    if (changes.length > 0) throw new Error(`${url} changed something: ${changes}`)
+  }
+}
+
+t.test('an auth cookie', async (t) => {
+  const { app, cookie, changes } = await started(t)
+  await ask(app, { cookie: `identity=${cookie}` }, changes)
+  const content = contentOf(cookie)
+  // A time that is no date: one second more than the last (ECMA-262 §21.4.1.1).
+  for (const name of ['auth_time', 'iat', 'exp']) {
+    const later = Buffer.from(JSON.stringify({ ...content, [name]: 8.64e12 + 1 })).toString('base64url')
+    await ask(app, { cookie: `identity=${forged('cookie', later)}` }, changes)
+  }
+  const property = fc.asyncProperty(hostilePayloads(content), (payload) =>
+    ask(app, { cookie: `identity=${forged('cookie', payload)}` }, changes),
+  )
+  await fc.assert(property, RUNS)
+})
+
+t.test('an access token', async (t) => {
+  const { app, token, changes } = await started(t)
+  const { key } = keyOf(SECRET)
+  const [header = ''] = token.split('.')
+  const property = fc.asyncProperty(hostilePayloads(parts(token).payload), (payload) =>
+    ask(app, { authorization: `Bearer ${signed(`${header}.${payload}`, key)}` }, changes),
+  )
+  await fc.assert(property, RUNS)
+})
+
+t.test('the header of an access token', async (t) => {
+  const { app, token } = await started(t)
+  const { header, payload } = parts(token)
+  const { key } = keyOf(SECRET)
+  const property = fc.asyncProperty(hostileTexts(header), async (text) => {
+    const { statusCode } = await app.inject({
+      url: '/user_info',
+      headers: { authorization: `Bearer ${forge(text, payload, key)}` },
+    })
+    return statusCode === (text === JSON.stringify(header) ? 200 : 403)
+  })
+  await fc.assert(property, RUNS)
+})
+
+t.test('a refresh token', async (t) => {
+  const { app, refreshToken, changes } = await started(t)
+  const post = (url: string, refresh_token: string) =>
+    app.inject({ method: 'POST', url, payload: { refresh_token } })
+  const refuse = async (payload: string) => {
+    const { statusCode, body } = await post('/refresh_token', forged('refresh-token', payload))
+    // Longer than any token of ours: by then the body's schema has refused it.
+    const isRefused = statusCode === 401 || (statusCode === 400 && payload.length > 800)
+    if (!isRefused || changes.length > 0) throw new Error(`${statusCode} ${body} ${changes}`)
+  }
+  const genuine = Buffer.from(refreshToken.split('.')[2] ?? '', 'base64url')
+  const nobody = fc.uint8Array({ minLength: 1, maxLength: 60 }).map((bytes) => Buffer.from(bytes))
+  const near = fc.oneof(
+    fc.nat(genuine.length - 1).map((length) => genuine.subarray(0, length)),
+    fc.constantFrom(Buffer.from([0]), Buffer.from('a')).map((more) => Buffer.concat([genuine, more])),
+    nobody,
+    nobody.map((name) => Buffer.concat([genuine.subarray(0, 22), name])),
+  )
+  await fc.assert(
+    fc.asyncProperty(near, (bytes) => refuse(bytes.toString('base64url'))),
+    RUNS,
+  )
+  await fc.assert(fc.asyncProperty(hostilePayloads({ counter: 0 }), refuse), RUNS)
+  // The last counter has no successor: rotated, it could not be answered any more.
+  const last = Buffer.from(genuine)
+  last.fill(0xff, 0, 6)
+  await refuse(last.toString('base64url'))
+  // It names no account, so that it ends nobody's sign-in.
+  const short = forged('refresh-token', genuine.toString('base64url', 0, 22))
+  t.equal((await post('/logout_token', short)).statusCode, 200)
+  t.strictSame(changes, [])
+  t.equal(
+    (await post('/refresh_token', refreshToken)).statusCode,
+    200,
+    'the genuine one is as good as before',
+  )
+})
+
+t.test('a session id', async (t) => {
+  const { app, changes } = await started(t)
+  const property = fc.asyncProperty(hostilePayloads({ id: 1 }), (payload) =>
+    ask(app, { cookie: `session=${forged('session-id', payload)}` }, changes),
+  )
+  await fc.assert(property, RUNS)
+})
+
+t.test('what is sealed in a session', async (t) => {
+  const s = await sessionApp(t)
+  await s.write({ a: 1 }, await s.login())
+  const signIn = {
+    ...{ sid: 's', sub: ALICE.id, username: 'alice', role: 'admin', epoch: 0 },
+    gen: await s.store.generation(),
+    ...{ auth_time: START, remember: false, claims: { team: 1 } },
+  }
+  const limits = { version: 1, idleExpiresAt: START + 3_600_000, absoluteExpiresAt: START + 7_200_000 }
+  const texts = fc.oneof(
+    hostileTexts({ signIn, data: { cart: [] } }, 20_000),
+    hostileTexts(signIn, 20_000).map((text) => `{"signIn":${text},"data":{"cart":[]}}`),
+    hostileTexts({ cart: [] }).map((text) => `{"signIn":null,"data":${text}}`),
+  )
+  const property = fc.asyncProperty(texts, async (text) => {
+    const id = newSessionId()
+    const key = sessionKeyOf(id)
+    const sealed = seal(keysFor('session-data'), key, text)
+    await s.store.createSession(key, { ...limits, sealed })
+    s.calls.length = 0
+    const cookie = `session=${forged('session-id', id)}`
+    for (const url of ['/me', '/data', '/me']) {
+      const { statusCode, body } = await s.get(url, cookie)
+      if (statusCode !== 200 && statusCode !== 401) throw new Error(`${url}: ${statusCode} ${body}`)
+    }
+    const changes = s.calls.filter((call) => [...CHANGES, ...SESSION_CHANGES].some((name) => name === call))
+    if (changes.length > 0) throw new Error(`changed something: ${changes}`)
+  })
+  await fc.assert(property, RUNS)
+})
+
+t.test('a device cookie', async () => {
+  const spec = cookieSpec('device', false)
+  const content = { v: 1, id: 'A'.repeat(22), sub: 'a-1', name: 'A'.repeat(22), epoch: 0, exp: START }
+  const devices = new DeviceCookie({
+    spec,
+    keys: keysFor('device'),
+    clock: () => START,
+    ttl: 60,
+    accounts: () => ({ find: async () => ({ ...ALICE, epoch: 0 }) }),
+  })
+  const property = fc.asyncProperty(hostilePayloads(content), async (payload) => {
+    const request = { headers: { cookie: `device=${forged('device', payload)}` } } as FastifyRequest
+    return (await devices.recognise(request, 'alice')) === null
+  })
+  await fc.assert(property, RUNS)
+})
+
+t.test('a name that is there twice is refused, whichever of the two a reader would take', async (t) => {
+  const { app, cookie, token } = await started(t)
+  const { key } = keyOf(SECRET)
+  const doubled = (content: object, name: string) => {
+    const text = JSON.stringify(content)
+    const value = JSON.stringify(Reflect.get(content, name))
+    return [`{"${name}":${value},${text.slice(1)}`, `${text.slice(0, -1)},"${name}":${value}}`]
+  }
+  for (const name of ['sub', 'role', 'exp', 'sid']) {
+    for (const text of doubled(contentOf(cookie), name)) {
+      const value = forged('cookie', Buffer.from(text).toString('base64url'))
+      const answer = await app.inject({ url: '/user_info', headers: { cookie: `identity=${value}` } })
+      t.match(answer, { statusCode: 403 }, `cookie: ${name}`)
+      t.equal(answer.json().error, 'CREDENTIAL_INVALID')
+    }
+    const { header, payload } = parts(token)
+    for (const text of doubled(payload, name)) {
+      const authorization = `Bearer ${forge(header, text, key)}`
+      const answer = await app.inject({ url: '/user_info', headers: { authorization } })
+      t.match(answer, { statusCode: 403 }, `token: ${name}`)
+      t.equal(answer.json().error, 'TOKEN_INVALID')
+    }
+  }
+})
