@@ -13,7 +13,7 @@ import type { SessionParts } from './lib/session-parts.js'
 import { SessionRecords, type StoredSession } from './lib/session-records.js'
 import { SessionSlot } from './lib/session-slot.js'
 import type { SessionObject } from './lib/session-stock.js'
-import { kSession, SessionTurn } from './lib/session-turn.js'
+import { kSession } from './lib/session-turn.js'
 import { type SessionTtls, SessionUse } from './lib/session-use.js'
 
 /** What a session sign-in hands back. The credential is in `Set-Cookie`. */
@@ -110,7 +110,7 @@ function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionP
 
 function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: SessionCookie, mode: SessionMode) {
   return async function useSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const turn = SessionTurn.of(request, cookie)
+    const turn = mode.turnOf(request)
     if (turn.slot) return
     // What depends on who is asking must not be kept by a cache (RFC 9111 §5.2.2.5).
     reply.header('cache-control', 'no-store')

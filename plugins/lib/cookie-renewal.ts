@@ -7,6 +7,7 @@ import { type CookieSpec, setCookie } from './cookies.js'
 import { kCaller } from './guard.js'
 import { refOf } from './identity-claims.js'
 import type { PurposeKeys } from './keys.js'
+import { isLiveNow } from './liveness.js'
 import { RecentRenewals } from './recent-renewals.js'
 
 /** How long cookies live, in seconds. */
@@ -84,7 +85,18 @@ export class CookieRenewal {
     const caller = request[kCaller]
     if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
     const renewed = await this.#renewOnce(payload)
-    if (renewed) this.#write(reply, renewed)
+    if (renewed && (await this.#isStillLive(renewed))) this.#write(reply, renewed)
+  }
+
+  /** Asked last of all: while it was stored, somebody may have signed in or out at the same browser. */
+  async #isStillLive(payload: CookiePayload): Promise<boolean> {
+    const { signIns, log } = this.#parts
+    try {
+      return await isLiveNow(signIns, refOf(payload))
+    } catch (error) {
+      log.warn({ err: error }, 'a cookie could not be renewed')
+      return false
+    }
   }
 
   #absoluteEnd({ auth_time }: CookiePayload): number {
@@ -110,9 +122,7 @@ export class CookieRenewal {
     if (known === null) return null
     const again = known && { ...payload, ...known }
     // Not where it is that one that is due: cookies may live for less than two minutes.
-    if (again && again.exp > payload.exp) {
-      return (await this.#parts.signIns.isLive(refOf(payload))) ? again : null
-    }
+    if (again && again.exp > payload.exp) return again
     const renewed = await this.#store(payload, now)
     this.#recent.note(payload.sid, renewed && { iat: renewed.iat, exp: renewed.exp }, now)
     return renewed
@@ -136,6 +146,8 @@ export class CookieRenewal {
 
   #write(reply: FastifyReply, payload: CookiePayload): void {
     const { spec, keys, clock } = this.#parts
-    setCookie(reply, spec, sealCookie(keys, payload), payload.exp - Math.floor(clock() / 1000))
+    const left = payload.exp - Math.floor(clock() / 1000)
+    // A browser takes `Max-Age=0` for an order to drop whatever cookie it holds by now.
+    if (left > 0) setCookie(reply, spec, sealCookie(keys, payload), left)
   }
 }

@@ -1,4 +1,5 @@
 import type { SignIns } from '../sign-ins.js'
+import type { MaybePromise, SignInRef } from './contract.js'
 import type { StateStore } from './stores/contract.js'
 import { UNKNOWN_REVISION } from './stores/rules.js'
 
@@ -17,4 +18,22 @@ export function livenessOf(
       return typeof revision === 'number' ? revision : UNKNOWN_REVISION
     },
   }
+}
+
+/**
+ * Whether a sign-in is live as an answer is written. A store that had to be asked tells of a moment ago: an end that this
+ * process has made since then is known without asking, and counts.
+ * @throws STORE_UNAVAILABLE
+ */
+export function isLiveNow(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): MaybePromise<boolean> {
+  const live = signIns.isLive(ref)
+  return live instanceof Promise ? live.then((is) => is && !isEndedHere(signIns, ref)) : live
+}
+
+function isEndedHere(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): boolean {
+  const live = signIns.isLive(ref)
+  if (!(live instanceof Promise)) return !live
+  // The store is asked again, and was asked a moment ago: nobody waits for it.
+  live.catch(() => {})
+  return false
 }

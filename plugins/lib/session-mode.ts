@@ -56,7 +56,7 @@ export class SessionMode implements AuthMode<'session'> {
       this.nearCache.readOnce(id, () => this.load(credential)),
       (stored) => {
         if (!stored) return SIGNED_OUT
-        const touching = this.noteUse(SessionTurn.of(request, this.cookie), credential, stored)
+        const touching = this.noteUse(this.turnOf(request), credential, stored)
         const { signIn } = stored.content
         if (!signIn) return ABSENT
         const identity = identityOfSession(signIn)
@@ -79,9 +79,8 @@ export class SessionMode implements AuthMode<'session'> {
 
   /** Touches the session, and has its cookie renewed with the answer, where either is due. */
   noteUse(turn: SessionTurn, credential: Genuine, stored: StoredSession): Promise<StoredSession> | null {
-    const { use, ttls, clock } = this.parts
-    const used = use.note(stored)
-    turn.change ??= renewalOf(credential, stored, used, ttls, clock)
+    const used = this.parts.use.note(stored)
+    turn.change ??= renewalOf(credential, stored, used)
     return used.after
   }
 
@@ -95,7 +94,7 @@ export class SessionMode implements AuthMode<'session'> {
     // A new id at every sign-in: one that somebody planted in the browser before is worth nothing after.
     const id = newSessionId()
     const [stored, signInId] = await this.begin(request, id, account, options, legacy)
-    const turn = SessionTurn.of(request, this.cookie)
+    const turn = this.turnOf(request)
     const maxAge = options.remember === true ? this.parts.ttls.rememberTtl : undefined
     turn.held = id
     turn.change = { kind: 'set', id, maxAge }
@@ -114,7 +113,12 @@ export class SessionMode implements AuthMode<'session'> {
 
   forget(request: FastifyRequest): void {
     const isIn = this.cookie.find(request).kind !== 'absent'
-    SessionTurn.of(request, this.cookie).change = isIn ? { kind: 'clear' } : null
+    this.turnOf(request).change = isIn ? { kind: 'clear' } : null
+  }
+
+  /** The request's turn, which ends with its answer. */
+  turnOf(request: FastifyRequest): SessionTurn {
+    return SessionTurn.of(request, { cookie: this.cookie, use: this.parts.use })
   }
 
   /** What the request's own session leaves, as it is in the store now. */

@@ -1,6 +1,7 @@
 import type { Clock, MaybePromise } from './contract.js'
 import { SessionDataInvalid } from './errors.js'
 import type { PurposeKeys } from './keys.js'
+import { DestroyedSessions } from './session/destroyed.js'
 import { parseContent, type SessionContent } from './session-content.js'
 import { isUnderSigningKey, seal, unseal } from './session-seal.js'
 import type { SessionRecord, StateStore } from './stores/contract.js'
@@ -23,6 +24,8 @@ export interface StoredSession extends SessionLimits {
 
 /** Sessions in the store, sealed. Every method may throw STORE_UNAVAILABLE. */
 export class SessionRecords {
+  readonly #destroyed = new DestroyedSessions()
+
   constructor(
     private readonly store: StateStore,
     private readonly keys: PurposeKeys,
@@ -61,8 +64,15 @@ export class SessionRecords {
     return this.store.touchSession(key, idleExpiresAt)
   }
 
-  destroy(key: string): Promise<boolean> {
-    return this.store.destroySession(key)
+  async destroy(key: string): Promise<boolean> {
+    const existed = await this.store.destroySession(key)
+    this.#destroyed.note(key)
+    return existed
+  }
+
+  /** Whether this process destroyed it lately. Asks nobody. */
+  hasDestroyed(key: string): boolean {
+    return this.#destroyed.has(key)
   }
 
   private open(key: string, record: SessionRecord): StoredSession | null {

@@ -1,10 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { beforeAnswer } from './before-answer.js'
-import type { Clock } from './contract.js'
 import type { CookieChange, SessionCookie, SessionCredential } from './session-cookie.js'
 import type { StoredSession } from './session-records.js'
 import type { SessionSlot } from './session-slot.js'
-import { lifetimeOf, type SessionTtls, type Used } from './session-use.js'
+import type { SessionUse, Used } from './session-use.js'
 
 /** Where a request keeps its turn. Not there: nothing has asked for its session. */
 export const kSession = Symbol('fastify-identity.session')
@@ -15,6 +14,22 @@ declare module 'fastify' {
   }
 }
 
+/**
+ * The cookie that came is to be set again, noted as the request began. Whether it may be is asked when the answer is
+ * written: somebody may have signed in at the same browser meanwhile.
+ */
+export interface Renewal {
+  readonly kind: 'renew'
+  readonly id: string
+  readonly stored: StoredSession
+}
+
+/** What ends a turn. */
+export interface TurnParts {
+  readonly cookie: SessionCookie
+  readonly use: SessionUse
+}
+
 /** What is known of a request's session until its answer goes out. */
 export class SessionTurn {
   /** `request.session`, on routes that use it. */
@@ -22,15 +37,15 @@ export class SessionTurn {
   /** Id of the session that the client holds, or is being handed. */
   held: string | null = null
   /** What happens to the cookie, unless saving the session changes that. One answer sets it once. */
-  change: CookieChange | null = null
+  change: CookieChange | Renewal | null = null
 
-  /** The request's, which ends with its answer: by this cookie. */
-  static of(request: FastifyRequest, cookie: SessionCookie): SessionTurn {
+  /** The request's, which ends with its answer. */
+  static of(request: FastifyRequest, parts: TurnParts): SessionTurn {
     const begun = request[kSession]
     if (begun) return begun
     const turn = new SessionTurn()
     request[kSession] = turn
-    beforeAnswer(request, (reply) => turn.settle(reply, cookie))
+    beforeAnswer(request, (reply) => turn.settle(reply, parts))
     return turn
   }
 
@@ -38,37 +53,38 @@ export class SessionTurn {
    * Saves the session, then writes the cookie: also on the answer that says that saving failed, for what was
    * signed in or out before that is so all the same.
    */
-  private async settle(reply: FastifyReply, cookie: SessionCookie): Promise<void> {
+  private async settle(reply: FastifyReply, { cookie, use }: TurnParts): Promise<void> {
     try {
       await this.slot?.saveChanges()
       this.change = this.changeAfterSaving()
     } finally {
-      if (this.change) cookie.write(reply, this.change)
+      const { change } = this
+      const write = change?.kind === 'renew' ? await renewed(change, use) : change
+      if (write) cookie.write(reply, write)
     }
   }
 
-  private changeAfterSaving(): CookieChange | null {
+  private changeAfterSaving(): CookieChange | Renewal | null {
     const { slot, held, change } = this
     if (!slot) return change
     const { storedId } = slot
     if (storedId !== null && storedId !== held) return { kind: 'set', id: storedId }
     if (held !== null && slot.hasEnded(held)) return { kind: 'clear' }
     // One that somebody else destroyed is left: by now the browser may hold the one that took its place.
-    return change?.kind === 'set' && slot.isGone(change.id) ? null : change
+    return change && change.kind !== 'clear' && slot.isGone(change.id) ? null : change
   }
+}
+
+async function renewed({ id, stored }: Renewal, use: SessionUse): Promise<CookieChange | null> {
+  return (await use.mayRenewCookie(stored)) ? { kind: 'set', id, maxAge: use.maxAgeOf(stored) } : null
 }
 
 /** Whether the cookie must be set again: under the key that signs now, or to last as long as the session now does. */
 export function renewalOf(
-  credential: Extract<SessionCredential, { kind: 'genuine' }>,
+  { id, stale }: Extract<SessionCredential, { kind: 'genuine' }>,
   stored: StoredSession,
   used: Used,
-  ttls: SessionTtls,
-  clock: Clock,
-): CookieChange | null {
-  const remember = stored.content.signIn?.remember === true
-  if (!credential.stale && !(used.touched && remember)) return null
-  if (!remember) return { kind: 'set', id: credential.id }
-  const left = Math.ceil((stored.absoluteExpiresAt - clock()) / 1000)
-  return { kind: 'set', id: credential.id, maxAge: Math.min(lifetimeOf(ttls, true).idleTtl, left) }
+): Renewal | null {
+  const outlives = used.touched && stored.content.signIn?.remember === true
+  return stale || outlives ? { kind: 'renew', id, stored } : null
 }

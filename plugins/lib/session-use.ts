@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { SignIns } from '../sign-ins.js'
 import type { Clock, MaybePromise } from './contract.js'
+import { isLiveNow } from './liveness.js'
 import { refOfSession } from './session-content.js'
 import { sessionKeyOf } from './session-cookie.js'
 import type { SessionRecords, StoredSession } from './session-records.js'
@@ -79,6 +80,30 @@ export class SessionUse {
       .finally(() => this.running.delete(stored.key))
     this.running.set(stored.key, after)
     return { touched, after }
+  }
+
+  /**
+   * Whether a session's cookie may be set again as the answer is written. Not once its sign-in has ended, nor after this
+   * process destroyed the session: by then the browser may hold the cookie of another one, which must stay.
+   */
+  async mayRenewCookie({ key, absoluteExpiresAt, content: { signIn } }: StoredSession): Promise<boolean> {
+    const { records, signIns, log, clock } = this.parts
+    if (clock() >= absoluteExpiresAt) return false
+    try {
+      const isLive = signIn === null || (await isLiveNow(signIns, refOfSession(signIn)))
+      return isLive && !records.hasDestroyed(key)
+    } catch (error) {
+      log.warn({ err: error }, 'a session cookie could not be renewed')
+      return false
+    }
+  }
+
+  /** The cookie's `Max-Age`, in seconds, when it is set again. Undefined: it ends with the browser. */
+  maxAgeOf({ content, absoluteExpiresAt }: StoredSession): number | undefined {
+    if (!content.signIn?.remember) return undefined
+    const { ttls, clock } = this.parts
+    const left = Math.ceil((absoluteExpiresAt - clock()) / 1000)
+    return Math.min(lifetimeOf(ttls, true).idleTtl, left)
   }
 
   /** Until when (ms) using the session does nothing to it. */

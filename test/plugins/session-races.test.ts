@@ -1,6 +1,18 @@
 import t from 'tap'
 import { sessionKeyOf } from '../../plugins/lib/session-cookie.js'
-import { ALICE, cookieOf, type Gate, makeGate, STORES, sessionApp } from '../helpers/session-app.js'
+import {
+  ALICE,
+  BOB,
+  cookieOf,
+  type Gate,
+  makeGate,
+  OTHER_SECRET,
+  SECRET,
+  type SessionApp,
+  START,
+  STORES,
+  sessionApp,
+} from '../helpers/session-app.js'
 
 /** The real stores are what races are about; memory is here to tell a fault of ours from one of theirs. */
 const LOGOUTS: Record<string, number> = { memory: 60, sqlite: 300, redis: 300 }
@@ -39,7 +51,96 @@ function gateOf(gates: Map<string, Gate>, round: string): Gate {
 // For machines with more to do.
 t.setTimeout(120_000)
 
+const DAY = 86_400
+
+/** Why the answer to a slow request would set the session's cookie again. */
+const DUE = {
+  'is remembered, and was not used for long': { remember: true, later: DAY / 2, secrets: [SECRET] },
+  'is under a secret that no longer signs': { remember: false, later: 60, secrets: [OTHER_SECRET, SECRET] },
+}
+
+/** What may happen at the same browser meanwhile. Each answers with what the browser holds then. */
+const MEANWHILE: Record<string, (s: SessionApp, cookie: string) => Promise<unknown>> = {
+  'somebody else signs in': (s, cookie) => s.login(BOB, cookie),
+  'its owner signs in again': (s, cookie) => s.login(ALICE, cookie),
+  'its owner signs out': (s, cookie) => s.post('/logout', cookie),
+  'all sign-ins are ended': (s) => s.app.signIns.endAll(ALICE.id),
+}
+
 for (const [kind, makeStore] of Object.entries(STORES)) {
+  for (const [due, { remember, later, secrets }] of Object.entries(DUE)) {
+    t.test(`${kind}: the late answer to an older request renews no cookie that ${due}`, async (t) => {
+      const [store, held, clock] = [await makeStore(t), new Held(), { now: START }]
+      const session = { rememberTtl: DAY }
+      const before = await sessionApp(t, { store, clock, session })
+      const s = await sessionApp(t, {
+        ...{ store, clock, session, secrets },
+        routes: (app) =>
+          app.get<{ Params: { round: string } }>('/slow/:round', { preHandler: app.guard() }, (request) =>
+            held.wait(request.params.round, 1),
+          ),
+      })
+      const answerOf = async (round: string, act: (cookie: string) => Promise<unknown>) => {
+        clock.now = START
+        const cookie = await before.login(ALICE, undefined, { remember })
+        clock.now += later * 1000
+        const slow = s.get(`/slow/${round}`, cookie)
+        await held.arrived(round)
+        await act(cookie)
+        held.release(round)
+        return slow
+      }
+      const control = await answerOf('nothing', async () => {})
+      t.ok(cookieOf(control), 'it is due, and set where nothing happened')
+      for (const [what, act] of Object.entries(MEANWHILE)) {
+        const slow = await answerOf(what, (cookie) => act(s, cookie))
+        t.equal(slow.statusCode, 200)
+        t.equal(slow.headers['set-cookie'], undefined, what)
+      }
+    })
+  }
+
+  t.test(`${kind}: nor does it put a visitor’s cookie over the one of who signed in`, async (t) => {
+    const [store, held] = [await makeStore(t), new Held()]
+    const before = await sessionApp(t, { store })
+    const s = await sessionApp(t, {
+      ...{ store, secrets: [OTHER_SECRET, SECRET] },
+      routes: (app) =>
+        app.get<{ Params: { round: string } }>(
+          '/slow/:round',
+          { preHandler: app.guard({ optional: true }) },
+          (request) => held.wait(request.params.round, 1),
+        ),
+    })
+    const answerOf = async (round: string, act: (cookie: string) => Promise<unknown>) => {
+      const cookie = await before.write({ cart: ['pear'] })
+      const slow = s.get(`/slow/${round}`, cookie)
+      await held.arrived(round)
+      await act(cookie)
+      held.release(round)
+      return slow
+    }
+    t.ok(cookieOf(await answerOf('nothing', async () => {})), 'it is due')
+    const slow = await answerOf('login', (cookie) => s.login(ALICE, cookie))
+    t.equal(slow.headers['set-cookie'], undefined)
+  })
+
+  t.test(`${kind}: nor one whose time ran out meanwhile`, async (t) => {
+    const [store, held, clock] = [await makeStore(t), new Held(), { now: START }]
+    const session = { rememberTtl: DAY, absoluteTtl: 2 * DAY }
+    const s = await sessionApp(t, {
+      ...{ store, clock, session },
+      routes: (app) => app.get('/slow', { preHandler: app.guard() }, () => held.wait('', 1)),
+    })
+    const cookie = await s.login(ALICE, undefined, { remember: true })
+    clock.now += (DAY / 2) * 1000
+    const slow = s.get('/slow', cookie)
+    await held.arrived('')
+    clock.now = START + 2 * DAY * 1000
+    held.release('')
+    t.equal((await slow).headers['set-cookie'], undefined, 'Max-Age=0 would drop what the browser holds')
+  })
+
   const logouts = LOGOUTS[kind] ?? 0
 
   t.test(`${kind}: of ${logouts} logouts with three requests in flight, none is undone`, async (t) => {

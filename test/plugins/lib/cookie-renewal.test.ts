@@ -101,6 +101,48 @@ test('secure cookies keep their prefix and attributes', async (t) => {
   t.strictSame(attributesOf(answer), attributesOf(first))
 })
 
+/** A renewal that has been stored, and is answered when it may `go`. */
+async function renewalUnderWay(t: Test) {
+  const [stored, go] = [makeGate(), makeGate()]
+  let holds = false
+  const store = new Proxy(createMemoryStore(), {
+    get(target, name: keyof StateStore) {
+      const operation = target[name]
+      if (typeof operation !== 'function') return operation
+      if (name !== 'findSignIn') return operation.bind(target)
+      return async (...args: Parameters<StateStore['findSignIn']>) => {
+        const record = await target.findSignIn(...args)
+        if (holds) stored.open()
+        if (holds) await go.opened
+        return record
+      }
+    },
+  })
+  const suite = await cookieApp(t, { store })
+  const headers = cookieHeader(await suite.signIn('cookie'))
+  suite.clock.advance(50)
+  holds = true
+  const late = suite.me(headers).then((answer) => answer)
+  await stored.opened
+  holds = false
+  return { ...suite, headers, late, go }
+}
+
+test('a sign-out while the renewal is being stored is not overwritten by it', async (t) => {
+  const { signOut, headers, late, go } = await renewalUnderWay(t)
+  t.equal((await signOut('cookie', headers)).statusCode, 200)
+  go.open()
+  t.equal((await late).statusCode, 200, 'it was admitted before')
+  t.equal((await late).headers['set-cookie'], undefined)
+})
+
+test('a cookie that is over before its answer is not set: Max-Age=0 would drop what is there by then', async (t) => {
+  const { clock, late, go } = await renewalUnderWay(t)
+  clock.advance(100)
+  go.open()
+  t.equal((await late).headers['set-cookie'], undefined)
+})
+
 for (const [name, open] of Object.entries(STORES)) {
   test(`over ${name}: the record’s limit moves along, and is never before the cookie’s`, async (t) => {
     const { signIn, me, clock, record, app } = await cookieApp(t, { store: await open(t) })
