@@ -76,9 +76,12 @@ t.test('where it may not be asked, that is said', async (t) => {
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())
   await admin.acl('SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-info')
+  // The driver says on the console that it may not ask.
+  const warned = t.capture(console, 'warn', () => {})
   const { failure, lines } = await start(t, server.url.replace('redis://', 'redis://app:secret@'))
   t.equal(failure, null)
   t.ok(lines.some((line) => /could not be looked at/.test(line)))
+  for (const { args } of warned()) t.match(args, [/^Skipping the ready check because INFO/])
 })
 
 t.test('a Redis that comes after the start is looked at then, and warned about', async (t) => {
