@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { quietRoute } from './quiet-log.js'
 
 /**
  * For Prometheus. Nobody has to be signed in: a scraper holds no credential, which is why it is off in production
@@ -7,7 +8,7 @@ import type { FastifyInstance } from 'fastify'
 export async function metricsRoutes(app: FastifyInstance): Promise<void> {
   const { contentType } = app.identityMetrics
 
-  app.get('/metrics', async function metrics(_request, reply) {
+  app.get('/metrics', quietRoute(app), async function metrics(_request, reply) {
     reply.type(contentType)
     return app.identityMetrics.text()
   })

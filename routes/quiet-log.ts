@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { ConnectionError, FastifyInstance, FastifyRequest } from 'fastify'
+import type { ConnectionError, FastifyInstance, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { Answer } from './answer.js'
 import { BARE_HEADERS } from './security-headers.js'
 
@@ -25,6 +25,14 @@ export const quietSerializers = {
       remotePort: socket.remotePort,
     }
   },
+}
+
+/**
+ * Options of a route that programs ask every few seconds. At `info`, its requests are not logged: each line would say
+ * the same. Failures are, and so is everything at `debug`.
+ */
+export function quietRoute({ log }: FastifyInstance): Pick<RouteShorthandOptions, 'logLevel'> {
+  return log.level === 'info' ? { logLevel: 'warn' } : {}
 }
 
 const REFUSALS: Readonly<Record<string, Answer>> = {

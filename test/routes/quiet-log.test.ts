@@ -1,15 +1,16 @@
 import { Writable } from 'node:stream'
-import Fastify from 'fastify'
-import { test } from 'tap'
-import { options } from '../../app.js'
+import Fastify, { type FastifyServerOptions } from 'fastify'
+import { type Test, test } from 'tap'
+import userCenter, { options, serverOptions } from '../../app.js'
 import { answerClientError } from '../../routes/quiet-log.js'
+import { makeDataDir } from '../helpers/user-center.js'
 
 type Line = { level: number; req?: { url: string }; [key: string]: unknown }
 
-function loggingApp() {
+function loggingApp(level = 'trace', more: FastifyServerOptions = {}) {
   const lines: Line[] = []
   const stream = { write: (line: string) => void lines.push(JSON.parse(line)) }
-  const app = Fastify({ logger: Object.assign({}, options.logger, { level: 'trace', stream }) })
+  const app = Fastify({ ...more, logger: Object.assign({}, options.logger, { level, stream }) })
   return { app, lines }
 }
 
@@ -32,6 +33,35 @@ test('a request for an account is logged by its route: people type passwords whe
   const logged = lines.flatMap(({ req }) => (req ? [req.url] : []))
   t.same(logged, ['/accounts/:username', '/accounts/:username'])
   t.notMatch(JSON.stringify(lines), /hunter2/)
+})
+
+/** What the user center logs, at a level, of requests for these paths. */
+async function loggedAt(t: Test, level: string, paths: readonly string[], more: Record<string, string> = {}) {
+  const env = { DATA_DIR: makeDataDir(t), METRICS: 'true', ...more }
+  const { app, lines } = loggingApp(level, serverOptions(env))
+  t.teardown(() => app.close())
+  await app.register(userCenter, { env })
+  await app.ready()
+  lines.length = 0
+  for (const path of paths) await app.inject(path)
+  return lines.filter(({ reqId }) => reqId !== undefined)
+}
+
+test('what is asked every few seconds is logged at debug, and its failures always', async (t) => {
+  const quiet = ['/healthz', '/metrics', '/readyz']
+  const [failed, ...others] = await loggedAt(t, 'info', quiet, { REDIS_URL: 'redis://127.0.0.1:1' })
+  t.match(failed, { level: 50, msg: 'request failed', err: { code: 'STORE_UNAVAILABLE' } })
+  t.same(others, [])
+  const messages = (lines: Line[]) => lines.map(({ msg }) => msg)
+  const [incoming, completed] = ['incoming request', 'request completed']
+  t.same(messages(await loggedAt(t, 'info', ['/settings'])), [incoming, completed])
+  t.same(messages(await loggedAt(t, 'debug', ['/healthz', '/metrics'])), [
+    incoming,
+    completed,
+    incoming,
+    completed,
+  ])
+  t.same(await loggedAt(t, 'silent', quiet), [])
 })
 
 /** What the handler writes to a socket for an error of this code. */
