@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import fastifyStatic from '@fastify/static'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** Beside what is running: the build compiles it there. Of the sources themselves nothing is served. */
 const ROOT = fileURLToPath(new URL('../public/', import.meta.url))
@@ -36,6 +37,32 @@ export const PAGE_POLICY = {
   },
 }
 
+const HTML = 'text/html; charset=utf-8'
+const TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': HTML,
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
+
+/**
+ * Answers with a file as it is now: a build that takes the place of this one, while the server runs, must not mix
+ * the page of one version with the scripts of another.
+ */
+function serveFile(path: string, type: string): Handler {
+  const content = readFileSync(path)
+  const etag = `"${createHash('sha256').update(content).digest('base64url')}"`
+  return function pageFile(request, reply) {
+    // Revalidated each time: the next version may be there.
+    reply.headers({ etag, 'cache-control': 'public, max-age=0' })
+    // A proxy that compresses makes the tag a weak one (RFC 9110, 13.1.2).
+    if (request.headers['if-none-match']?.replace(/^W\//, '') === etag) return reply.code(304).send()
+    return reply.type(type).send(content)
+  }
+}
+
 /** The user center's page at `/`, and its files. The same for everybody: who is there, it asks the API. */
 export async function pageRoutes(app: FastifyInstance): Promise<void> {
   if (!existsSync(`${ROOT}main.js`)) {
@@ -46,10 +73,9 @@ export async function pageRoutes(app: FastifyInstance): Promise<void> {
     return
   }
   // A route for each file that is there now: no path leads anywhere else.
-  const files = { root: ROOT, prefix: '/page/', index: false, wildcard: false } as const
-  // Revalidated each time: a page of one version with a script of another would be worse than a round trip.
-  await app.register(fastifyStatic, { ...files, maxAge: 0 })
-  app.get('/', function page(_request, reply) {
-    return reply.sendFile('index.html')
-  })
+  for (const path of readdirSync(ROOT, { recursive: true, encoding: 'utf8' })) {
+    const type = TYPES[extname(path)]
+    if (type) app.get(`/page/${path}`, serveFile(join(ROOT, path), type))
+  }
+  app.get('/', serveFile(join(ROOT, 'index.html'), HTML))
 }

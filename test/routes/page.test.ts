@@ -27,6 +27,23 @@ test('the page and its files are served, and nothing beside them', async (t) => 
     refused(t, await app.inject(file), 404, 'NOT_FOUND', file)
 })
 
+test('a file of the page is sent again only when it is another one', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const url of ['/', '/page/main.js', '/page/page.css', '/page/icon.svg']) {
+    const { headers, rawPayload } = await app.inject(url)
+    t.match(headers, { etag: /^"[\w-]{43}"$/, 'cache-control': 'public, max-age=0' }, url)
+    for (const tag of [headers.etag, `W/${headers.etag}`]) {
+      const same = await app.inject({ url, headers: { 'if-none-match': tag } })
+      t.match(same, { statusCode: 304, body: '', headers: { etag: headers.etag } })
+    }
+    const other = await app.inject({ url, headers: { 'if-none-match': '"another"' } })
+    t.equal(other.statusCode, 200)
+    t.same(other.rawPayload, rawPayload)
+    const head = await app.inject({ method: 'HEAD', url })
+    t.match(head, { statusCode: 200, body: '', headers: { 'content-type': headers['content-type'] } })
+  }
+})
+
 test('the policy allows no inline script or style, no frame and no form', async (t) => {
   const { app } = await startUserCenter(t)
   const policy = String((await app.inject('/')).headers['content-security-policy'])

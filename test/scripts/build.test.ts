@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Test, test } from 'tap'
+
+const COPIED = [
+  ...['scripts/build.mjs', 'scripts/build-page.mjs', 'tsconfig.json', 'tsconfig.build.json'],
+  ...['public/tsconfig.json', 'package.json'],
+]
+
+/** A tree with one source and one page. */
+function makeTree(t: Test) {
+  const tree = t.testdir({})
+  for (const file of COPIED) cpSync(resolve(file), join(tree, file))
+  symlinkSync(resolve('node_modules'), join(tree, 'node_modules'))
+  const write = (file: string, text: string) => writeFileSync(join(tree, file), text)
+  mkdirSync(join(tree, 'plugins'))
+  write('app.ts', 'export const version = 1\n')
+  write('plugins/part.ts', 'export const part = 1\n')
+  write('public/main.ts', 'document.title = "1"\n')
+  write('public/page.css', '')
+  const build = (...args: string[]) =>
+    spawnSync(process.execPath, ['scripts/build.mjs', ...args], { cwd: tree, encoding: 'utf8' })
+  const read = (file: string) => readFileSync(join(tree, 'dist', file), 'utf8')
+  /** Another after each build that took place. */
+  const current = () => statSync(join(tree, 'dist')).ino
+  return { tree, write, build, read, current }
+}
+
+test('a build takes the place of the last one whole, and only when something has changed', (t) => {
+  const { tree, write, build, read, current } = makeTree(t)
+  t.equal(build().status, 0)
+  t.match(read('app.js'), 'version = 1')
+  t.match(read('public/main.js'), 'title')
+  t.equal(read('public/page.css'), '')
+  const first = current()
+
+  write('app.ts', readFileSync(join(tree, 'app.ts'), 'utf8'))
+  t.match(build(), { status: 0, stdout: '', stderr: '' })
+  t.equal(current(), first, 'the same content with a new time is no change')
+
+  writeFileSync(join(tree, 'dist/old.js'), '')
+  rmSync(join(tree, 'plugins/part.ts'))
+  write('public/page.css', 'p {}')
+  t.equal(build().status, 0)
+  t.not(current(), first)
+  t.equal(read('public/page.css'), 'p {}')
+  t.notOk(existsSync(join(tree, 'dist/old.js')), 'nothing of the last build stays')
+  t.notOk(existsSync(join(tree, 'dist/plugins/part.js')))
+
+  const second = current()
+  t.equal(build('--force').status, 0)
+  t.not(current(), second)
+  t.same(readdirSync(join(tree, '.tap')), [], 'and nothing stays beside it')
+  t.end()
+})
+
+test('a build that fails leaves the last one as it was', (t) => {
+  const { tree, write, build, read, current } = makeTree(t)
+  t.equal(build().status, 0)
+  const good = current()
+  write('app.ts', 'export const version: string = 2\n')
+  const { status, stdout } = build()
+  t.equal(status, 1)
+  t.match(stdout, /app\.ts.*TS2322/)
+  t.equal(current(), good)
+  t.match(read('app.js'), 'version = 1')
+  t.same(readdirSync(join(tree, '.tap')), [])
+  t.equal(build().status, 1, 'and is tried again')
+  t.end()
+})
