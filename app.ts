@@ -20,6 +20,7 @@ import tokenAuth from './plugins/token-auth.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
 import { drainConnections } from './routes/drain.js'
+import { logDestination } from './routes/log-destination.js'
 import { pageRoutes } from './routes/page.js'
 import { answerClientError, quietSerializers } from './routes/quiet-log.js'
 import { answerUnroutable, useSecurityHeaders } from './routes/security-headers.js'
@@ -61,11 +62,17 @@ export function serverOptions(env: Environment): FastifyServerOptions {
   }
 }
 
+/** Standard error may lead to the same full device: then nobody can be told. */
+function tellLogLost({ message }: Error): void {
+  if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {})
+  process.stderr.write(`fastify-identity cannot write its log, and drops lines: ${message}\n`)
+}
+
 /** What `fastify start -o` hands to the server and to the plugin. */
 export const options: FastifyServerOptions & UserCenterOptions = {
   ...serverOptions(process.env),
   // fastify-cli adds the level.
-  logger: { serializers: quietSerializers },
+  logger: { serializers: quietSerializers, stream: logDestination(1, tellLogLost) },
   standalone: true,
 }
 

@@ -1,7 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
-import { type Test, test } from 'tap'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { MODES } from './helpers/http.js'
+import { runProcess, until } from './helpers/processes.js'
 import { freePort } from './helpers/redis-server.js'
 import { copyTree } from './helpers/tree.js'
 
@@ -65,8 +69,9 @@ async function slowLogin(port: number) {
   }
 }
 
-test('npm start builds and runs the user center; a stop signal lets requests finish', async (t) => {
-  const cwd = copyTree(t)
+const cwd = copyTree(t)
+
+t.test('npm start builds and runs the user center; a stop signal lets requests finish', async (t) => {
   const PORT = String(await freePort())
   const started = run(t, cwd, 'start', { PORT })
   const pid = await listening(started)
@@ -101,4 +106,59 @@ test('npm start builds and runs the user center; a stop signal lets requests fin
     /^fastify-identity cannot start: AUTH_SECRETS is required [^\n]*$/,
     'one sentence',
   )
+})
+
+/** Starts what is built as a process of its own, with its output where a shell leads it. */
+async function startInto(t: Test, redirection: string, env: Record<string, string>) {
+  const start = ['start', '--options', '--config', 'scripts/start-options.cjs', 'dist/app.js']
+  const shell = ['sh', '-c', `exec "$0" "$@" ${redirection}`, process.execPath] as const
+  const PORT = String(await freePort())
+  const running = runProcess(t, [...shell, 'node_modules/.bin/fastify', ...start], {
+    cwd,
+    env: { ...env, PORT },
+  })
+  const answers = async () => (await fetch(`http://127.0.0.1:${PORT}/healthz`)).ok
+  return { ...running, isUp: () => until(running, () => answers().catch(() => false)) }
+}
+
+t.test('where standard output is full, the server runs, says so, and stops', async (t) => {
+  for (const redirection of ['>/dev/full', '>/dev/full 2>&1']) {
+    const { isUp, pid, exit, output } = await startInto(t, redirection, { DATA_DIR: t.testdir({}) })
+    await isUp()
+    process.kill(pid, 'SIGTERM')
+    t.equal(await exit, 0, redirection)
+    if (!redirection.includes('2>&1')) t.match(output(), /cannot write its log, and drops lines: ENOSPC/)
+  }
+  const { exit, output } = await startInto(t, '>/dev/full', {
+    NODE_ENV: 'production',
+    SINGLE_INSTANCE: 'true',
+  })
+  t.equal(await exit, 1)
+  t.match(output(), 'AUTH_SECRETS is required')
+})
+
+t.test('a second start builds nothing, and needs nothing of dist/ once it runs', async (t) => {
+  const { ino } = statSync(join(cwd, 'dist'))
+  const PORT = String(await freePort())
+  const started = run(t, cwd, 'start', { PORT, DATA_DIR: t.testdir({}) })
+  const pid = await listening(started)
+  t.equal(statSync(join(cwd, 'dist')).ino, ino)
+  renameSync(join(cwd, 'dist'), join(cwd, 'before'))
+  const origin = `http://127.0.0.1:${PORT}`
+  const page = await fetch(origin)
+  t.match(await page.text(), 'src="/page/main.js"')
+  for (const file of readdirSync(join(cwd, 'before/public'), { recursive: true, encoding: 'utf8' })) {
+    if (!/\.\w+$/.test(file)) continue
+    const answer = await fetch(`${origin}/page/${file}`)
+    t.equal(answer.status, 200, file)
+    t.equal(await answer.text(), readFileSync(join(cwd, 'before/public', file), 'utf8'))
+  }
+  for (const mode of MODES) {
+    const body = JSON.stringify({ username: 'user1', password: 'user123' })
+    const headers = { 'content-type': 'application/json' }
+    const login = await fetch(`${origin}/login_${mode}`, { method: 'POST', headers, body })
+    t.equal(login.status, 200, mode)
+  }
+  process.kill(pid, 'SIGTERM')
+  t.equal(await started.exit, 0)
 })
