@@ -25,6 +25,7 @@ import {
   kRefused,
 } from './lib/guard.js'
 import { checkOnRefused } from './lib/guard-options.js'
+import { clearRefusedBefore, noteSigningIn } from './lib/identity/clear-refused.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
 import { checkClock, refuseUnknown } from './lib/options.js'
@@ -58,7 +59,8 @@ declare module 'fastify' {
     readonly refusedWith: RefusalCode | null
     /**
      * Signs in somebody whom the application has recognised, and ends the sign-in that the request's own
-     * credential of that mode stood for.
+     * credential of that mode stood for. By a cookie or a session it also clears refused cookies of modes that are asked
+     * before it.
      * @throws MODE_UNKNOWN, OPTION_INVALID, CLAIM_SENSITIVE, CLAIM_INVALID, STORE_UNAVAILABLE
      */
     signIn<N extends ModeName>(mode: N, account: Account, options?: SignInOptions): Promise<AuthModes[N]>
@@ -119,9 +121,11 @@ async function signIn<N extends ModeName>(
   const reply = replyOf(this)
   forbidCaching(reply)
   const replaces = (await ownIdentity(mode, this)) ?? undefined
+  noteSigningIn(this, name)
   const issued = await mode.issue(this, reply, checked, { ...options, replaces })
   const signInId = takeBegun(this)
   this.server.audit.emit({ type: 'signed_in', accountId: checked.id, signInId, mode: name }, this)
+  await clearRefusedBefore(this, reply, mode)
   return issued
 }
 

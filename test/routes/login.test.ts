@@ -43,6 +43,30 @@ test('POST /login_session sets a session cookie that ends with the browser, with
   t.not(second.credential.cookie, first.credential.cookie)
 })
 
+test('POST /login_cookie clears a session cookie that is over, or of another application', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'session')
+  await app.inject({ method: 'DELETE', url: '/sign_ins', headers: credential })
+  for (const dead of [credential.cookie ?? '', 'session=eyJfcGVybWFuZW50Ijp0cnVlfQ.ZxY1aA.abc']) {
+    const answer = await post(app, '/login_cookie', USER, { cookie: dead })
+    t.equal(answer.statusCode, 200)
+    const [own, session] = ['identity', 'session'].map((name) => answer.cookies.find((c) => c.name === name))
+    t.match(session, { value: '', maxAge: 0, path: '/', httpOnly: true })
+    const headers = { cookie: `identity=${own?.value}` }
+    t.equal((await app.inject({ url: '/sign_ins', headers })).statusCode, 200)
+    const change = { current_password: USER.password, new_password: 'short' }
+    refused(t, await post(app, '/password', change, headers), 422, 'PASSWORD_REFUSED')
+    refused(
+      t,
+      await app.inject({ url: '/sign_ins', headers: { cookie: dead } }),
+      403,
+      dead.startsWith('session=v1') ? 'SIGNED_OUT' : 'CREDENTIAL_INVALID',
+    )
+  }
+  const byToken = await post(app, '/login_token', USER, { cookie: credential.cookie ?? '' })
+  t.equal(byToken.headers['set-cookie'], undefined, 'a login by token clears none')
+})
+
 test('POST /login_token answers a pair of tokens and sets no cookie', async (t) => {
   const { app } = await startUserCenter(t)
   const { response } = await signIn(app, 'token')
