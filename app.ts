@@ -29,6 +29,8 @@ export interface UserCenterOptions {
   /** Defaults to `process.env`. */
   readonly env?: Environment
   readonly clock?: Clock
+  /** Stands for Redis' own clock, for tests whose clock is not the machine's. */
+  readonly referenceClock?: Clock
   /** True where the process is ours: an invalid environment ends it with one sentence instead of a stack. */
   readonly standalone?: boolean
 }
@@ -98,14 +100,21 @@ function longestTtl({ refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAb
 }
 
 /** The suite, in the order in which its parts lean on each other; the modes in the order they are asked. */
-async function registerSuite(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
+async function registerSuite(
+  app: FastifyInstance,
+  config: Config,
+  { clock = Date.now, referenceClock }: UserCenterOptions,
+): Promise<void> {
   const { dataDir, redisUrl, databaseUrl, cookieSecure: secure, rememberTtl, passwordWords } = config
   const evictionRisk = config.production ? 'refuse' : 'warn'
   const secrets = config.secrets ?? [developmentSecret(dataDir)]
   // Before the others: it measures what comes after it.
   if (config.metrics) await app.register(metrics)
   await app.register(audit, { clock })
-  await app.register(stores, redisUrl === null ? { dataDir, clock } : { redisUrl, clock, evictionRisk })
+  await app.register(
+    stores,
+    redisUrl === null ? { dataDir, clock } : { redisUrl, clock, evictionRisk, referenceClock },
+  )
   await app.register(accounts, {
     ...(databaseUrl === null ? { dataDir } : { databaseUrl }),
     clock,
@@ -148,14 +157,11 @@ function warnOfOpenFiles(app: FastifyInstance, { tokenKeys }: Config): void {
   }
 }
 
-async function build(
-  app: FastifyInstance,
-  { env = process.env, clock = Date.now }: UserCenterOptions,
-): Promise<void> {
-  const config = readConfig(env)
+async function build(app: FastifyInstance, options: UserCenterOptions): Promise<void> {
+  const config = readConfig(options.env ?? process.env)
   warnOfOpenFiles(app, config)
   await registerServer(app, config)
-  await registerSuite(app, config, clock)
+  await registerSuite(app, config, options)
   await seedForDevelopment(app, config)
   if (config.docs) await app.register(docs, { secure: config.cookieSecure })
   const { production, cookieSecure, docs: hasDocs, metrics: hasMetrics, rememberTtl } = config

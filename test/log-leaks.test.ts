@@ -95,7 +95,7 @@ async function watchedUserCenter(t: Test, more: Record<string, string> = {}): Pr
   t.teardown(() => app.close())
   watchStreams(t, written)
   const clock = testClock()
-  await app.register(userCenter, { env, clock })
+  await app.register(userCenter, { env, clock, referenceClock: clock })
   await app.ready()
   const secrets = new Secrets()
   for (const secret of SECRETS) secrets.add('a secret of the server', secret)

@@ -45,12 +45,12 @@ export async function openNear(t: Pick<Test, 'teardown'>, url: string, options: 
 
 let probes = 0
 
-/** Resolves when all that `from` has revoked so far has come to `to`: the feed keeps the order. */
+/** Resolves when the memory of `to` has all that `from` has revoked so far: the feed keeps the order. */
 export async function caughtUp(from: StateStore, to: StateStore): Promise<void> {
   const signInId = `probe-${++probes}`
   const generation = await from.generation()
   await from.endSignIn('nobody', signInId, 2 ** 52)
-  await eventually(async () => !(await to.isLive({ accountId: 'nobody', signInId, epoch: 0, generation })))
+  await eventually(() => answerAtOnce(to, { accountId: 'nobody', signInId, epoch: 0, generation }) === false)
 }
 
 const REVOKES = ['endSignIn', 'endSignIns', 'raiseEpoch']

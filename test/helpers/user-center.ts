@@ -38,17 +38,18 @@ export function makeDataDir(t: Test): string {
   return dataDir
 }
 
-/** The user center on an embedded store of its own, ready, and closed when the test ends. */
+/** The user center on an embedded store of its own, ready, and closed when the test ends. Redis' clock is the same one. */
 export async function startUserCenter(
   t: Test,
   env: Record<string, string> = {},
   clock = testClock(),
+  referenceClock = clock,
 ): Promise<UserCenter> {
   const dataDir = env.DATA_DIR ?? makeDataDir(t)
   const full = { ...env, DATA_DIR: dataDir }
   const app = Fastify(serverOptions(full))
   t.teardown(() => app.close())
-  await app.register(fp(userCenter), { env: full, clock })
+  await app.register(fp(userCenter), { env: full, clock, referenceClock })
   await app.ready()
   return { app, clock, dataDir }
 }

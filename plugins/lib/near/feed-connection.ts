@@ -17,6 +17,8 @@ export interface LoadStart {
   readonly count: number
   /** Id of the feed's entry after which to go on. */
   readonly after: string
+  /** What that entry says: nothing, where the feed is empty. */
+  readonly fields: readonly string[]
 }
 
 /** An entry of the feed: see redis-revocation-scripts.ts. */
@@ -28,7 +30,14 @@ export interface FeedEntry {
   readonly count: number
   readonly what:
     | { readonly kind: 'revocation'; readonly member: string; readonly score: number; readonly keep: number }
-    | { readonly kind: 'beat'; readonly name: string; readonly generation: number | null }
+    | ({ readonly kind: 'beat'; readonly generation: number | null } & Beat)
+}
+
+/** A heartbeat, of whichever instance. */
+export interface Beat {
+  readonly name: string
+  /** How far Redis' clock is ahead of that instance's, in ms. null where it does not say. */
+  readonly offset: number | null
 }
 
 /** @throws TypeError for what our scripts did not write */
@@ -42,14 +51,11 @@ export function readEntry(row: unknown): FeedEntry {
     return { id: text(id), text: pairs.join(), count: -Number(count), what }
   }
   if (name !== 'h') throw new TypeError('The feed holds something that is not ours')
-  const [, , , marker, , count] = pairs
+  // One of 0.1 ends with the count.
+  const [, , , marker, , count, , , , offset] = pairs
   const generation = marker ? -Number(marker) : null
-  return {
-    id: text(id),
-    text: pairs.join(),
-    count: -Number(count),
-    what: { kind: 'beat', name: value, generation },
-  }
+  const what = { kind: 'beat', name: value, generation, offset: offset ? Number(offset) : null } as const
+  return { id: text(id), text: pairs.join(), count: -Number(count), what }
 }
 
 /** The connection that a feed is read on. Every method rejects when it is lost, and none hangs. */
@@ -68,8 +74,14 @@ export class FeedConnection {
 
   /** Makes the marker where the list has none. @throws on a replica, which is not the one to follow */
   async startLoad(): Promise<LoadStart> {
-    const [marker, count, after] = list(await runScript(this.#client, LOAD, this.#keys, -newGeneration()))
-    return { generation: -Number(marker), count: -Number(count), after: text(after) }
+    const answer = list(await runScript(this.#client, LOAD, this.#keys, -newGeneration()))
+    const [marker, count, after, fields] = answer
+    return {
+      generation: -Number(marker),
+      count: -Number(count),
+      after: text(after),
+      fields: list(fields).map(text),
+    }
   }
 
   /** The whole list, in parts: every member that was in it from begin to end, in no order. */

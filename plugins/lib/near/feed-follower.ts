@@ -1,4 +1,4 @@
-import { type FeedConnection, type FeedEntry, readEntry } from './feed-connection.js'
+import { type Beat, type FeedConnection, type FeedEntry, readEntry } from './feed-connection.js'
 import type { RevocationList } from './revocation-list.js'
 
 /** Why a connection cannot be followed any further. */
@@ -13,16 +13,18 @@ export type CaughtUp = 'replayed' | 'loaded'
  */
 export class FeedFollower {
   readonly #list: RevocationList
-  readonly #onBeat: (name: string) => void
+  readonly #onBeat: (beat: Beat) => void
   /** The last entry that was taken in. null: the list must be loaded. */
   #last: Pick<FeedEntry, 'id' | 'text'> | null = null
   /** Id of the entry after which to go on. */
   #after = '0-0'
   /** How many revocations had been written by then. */
   #count = 0
+  /** The heartbeat that is the last entry, if it is one. */
+  #beat: Beat | null = null
 
-  /** @param onBeat gets the name of each heartbeat, when all that came before it has been taken in */
-  constructor(list: RevocationList, onBeat: (name: string) => void) {
+  /** @param onBeat gets each heartbeat, when all that came before it has been taken in */
+  constructor(list: RevocationList, onBeat: (beat: Beat) => void) {
     this.#list = list
     this.#onBeat = onBeat
   }
@@ -34,15 +36,25 @@ export class FeedFollower {
 
   /** Makes up for what was missed, so far as following does not: by its entries where the feed still has them. */
   async catchUp(connection: FeedConnection): Promise<CaughtUp> {
-    if (this.#last && (await connection.holds(this.#last))) return 'replayed'
+    const how = this.#last && (await connection.holds(this.#last)) ? 'replayed' : await this.#load(connection)
+    // It will not come again, and everything before it is here.
+    if (this.#beat) this.#onBeat(this.#beat)
+    return how
+  }
+
+  async #load(connection: FeedConnection): Promise<CaughtUp> {
     this.#last = null
-    const { generation, count, after } = await connection.startLoad()
+    this.#beat = null
+    const { generation, count, after, fields } = await connection.startLoad()
     this.#list.adopt(generation)
     for await (const members of connection.scan()) {
       for (const [member, score] of members) this.#list.put(member, score, 0)
     }
     this.#after = after
     this.#count = count
+    if (fields.length > 0) this.#last = { id: after, text: fields.join() }
+    const [kind, name = ''] = fields
+    this.#beat = kind === 'h' ? { name, offset: null } : null
     return 'loaded'
   }
 
@@ -57,6 +69,7 @@ export class FeedFollower {
     try {
       const entry = readEntry(row)
       this.#check(entry)
+      this.#beat = entry.what.kind === 'beat' ? entry.what : null
       this.#last = { id: entry.id, text: entry.text }
       this.#after = entry.id
       this.#count = entry.count
@@ -74,6 +87,6 @@ export class FeedFollower {
     }
     if (what.generation !== this.#list.generation) throw new FeedBroken('The revocation list was lost.')
     if (count !== this.#count) throw new FeedBroken('Revocations were missed.')
-    this.#onBeat(what.name)
+    this.#onBeat(what)
   }
 }

@@ -1,9 +1,11 @@
 import type { Feed, FeedChange } from '../stores/contract.js'
+import { list as listOf, text } from '../stores/narrow.js'
+import type { RedisClock } from '../stores/redis/clock.js'
 import { BEAT } from '../stores/redis-revocation-scripts.js'
 import { type RedisClient, runScript } from '../stores/redis-scripts.js'
-import { FeedConnection } from './feed-connection.js'
+import { type Beat, FeedConnection } from './feed-connection.js'
 import { type CaughtUp, FeedBroken, FeedFollower } from './feed-follower.js'
-import { BEAT_INTERVAL, Heartbeat } from './heartbeat.js'
+import { ASK_INTERVAL, BEAT_INTERVAL, Heartbeat } from './heartbeat.js'
 import type { RevocationList } from './revocation-list.js'
 
 /*
@@ -18,8 +20,10 @@ import type { RevocationList } from './revocation-list.js'
  * session's record with an identity only disappears together with its sign-in.
  *
  * What it promises: `healthy()` means that everything revoked up to 750 ms ago has been taken in. The proof is
- * a heartbeat, written on the *command* connection into the same stream, that came back through the feed. (A
- * ping would be happy on a demoted primary, and a feed of its own on a server that nobody writes to any more.)
+ * a heartbeat that the *command* connection says stands last in the stream, and that has come through the feed: see
+ * heartbeat.ts. (A ping would be happy on a demoted primary, and a feed of its own on a server that nobody writes to any
+ * more.) The instances share their heartbeats: if each wrote its own, which all the others read, what an idle fleet
+ * costs would grow with the square of its size.
  * Each entry carries how many revocations there were: a stream that was trimmed, deleted or rolled back shows.
  */
 
@@ -27,8 +31,10 @@ import type { RevocationList } from './revocation-list.js'
 const PATIENCE = 1000
 const RETRY_MIN = 25
 const RETRY_MAX = 500
-/** Heartbeats that are not answered yet: a client of the application's may queue them for long. */
+/** Questions that are not answered yet: a client of the application's may queue them for long. */
 const UNANSWERED_MAX = 4
+/** By how much questions are early or late, in ms: so each instance has its turn to add the heartbeat. */
+const JITTER = 50
 
 const HOW: Record<CaughtUp, string> = {
   replayed: 'What was missed has been read.',
@@ -40,6 +46,7 @@ export interface FeedParts {
   readonly client: RedisClient
   readonly keys: readonly [list: string, feed: string]
   readonly list: RevocationList
+  readonly clock: RedisClock
 }
 
 /** The feed of revocations. It starts at once, and does not give up before `close`. */
@@ -49,7 +56,7 @@ export class RevocationFeed implements Feed {
   readonly #heartbeat = new Heartbeat()
   readonly #listeners = new Set<(change: FeedChange) => void>()
   readonly #beatListeners = new Set<(lag: number) => void>()
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
   #state: 'starting' | 'healthy' | 'lost' | 'closed' = 'starting'
   #connection: FeedConnection | null = null
   /** When there was last reason to be patient, on the monotonic clock. null: the connection is still made. */
@@ -61,8 +68,8 @@ export class RevocationFeed implements Feed {
 
   constructor(parts: FeedParts) {
     this.#parts = parts
-    this.#follower = new FeedFollower(parts.list, (name) => this.#noteBeat(name))
-    this.#timer = setInterval(() => this.#tick(), BEAT_INTERVAL).unref()
+    this.#follower = new FeedFollower(parts.list, (beat) => this.#noteBeat(beat))
+    this.#schedule()
     void this.#run()
   }
 
@@ -106,7 +113,7 @@ export class RevocationFeed implements Feed {
 
   close(): void {
     this.#state = 'closed'
-    clearInterval(this.#timer)
+    clearTimeout(this.#timer)
     this.#heartbeat.forget()
     this.#connection?.close()
     this.#wake()
@@ -120,7 +127,7 @@ export class RevocationFeed implements Feed {
         await connection.open()
         this.#how = HOW[await this.#follower.catchUp(connection)]
         this.#patientSince = performance.now()
-        this.#beat()
+        this.#ask()
         await this.#follower.follow(connection)
       } catch (error) {
         this.#lose(error instanceof FeedBroken ? error.message : 'The connection is lost.')
@@ -135,18 +142,35 @@ export class RevocationFeed implements Feed {
     return this.#state === 'closed'
   }
 
+  #schedule(): void {
+    const after = ASK_INTERVAL + JITTER * (2 * Math.random() - 1)
+    this.#timer = setTimeout(() => {
+      this.#schedule()
+      this.#tick()
+    }, after).unref()
+  }
+
   #tick(): void {
     if (this.#state === 'healthy' && !this.healthy()) this.#lose('No heartbeat came back in time.')
     const since = this.#patientSince
     if (since !== null && performance.now() - since > PATIENCE) this.#connection?.close()
-    this.#beat()
+    this.#ask()
   }
 
-  #beat(): void {
+  /** Asks which heartbeat stands last in the feed, and what time it is. */
+  #ask(): void {
     if (this.#unanswered >= UNANSWERED_MAX) return
     this.#unanswered++
-    const { client, keys } = this.#parts
-    runScript(client, BEAT, keys, this.#heartbeat.next())
+    const { client, keys, clock } = this.#parts
+    const name = this.#heartbeat.next()
+    const sent = clock.now()
+    runScript(client, BEAT, keys, name, BEAT_INTERVAL, clock.offset ?? '')
+      .then((answer) => {
+        const [last, time] = listOf(answer).map(text)
+        clock.compare(sent, time ? Number(time) : null)
+        this.#heartbeat.answered(name, last ?? '')
+        this.#noteProof()
+      })
       .catch((error: unknown) => {
         // Said by the server itself (READONLY, OOM): it would not store a revocation either.
         if (error instanceof Error && error.name === 'ReplyError') this.#lose('A heartbeat was refused.')
@@ -154,9 +178,14 @@ export class RevocationFeed implements Feed {
       .finally(() => this.#unanswered--)
   }
 
-  #noteBeat(name: string): void {
+  #noteBeat({ name, offset }: Beat): void {
+    if (offset !== null && !this.#heartbeat.isOwn(name)) this.#parts.clock.hear(name, offset)
     const lag = this.#heartbeat.arrived(name)
     if (lag !== null) for (const listener of this.#beatListeners) listener(lag)
+    this.#noteProof()
+  }
+
+  #noteProof(): void {
     if (!this.healthy()) return
     this.#patientSince = performance.now()
     this.#retryAfter = RETRY_MIN

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto'
 
-/** How often a heartbeat is sent, in ms. */
-export const BEAT_INTERVAL = 250
-/** How long one that came back vouches for what came before it, in ms, counted from when it was sent. */
+/** How often this process asks for the newest heartbeat, in ms, give or take 50. */
+export const ASK_INTERVAL = 250
+/** How old the newest one may be before another is added, in ms: some five a second, however many ask. */
+export const BEAT_INTERVAL = 200
+/** How long one that came back vouches for what came before it, in ms, counted from when it was asked for. */
 export const FRESH_FOR = 750
 
-/** Older ones than so many are past vouching for anything. */
-const SENT_MAX = 8
+/** Older questions than so many are past vouching for anything. */
+const ASKED_MAX = 8
+/** Heartbeats that have come lately. Each revocation may bring one for each instance that asks. */
+const COME_MAX = 512
 
 interface Times {
   readonly monotonic: number
@@ -21,16 +25,32 @@ export interface Clocks {
 
 const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() }
 
+/*
+ * What a heartbeat proves. Redis is asked for the heartbeat that stands *last* in the feed, on the command connection;
+ * at that moment there is nothing behind it. Once that very entry (its name is random) has come through the feed, whoever
+ * wrote it, all that was written before the question was *sent* has been taken in. No clock of Redis takes part: one that
+ * jumps only makes heartbeats more or less frequent.
+ *
+ * How soon a fault shows. A copy is trusted for FRESH_FOR after the question whose answer vouches for it. So what is
+ * revoked elsewhere is refused here 750 ms after the revoker's answer at the latest, whatever breaks. A feed that stands
+ * still shows as soon as the next heartbeat does not come: one is added at most BEAT_INTERVAL after the last, by the first
+ * that asks. While all is well a question is asked at the latest 300 ms after the last, which leaves an answer and its
+ * heartbeat 450 ms on the way.
+ */
+
 /**
- * Heartbeats of this process. One that comes back through the feed proves that all that was written before it
- * was *sent* has been taken in. Judged at each use: a process that was suspended, or whose event loop stood
+ * Heartbeats as this process knows them. Judged at each use: a process that was suspended, or whose event loop stood
  * still, trusts nothing when it goes on. By two clocks: a suspended machine's monotonic one may stand still, and
  * the wall clock may be set back.
  */
 export class Heartbeat {
   readonly #clocks: Clocks
   readonly #nonce = randomBytes(12).toString('base64url')
-  readonly #sent = new Map<string, Times>()
+  /** By the name that a new heartbeat would get. */
+  readonly #asked = new Map<string, Times>()
+  /** When those were asked for that have not come yet. */
+  readonly #awaited = new Map<string, Times>()
+  readonly #come = new Set<string>()
   #count = 0
   #newest: Times | null = null
 
@@ -38,37 +58,53 @@ export class Heartbeat {
     this.#clocks = clocks
   }
 
-  /** Names the heartbeat that is sent now. */
+  /** Names the heartbeat that is added if the one that is asked for now is no longer young. */
   next(): string {
     this.#count++
     const name = `${this.#nonce}:${this.#count}`
-    this.#sent.set(name, { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() })
-    for (const oldest of this.#sent.keys()) {
-      if (this.#sent.size > SENT_MAX) this.#sent.delete(oldest)
-    }
+    keep(this.#asked, name, { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() }, ASKED_MAX)
     return name
   }
 
-  /**
-   * Takes note of one that came back. Those of others, and those given up since, prove nothing to us.
-   * @returns how long it was under way, in ms; null for one that proves nothing
-   */
-  arrived(name: string): number | null {
-    const times = this.#sent.get(name)
-    if (!times) return null
-    this.#newest = times
-    // In the order of sending: what was sent before it has come, or never will.
-    for (const earlier of this.#sent.keys()) {
-      this.#sent.delete(earlier)
-      if (earlier === name) break
-    }
-    return this.#clocks.monotonic() - times.monotonic
+  /** Whether this process added it. */
+  isOwn(name: string): boolean {
+    return name.startsWith(`${this.#nonce}:`)
   }
 
-  /** Trusts nothing until a heartbeat comes back that is sent from now on. */
+  /**
+   * Takes note of an answer.
+   * @param asked the name that went with the question
+   * @param last the name of the heartbeat that stood last in the feed
+   */
+  answered(asked: string, last: string): void {
+    const times = this.#asked.get(asked)
+    if (!times) return
+    // One that was added now is still to say how long it takes.
+    if (asked !== last) this.#asked.delete(asked)
+    if (this.#come.has(last)) this.#vouch(times)
+    else keep(this.#awaited, last, times, ASKED_MAX)
+  }
+
+  /**
+   * Takes note of one that came through the feed.
+   * @returns how long it was under way, in ms; null where another process added it
+   */
+  arrived(name: string): number | null {
+    this.#come.add(name)
+    for (const oldest of this.#come) if (this.#come.size > COME_MAX) this.#come.delete(oldest)
+    const times = this.#awaited.get(name)
+    if (times) {
+      this.#awaited.delete(name)
+      this.#vouch(times)
+    }
+    const sent = this.#asked.get(name)
+    return sent ? this.#clocks.monotonic() - sent.monotonic : null
+  }
+
+  /** Trusts nothing until a heartbeat comes that is asked for from now on. */
   forget(): void {
     this.#newest = null
-    this.#sent.clear()
+    for (const known of [this.#asked, this.#awaited, this.#come]) known.clear()
   }
 
   isFresh(): boolean {
@@ -76,4 +112,15 @@ export class Heartbeat {
     const { monotonic, wall } = this.#newest
     return this.#clocks.monotonic() - monotonic < FRESH_FOR && this.#clocks.wall() - wall < FRESH_FOR
   }
+
+  #vouch(times: Times): void {
+    if (!this.#newest || times.monotonic > this.#newest.monotonic) this.#newest = times
+  }
+}
+
+/** Sets a key, as the youngest, and drops the oldest beyond `max`. */
+function keep(map: Map<string, Times>, key: string, times: Times, max: number): void {
+  map.delete(key)
+  map.set(key, times)
+  for (const oldest of map.keys()) if (map.size > max) map.delete(oldest)
 }

@@ -1,18 +1,23 @@
-import type { MaybePromise, SignInRef } from '../contract.js'
+import type { Clock, MaybePromise, SignInRef } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
-import type { Feed } from '../stores/contract.js'
+import type { Feed, Rotation, RotationResult, SignInRecord } from '../stores/contract.js'
+import { RedisClock } from '../stores/redis/clock.js'
 import { PREFIX, RedisStore, type RedisStoreOptions } from '../stores/redis.js'
-import { COMMAND_TIMEOUT } from '../stores/redis-client.js'
+import { COMMAND_TIMEOUT, redisFault } from '../stores/redis-client.js'
 import { RedisReplicas } from '../stores/redis-replicas.js'
 import { revocationKeys } from '../stores/redis-revocations.js'
 import type { RedisClient } from '../stores/redis-scripts.js'
 import { endedSignIn, type Revocation, shortenedEnd } from '../stores/revocation.js'
-import { UNKNOWN_REVISION } from '../stores/rules.js'
+import { CLOCK_MARGIN, UNKNOWN_REVISION } from '../stores/rules.js'
 import { RevocationFeed } from './feed.js'
 import { RecentRevocations } from './recent-revocations.js'
 import { RevocationList } from './revocation-list.js'
 
-export interface NearStoreOptions extends Pick<RedisStoreOptions, 'prefix' | 'commandTimeout' | 'onClose'> {
+type FromRedisStore = Pick<RedisStoreOptions, 'prefix' | 'commandTimeout' | 'onClose' | 'referenceClock'>
+
+export interface NearStoreOptions extends FromRedisStore {
+  /** The clock that credentials are judged by, which is compared with Redis' own. Defaults to the system's. */
+  readonly clock?: Clock
   /** How many revocations are kept in this process at most. A million by default. */
   readonly maxRevocations?: number
   /** How long a replica that has left is still waited for, in ms. 10 000 by default. */
@@ -39,29 +44,35 @@ export function createNearStore(client: RedisClient, options: NearStoreOptions =
     timeout: commandTimeout,
     missedFor: options.replicasMissedFor,
   })
-  const feed = new RevocationFeed({ client, keys, list })
+  const { clock: own = Date.now, referenceClock } = options
+  const clock = new RedisClock({ clock: own, referenceClock })
+  const feed = new RevocationFeed({ client, keys, list, clock })
   const onClose = async () => {
     feed.close()
     replicas.close()
     await options.onClose?.()
   }
-  return new NearStore(client, { prefix, commandTimeout, onClose, replicas }, { list, feed })
+  const all = { prefix, commandTimeout, onClose, replicas, referenceClock }
+  return new NearStore(client, all, { list, feed, clock })
 }
 
 interface Near {
   readonly list: RevocationList
   readonly feed: RevocationFeed
+  readonly clock: RedisClock
 }
 
 export class NearStore extends RedisStore {
   readonly feed: Feed
+  /** This instance's clock as against Redis'. */
+  readonly clock: RedisClock
   readonly #list: RevocationList
   readonly #recent: RecentRevocations
   readonly #feed: RevocationFeed
   /** Generations that Redis says are not the list's. None ever becomes it again, but by a restored backup. */
   readonly #retired = new Set<number>()
 
-  constructor(client: RedisClient, options: RedisStoreOptions, { list, feed }: Near) {
+  constructor(client: RedisClient, options: RedisStoreOptions, { list, feed, clock }: Near) {
     const recent = new RecentRevocations()
     // Its own revocations are known here before whoever asked for them gets an answer.
     const onRevoked = (revocation: Revocation) => {
@@ -79,6 +90,7 @@ export class NearStore extends RedisStore {
     feed.onChange(({ kind }) => kind === 'feed_restored' && void this.#remind())
     this.feed = feed
     this.#feed = feed
+    this.clock = clock
     this.#list = list
   }
 
@@ -86,24 +98,70 @@ export class NearStore extends RedisStore {
     const verdict = this.#list.judge(ref)
     // An end is never taken back: known is known, whether or not more has become known since.
     if (verdict === 'ended') return false
+    if (this.clock.isBehind) throw clockFault()
     if (!this.#feed.healthy() || !this.#list.complete) return super.isLive(ref)
     return verdict === 'live' || this.#isLiveElsewhere(ref)
   }
 
   override revision(): number {
-    return this.#feed.healthy() && this.#list.complete ? this.#list.revision : UNKNOWN_REVISION
+    const isWhole = this.#list.complete && !this.clock.isBehind
+    return isWhole && this.#feed.healthy() ? this.#list.revision : UNKNOWN_REVISION
   }
 
+  /** Issues nothing while the clocks differ: its limits would be wrong. */
+  override async addSignIn(record: SignInRecord): Promise<number> {
+    this.#refuseWhileOff()
+    return super.addSignIn(record)
+  }
+
+  /** A refresh issues as well. */
+  override async rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
+    this.#refuseWhileOff()
+    return super.rotateRefresh(accountId, id, rotation)
+  }
+
+  /** Where this clock is behind, others would drop the revocation too early. */
+  override endSignIn(accountId: string, id: string, until: number): Promise<boolean> {
+    return super.endSignIn(accountId, id, until + Math.max(0, this.clock.difference))
+  }
+
+  override raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number): Promise<void> {
+    return super.raiseEpoch(accountId, epoch, spared, until + Math.max(0, this.clock.difference))
+  }
+
+  /** Where this clock is ahead, sign-ins that it takes for expired live elsewhere. */
+  override endSignIns(
+    accountId: string,
+    except: string | null,
+    now: number,
+    belowEpoch?: number,
+  ): Promise<string[]> {
+    return super.endSignIns(accountId, except, now + Math.min(0, this.clock.difference), belowEpoch)
+  }
+
+  override async ping(): Promise<void> {
+    await super.ping()
+    this.#refuseWhileOff()
+  }
+
+  /** Drops nothing while the clocks differ. */
   override async sweep(now: number): Promise<void> {
-    this.#recent.sweep(now)
-    await super.sweep(now)
-    await this.#list.sweep(now)
+    if (this.clock.isOff) return
+    // First, so that none of them is written again when it has been dropped.
+    this.#recent.sweep(now - CLOCK_MARGIN)
+    const upTo = await this.collect(now)
+    await this.#list.sweep(upTo)
     if (this.#list.hasShrunk) this.#feed.reload()
   }
 
   /** Resolves when the feed is healthy, or `timeout` ms have passed. */
   settle(timeout: number): Promise<void> {
     return this.#feed.settle(timeout)
+  }
+
+  /** @throws STORE_UNAVAILABLE */
+  #refuseWhileOff(): void {
+    if (this.clock.isOff) throw clockFault()
   }
 
   /** The feed was interrupted, maybe by a failover. Where this fails, it will be interrupted again. */
@@ -122,4 +180,8 @@ export class NearStore extends RedisStore {
       return isLive
     })
   }
+}
+
+function clockFault(): Error {
+  return redisFault(new Error('The clock differs from that of Redis by more than an hour'))
 }

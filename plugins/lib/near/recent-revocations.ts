@@ -28,18 +28,21 @@ export class RecentRevocations {
     this.#young.set(revocation[0], revocation)
   }
 
-  /** Drops those that have passed at `now` (ms, on the clock of the revocations). */
-  sweep(now: number): void {
+  /** Drops those that were to be kept until `upTo` (ms, on the clock of the revocations). */
+  sweep(upTo: number): void {
     for (const noted of [this.#young, this.#old]) {
       for (const [member, [, score, keep]] of noted) {
-        if (now >= (keep === '' ? score : keep)) noted.delete(member)
+        if (upTo >= (keep === '' ? score : keep)) noted.delete(member)
       }
     }
   }
 
-  /** All of them, a few hundred at a time. */
+  /** All of them, a few hundred at a time, but for those that are dropped meanwhile. */
   *batches(): Generator<readonly Revocation[]> {
     const all = [...new Map([...this.#old, ...this.#young]).values()]
-    for (let start = 0; start < all.length; start += BATCH) yield all.slice(start, start + BATCH)
+    const isNoted = ([member]: Revocation) => this.#young.has(member) || this.#old.has(member)
+    for (let start = 0; start < all.length; start += BATCH) {
+      yield all.slice(start, start + BATCH).filter(isNoted)
+    }
   }
 }

@@ -97,15 +97,15 @@ export class RevocationList {
     else if (kind === 't:' && member[2] === 'e') this.#raise(member.slice(4), -1, score)
   }
 
-  /** Drops what has passed at `now` (ms). */
-  async sweep(now: number): Promise<void> {
+  /** Drops what was to be kept until `upTo` (ms). */
+  async sweep(upTo: number): Promise<void> {
     let looked = 0
     for (const [id, until] of this.#ended) {
-      if (now >= until) this.#ended.delete(id)
+      if (upTo >= until) this.#ended.delete(id)
       if (++looked % SWEEP_BATCH === 0) await nextTurn()
     }
     for (const [id, { until, spared }] of this.#epochs) {
-      if (until > 0 && now >= until && this.#epochs.delete(id)) this.#spared -= spared?.size ?? 0
+      if (until > 0 && upTo >= until && this.#epochs.delete(id)) this.#spared -= spared?.size ?? 0
       if (++looked % SWEEP_BATCH === 0) await nextTurn()
     }
   }

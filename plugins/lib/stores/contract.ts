@@ -173,7 +173,10 @@ export interface StateStore {
 
   /** Resolves when the store answers. */
   ping(): Promise<void>
-  /** Collects what is past its limits at `now`, where the engine does not by itself. */
+  /**
+   * Collects what is past its limits at `now` (ms), where the engine does not by itself. A revocation goes an hour after
+   * its time: it must outlive, on every instance, what it refuses. A store that is shared goes by its own clock as well.
+   */
   sweep(now: number): Promise<void>
   close(): Promise<void>
 }

@@ -4,6 +4,7 @@ import { connectionLog } from '../connection-log.js'
 import { createNearStore, type NearStore, type NearStoreOptions } from '../near/near-store.js'
 import type { FeedChange } from './contract.js'
 import type { CheckedStores, EvictionRisk } from './options.js'
+import { tellOfClock } from './redis/clock-log.js'
 import { PREFIX } from './redis.js'
 import { closeRedis, firstAttempt, openRedis } from './redis-client.js'
 import { checkEviction } from './redis-eviction.js'
@@ -13,7 +14,10 @@ import type { RedisClient } from './redis-scripts.js'
 /** Where the application finds the client: `app.redis.identity`. */
 const NAMESPACE = 'identity'
 
-type Settings = Pick<CheckedStores, 'commandTimeout' | 'evictionRisk' | 'maxRevocations'>
+type Settings = Pick<
+  CheckedStores,
+  'clock' | 'commandTimeout' | 'evictionRisk' | 'maxRevocations' | 'referenceClock'
+>
 
 /**
  * The store in a Redis that is reached over a connection of its own. A Redis that is down delays the start
@@ -47,27 +51,29 @@ export async function openRedisStore(
 export async function useRedis(
   app: FastifyInstance,
   client: RedisClient,
-  { commandTimeout, evictionRisk, maxRevocations }: Settings,
+  settings: Settings,
   onClose?: () => Promise<void>,
 ): Promise<NearStore> {
+  const { commandTimeout, evictionRisk } = settings
   await firstAttempt(client, commandTimeout)
   const isThere = client.status === 'ready'
   const look = (risk: EvictionRisk) => checkEviction(client, revocationKeys(PREFIX)[0], risk, app.log)
   // Too late to refuse the start once it has begun.
   if (isThere) await look(evictionRisk)
   else client.once('ready', () => void look('warn'))
-  const store = createNearStore(client, nearOptions(commandTimeout, maxRevocations, onClose))
+  const store = createNearStore(client, nearOptions(settings, onClose))
+  tellOfClock(app.log, store.clock)
   if (isThere) await store.settle(commandTimeout)
   store.feed.onChange((change) => logChange(app.log, change))
   return store
 }
 
 function nearOptions(
-  commandTimeout: number,
-  maxRevocations: number | undefined,
+  { clock, referenceClock, commandTimeout, maxRevocations }: Settings,
   onClose: (() => Promise<void>) | undefined,
 ): NearStoreOptions {
-  return { commandTimeout, onClose, ...(maxRevocations === undefined ? {} : { maxRevocations }) }
+  const own = { clock, referenceClock, commandTimeout, onClose }
+  return maxRevocations === undefined ? own : { ...own, maxRevocations }
 }
 
 function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {

@@ -1,9 +1,10 @@
-import type { SignInRef } from '../contract.js'
+import type { Clock, SignInRef } from '../contract.js'
+import { list } from './narrow.js'
 import type { RedisReplicas } from './redis-replicas.js'
 import { GENERATION, REVOKE, SHORTEN, SWEEP } from './redis-revocation-scripts.js'
 import { type RedisClient, runScript } from './redis-scripts.js'
 import { endedMember, epochMember, type Revocation, shortenedEnd, sparedMember } from './revocation.js'
-import { newGeneration } from './rules.js'
+import { CLOCK_MARGIN, newGeneration } from './rules.js'
 
 /** How many entries one script drops: a longer one would keep Redis from everybody else. */
 const SWEEP_BATCH = 500
@@ -28,6 +29,16 @@ export interface RedisRevocationsOptions {
   readonly onShortened?: ((signInId: string, until: number) => void) | undefined
   /** Without them a revocation is stored as soon as the primary has it. */
   readonly replicas?: RedisReplicas | undefined
+  /** Stands for Redis' own clock. For tests. */
+  readonly referenceClock?: Clock | undefined
+}
+
+/** What one batch of a sweep has done. */
+export interface Swept {
+  /** Whether there may be more to drop. */
+  readonly more: boolean
+  /** What was to be kept until then (ms) is dropped. */
+  readonly upTo: number
 }
 
 /** The revocation list, in one key with its marker. */
@@ -38,14 +49,16 @@ export class RedisRevocations {
   readonly #onRevoked: ((revocation: Revocation) => void) | undefined
   readonly #onShortened: ((signInId: string, until: number) => void) | undefined
   readonly #replicas: RedisReplicas | undefined
+  readonly #referenceClock: Clock | undefined
 
   constructor(client: RedisClient, options: RedisRevocationsOptions) {
-    const { prefix, onRevoked, onShortened, replicas } = options
+    const { prefix, onRevoked, onShortened, replicas, referenceClock } = options
     this.#client = client
     this.keys = revocationKeys(prefix)
     this.#onRevoked = onRevoked
     this.#onShortened = onShortened
     this.#replicas = replicas
+    this.#referenceClock = referenceClock
   }
 
   async generation(): Promise<number> {
@@ -99,9 +112,11 @@ export class RedisRevocations {
     if (missing.length > 0) await this.revoke(missing)
   }
 
-  /** Drops one batch. @returns whether there may be more */
-  async sweep(now: number): Promise<boolean> {
-    return Number(await runScript(this.#client, SWEEP, this.keys[0], now, SWEEP_BATCH)) === SWEEP_BATCH
+  /** Drops one batch of what has passed at `now` (ms) and by Redis' clock. */
+  async sweep(now: number): Promise<Swept> {
+    const args = [now, SWEEP_BATCH, CLOCK_MARGIN, this.#referenceClock?.() ?? '']
+    const [dropped, upTo] = list(await runScript(this.#client, SWEEP, this.keys[0], ...args))
+    return { more: Number(dropped) === SWEEP_BATCH, upTo: Number(upTo) }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { MaybePromise, SignInRef } from '../contract.js'
+import type { Clock, MaybePromise, SignInRef } from '../contract.js'
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { COMMAND_TIMEOUT, redisFault } from './redis-client.js'
 import { RedisEndings } from './redis-endings.js'
@@ -26,6 +26,8 @@ export interface RedisStoreOptions {
   readonly onShortened?: (signInId: string, until: number) => void
   /** Without them a revocation is stored as soon as the primary has it. */
   readonly replicas?: RedisReplicas
+  /** Stands for Redis' own clock. For tests. */
+  readonly referenceClock?: Clock | undefined
 }
 
 /**
@@ -48,11 +50,12 @@ export class RedisStore implements StateStore {
 
   constructor(client: RedisClient, options: RedisStoreOptions) {
     const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, onClose } = options
-    const { onRevoked, onShortened, replicas } = options
+    const { onRevoked, onShortened, replicas, referenceClock } = options
     this.#client = client
     this.#timeout = commandTimeout
     this.#onClose = onClose
-    this.#revocations = new RedisRevocations(client, { prefix, onRevoked, onShortened, replicas })
+    const told = { onRevoked, onShortened }
+    this.#revocations = new RedisRevocations(client, { prefix, ...told, replicas, referenceClock })
     this.#signIns = new RedisSignIns(client, prefix)
     this.#sessions = new RedisSessions(client, prefix)
     this.#endings = new RedisEndings(client, this.#revocations, this.#signIns, this.#sessions)
@@ -142,8 +145,16 @@ export class RedisStore implements StateStore {
     await this.#inTime(this.#client.ping())
   }
 
-  async sweep(now: number) {
-    while (await this.#inTime(this.#revocations.sweep(now)));
+  async sweep(now: number): Promise<void> {
+    await this.collect(now)
+  }
+
+  /** Sweeps. @returns up to which time (ms) revocations were dropped */
+  protected async collect(now: number): Promise<number> {
+    for (;;) {
+      const { more, upTo } = await this.#inTime(this.#revocations.sweep(now))
+      if (!more) return upTo
+    }
   }
 
   async close() {

@@ -23,8 +23,9 @@ export function isWithinLimits(
 }
 
 /**
- * How long the end of a sign-in is remembered after its last credential has expired, in ms: an instance whose clock
- * is behind goes on admitting that one, and whose clock is ahead forgets first.
+ * How far the clocks of two instances may differ, in ms. The end of a sign-in is to be kept for so long after its last
+ * credential has expired, and each sweep leaves it for as long again: who ended it may be behind, who sweeps may be ahead,
+ * and who is asked may be behind as well.
  */
 export const CLOCK_MARGIN = 3_600_000
 

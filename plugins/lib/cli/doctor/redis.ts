@@ -1,22 +1,40 @@
 import type { Config } from '../../config.js'
+import type { Clock } from '../../contract.js'
 import { PREFIX } from '../../stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../../stores/redis-client.js'
 import { checkEviction } from '../../stores/redis-eviction.js'
 import { INFO } from '../../stores/redis-revocation-scripts.js'
 import { revocationKeys } from '../../stores/redis-revocations.js'
 import { type RedisClient, runScript } from '../../stores/redis-scripts.js'
+import { CLOCK_MARGIN } from '../../stores/rules.js'
 import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 
 const SUBJECT = 'REDIS_URL'
 const LIST = revocationKeys(PREFIX)[0]
 /** In ms. */
 const TIMEOUT = 3000
+/** A difference of clocks that NTP would not leave, in ms. */
+const UNUSUAL = 60_000
 
 async function isReplica(client: RedisClient): Promise<boolean> {
   return /^role:slave/m.test(String(await runScript(client, INFO, LIST, 'replication')))
 }
 
-async function look(client: RedisClient): Promise<Finding[]> {
+/** Whether Redis' clock is this machine's, as it must be for an instance to be ready. */
+async function checkTime(client: RedisClient, clock: Clock): Promise<Finding[]> {
+  const sent = clock()
+  const answer = await client.time().catch(() => null)
+  if (answer === null) return [warning(SUBJECT, 'Redis does not tell the time: grant the command TIME.')]
+  const ahead = Number(answer[0]) * 1000 - (sent + clock()) / 2
+  const seconds = Math.round(Math.abs(ahead) / 1000)
+  const difference = `The clock of Redis is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} this machine's`
+  if (Math.abs(ahead) > CLOCK_MARGIN) {
+    return [fault(SUBJECT, `${difference}: nobody could sign in. Have both kept by NTP.`)]
+  }
+  return Math.abs(ahead) > UNUSUAL ? [warning(SUBJECT, `${difference}. Have both kept by NTP.`)] : []
+}
+
+async function look(client: RedisClient, clock: Clock): Promise<Finding[]> {
   if (client.status !== 'ready') throw new Error(`it does not answer within ${TIMEOUT / 1000} s`)
   const started = performance.now()
   await client.ping()
@@ -27,17 +45,24 @@ async function look(client: RedisClient): Promise<Finding[]> {
     warn: (_details: unknown, message?: string) => void unknown.push(message ?? ''),
   })
   const doubts = unknown.map((sentence) => warning(SUBJECT, sentence))
-  return [ok(SUBJECT, `Redis answers in ${took} ms, and evicts no revocations.`), ...doubts]
+  const found = [...doubts, ...(await checkTime(client, clock))]
+  return [ok(SUBJECT, `Redis answers in ${took} ms, and evicts no revocations.`), ...found]
 }
 
-/** Whether Redis answers, and keeps what must be kept. */
-export async function checkRedis({ redisUrl }: Config): Promise<readonly Finding[]> {
+/**
+ * Whether Redis answers, keeps what must be kept, and has the right time.
+ * @param clock this machine's, in ms
+ */
+export async function checkRedis(
+  { redisUrl }: Pick<Config, 'redisUrl'>,
+  clock: Clock = Date.now,
+): Promise<readonly Finding[]> {
   if (redisUrl === null) return []
   const problems: Error[] = []
   const client = openRedis(redisUrl, { commandTimeout: TIMEOUT, onError: (error) => problems.push(error) })
   try {
     await firstAttempt(client, TIMEOUT)
-    return await look(client)
+    return await look(client, clock)
   } catch (error) {
     return [fault(SUBJECT, `Redis cannot be used: ${reasonOf(problems[0] ?? error)}`)]
   } finally {

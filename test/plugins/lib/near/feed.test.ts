@@ -6,6 +6,8 @@ import { startRedis } from '../../../helpers/redis-server.js'
 import { startProxy } from '../../../helpers/tcp-proxy.js'
 
 const UNTIL = 2 ** 50
+/** What a revocation is kept beyond its time. */
+const HOUR = 3_600_000
 const FEED = 'fid:{rev}:feed'
 
 async function serve(t: Test) {
@@ -120,7 +122,7 @@ t.test('more revocations than are kept: each question goes to Redis, until there
   t.equal(await store.isLive(refOf(generation, 'other')), true)
   const b = { accountId: 'b', signInId: 'x', epoch: 2, generation }
   t.strictSame([await store.isLive(b), await store.isLive({ ...b, signInId: 'spared' })], [false, true])
-  await store.sweep(1000)
+  await store.sweep(1000 + HOUR)
   await eventually(() => store.feed.healthy())
   t.strictSame([store.isLive(b), store.isLive({ ...b, signInId: 'spared' })], [false, true])
   t.equal(changes.filter(({ reason }) => /more revocations/.test(reason)).length, 1, 'said once')
@@ -201,6 +203,64 @@ t.test('in a cluster the feed follows the node that has the list', async (t) => 
   t.equal(there.isLive(refOf(generation, 'x')), false)
 })
 
+/** The heartbeats in the feed, oldest first. */
+async function beatsIn(admin: Redis): Promise<string[][]> {
+  const entries = await admin.xrange(FEED, '-', '+')
+  return entries.map(([, fields]) => fields).filter(([kind]) => kind === 'h')
+}
+
+t.test('however many instances, they share some five heartbeats a second', async (t) => {
+  const { server, admin } = await serve(t)
+  const all = await Promise.all(Array.from({ length: 12 }, () => openNear(t, server.url)))
+  const senders = async () => new Set((await beatsIn(admin)).map(([, name = '']) => name.split(':')[0]))
+  await eventually(async () => (await beatsIn(admin)).length > 20 && (await senders()).size > 3, 60_000)
+  const times = (await beatsIn(admin)).map((fields) => Number(fields[7]))
+  const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0))
+  t.ok(Math.min(...gaps) >= 200, `${Math.min(...gaps)} ms between two of them`)
+  await eventually(() => all.every(({ store }) => store.feed.healthy()))
+  const before = (await beatsIn(admin)).length
+  await all[0]?.store.endSignIn('a', 's', UNTIL)
+  await eventually(async () => (await beatsIn(admin)).length > before)
+  t.pass('what is revoked is followed by one')
+})
+
+t.test('beside instances of 0.1, which do not share theirs', async (t) => {
+  const { server, admin } = await serve(t)
+  const { store, changes } = await openNear(t, server.url)
+  const generation = await store.generation()
+  await store.endSignIn('a', 'one', UNTIL)
+  const old = (name: string) =>
+    admin.xadd(FEED, '*', 'h', name, 'g', String(-generation), 'n', '-1') as Promise<string>
+  for (let index = 0; index < 20; index++) {
+    await old(`old:${index}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  t.strictSame(
+    changes.filter(({ kind }) => kind === 'feed_lost'),
+    [],
+  )
+  t.ok(store.feed.healthy())
+  // What an instance of 0.1 reads of an entry, in this order.
+  await eventually(async () => {
+    const [kind, name, g, marker, n, count] = (await beatsIn(admin)).at(-1) ?? []
+    const isOurs = !name?.startsWith('old:')
+    return isOurs && [kind, g, marker, n, count].join() === `h,g,${-generation},n,-1`
+  })
+})
+
+t.test('a clock of Redis that is set back delays no heartbeat', async (t) => {
+  const { server, admin } = await serve(t)
+  const { store } = await openNear(t, server.url)
+  const generation = await store.generation()
+  const later = String(Date.now() + 3_600_000)
+  await admin.xadd(FEED, '*', 'h', 'ahead:1', 'g', String(-generation), 'n', '0', 't', later, 'o', '')
+  await eventually(async () => {
+    const names = (await beatsIn(admin)).map(([, name]) => name)
+    return names.indexOf('ahead:1') < names.length - 2
+  })
+  t.ok(store.feed.healthy())
+})
+
 t.test('maxRevocations is checked', async (t) => {
   const client = new Redis({ lazyConnect: true })
   for (const maxRevocations of [0, 1.5, Number.NaN]) {
@@ -214,7 +274,7 @@ t.test('it tells how late its own heartbeats come back, and how many revocations
   const { store: other } = await openNear(t, server.url)
   const lags: number[] = []
   const stop = store.feed.onBeat?.((lag) => lags.push(lag))
-  await eventually(() => lags.length >= 3)
+  await eventually(() => lags.length >= 3, 60_000)
   for (const lag of lags) t.ok(lag > 0 && lag < 750, `${lag} ms`)
   t.equal(store.feed.held, 0)
   await other.endSignIn('a', 'one', UNTIL)
@@ -223,6 +283,6 @@ t.test('it tells how late its own heartbeats come back, and how many revocations
   const heard = lags.length
   let later = 0
   store.feed.onBeat?.(() => later++)
-  await eventually(() => later >= 2)
+  await eventually(() => later >= 2, 60_000)
   t.equal(lags.length, heard, 'whoever has left is told no more')
 })

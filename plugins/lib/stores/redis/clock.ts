@@ -1,0 +1,127 @@
+import type { Clock } from '../../contract.js'
+import { CLOCK_MARGIN } from '../rules.js'
+
+/*
+ * An instance whose clock is wrong does harm to all: it would collect revocations that others still need, and issue
+ * credentials that live too long, or are dead on arrival. So each compares its clock with Redis' own, several times a
+ * second and without a further trip, and tells the others the difference with the heartbeats that it adds.
+ */
+
+/**
+ * `agrees`: within the margin. Beyond it, whose clock is wrong: `own` where others agree with Redis, `redis` where
+ * all others differ from it in the same way, and `unclear` where none has been heard of.
+ */
+export type ClockVerdict = 'agrees' | 'own' | 'redis' | 'unclear'
+
+export interface ClockChange {
+  readonly verdict: ClockVerdict
+  /** How far Redis' clock is ahead of this instance's, in ms. */
+  readonly offset: number
+}
+
+/** How long the difference of another instance counts, in ms, and of how many instances it is kept. */
+const HEARD_FOR = 60_000
+const HEARD_MAX = 64
+
+interface Heard {
+  readonly offset: number
+  /** Monotonic, in ms. */
+  readonly at: number
+}
+
+export interface RedisClockOptions {
+  readonly clock: Clock
+  /** Stands for Redis' clock. For tests. */
+  readonly referenceClock?: Clock | undefined
+}
+
+/** What is known of Redis' clock, as against this instance's. */
+export class RedisClock {
+  readonly now: Clock
+  readonly #reference: Clock | undefined
+  readonly #heard = new Map<string, Heard>()
+  readonly #listeners = new Set<(change: ClockChange) => void>()
+  #offset: number | null = null
+  #verdict: ClockVerdict = 'agrees'
+
+  constructor({ clock, referenceClock }: RedisClockOptions) {
+    this.now = clock
+    this.#reference = referenceClock
+  }
+
+  /** How far Redis' clock is ahead of this instance's, in ms. null while that is not known. */
+  get offset(): number | null {
+    return this.#offset
+  }
+
+  get verdict(): ClockVerdict {
+    return this.#verdict
+  }
+
+  /** Whether the two differ by more than the margin. */
+  get isOff(): boolean {
+    return this.#verdict !== 'agrees'
+  }
+
+  /**
+   * Whether others may have collected revocations that this instance, by its own clock, would still need: it cannot tell
+   * then who is live.
+   */
+  get isBehind(): boolean {
+    return (this.#verdict === 'own' || this.#verdict === 'unclear') && (this.#offset ?? 0) > 0
+  }
+
+  /** Where the clocks differ, how far Redis' is ahead (ms): 0 within the margin. */
+  get difference(): number {
+    return this.isOff ? (this.#offset ?? 0) : 0
+  }
+
+  /**
+   * Takes in what Redis said.
+   * @param sent when it was asked, by this instance's clock (ms)
+   * @param time what it answered (ms); null where it may not be asked
+   */
+  compare(sent: number, time: number | null): void {
+    const redis = this.#reference?.() ?? time
+    if (redis === null) return
+    const received = this.now()
+    // It was that time at some moment in between.
+    const [early, late] = [Math.min(sent, received), Math.max(sent, received)]
+    this.#offset = redis > late ? redis - late : Math.min(0, redis - early)
+    const differs = Math.abs(this.#offset) > CLOCK_MARGIN
+    // Those that were heard of before may have changed with it.
+    if (differs !== this.isOff) this.#heard.clear()
+    this.#judge()
+  }
+
+  /** Takes in how far Redis' clock is ahead of that of the instance which sent a heartbeat. */
+  hear(beat: string, offset: number): void {
+    const instance = beat.slice(0, beat.indexOf(':'))
+    this.#heard.delete(instance)
+    this.#heard.set(instance, { offset, at: performance.now() })
+    for (const oldest of this.#heard.keys()) if (this.#heard.size > HEARD_MAX) this.#heard.delete(oldest)
+    if (this.isOff) this.#judge()
+  }
+
+  /** @returns what ends the subscription */
+  onChange(listener: (change: ClockChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #judge(): void {
+    const offset = this.#offset ?? 0
+    const verdict = Math.abs(offset) > CLOCK_MARGIN ? this.#blame(offset) : 'agrees'
+    if (verdict === this.#verdict) return
+    this.#verdict = verdict
+    for (const listener of this.#listeners) listener({ verdict, offset })
+  }
+
+  #blame(own: number): ClockVerdict {
+    const since = performance.now() - HEARD_FOR
+    const others = [...this.#heard.values()].filter(({ at }) => at >= since)
+    if (others.some(({ offset }) => Math.abs(offset) <= CLOCK_MARGIN)) return 'own'
+    const isAlike = ({ offset }: Heard) => Math.abs(offset - own) <= CLOCK_MARGIN
+    return others.length > 0 && others.every(isAlike) ? 'redis' : 'unclear'
+  }
+}
