@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
 import type { Audit } from './lib/audit.js'
 import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
-import { endBelowEpoch, LONGEST_TTL } from './lib/epoch-ending.js'
+import { endBelowEpoch, keptUntil, LONGEST_TTL } from './lib/epoch-ending.js'
 import { OptionInvalid } from './lib/errors.js'
 import { LastSeen } from './lib/last-seen.js'
 import { livenessOf } from './lib/liveness.js'
@@ -115,7 +115,7 @@ function checkEpoch(epoch: number): void {
 function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): SignIns {
   const { clock, longestTtl, cap, audit } = settings
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
-    store.endSignIn(ref.accountId, ref.signInId, clock() + longestTtl * 1000)
+    store.endSignIn(ref.accountId, ref.signInId, keptUntil(clock(), longestTtl))
   const endAndTell: SignIns['end'] = async (ref, ending) => {
     const existed = await end(ref)
     if (existed) tellEnded(audit, ref, ending)

@@ -15,6 +15,8 @@ const NOW = 1_750_000_000_000
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const UNTIL = NOW + 24 * HOUR
+/** How long after its time a sweep still leaves a revocation. */
+const MARGIN = HOUR
 const ODD_IDS = [
   '__proto__',
   'constructor',
@@ -443,9 +445,9 @@ async function endings(t: Test, makeStore: MakeStore) {
     const ref = await refTo(store)
     await store.endSignIn('account-1', 'sign-in-1', UNTIL)
     await store.endSignIn('account-1', 'sign-in-1', UNTIL - HOUR)
-    await store.sweep(UNTIL - 1)
+    await store.sweep(UNTIL + MARGIN - 1)
     t.equal(await store.isLive(ref), false)
-    await store.sweep(UNTIL)
+    await store.sweep(UNTIL + MARGIN)
     t.equal(await store.isLive(ref), true)
     t.equal(await store.generation(), ref.generation)
   })
@@ -466,13 +468,13 @@ async function endings(t: Test, makeStore: MakeStore) {
     await store.endSignIns('account-1', null, NOW)
     const live = () => Promise.all(refs.map(async (ref) => store.isLive(ref)))
     t.strictSame(await live(), [false, false, false, false, false, false])
-    await store.sweep(NOW + 5)
+    await store.sweep(NOW + 5 + MARGIN)
     t.strictSame(await live(), [false, false, false, true, false, false], 'never longer than it was asked to')
-    await store.sweep(end - 1)
+    await store.sweep(end + MARGIN - 1)
     t.strictSame(await live(), [false, false, false, true, false, false])
-    await store.sweep(end)
+    await store.sweep(end + MARGIN)
     t.strictSame(await live(), [true, true, true, true, false, false], 'without a record of the account’s')
-    await store.sweep(far)
+    await store.sweep(far + MARGIN)
     t.strictSame(await live(), [true, true, true, true, true, true])
   })
 
@@ -486,9 +488,9 @@ async function endings(t: Test, makeStore: MakeStore) {
         times(10, (index) => (index % 2 ? store : twin).endSignIn('account-1', 'sign-in-1', UNTIL)),
       )
       await store.endSignIn('account-1', 'sign-in-1', UNTIL + 48 * HOUR)
-      await store.sweep(UNTIL + 48 * HOUR - 1)
+      await store.sweep(UNTIL + 48 * HOUR + MARGIN - 1)
       t.equal(await store.isLive(ref), false)
-      await store.sweep(UNTIL + 48 * HOUR)
+      await store.sweep(UNTIL + 48 * HOUR + MARGIN)
       t.equal(await store.isLive(ref), true)
     },
   )
@@ -498,7 +500,7 @@ async function endings(t: Test, makeStore: MakeStore) {
     const ids = times(1200, (index) => `s${index}`)
     await Promise.all(ids.map((id) => store.endSignIn('account-1', id, NOW)))
     await store.endSignIn('account-1', 'kept', NOW + 1)
-    await store.sweep(NOW)
+    await store.sweep(NOW + MARGIN)
     const live = await Promise.all(
       ids.map(async (signInId) => store.isLive(await refTo(store, { signInId }))),
     )
@@ -581,7 +583,7 @@ async function endings(t: Test, makeStore: MakeStore) {
     await store.addSignIn(signInRecord({ id: 'sign-in-2' }))
     t.strictSame([...(await store.endSignIns('account-1', null, NOW))].sort(), ['sign-in-1', 'sign-in-2'])
     t.strictSame(await store.endSignIns('account-1', null, NOW), [])
-    await store.sweep(NOW + 24 * HOUR - 1)
+    await store.sweep(NOW + 24 * HOUR + MARGIN - 1)
     t.equal(await store.isLive(await refTo(store, { signInId: 'sign-in-2' })), false)
   })
 }
@@ -632,10 +634,10 @@ async function epochs(t: Test, makeStore: MakeStore) {
     const ref = await refTo(store)
     await store.raiseEpoch('account-1', 2, 'sign-in-2', UNTIL)
     await store.raiseEpoch('account-1', 2, null, UNTIL - HOUR)
-    await store.sweep(UNTIL - 1)
+    await store.sweep(UNTIL + MARGIN - 1)
     t.equal(await store.isLive(ref), false)
     t.equal(await store.isLive({ ...ref, signInId: 'sign-in-2' }), true)
-    await store.sweep(UNTIL)
+    await store.sweep(UNTIL + MARGIN)
     t.equal(await store.isLive(ref), true)
     t.equal(await store.generation(), ref.generation)
   })

@@ -1,6 +1,7 @@
 import type { Audit } from './audit.js'
 import type { CheckedAccount } from './contract.js'
 import type { StateStore } from './stores/contract.js'
+import { CLOCK_MARGIN } from './stores/rules.js'
 
 /** The longest that a browser keeps a cookie, and so that any sign-in lives, in seconds (RFC 6265bis §5.5). */
 export const LONGEST_TTL = 400 * 24 * 3600
@@ -8,10 +9,19 @@ export const LONGEST_TTL = 400 * 24 * 3600
 export interface EpochEndingParts {
   readonly store: Pick<StateStore, 'raiseEpoch' | 'endSignIns'>
   readonly audit: Pick<Audit, 'emit'>
-  /** How long the end of a sign-in is remembered, in seconds: as long as one can live. */
+  /** How long a sign-in can live, in seconds. */
   readonly longestTtl: number
   /** In ms. */
   readonly now: number
+}
+
+/**
+ * Until when (ms) an end is to be kept that says nothing about when what it refuses expires: as long as any sign-in can
+ * live, and the margin, for what is refused may have been issued by a clock that is ahead.
+ * @param longestTtl in seconds
+ */
+export function keptUntil(now: number, longestTtl: number): number {
+  return now + longestTtl * 1000 + CLOCK_MARGIN
 }
 
 /**
@@ -25,7 +35,7 @@ export async function endBelowEpoch(
   { id, epoch }: Pick<CheckedAccount, 'id' | 'epoch'>,
   spare: string | null,
 ): Promise<number> {
-  await store.raiseEpoch(id, epoch, spare, now + longestTtl * 1000)
+  await store.raiseEpoch(id, epoch, spare, keptUntil(now, longestTtl))
   const { length: ended } = await store.endSignIns(id, spare, now, epoch)
   audit.emit({ type: 'epoch_raised', accountId: id, epoch, spared: spare, ended })
   return ended

@@ -36,8 +36,9 @@ export class MemoryRevocations {
     })
   }
 
-  sweep(now: number): void {
-    for (const [id, until] of this.#ended) if (now >= until) this.#ended.delete(id)
-    for (const [id, { until }] of this.#epochs) if (now >= until) this.#epochs.delete(id)
+  /** Drops what was to be kept until `upTo` (ms). */
+  sweep(upTo: number): void {
+    for (const [id, until] of this.#ended) if (upTo >= until) this.#ended.delete(id)
+    for (const [id, { until }] of this.#epochs) if (upTo >= until) this.#epochs.delete(id)
   }
 }

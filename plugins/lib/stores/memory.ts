@@ -2,6 +2,7 @@ import type { SignInRef } from '../contract.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { MemoryRevocations } from './memory-revocations.js'
 import {
+  CLOCK_MARGIN,
   isToEnd,
   isWithinLimits,
   judgeRefresh,
@@ -125,7 +126,7 @@ class MemoryStore implements StateStore {
   async ping() {}
 
   async sweep(now: number) {
-    this.#revocations.sweep(now)
+    this.#revocations.sweep(now - CLOCK_MARGIN)
     dropPassed(this.#sessions, now)
     for (const [accountId, own] of this.#signIns) {
       dropPassed(own, now)

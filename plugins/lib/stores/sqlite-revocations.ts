@@ -73,8 +73,9 @@ export class SqliteRevocations {
     for (const [member, score, keep] of revocations) this.#list.put(member, score, Number(keep))
   }
 
-  async sweep(now: number): Promise<void> {
-    await this.#list.sweep(now)
+  /** Drops what was to be kept until `upTo` (ms). */
+  async sweep(upTo: number): Promise<void> {
+    await this.#list.sweep(upTo)
     if (this.#list.hasShrunk) this.#held = null
   }
 

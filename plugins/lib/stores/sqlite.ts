@@ -6,6 +6,7 @@ import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore 
 import { GroupCommit } from './group-commit.js'
 import { endedSignIn, raisedEpoch } from './revocation.js'
 import {
+  CLOCK_MARGIN,
   isToEnd,
   isWithinLimits,
   judgeRefresh,
@@ -27,7 +28,8 @@ export function createSqliteStore(database: EmbeddedDatabase): StateStore {
   return new SqliteStore(database)
 }
 
-const SWEEPS: StatementName[] = ['sweepSignIns', 'sweepSessions', 'sweepEnded', 'sweepEpochs', 'sweepSpared']
+const RECORDS: readonly StatementName[] = ['sweepSignIns', 'sweepSessions']
+const REVOCATIONS: readonly StatementName[] = ['sweepEnded', 'sweepEpochs', 'sweepSpared']
 
 class SqliteStore implements StateStore {
   readonly kind = 'sqlite'
@@ -143,14 +145,20 @@ class SqliteStore implements StateStore {
   }
 
   async sweep(now: number) {
-    for (const name of SWEEPS) {
-      while (attempt(() => this.#statements.run(name, now)) === SWEEP_BATCH) await nextTurn()
-    }
-    await this.#revocations.sweep(now)
+    await this.#drop(RECORDS, now)
+    const upTo = now - CLOCK_MARGIN
+    await this.#drop(REVOCATIONS, upTo)
+    await this.#revocations.sweep(upTo)
   }
 
   close() {
     return this.#database.close()
+  }
+
+  async #drop(names: readonly StatementName[], upTo: number): Promise<void> {
+    for (const name of names) {
+      while (attempt(() => this.#statements.run(name, upTo)) === SWEEP_BATCH) await nextTurn()
+    }
   }
 
   #find(accountId: string, id: string, now: number): SignInRecord | null {

@@ -112,7 +112,9 @@ export async function openSqliteCounters(
     keyPrefix: '',
   })
   const sweep = connection.prepare(SWEEP)
-  const stop = sweepRegularly({ sweep: (now) => sweepAll(sweep, now) }, Date.now, log, sweepInterval)
+  // They last for minutes, and the library judges them by the same clock.
+  const sweeper = { interval: sweepInterval, settled: null }
+  const stop = sweepRegularly({ sweep: (now) => sweepAll(sweep, now) }, Date.now, log, sweeper)
   return {
     counters: limiterCounters(limiter),
     async close() {
