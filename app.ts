@@ -133,12 +133,14 @@ async function registerSuite(
   })
   await app.register(sessionAuth, {
     secure,
+    name: config.sessionName,
     idleTtl: config.sessionIdleTtl,
     absoluteTtl: config.sessionAbsoluteTtl,
     rememberTtl,
   })
   await app.register(cookieAuth, {
     secure,
+    name: config.cookieName,
     ttl: config.cookieTtl,
     rememberTtl,
     absoluteTtl: config.cookieAbsoluteTtl,
@@ -163,11 +165,14 @@ async function build(app: FastifyInstance, options: UserCenterOptions): Promise<
   await registerServer(app, config)
   await registerSuite(app, config, options)
   await seedForDevelopment(app, config)
-  if (config.docs) await app.register(docs, { secure: config.cookieSecure })
+  const { cookieName, sessionName } = config
+  if (config.docs) await app.register(docs, { secure: config.cookieSecure, cookieName, sessionName })
   const { production, cookieSecure, docs: hasDocs, metrics: hasMetrics, rememberTtl } = config
   await app.register(apiRoutes, {
     production,
     cookieSecure,
+    cookieName,
+    sessionName,
     docs: hasDocs,
     metrics: hasMetrics,
     rememberTtl,

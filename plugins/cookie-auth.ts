@@ -12,6 +12,7 @@ import type {
 import { CookieRenewal } from './lib/cookie-renewal.js'
 import { checkCookieSize, endOfCookie, openCookie, sealCookie } from './lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
+import { claimCookieName } from './lib/http/cookie-names.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
 import type { PurposeKeys } from './lib/keys.js'
 import { checkMemo, Memo, type MemoOptions } from './lib/memo.js'
@@ -169,6 +170,7 @@ async function cookieAuth(app: FastifyInstance, options: CookieAuthOptions): Pro
   const keys = app.keyRing.purpose('cookie')
   const renewal = makeRenewal(app, settings, keys)
   app.authModes.add(new CookieMode(app, settings, keys, renewal))
+  claimCookieName(app, 'name', settings.spec)
 }
 
 export default fp(cookieAuth, {

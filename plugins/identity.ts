@@ -25,6 +25,7 @@ import {
   kRefused,
 } from './lib/guard.js'
 import { checkOnRefused } from './lib/guard-options.js'
+import { kCookieNames } from './lib/http/cookie-names.js'
 import { clearRefusedBefore, noteSigningIn } from './lib/identity/clear-refused.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
@@ -209,6 +210,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   await useCookieSerializer(app)
   app.decorate('keyRing', createKeyRing(options.secrets))
   app.decorate('identityClock', clock)
+  app.decorate(kCookieNames, new Set<string>())
   app.decorate('authModes', registry)
   app.decorate('guard', (guardOptions: GuardOptions = {}) => createGuard(app, settings, guardOptions))
   app.decorateRequest('identity', { getter: readIdentity })

@@ -84,9 +84,6 @@ function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
     if (options[name] && !modes.includes(name))
       throw new OptionInvalid(name, 'would do nothing: its mode is left out')
   }
-  if ((options.cookie?.name ?? 'identity') === (options.session?.name ?? 'session')) {
-    throw new OptionInvalid('name', 'must differ between cookie and session: one cookie cannot be both')
-  }
   return modes
 }
 

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type CookieSpec, cookieSpec } from './lib/cookies.js'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
+import { claimCookieName } from './lib/http/cookie-names.js'
 import { checkMemo, type MemoOptions } from './lib/memo.js'
 import { SessionCache } from './lib/near/session-cache.js'
 import { checkSeconds, refuseUnknown } from './lib/options.js'
@@ -143,6 +144,7 @@ async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): P
   const hot = new SessionCache({ ...settings.hot, clock: app.identityClock, restsUntil })
   const mode = new SessionMode(parts, cookie, hot)
   app.authModes.add(mode)
+  claimCookieName(app, 'name', settings.spec)
   app.decorate('useSession', makeUseSession(app, parts, cookie, mode))
   app.decorateRequest('session', { getter: readSession })
   app.addHook('onClose', function finishTouches() {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { claimCookieName } from './lib/http/cookie-names.js'
 import type { StateBacking } from './lib/stores/backing.js'
 import { Attempts } from './lib/throttle/attempts.js'
 import type { Throttle } from './lib/throttle/contract.js'
@@ -36,6 +37,7 @@ async function countersOf(app: FastifyInstance): Promise<FailoverCounters> {
 /** @throws OPTION_INVALID, DEPENDENCY_MISSING, STORE_UNAVAILABLE, all at boot */
 async function throttle(app: FastifyInstance, options: ThrottleOptions): Promise<void> {
   const settings = checkThrottle(options)
+  claimCookieName(app, 'deviceName', settings.spec)
   const devices = new DeviceCookie({
     spec: settings.spec,
     keys: app.keyRing.purpose('device'),

@@ -2,12 +2,13 @@ import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
+import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
 import type { Operation } from './openapi/operation.js'
 import { OPERATIONS } from './openapi/operations.js'
 import { responsesOf } from './openapi/responses.js'
 import { OWN_FILES } from './page.js'
 
-export interface DocsOptions {
+export interface DocsOptions extends CookieNames {
   /** Whether cookies are named with `__Host-`. */
   readonly secure: boolean
 }
@@ -24,14 +25,14 @@ const TAGS = [
 ]
 
 /** One for each mode: any of them is enough. */
-function securitySchemes(secure: boolean) {
+function securitySchemes({ secure, cookieName, sessionName }: DocsOptions) {
   const prefix = secure ? '__Host-' : ''
   const cookie = (name: string, description: string) =>
     ({ type: 'apiKey', in: 'cookie', name: `${prefix}${name}`, description }) as const
   return {
     token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /login_token.' },
-    session: cookie('session', 'From POST /login_session.'),
-    cookie: cookie('identity', 'From POST /login_cookie.'),
+    session: cookie(sessionName, 'From POST /login_session.'),
+    cookie: cookie(cookieName, 'From POST /login_cookie.'),
   } as const
 }
 
@@ -80,7 +81,7 @@ const letBodiesOut: SwaggerTransformObject = (made) => {
  * The document at `/docs/json` (OpenAPI 3.1), and a page to try it out at `/docs`. Registered before the routes,
  * which it hears of as they come.
  */
-async function docsPlugin(app: FastifyInstance, { secure }: DocsOptions): Promise<void> {
+async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.1',
@@ -93,7 +94,7 @@ async function docsPlugin(app: FastifyInstance, { secure }: DocsOptions): Promis
       },
       servers: [{ url: '/', description: 'Where this document is.' }],
       tags: TAGS,
-      components: { securitySchemes: securitySchemes(secure) },
+      components: { securitySchemes: securitySchemes(options) },
     },
     transformObject: letBodiesOut,
     transform: ({ schema, url, route }) => {

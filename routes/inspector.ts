@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
 import { openCookie } from '../plugins/lib/cookie-seal.js'
 import { type CookieSpec, cookieSpec, readCookie } from '../plugins/lib/cookies.js'
 import type { PurposeKeys } from '../plugins/lib/keys.js'
@@ -6,7 +7,7 @@ import { SessionRecords, type StoredSession } from '../plugins/lib/session-recor
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
 import { answer } from './answer.js'
 
-export interface InspectorOptions {
+export interface InspectorOptions extends CookieNames {
   readonly production: boolean
   readonly cookieSecure: boolean
   /** Seconds. */
@@ -77,11 +78,11 @@ const NOTHING = { cookie: null, cookie_fields: null, session: null, sign_in: nul
  * credential, nor with a record as it is stored.
  */
 export async function inspectorRoutes(app: FastifyInstance, options: InspectorOptions): Promise<void> {
-  const { production, cookieSecure, rememberTtl } = options
+  const { production, cookieSecure, cookieName, sessionName, rememberTtl } = options
   if (production) return
   const cookieKeys = app.keyRing.purpose('cookie')
-  const authCookie = cookieSpec('identity', cookieSecure)
-  const sessionCookie = cookieSpec('session', cookieSecure)
+  const authCookie = cookieSpec(cookieName, cookieSecure)
+  const sessionCookie = cookieSpec(sessionName, cookieSecure)
   // It only reads, so that no size of a record can be too large.
   const sessionKeys = app.keyRing.purpose('session-data')
   const sessions = new SessionRecords(app.stateStore, sessionKeys, Number.MAX_SAFE_INTEGER, app.identityClock)

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
+import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
 import { cookieSpec, readCookie } from '../plugins/lib/cookies.js'
 import { answer } from './answer.js'
 
-export interface SettingsOptions {
+export interface SettingsOptions extends CookieNames {
   readonly production: boolean
   readonly cookieSecure: boolean
   readonly docs: boolean
@@ -12,12 +13,17 @@ export interface SettingsOptions {
 
 /** What the page must know before anybody is signed in. Nothing that an attacker could not try out. */
 export async function settingsRoutes(app: FastifyInstance, options: SettingsOptions): Promise<void> {
-  const { production, cookieSecure, docs, registrationOpen } = options
-  const names = ['session', 'identity'].map((name) => cookieSpec(name, cookieSecure).name)
+  const { production, cookieSecure, cookieName, sessionName, docs, registrationOpen } = options
+  const cookie_names = {
+    cookie: cookieSpec(cookieName, cookieSecure).name,
+    session: cookieSpec(sessionName, cookieSecure).name,
+  }
+  const names = Object.values(cookie_names)
   const fixed = {
     registration: registrationOpen ? 'open' : 'closed',
     inspector: !production,
     docs,
+    cookie_names,
   }
 
   app.get('/settings', async function settings(request) {

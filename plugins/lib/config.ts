@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { readCookieNames } from './config/cookie-names.js'
 import { readTokenKeys, type TokenKeySettings } from './config/token-keys.js'
 import * as read from './config/values.js'
 import { ConfigInvalid } from './errors.js'
@@ -35,6 +36,9 @@ export interface Config {
   /** Live sign-ins of one account. */
   readonly signInCap: number
   readonly cookieSecure: boolean
+  /** Before the `__Host-` prefix. */
+  readonly cookieName: string
+  readonly sessionName: string
   /** Addresses and CIDR ranges of the proxies in front; `true` trusts whoever connects. */
   readonly trustProxy: readonly string[] | true
   readonly allowedOrigins: readonly string[]
@@ -152,6 +156,7 @@ export function readConfig(env: Environment): Config {
     loginLimitAddress: read.count(env, 'LOGIN_LIMIT_ADDRESS', 100, LIMIT_MAX),
     signInCap: read.count(env, 'SIGN_IN_CAP', 100, CAP_MAX),
     cookieSecure: read.flag(env, 'COOKIE_SECURE', production),
+    ...readCookieNames(env),
     trustProxy: readTrustProxy(env, production),
     allowedOrigins: read.origins(env),
     docs: read.flag(env, 'DOCS', !production),

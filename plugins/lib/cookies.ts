@@ -19,13 +19,18 @@ export interface CookieSpec {
 /** A token (RFC 9110 §5.6.2) without a prefix of its own, which a browser would take as a promise. */
 const NAME = /^(?!__(host|secure)-)[\w!#$%&'*+.^`|~-]{1,64}$/i
 
+/** Whether a browser keeps a cookie of that name, under `__Host-` too. */
+export function isCookieName(name: string): boolean {
+  return NAME.test(name)
+}
+
 /**
  * With `secure` the name gets the `__Host-` prefix (RFC 6265bis §4.1.3.2): a browser then takes it only
  * over TLS, for this host alone and all its paths, so that no sibling domain can plant one.
  * @throws OPTION_INVALID for a name that no browser would keep
  */
 export function cookieSpec(name: string, secure: boolean): CookieSpec {
-  if (!NAME.test(name)) throw new OptionInvalid('name', 'wants the name of a cookie, without a prefix')
+  if (!isCookieName(name)) throw new OptionInvalid('name', 'wants the name of a cookie, without a prefix')
   // 'auto' would be a guess: the name could promise what the attribute does not keep.
   if (typeof secure !== 'boolean') throw new OptionInvalid('secure', 'wants true or false')
   const attributes = { httpOnly: true, sameSite: 'lax', path: '/', secure } as const

@@ -10,6 +10,7 @@ export const settings = shape({
   registration: oneOf('open', 'closed'),
   inspector: flag,
   docs: flag,
+  cookie_names: shape({ cookie: text, session: text }),
   cookie_sent: flag,
 })
 export type Settings = ReturnType<typeof settings>

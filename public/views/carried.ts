@@ -9,7 +9,7 @@ const DOTS = '••••••••••••'
 /** The header by which the next request will say who is asking, as far as a script may know it. */
 export function carriedView(mode: Mode): Child {
   const { travels, sent } = t().inspector
-  const name = state().inspection?.cookie?.name ?? (mode === 'cookie' ? 'identity' : 'session')
+  const name = mode === 'token' ? '' : (state().settings?.cookie_names[mode] ?? '')
   const [header = '', payload = ''] = tokens()?.token.split('.') ?? []
   const line =
     mode === 'token'

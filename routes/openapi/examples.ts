@@ -85,7 +85,16 @@ const EXAMPLES = new Map<unknown, unknown>([
   [Account, zoe],
   [AccountPage, { accounts: [zoe], next: 'zoë' }],
   [Ended, { ended: 2 }],
-  [Settings, { registration: 'open', inspector: true, docs: true, cookie_sent: false }],
+  [
+    Settings,
+    {
+      registration: 'open',
+      inspector: true,
+      docs: true,
+      cookie_names: { cookie: 'identity', session: 'session' },
+      cookie_sent: false,
+    },
+  ],
   [Inspection, inspection],
   [Exposition, '# TYPE fastify_identity_feed_up gauge\nfastify_identity_feed_up 1\n'],
   [KeySet, { keys: [{ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: 'EdDSA', kid: '7FrCmMBA', x: '11qY…' }] }],

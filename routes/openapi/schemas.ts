@@ -84,6 +84,7 @@ export const Settings = Type.Object(
     registration: Type.Enum(['open', 'closed']),
     inspector: Type.Boolean({ description: 'Whether GET /inspector is there.' }),
     docs: Type.Boolean({ description: 'Whether this document is there.' }),
+    cookie_names: Type.Object({ cookie: Type.String(), session: Type.String() }, closed),
     cookie_sent: Type.Boolean({
       description: 'Whether the request came with a cookie of ours, good or bad.',
     }),

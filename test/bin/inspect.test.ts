@@ -56,6 +56,21 @@ t.test('a credential that is good is accepted, and its content shown', async (t)
   }
 })
 
+t.test('cookies are found under the names that the server has for them', async (t) => {
+  const center = await start(t, { COOKIE_NAME: 'a.b|c', SESSION_NAME: 'sid' })
+  for (const [mode, kind] of [
+    ['cookie', 'auth cookie'],
+    ['session', 'session cookie'],
+  ] as const) {
+    const { status, stdout } = await inspect(center, `identity=other; ${await headerOf(center, mode)}`)
+    t.equal(status, 0, mode)
+    t.match(stdout, `kind:       ${kind}`)
+  }
+  const value = (await headerOf(center, 'session')).replace(/^.*?=/, '')
+  const misplaced = await inspect(center, `a.b|c=${value}`)
+  t.match(misplaced.stdout, 'stands under the name of another cookie')
+})
+
 t.test('a sign-in that was ended is said to be', async (t) => {
   const center = await start(t)
   for (const mode of MODES) {

@@ -21,6 +21,12 @@ t.test('the suite registers the modes in the order that is asked for', async (t)
   t.same((await boot(t, { ...GOOD, modes: ['cookie', 'token'] })).authModes.names, ['cookie', 'token'])
 })
 
+t.test('a cookie may have the name that belongs to a part which is not there', async (t) => {
+  await t.resolves(boot(t, { ...GOOD, modes: ['cookie'], cookie: { name: 'session' } }))
+  await t.resolves(boot(t, { ...GOOD, cookie: { name: 'device' } }))
+  await t.resolves(boot(t, { ...GOOD, cookie: { name: 'session' }, session: { name: 'identity' } }))
+})
+
 t.test('an option that is wrong, misspelt or without effect refuses to boot, by name', async (t) => {
   const wrong: [object, RegExp][] = [
     [{ tokens: {} }, /tokens is unknown/],
@@ -28,6 +34,8 @@ t.test('an option that is wrong, misspelt or without effect refuses to boot, by 
     [{ session: { rememberTTL: 5 } }, /rememberTTL is unknown/],
     [{ token: { accessTTL: 5 } }, /accessTTL is unknown/],
     [{ cookie: { name: 'session' } }, /name must differ/],
+    [{ cookie: { name: 'device' }, throttle: {} }, /deviceName must differ/],
+    [{ throttle: { deviceName: 'session' } }, /deviceName must differ/],
     [{ accounts: undefined }, /accounts wants/],
     [{ accounts: {} }, /source wants/],
     [{ state: undefined }, /state wants/],

@@ -126,6 +126,9 @@ t.test('each mode has a security scheme, with the name that its cookie has', asy
   t.equal(securitySchemes.session?.name, 'session')
   const secure = await start(t, { COOKIE_SECURE: 'true' })
   t.equal(secure.document.components.securitySchemes.cookie?.name, '__Host-identity')
+  const renamed = await start(t, { COOKIE_NAME: 'center', SESSION_NAME: 'sid', COOKIE_SECURE: 'true' })
+  const { cookie, session } = renamed.document.components.securitySchemes
+  t.same([cookie?.name, session?.name], ['__Host-center', '__Host-sid'])
   for (const { name, operation } of operationsOf(document)) {
     if (name.endsWith('/logout_token')) t.same(operation.security, [{ token: [] }, {}], name)
     else t.equal(operation.security.length, OPERATIONS[name]?.guarded ? 3 : 0, name)

@@ -77,6 +77,28 @@ test('POST /login_token answers a pair of tokens and sets no cookie', async (t) 
   t.equal(response.headers['set-cookie'], undefined)
 })
 
+test('COOKIE_NAME and SESSION_NAME name the cookies, and the inspector and the settings follow', async (t) => {
+  const { app } = await startUserCenter(t, { COOKIE_NAME: 'center', SESSION_NAME: 'sid' })
+  for (const [mode, name] of [
+    ['cookie', 'center'],
+    ['session', 'sid'],
+  ] as const) {
+    const { response, credential } = await signIn(app, mode)
+    t.equal(credentialCookies(response)[0]?.name, name)
+    t.equal((await userInfo(app, credential)).json().auth_type, mode)
+    const asked = await app.inject({ url: '/inspector', headers: credential })
+    t.equal(asked.json().data.cookie.name, name)
+    const { data } = (await app.inject({ url: '/settings', headers: credential })).json()
+    t.match(data, { cookie_sent: true, cookie_names: { cookie: 'center', session: 'sid' } })
+    const out = await post(app, `/logout_${mode}`, {}, credential)
+    t.match(out.cookies, [{ name, maxAge: 0 }])
+  }
+  // A cookie of the default name is another application's: not ours to judge or to clear.
+  const foreign = { cookie: 'session=of.another.application' }
+  refused(t, await app.inject({ url: '/sign_ins', headers: foreign }), 403, 'NOT_SIGNED_IN')
+  t.notMatch(String((await post(app, '/login_cookie', USER, foreign)).headers['set-cookie']), 'session=')
+})
+
 test('COOKIE_SECURE makes cookies Secure and gives them the __Host- prefix', async (t) => {
   const { app } = await startUserCenter(t, { COOKIE_SECURE: 'true' })
   for (const mode of ['cookie', 'session'] as const) {

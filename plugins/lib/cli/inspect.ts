@@ -80,7 +80,7 @@ async function inspectPasted(args: string[], terminal: Terminal): Promise<void> 
     'A credential is never taken from an argument, where others on this machine can read it: send it on standard input.',
   )
   const config = readConfig(terminal.env)
-  const all = credentialsIn(await readAll(terminal))
+  const all = credentialsIn(await readAll(terminal), config)
   let refused = 0
   for (const pasted of all) if (!(await inspectOne(config, pasted, terminal))) refused += 1
   if (refused > 0) throw new Refusal('The server refuses it.')

@@ -28,6 +28,8 @@ const DEVELOPMENT_DEFAULTS: Config = {
   loginLimitAddress: 100,
   signInCap: 100,
   cookieSecure: false,
+  cookieName: 'identity',
+  sessionName: 'session',
   trustProxy: [],
   allowedOrigins: [],
   docs: true,
@@ -93,6 +95,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'SIGN_IN_CAP',
     'COOKIE_SECURE',
   )
+  names.push('COOKIE_NAME', 'SESSION_NAME')
   names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS')
   for (const blank of ['', ' ', '\t\r']) {
     const env = Object.fromEntries(names.map((name) => [name, blank]))
@@ -146,6 +149,8 @@ t.test('each variable sets what it says', async (t) => {
     ['SIGN_IN_CAP', '10000', 'signInCap', 10_000],
     ['COOKIE_SECURE', 'true', 'cookieSecure', true],
     ['COOKIE_SECURE', 'false', 'cookieSecure', false],
+    ['COOKIE_NAME', ' center_id ', 'cookieName', 'center_id'],
+    ['SESSION_NAME', 'sid', 'sessionName', 'sid'],
     ['TRUST_PROXY', 'true', 'trustProxy', true],
     ['TRUST_PROXY', '10.0.0.1', 'trustProxy', ['10.0.0.1']],
     ['TRUST_PROXY', '10.0.0.0/8, 172.16.0.0/12,::1', 'trustProxy', ['10.0.0.0/8', '172.16.0.0/12', '::1']],
@@ -169,6 +174,12 @@ t.test('each variable sets what it says', async (t) => {
     )
   }
 })
+
+/** Of cookies: what no browser would keep, and what the server calls, or will call, other ones. */
+const NOT_NAMES = [
+  ...['a b', 'a=b', 'a;b', 'naïve', 'a,b', '"a"', 'x'.repeat(65), '__Host-identity', '__secure-identity'],
+  ...['device', 'refresh', 'pending', 'session_proof', 'other_proof'],
+]
 
 t.test('a malformed variable is refused by name', async (t) => {
   const notSeconds = [
@@ -208,6 +219,8 @@ t.test('a malformed variable is refused by name', async (t) => {
     SESSION_ABSOLUTE_TTL: notSeconds,
     SIGN_IN_CAP: [...notSeconds, '10001'],
     COOKIE_SECURE: ['TRUE', 'yes', '1', 'auto', 'truefalse'],
+    COOKIE_NAME: [...NOT_NAMES, 'session'],
+    SESSION_NAME: [...NOT_NAMES, 'identity', 'identity_proof'],
     SINGLE_INSTANCE: ['TRUE', 'yes', '1', '0'],
     TRUST_PROXY: [
       'TRUE',
@@ -385,6 +398,13 @@ t.test('no refusal quotes a secret that stands in the wrong place', async (t) =>
   ]) {
     refused(t, { [name]: SECRET }, name)
   }
+})
+
+t.test('one name for both cookies is refused, and both variables are named', async (t) => {
+  const env = { COOKIE_NAME: 'sid', SESSION_NAME: 'sid' }
+  refused(t, env, 'COOKIE_NAME')
+  refused(t, env, 'SESSION_NAME')
+  t.match(readConfig({ COOKIE_NAME: 'session', SESSION_NAME: 'identity' }), { cookieName: 'session' })
 })
 
 t.test('variables that other parts read, or that later versions will, change nothing here', async (t) => {

@@ -25,7 +25,7 @@ function looksLike(payload: string): SignedPurpose {
 }
 
 const wanted = ({ cookie }: Pasted): SignedPurpose | null =>
-  cookie === null ? null : cookie === 'identity' ? 'cookie' : 'session-id'
+  cookie === null ? null : cookie === 'cookie' ? 'cookie' : 'session-id'
 
 function faultOf(ring: KeyRing, keyId: string, purpose: SignedPurpose): Fault {
   const code = purpose === 'refresh-token' ? 'REFRESH_REFUSED' : 'CREDENTIAL_INVALID'

@@ -1,0 +1,23 @@
+import type { FastifyInstance } from 'fastify'
+import type { CookieSpec } from '../cookies.js'
+import { OptionInvalid } from '../errors.js'
+
+export const kCookieNames = Symbol('fastify-identity.cookie-names')
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The full names of the suite's own cookies. */
+    [kCookieNames]: Set<string>
+  }
+}
+
+/**
+ * Two cookies of one name would overwrite each other, and each be refused as the other.
+ * @param option that says the name
+ * @throws OPTION_INVALID
+ */
+export function claimCookieName(app: FastifyInstance, option: string, { name }: CookieSpec): void {
+  const names = app[kCookieNames]
+  if (names.has(name)) throw new OptionInvalid(option, 'must differ from the names of our other cookies')
+  names.add(name)
+}
