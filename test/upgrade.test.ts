@@ -161,7 +161,9 @@ t.test('a Redis of 0.1: who was signed in is, and who was signed out is not', as
 })
 
 t.test('a Redis of 0.1: session data is still there', async (t) => {
-  const app = await startSuite(t, { redisUrl: await restoredRedis(t) }, () => left.scaled.madeAt)
+  const clock = () => left.scaled.madeAt
+  const state = { redisUrl: await restoredRedis(t), referenceClock: clock }
+  const app = await startSuite(t, state, clock)
   await checkCarts(t, app, left.scaled)
 })
 

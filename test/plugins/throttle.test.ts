@@ -223,7 +223,8 @@ test('who has no address, as behind a Unix socket, can sign in, and is counted a
   const redis = await startRedis()
   t.teardown(() => redis.stop())
   const dataDir = makeDataDir(t)
-  for (const state of [{ dataDir }, { redisUrl: redis.url }, { memory: true } as const]) {
+  const inRedis = { redisUrl: redis.url, referenceClock: new TestClock().read }
+  for (const state of [{ dataDir }, inRedis, { memory: true } as const]) {
     const { app } = await start(t, { accountLimit: 2, addressLimit: 3 }, { state })
     const path = join(makeDataDir(t), 'http.sock')
     await app.listen({ path })
