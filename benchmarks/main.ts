@@ -6,6 +6,7 @@ import { savedResults, saveResult } from './lib/results.js'
 import { type Setting, settingFor } from './lib/setting.js'
 import { compare, compared } from './parts/compare.js'
 import { endToEnd } from './parts/end-to-end.js'
+import { fleet } from './parts/fleet.js'
 import { inProcess } from './parts/in-process.js'
 import { lag } from './parts/lag.js'
 import { layers } from './parts/layers.js'
@@ -34,6 +35,7 @@ const PARTS: readonly Part[] = [
   timing,
   roundTrips,
   lag,
+  fleet,
 ]
 
 function partsNamed(names: readonly string[]): readonly Part[] {
