@@ -31,6 +31,7 @@ import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
 import { checkClock, refuseUnknown } from './lib/options.js'
 import type { UnauthenticatedStatus } from './lib/refusals.js'
+import { isHandshake } from './lib/same-origin.js'
 import type { OnRefused } from './lib/search.js'
 import { takeBegun } from './lib/sign-in-ending.js'
 
@@ -176,14 +177,12 @@ function readRefusal(this: FastifyRequest): RefusalCode | null {
   return this[kCaller] ? null : (this[kRefused] ?? null)
 }
 
-/** A request that failed before its guard ran has no caller: its error handler, and a view, must not fail over that. */
-function settleOnNobody(
-  request: FastifyRequest,
-  _reply: FastifyReply,
-  _error: Error,
-  done: () => void,
-): void {
+/** What a request that fails leaves to its error handler, and to its connection. */
+function settleFailure(request: FastifyRequest, reply: FastifyReply, _error: Error, done: () => void): void {
+  // It may have failed before its guard ran: its error handler, and a view, must not fail over that.
   request[kCaller] ??= null
+  // Node no longer reads requests from a socket that a handshake has taken: a client must not send another one there.
+  if (isHandshake(request)) reply.header('connection', 'close')
   done()
 }
 
@@ -219,7 +218,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   app.decorateRequest('signIn', signIn)
   app.decorateRequest('signOut', signOut)
   app.addHook('onRequest', rememberReply)
-  app.addHook('onError', settleOnNobody)
+  app.addHook('onError', settleFailure)
   app.addHook('onSend', finishAnswer)
 }
 

@@ -8,13 +8,19 @@ export function isSafeMethod(method: string): boolean {
   return SAFE_METHODS.has(method)
 }
 
+type Asked = Pick<FastifyRequest, 'method' | 'headers'>
+
+/** True for a WebSocket handshake (RFC 6455 §4.2.1). */
+export function isHandshake({ headers: { upgrade } }: Pick<Asked, 'headers'>): boolean {
+  return upgrade !== undefined && /websocket/i.test(upgrade)
+}
+
 /**
  * True for a request that may change something. A WebSocket handshake is a GET, but a page of any site may open one
  * with the cookies of its visitor, and read what comes back: no CORS applies to it (RFC 6455 §10.2).
  */
-export function isUnsafe({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): boolean {
-  const { upgrade } = headers
-  return !isSafeMethod(method) || (upgrade !== undefined && /websocket/i.test(upgrade))
+export function isUnsafe(request: Asked): boolean {
+  return !isSafeMethod(request.method) || isHandshake(request)
 }
 
 /**
