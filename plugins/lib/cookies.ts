@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { kSerializeCookie } from './cookie-serializer.js'
 import { OptionInvalid } from './errors.js'
+import { forbidStoring } from './http/no-store.js'
 
 /** The attributes that a cookie is set with, and must be cleared with. */
 export interface CookieAttributes {
@@ -104,27 +105,53 @@ function endOfPair(header: string, from: number): number {
   return end === -1 ? header.length : end
 }
 
-/** The lines that the answer has so far, but for those of this cookie. */
-function otherLines(reply: FastifyReply, name: string): string[] {
-  const lines = [reply.getHeader('set-cookie') ?? []].flat().map(String)
-  return lines.filter((line) => !line.startsWith(`${name}=`))
+const kOwnLines = Symbol('fastify-identity.own-cookies')
+
+/** The suite's lines of an answer by the cookie's name, null for one that was taken back. */
+type OwnLines = Map<string, string | null>
+
+declare module 'fastify' {
+  interface FastifyReply {
+    [kOwnLines]?: OwnLines
+  }
+}
+
+function nameOfLine(line: string): string {
+  return line.slice(0, line.indexOf('='))
 }
 
 /**
- * Into the headers at once, in place of what the answer would have set under this name before: of two lines it would
- * be the browser's to choose (RFC 6265 §4.1.1 forbids them).
+ * Puts the suite's lines into the headers, in place of what the answer would have set under these names: of two lines
+ * it would be the browser's to choose (RFC 6265 §4.1.1 forbids them).
  */
+export function rewriteOwnCookies(reply: FastifyReply): void {
+  const own = reply[kOwnLines]
+  if (!own) return
+  const others = [reply.getHeader('set-cookie') ?? []].flat().map(String)
+  const lines = others.filter((line) => !own.has(nameOfLine(line)))
+  for (const line of own.values()) if (line !== null) lines.push(line)
+  // Fastify would append to what is there.
+  reply.removeHeader('set-cookie')
+  const [first] = lines
+  if (first !== undefined) reply.header('set-cookie', lines.length > 1 ? lines : first)
+}
+
+/** Into the headers at once: an application that answers by `reply.raw` takes them from there. */
+function putLine(reply: FastifyReply, name: string, line: string | null): void {
+  const own: OwnLines = reply[kOwnLines] ?? new Map()
+  own.delete(name)
+  reply[kOwnLines] = own.set(name, line)
+  rewriteOwnCookies(reply)
+}
+
 function writeCookie(
   reply: FastifyReply,
   { name, attributes }: CookieSpec,
   value: string,
   life: { readonly maxAge?: number; readonly expires?: Date },
 ): void {
-  const line = reply.server[kSerializeCookie](name, value, { ...attributes, ...life })
-  const others = otherLines(reply, name)
-  // Fastify would append to what is there.
-  reply.removeHeader('set-cookie')
-  reply.header('set-cookie', others.length > 0 ? [...others, line] : line)
+  forbidStoring(reply.raw)
+  putLine(reply, name, reply.server[kSerializeCookie](name, value, { ...attributes, ...life }))
 }
 
 /** Sets the cookie; with `maxAge` (seconds) it outlives the browser, without it ends with it. */
@@ -137,7 +164,13 @@ export function clearCookie(reply: FastifyReply, spec: CookieSpec): void {
   writeCookie(reply, spec, '', { maxAge: 0, expires: new Date(0) })
 }
 
-/** The same if the request came with it. */
+/** Takes back what the answer would have set under the cookie's name, if it was the suite. */
+export function takeBackCookie(reply: FastifyReply, { name }: CookieSpec): void {
+  if (reply[kOwnLines]?.get(name)) putLine(reply, name, null)
+}
+
+/** Has the answer leave the browser without the cookie: cleared where the request came with it, else not set. */
 export function forgetCookie(request: FastifyRequest, reply: FastifyReply, spec: CookieSpec): void {
   if (readCookie(request.headers.cookie, spec.name).kind !== 'absent') clearCookie(reply, spec)
+  else takeBackCookie(reply, spec)
 }
