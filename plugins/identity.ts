@@ -1,11 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
-import { checkAccount } from './lib/account-check.js'
 import { finishAnswer } from './lib/before-answer.js'
 import type {
   Account,
-  AuthMode,
   AuthModes,
   Clock,
   Identity,
@@ -14,10 +12,9 @@ import type {
   SignInOptions,
 } from './lib/contract.js'
 import { useCookieSerializer } from './lib/cookie-serializer.js'
-import { CredentialAmbiguous, IdentityUnguarded, OptionInvalid } from './lib/errors.js'
+import { IdentityUnguarded, OptionInvalid } from './lib/errors.js'
 import {
   createGuard,
-  forbidCaching,
   type Guard,
   type GuardOptions,
   type GuardSettings,
@@ -26,14 +23,13 @@ import {
 } from './lib/guard.js'
 import { checkOnRefused } from './lib/guard-options.js'
 import { kCookieNames } from './lib/http/cookie-names.js'
-import { clearRefusedBefore, noteSigningIn } from './lib/identity/clear-refused.js'
+import { kReply, rememberReply, signIn, signOut } from './lib/identity/sign-in.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
 import { checkClock, refuseUnknown } from './lib/options.js'
 import type { UnauthenticatedStatus } from './lib/refusals.js'
 import { isHandshake } from './lib/same-origin.js'
 import type { OnRefused } from './lib/search.js'
-import { takeBegun } from './lib/sign-in-ending.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -90,70 +86,10 @@ export interface IdentityOptions {
   readonly clock?: Clock
 }
 
-const kReply = Symbol('fastify-identity.reply')
-
-// Named out here: a name that is used within the augmentation alone loses its import in the declarations.
-type Reply = FastifyReply
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    [kReply]?: Reply
-  }
-}
-
-/** The sign-in that a new one of this mode replaces. A malformed credential stands for none. */
-async function ownIdentity(mode: AuthMode, request: FastifyRequest): Promise<Identity | null> {
-  try {
-    const resolution = await mode.resolve(request)
-    return resolution.kind === 'identity' ? resolution.identity : null
-  } catch (error) {
-    if (error instanceof CredentialAmbiguous) return null
-    throw error
-  }
-}
-
-async function signIn<N extends ModeName>(
-  this: FastifyRequest,
-  name: N,
-  account: Account,
-  options: SignInOptions = {},
-): Promise<AuthModes[N]> {
-  const mode = this.server.authModes.get(name)
-  const checked = checkAccount(account)
-  const reply = replyOf(this)
-  forbidCaching(reply)
-  const replaces = (await ownIdentity(mode, this)) ?? undefined
-  noteSigningIn(this, name)
-  const issued = await mode.issue(this, reply, checked, { ...options, replaces })
-  const signInId = takeBegun(this)
-  this.server.audit.emit({ type: 'signed_in', accountId: checked.id, signInId, mode: name }, this)
-  await clearRefusedBefore(this, reply, mode)
-  return issued
-}
-
-async function signOut(this: FastifyRequest, name: ModeName): Promise<boolean> {
-  const reply = replyOf(this)
-  forbidCaching(reply)
-  return this.server.authModes.get(name).revoke(this, reply)
-}
-
-const TOO_EARLY =
-  'request.signIn or request.signOut was called in a hook that runs before those of the suite.'
 const unguarded = (name: string) =>
   `request.${name} was read where no identity guard has let the request pass.`
 const NOBODY =
   'request.identity was read where an optional guard, or one that refused, found nobody: read request.identityOrNull there.'
-
-function replyOf(request: FastifyRequest): FastifyReply {
-  const reply = request[kReply]
-  if (!reply) throw new IdentityUnguarded(TOO_EARLY)
-  return reply
-}
-
-function rememberReply(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-  request[kReply] = reply
-  done()
-}
 
 /** Whether no guard can find anybody any more. Not `reply.sent`: a hijacked reply is one whose handler still runs. */
 function isTooLateForGuards(request: FastifyRequest): boolean {

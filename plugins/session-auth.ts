@@ -8,6 +8,7 @@ import { claimCookieName } from './lib/http/cookie-names.js'
 import { checkMemo, type MemoOptions } from './lib/memo.js'
 import { SessionCache } from './lib/near/session-cache.js'
 import { checkSeconds, refuseUnknown } from './lib/options.js'
+import { UnsavedWarning } from './lib/session/unsaved-warning.js'
 import { SessionCookie } from './lib/session-cookie.js'
 import { SessionMode } from './lib/session-mode.js'
 import type { SessionParts } from './lib/session-parts.js'
@@ -110,6 +111,7 @@ function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionP
 }
 
 function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: SessionCookie, mode: SessionMode) {
+  const unsaved = new UnsavedWarning()
   return async function useSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const turn = mode.turnOf(request)
     if (turn.slot) return
@@ -120,12 +122,13 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
     app.csrf.checkAmbient(request)
     const credential = cookie.read(request)
     const stored = credential.kind === 'genuine' ? await mode.load(credential) : null
-    const slot = new SessionSlot(parts)
+    const slot = new SessionSlot(parts, () => turn.show(reply, cookie))
     if (credential.kind === 'genuine' && stored) {
       turn.held = credential.id
       slot.openStored(credential.id, stored, mode.noteUse(turn, credential, stored))
     } else slot.openNew()
     turn.slot = slot
+    reply.raw.once('close', () => unsaved.check(request, reply, turn))
   }
 }
 

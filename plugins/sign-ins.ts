@@ -147,7 +147,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
       const count = await store.addSignIn(record)
       await makeRoom(request, record, start, count)
       seen.mark(record.id)
-      noteBegun(request, record.id)
+      noteBegun(request, refOfRecord(record))
       return record
     },
     ...livenessOf(store),

@@ -1,6 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type CookieReading, type CookieSpec, clearCookie, readCookie, setCookie } from './cookies.js'
+import {
+  type CookieReading,
+  type CookieSpec,
+  clearCookie,
+  readCookie,
+  setCookie,
+  takeBackCookie,
+} from './cookies.js'
 import type { PurposeKeys } from './keys.js'
 import { isUnderSigningKey } from './session-seal.js'
 import { signValue, verifyValue } from './signed-value.js'
@@ -60,8 +67,10 @@ export class SessionCookie {
     return signValue(this.keys, id)
   }
 
-  write(reply: FastifyReply, change: CookieChange): void {
-    if (change.kind === 'clear') clearCookie(reply, this.spec)
+  /** @param change null for none: what was written before is taken back */
+  write(reply: FastifyReply, change: CookieChange | null): void {
+    if (change === null) takeBackCookie(reply, this.spec)
+    else if (change.kind === 'clear') clearCookie(reply, this.spec)
     else setCookie(reply, this.spec, this.textOf(change.id), change.maxAge)
   }
 }

@@ -86,7 +86,7 @@ export class SessionMode implements AuthMode<'session'> {
 
   async issue(
     request: FastifyRequest,
-    _reply: FastifyReply,
+    reply: FastifyReply,
     account: CheckedAccount,
     options: SignInOptions,
   ): Promise<SessionIssued> {
@@ -99,21 +99,24 @@ export class SessionMode implements AuthMode<'session'> {
     turn.held = id
     turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
+    turn.show(reply, this.cookie)
     const { signIn } = stored.content
     if (signIn) this.nearCache.keep(this.cookie.textOf(id), stored, identityOfSession(signIn))
     return { signInId }
   }
 
-  async revoke(request: FastifyRequest): Promise<boolean> {
+  async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const credential = this.cookie.read(request)
     if (credential.kind === 'genuine') await this.end(request, credential.id)
-    this.forget(request)
+    this.forget(request, reply)
     return credential.kind === 'genuine'
   }
 
-  forget(request: FastifyRequest): void {
+  forget(request: FastifyRequest, reply: FastifyReply): void {
     const isIn = this.cookie.find(request).kind !== 'absent'
-    this.turnOf(request).change = isIn ? { kind: 'clear' } : null
+    const turn = this.turnOf(request)
+    turn.change = isIn ? { kind: 'clear' } : null
+    turn.show(reply, this.cookie)
   }
 
   /** The request's turn, which ends with its answer. */

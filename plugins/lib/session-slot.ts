@@ -11,6 +11,7 @@ import {
   type SessionObject,
   snapshotOfObject,
   snapshotOfStored,
+  tellAfter,
 } from './session-stock.js'
 import { SessionWriter } from './session-writer.js'
 
@@ -37,7 +38,11 @@ export class SessionSlot implements SessionHolder {
   private touching: Promise<StoredSession> | null = null
   private failure: unknown = null
 
-  constructor(private readonly parts: SessionParts) {
+  /** @param changed called after the application's `save`, `destroy` and `regenerate`, also where one failed */
+  constructor(
+    private readonly parts: SessionParts,
+    private readonly changed: () => void,
+  ) {
     this.writer = new SessionWriter(parts.records, parts.ttls, parts.clock)
     this.openSession = openStock(this)
   }
@@ -89,10 +94,14 @@ export class SessionSlot implements SessionHolder {
     if (this.current?.sessionId === id) this.current = null
   }
 
+  /** Whether there is anything to save. @throws SESSION_DATA_INVALID where it cannot be saved */
+  get hasChanges(): boolean {
+    return this.current !== null && this.changesOf(this.current).size > 0
+  }
+
   /** Saves what the request changed, if anything. */
   async saveChanges(): Promise<void> {
-    const { current } = this
-    if (current && this.changesOf(current).size > 0) await this.save(current)
+    if (this.current && this.hasChanges) await this.save(this.current)
   }
 
   /** What there is to carry over, unsaved changes included. */
@@ -108,7 +117,7 @@ export class SessionSlot implements SessionHolder {
 
   /** For `session.save()`, and for the new session of `session.regenerate()`. */
   set(_id: string, session: Session, callback: (error?: unknown) => void): void {
-    callbackify(() => this.save(session as SessionObject))(callback)
+    callbackify(() => this.save(session as SessionObject))(tellAfter(callback, this.changed))
   }
 
   /** For `openStored`, which must have its answer at once, and for `session.reload()`. */
@@ -119,7 +128,7 @@ export class SessionSlot implements SessionHolder {
 
   /** For `session.destroy()`, and for the old session of `session.regenerate()`. */
   destroy(id: string, callback: (error?: unknown) => void): void {
-    callbackify(() => this.end(id))(callback)
+    callbackify(() => this.end(id))(tellAfter(callback, this.changed))
   }
 
   private storedSnapshot(id: string): Snapshot {

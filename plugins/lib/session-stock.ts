@@ -43,6 +43,14 @@ export function openStock(holder: SessionHolder): (id: string) => void {
   return (id) => facade.decryptSession(id, holder, () => {})
 }
 
+/** Its callbacks put a session in its place, or take it away: what depends on that is told after them. */
+export function tellAfter(callback: (error?: unknown) => void, tell: () => void): (error?: unknown) => void {
+  return (error) => {
+    callback(error)
+    tell()
+  }
+}
+
 function stockPrototype(): object {
   const holder: SessionHolder = { session: null, get() {}, set() {}, destroy() {} }
   openStock(holder)(NO_ID)

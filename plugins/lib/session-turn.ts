@@ -38,6 +38,8 @@ export class SessionTurn {
   held: string | null = null
   /** What happens to the cookie, unless saving the session changes that. One answer sets it once. */
   change: CookieChange | Renewal | null = null
+  /** Whether the answer has come to where the session is saved. */
+  private settled = false
 
   /** The request's, which ends with its answer. */
   static of(request: FastifyRequest, parts: TurnParts): SessionTurn {
@@ -50,17 +52,35 @@ export class SessionTurn {
   }
 
   /**
+   * Writes the cookie as it would be if the answer went out now: an application that answers by `reply.raw` takes it
+   * from the headers. What comes later may take it back. A renewal waits for the answer.
+   */
+  show(reply: FastifyReply, cookie: SessionCookie): void {
+    this.change = this.changeAfterSaving()
+    if (this.change?.kind !== 'renew') cookie.write(reply, this.change)
+  }
+
+  /** Whether the route changed data that nothing has saved, and nothing will: it answers without Fastify. */
+  get isForgotten(): boolean {
+    try {
+      return !this.settled && this.slot?.hasChanges === true
+    } catch {
+      return true
+    }
+  }
+
+  /**
    * Saves the session, then writes the cookie: also on the answer that says that saving failed, for what was
    * signed in or out before that is so all the same.
    */
   private async settle(reply: FastifyReply, { cookie, use }: TurnParts): Promise<void> {
+    this.settled = true
     try {
       await this.slot?.saveChanges()
       this.change = this.changeAfterSaving()
     } finally {
       const { change } = this
-      const write = change?.kind === 'renew' ? await renewed(change, use) : change
-      if (write) cookie.write(reply, write)
+      cookie.write(reply, change?.kind === 'renew' ? await renewed(change, use) : change)
     }
   }
 

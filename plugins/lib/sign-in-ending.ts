@@ -34,16 +34,16 @@ export function tellEnded(
   }
 }
 
-const begun = new WeakMap<FastifyRequest, string>()
+const begun = new WeakMap<FastifyRequest, SignInRef>()
 
 /** Notes the sign-in that a mode began for the request. It is none before its credential is issued. */
-export function noteBegun(request: FastifyRequest, signInId: string): void {
-  begun.set(request, signInId)
+export function noteBegun(request: FastifyRequest, ref: SignInRef): void {
+  begun.set(request, ref)
 }
 
 /** The sign-in that was noted last, once. Null where a mode keeps no records. */
-export function takeBegun(request: FastifyRequest): string | null {
-  const signInId = begun.get(request) ?? null
+export function takeBegun(request: FastifyRequest): SignInRef | null {
+  const ref = begun.get(request) ?? null
   begun.delete(request)
-  return signInId
+  return ref
 }

@@ -1,0 +1,50 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { beforeAnswer } from '../before-answer.js'
+import type { AuthMode, SignInRef } from '../contract.js'
+import { isLiveNow } from '../liveness.js'
+
+/**
+ * Runs a call that an application must await, for the answer hands over what it brings. Warns where the answer goes out
+ * before its end.
+ * @param name as the application wrote the call, for the log
+ */
+export async function untilAnswer<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  name: string,
+  call: () => Promise<T>,
+): Promise<T> {
+  let isUnderWay = true
+  const warn = () => {
+    if (!isUnderWay) return
+    isUnderWay = false
+    const { method, url = 'an unknown route' } = request.routeOptions
+    request.log.warn(
+      `${name} was under way when ${method} ${url} answered, so the answer lacks what it brings. Await it.`,
+    )
+  }
+  beforeAnswer(request, warn)
+  try {
+    return await call()
+  } finally {
+    // An answer by `reply.raw` passes no hook, nor does one that came before the call.
+    if (reply.raw.headersSent) warn()
+    isUnderWay = false
+  }
+}
+
+/**
+ * Takes back a sign-in that has ended by the time the answer goes out: nobody is handed a credential that is dead. A
+ * mode that a browser does not attach by itself has nothing to take back.
+ */
+export function takeBackEnded(request: FastifyRequest, mode: AuthMode, ref: SignInRef): void {
+  if (!mode.ambient) return
+  beforeAnswer(request, (reply) => {
+    const forgetEnded = (isLive: boolean) => {
+      if (!isLive) mode.forget(request, reply)
+    }
+    const isLive = isLiveNow(request.server.signIns, ref)
+    // Where the store cannot say, it is handed over: it is asked again when the credential comes back.
+    return isLive instanceof Promise ? isLive.then(forgetEnded, () => {}) : forgetEnded(isLive)
+  })
+}
