@@ -53,6 +53,29 @@ t.setTimeout(120_000)
 
 const DAY = 86_400
 
+t.test(
+  'where the store cannot say whether the sign-in lives, the answer goes out without the cookie',
+  async (t) => {
+    const [held, log, clock] = [new Held(), [] as string[], { now: START }]
+    const s = await sessionApp(t, {
+      ...{ clock, log, session: { rememberTtl: DAY } },
+      routes: (app) => app.get('/slow', { preHandler: app.guard() }, () => held.wait('', 1)),
+    })
+    const cookie = await s.login(ALICE, undefined, { remember: true })
+    clock.now += (DAY / 2) * 1000
+    const slow = s.get('/slow', cookie)
+    await held.arrived('')
+    s.failing.add('isLive')
+    held.release('')
+    t.equal((await slow).statusCode, 200)
+    t.equal((await slow).headers['set-cookie'], undefined)
+    t.match(log.join(''), 'a session cookie could not be renewed')
+    t.notMatch(log.join(''), cookie.slice('session='.length), 'the log holds no credential')
+    s.failing.clear()
+    t.equal((await s.me(cookie)).statusCode, 200)
+  },
+)
+
 /** Why the answer to a slow request would set the session's cookie again. */
 const DUE = {
   'is remembered, and was not used for long': { remember: true, later: DAY / 2, secrets: [SECRET] },
