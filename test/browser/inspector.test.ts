@@ -19,7 +19,8 @@ const PRODUCTION = {
 
 test('the inspector shows what each way sends, and what can be read of it', async (t) => {
   const browser = await startChromium(t)
-  const { app, origin } = await startSite(t)
+  // Under names of an operator's own, which the page must follow.
+  const { app, origin } = await startSite(t, { COOKIE_NAME: 'center', SESSION_NAME: 'sid' })
 
   for (const way of ['cookie', 'session'] as const) {
     await t.test(`by ${way}`, async (t) => {
@@ -30,6 +31,7 @@ test('the inspector shows what each way sends, and what can be read of it', asyn
       page.on('request', async (request) => sent.push((await request.allHeaders()).cookie ?? ''))
       const [cookie] = await credentialsIn(page)
       if (!cookie) throw new Error('the browser has no cookie')
+      t.equal(cookie.name, way === 'cookie' ? 'center' : 'sid')
       t.match(await page.locator('#carried').textContent(), new RegExp(`^Cookie: ${cookie.name}=•+$`))
       await page.locator('#reload-devices').click()
       await page.waitForLoadState('networkidle')
