@@ -59,7 +59,7 @@ declare module 'fastify' {
      * Signs in somebody whom the application has recognised, and ends the sign-in that the request's own
      * credential of that mode stood for. By a cookie or a session it also clears refused cookies of modes that are asked
      * before it.
-     * @throws MODE_UNKNOWN, OPTION_INVALID, CLAIM_SENSITIVE, CLAIM_INVALID, STORE_UNAVAILABLE
+     * @throws MODE_UNKNOWN, OPTION_INVALID, CLAIM_SENSITIVE, CLAIM_INVALID, EPOCH_PASSED, STORE_UNAVAILABLE
      */
     signIn<N extends ModeName>(mode: N, account: Account, options?: SignInOptions): Promise<AuthModes[N]>
     /**

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
 import type { Audit } from './lib/audit.js'
 import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
-import { endBelowEpoch, keptUntil, LONGEST_TTL } from './lib/epoch-ending.js'
+import { endBelowEpoch, keptUntil, LONGEST_TTL, refuseDeadAtBirth } from './lib/epoch-ending.js'
 import { OptionInvalid } from './lib/errors.js'
 import { LastSeen } from './lib/last-seen.js'
 import { livenessOf } from './lib/liveness.js'
@@ -22,6 +22,7 @@ export interface SignIns {
   /**
    * Stores a sign-in, then ends the one that it replaces, and the account's oldest beyond the cap. Only after
    * that may the credential go out: one that is out although its predecessor could not be ended would leave two.
+   * @throws EPOCH_PASSED for an account whose epoch is below the one that was raised for it: nothing is ended then
    */
   begin(request: FastifyRequest, start: SignInStart): Promise<SignInRecord>
   /** False once the sign-in was ended, its account's epoch was raised, or the revocation list was lost. */
@@ -129,6 +130,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
   ) => {
     const { accountId } = record
     try {
+      await refuseDeadAtBirth(store, request, record)
       if (replaced) await endAndTell(replaced, { by: 'self', why: 'replaced', actorId: accountId, request })
       const left = leaving?.signInId ?? null
       const beyond = count > cap ? await endBeyondCap(store, record, left, cap, clock()) : []

@@ -21,6 +21,8 @@ interface Failure {
 }
 
 function failureOf(error: FastifyError): Failure {
+  // The password was changed, or the account disabled, between its verification and the sign-in: it is wrong by now.
+  if (error.code === 'EPOCH_PASSED') return { status: 401, key: 'CREDENTIALS_REFUSED' }
   const status = error.validation ? 400 : (error.statusCode ?? 500)
   if (status !== 500 && isMessageKey(error.code)) return { status, key: error.code }
   const key = BY_STATUS[status]

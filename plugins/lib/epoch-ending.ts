@@ -1,6 +1,10 @@
+import type { FastifyRequest } from 'fastify'
 import type { Audit } from './audit.js'
 import type { CheckedAccount } from './contract.js'
-import type { StateStore } from './stores/contract.js'
+import { EpochPassed, StoreUnavailable } from './errors.js'
+import { livenessOf } from './liveness.js'
+import { refOfRecord } from './sign-in-record.js'
+import type { SignInRecord, StateStore } from './stores/contract.js'
 import { CLOCK_MARGIN } from './stores/rules.js'
 
 /** The longest that a browser keeps a cookie, and so that any sign-in lives, in seconds (RFC 6265bis §5.5). */
@@ -39,4 +43,31 @@ export async function endBelowEpoch(
   const { length: ended } = await store.endSignIns(id, spare, now, epoch)
   audit.emit({ type: 'epoch_raised', accountId: id, epoch, spared: spare, ended })
   return ended
+}
+
+/** An id that no sign-in has, so that nobody can have ended it. */
+const NOBODY = '-'
+
+const HAND_ON =
+  'a sign-in was refused: its epoch is below the one that was raised for the account. Where no change races it, verify ' +
+  'and find do not hand on the raised epoch'
+
+/**
+ * Refuses a new sign-in that is dead already: its client would be told that it is signed in, and refused with the
+ * next request. One that was ended by its id meanwhile is not refused: it lived.
+ * @throws EPOCH_PASSED, with a warning in the log; STORE_UNAVAILABLE where the revocation list was lost meanwhile
+ */
+export async function refuseDeadAtBirth(
+  store: Pick<StateStore, 'generation' | 'isLive' | 'revision'>,
+  request: FastifyRequest,
+  record: SignInRecord,
+): Promise<void> {
+  const { isLive } = livenessOf(store)
+  const ref = refOfRecord(record)
+  if (await isLive(ref)) return
+  if (await isLive({ ...ref, signInId: NOBODY })) return
+  if ((await store.generation()) !== record.generation) throw new StoreUnavailable()
+  const { accountId, epoch } = record
+  request.log.warn({ accountId, epoch }, HAND_ON)
+  throw new EpochPassed()
 }

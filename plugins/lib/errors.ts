@@ -78,6 +78,11 @@ export const ClaimSensitive = define(
   500,
 )
 export const ClaimInvalid = define('CLAIM_INVALID', 'The claim %s cannot be carried: %s.', 500)
+export const EpochPassed = define(
+  'EPOCH_PASSED',
+  'The account was signed in under an epoch that is over: verify and find must hand on the raised one.',
+  500,
+)
 export const ModeUnknown = define('MODE_UNKNOWN', 'No mode named %s is registered.', 500)
 export const OptionInvalid = define('OPTION_INVALID', 'The option %s %s.', 500)
 export const DependencyMissing = define('DEPENDENCY_MISSING', '%s needs the package %s: npm install %s', 500)

@@ -210,10 +210,72 @@ t.test('a raised epoch', async (t) => {
 
   t.test('ends what no list shows: a record that came after it', async (t) => {
     const { begin, app } = await signInsApp(t)
+    const early = await begin()
     await app.signIns.raiseEpoch({ id: ALICE.id, epoch: 1 })
-    const late = await begin()
-    t.equal(await app.signIns.isLive(refOf(late)), false)
+    // As a login writes it that another instance had under way.
+    await app.stateStore.addSignIn(early)
+    t.equal(await app.signIns.isLive(refOf(early)), false)
     t.strictSame(await app.signIns.list(ALICE.id), [])
+  })
+
+  t.test('refuses a sign-in that hands on a lower one, aloud, and ends nothing for it', async (t) => {
+    const log: string[] = []
+    const { begin, app, store } = await signInsApp(t, {
+      server: { logger: { stream: { write: (line: string) => void log.push(line) } } },
+    })
+    const earlier = { account: { id: ALICE.id, username: 'alice', role: 'admin', epoch: 2 } }
+    const before = await begin(earlier)
+    await app.signIns.raiseEpoch({ id: ALICE.id, epoch: 2 })
+    const options = { replaces: { accountId: ALICE.id, signInId: before.id } }
+    const late = await begin({ options })
+    t.match(late, { code: 'EPOCH_PASSED', statusCode: 500 })
+    t.equal(await app.signIns.isLive(refOf(before)), true, 'what it would have replaced lives')
+    t.match(await store.listSignIns(ALICE.id, START), [{ id: before.id }], 'and it is on no list')
+    const warnings = log.filter((line) => line.includes('"level":40'))
+    t.equal(warnings.length, 1)
+    t.match(warnings[0], /"accountId":"account-alice","epoch":0.*verify and find/)
+    t.match(await begin(earlier), { epoch: 2 }, 'with the raised one')
+  })
+
+  t.test('refuses it in every mode, without a credential', async (t) => {
+    const suite = await buildSuite(t, {
+      modes: [cookieMode(), sessionMode(), tokenMode()],
+      routes(app) {
+        app.post<{ Body: { mode: 'cookie' } }>('/in', (request) => request.signIn(request.body.mode, ALICE))
+      },
+    })
+    await suite.app.signIns.raiseEpoch({ id: ALICE.id, epoch: 1 })
+    for (const mode of ['cookie', 'session', 'token']) {
+      const answer = await suite.post('/in', {}, { mode })
+      refused(t, answer, 500, 'EPOCH_PASSED')
+      t.equal(answer.headers['set-cookie'], undefined)
+    }
+    t.strictSame(await suite.store.listSignIns(ALICE.id, START), [])
+  })
+
+  t.test('that is known of no more, with the whole list, is a fault of the store', async (t) => {
+    const { store } = faultyStore(createMemoryStore())
+    const { begin, app } = await signInsApp(t, { store })
+    const { isLive } = store
+    const { generation } = await begin()
+    const generations = [generation, generation + 1]
+    store.generation = () => generations.shift() ?? generation + 1
+    store.isLive = (ref) => ref.generation === generation + 1
+    t.match(await begin(), { code: 'STORE_UNAVAILABLE', statusCode: 503 })
+    store.isLive = isLive
+    t.equal((await app.stateStore.listSignIns(ALICE.id, START)).length, 1)
+  })
+
+  t.test('one that was ended by its id while it began is no fault', async (t) => {
+    const { store } = faultyStore(createMemoryStore())
+    const { begin, app } = await signInsApp(t, { store })
+    const { addSignIn } = store
+    store.addSignIn = async (record) => {
+      const count = await addSignIn.call(store, record)
+      await app.signIns.endAll(record.accountId)
+      return count
+    }
+    t.match(await begin(), { accountId: ALICE.id })
   })
 
   t.test('is remembered until no credential can be left', async (t) => {

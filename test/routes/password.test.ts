@@ -170,6 +170,28 @@ test('a change that could not be distributed is 503, and claims nothing', async 
   t.match(answer.headers['retry-after'], /^\d+$/)
 })
 
+test('a login that a new password has overtaken is refused as one with the wrong password', async (t) => {
+  for (const mode of MODES) {
+    const { app } = await startUserCenter(t)
+    const own = await signIn(app, mode)
+    const { verify } = app.accountSource
+    // The old password is verified, and then the change is through before the sign-in begins.
+    const overtaken: typeof verify = async (username, password) => {
+      const account = await verify(username, password)
+      app.accountSource.verify = verify
+      t.equal((await change(app, own.credential)).statusCode, 200)
+      return account
+    }
+    Object.defineProperty(app, 'accountSource', { value: { ...app.accountSource, verify: overtaken } })
+    const answer = await post(app, `/login_${mode}`, USER)
+    refused(t, answer, 401, 'CREDENTIALS_REFUSED')
+    t.equal(answer.headers['set-cookie'], undefined)
+    const { data } = (await app.inject({ url: '/sign_ins', headers: own.credential })).json()
+    t.match(data, [{ current: true }], 'only the one that changed it is listed')
+    t.equal(data.length, 1)
+  }
+})
+
 test('where the application brought its own accounts there is no such route', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())

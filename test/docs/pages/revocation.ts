@@ -2,8 +2,51 @@ import { post, signIn } from '../../helpers/http.js'
 import { startRedis } from '../../helpers/redis-server.js'
 import { makeDataDir } from '../../helpers/user-center.js'
 import { makePrograms, type Page, runShell, startCenter } from '../runners.js'
+import { answers, cookiesOf, type Headers } from '../setups.js'
+
+/** What the page says is there: a table of users, and how their hashes are compared. */
+const USERS = `
+import Database from 'libsql'
+import fastifyIdentity, { type AccountSource, type ModeName, type StoresOptions } from 'fastify-identity'
+import Fastify from 'fastify'
+const secrets = ['a secret for tests, at least 32 bytes long']
+const state: StoresOptions = { memory: true }
+const database = new Database(':memory:')
+database.exec('CREATE TABLE users (id text, username text, role text, hash text, epoch integer NOT NULL DEFAULT 0)')
+database.exec("INSERT INTO users (id, username, role, hash) VALUES ('1', 'alice', 'admin', 'old')")
+const sql = async (text: string, ...values: unknown[]) =>
+  database.prepare(text).all(...values) as { id: string; username: string; role: string; hash: string; epoch: number }[]
+const matches = async (hash: string, password: string) => hash === password
+export const app = Fastify()
+`
+
+const USERS_LOGIN = `
+app.post<{ Body: { password: string; mode: ModeName } }>('/login', async (request) => {
+  const account = await app.accountSource.verify('alice', request.body.password)
+  return account && { issued: await request.signIn(request.body.mode, account) }
+})
+app.post<{ Body: { epoch?: number } }>('/late', (request) =>
+  request.signIn('cookie', { id: '1', username: 'alice', role: 'admin', ...request.body }))
+app.get('/me', { preHandler: app.guard() }, async (request) => request.identity.username)
+`
 
 const page: Page = {
+  'raise-epoch': {
+    before: USERS,
+    after: USERS_LOGIN,
+    async check(t, app) {
+      const login = async (password: string, mode: string) =>
+        app.inject({ method: 'POST', url: '/login', payload: { password, mode } })
+      const [own, other] = [cookiesOf(await login('old', 'cookie')), cookiesOf(await login('old', 'session'))]
+      t.equal((await post(app, '/password', { hash: 'new' }, own)).statusCode, 200)
+      const me = (headers: Headers) => app.inject({ url: '/me', headers })
+      t.equal((await me(own)).statusCode, 200, 'spared')
+      answers(t, await me(other), 401, 'SIGNED_OUT')
+      answers(t, await post(app, '/late', {}), 500, 'EPOCH_PASSED')
+      t.equal((await me(cookiesOf(await login('new', 'session')))).statusCode, 200)
+      t.equal((await app.accountSource.find('1'))?.epoch, 1)
+    },
+  },
   'look-inside': async (t, text) => {
     const redis = await startRedis({ tcp: true })
     t.teardown(() => redis.stop())

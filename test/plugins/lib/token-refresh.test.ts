@@ -109,7 +109,7 @@ const UNTRUSTED = {
 for (const [why, parts] of Object.entries(UNTRUSTED))
   t.test(`where ${why}, it is asked who is live before a token is rotated`, async (t) => {
     const memory = createMemoryStore()
-    const state = { isDown: true }
+    const state = { isDown: false }
     const store = new Proxy(memory, {
       get(target, name) {
         if (name in parts) return Reflect.get(parts, name)
@@ -123,6 +123,7 @@ for (const [why, parts] of Object.entries(UNTRUSTED))
     })
     const { login, refresh, clock } = await tokenApp(t, { store })
     const { refreshToken, signInId } = await login()
+    state.isDown = true
     t.equal((await refresh(refreshToken)).statusCode, 503)
     t.equal((await memory.findSignIn(ALICE.id, signInId, clock.now))?.refresh?.counter, 0)
     clock.now += GRACE
