@@ -33,6 +33,7 @@ const MESSAGES = {
     'The Authorization header is malformed or sent twice.',
     'Authorization 请求头格式错误或重复。',
   ],
+  HOST_AMBIGUOUS: ['The Host header is sent twice.', 'Host 请求头重复。'],
   CREDENTIALS_REFUSED: ['Wrong username or password.', '用户名或密码错误。'],
   REFRESH_REFUSED: ['The refresh token is not valid.', '刷新令牌无效。'],
   ROLE_REQUIRED: ['Your role does not allow this.', '您的角色无权执行此操作。'],

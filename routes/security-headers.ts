@@ -2,7 +2,9 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import helmet, { type HelmetOptions } from 'helmet'
-import { answerFailure, type RaisedError } from './failures.js'
+import { HostAmbiguous } from '../plugins/lib/errors.js'
+import { hasTwoHosts } from '../plugins/lib/same-origin.js'
+import { answerFailure, answerNotFound, type RaisedError } from './failures.js'
 import { PAGE_POLICY } from './page.js'
 
 /** In seconds: what browsers' preload lists ask for at least. */
@@ -59,9 +61,20 @@ function setSecurityHeaders(
   done()
 }
 
+/**
+ * Two `Host` lines are no request (RFC 9112 §3.2). And `*` is the server as a whole (§3.2.4): Fastify would take it for
+ * the page at `/`.
+ */
+function refuseOddTargets(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  if (hasTwoHosts(request)) answerFailure(new HostAmbiguous(), request, reply)
+  else if (request.raw.url === '*') answerNotFound(request, reply)
+  else done()
+}
+
 /** To be called before whatever answers by itself, or has headers of its own to say instead. */
 export function useSecurityHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', setSecurityHeaders)
+  app.addHook('onRequest', refuseOddTargets)
 }
 
 /** Answers what Fastify refuses before it has found a route. */

@@ -1,27 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import { CredentialAmbiguous } from './errors.js'
+import { countHeaderLines } from './http/header-lines.js'
 
 /** The scheme, ended by whatever cannot be part of its name (a token, RFC 9110 §5.6.2). Case counts for nothing (§11.1). */
 const SCHEME = /^bearer(?![\w!#$%&'*+.^`|~-])/i
 /** The scheme, one space and a token68 (RFC 6750 §2.1, RFC 9110 §11.4). */
 const CREDENTIALS = /^bearer ([\w.~+/-]+=*)$/i
-
-const NAME = 'authorization'
-
-/** As most clients write it, or as it is written anyhow. */
-function isName(name: string): boolean {
-  return name === 'Authorization' || name.toLowerCase() === NAME
-}
-
-/** Node keeps the first of several lines and drops the others: only the raw list still shows them. */
-function countLines(rawHeaders: readonly string[]): number {
-  let lines = 0
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]
-    if (name?.length === NAME.length && isName(name)) lines++
-  }
-  return lines
-}
 
 /** RFC 6750 §3.1: a malformed request is 400, `invalid_request`. */
 function ambiguous(): Error {
@@ -49,9 +33,10 @@ export function readBearer(request: FastifyRequest): string | null {
  * @throws CREDENTIAL_AMBIGUOUS when there are two
  */
 export function readAuthorization(request: FastifyRequest): string | null {
-  const header = request.headers.authorization
+  const header: unknown = request.headers.authorization
   if (header === undefined) return null
-  if (countLines(request.raw.rawHeaders) > 1) throw ambiguous()
+  // An adapter may hand over several lines as a list.
+  if (typeof header !== 'string' || countHeaderLines(request.raw, 'authorization') > 1) throw ambiguous()
   return header
 }
 

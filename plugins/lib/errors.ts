@@ -20,6 +20,7 @@ export const CredentialAmbiguous = define(
   'The Authorization header is malformed or sent twice.',
   400,
 )
+export const HostAmbiguous = define('HOST_AMBIGUOUS', 'The Host header is sent twice.', 400)
 export const CredentialsRefused = define('CREDENTIALS_REFUSED', 'Wrong username or password.', 401)
 export const RefreshRefused = define('REFRESH_REFUSED', 'The refresh token is not valid.', 401)
 export const RoleRequired = define('ROLE_REQUIRED', 'Your role does not allow this.', 403)

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { CrossSite, OptionInvalid, Prefetch } from './errors.js'
+import { CrossSite, HostAmbiguous, OptionInvalid, Prefetch } from './errors.js'
+import { countHeaderLines } from './http/header-lines.js'
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
@@ -51,17 +52,25 @@ function isHost(origin: string, host: string): boolean {
  * Whether the request came from our own pages, from a program, or from an origin we allow: by
  * `Sec-Fetch-Site` (W3C Fetch Metadata §2.3), and by `Origin` where a browser sends none. A client that
  * sends neither is no browser, and holds no ambient authority that could be abused.
+ * @throws HOST_AMBIGUOUS where `Origin` would have to be compared with two hosts
  */
 export function isSameOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers
   if (origin !== undefined && allowed.has(origin)) return true
   if (site !== undefined) return site === 'same-origin' || site === 'none'
-  return origin === undefined || isHost(origin, request.host)
+  if (origin === undefined) return true
+  if (hasTwoHosts(request)) throw new HostAmbiguous()
+  return isHost(origin, request.host)
+}
+
+/** Two `Host` lines are no request (RFC 9112 §3.2): a proxy may have gone by the one that Node drops. */
+export function hasTwoHosts({ raw }: Pick<FastifyRequest, 'raw'>): boolean {
+  return countHeaderLines(raw, 'host') > 1
 }
 
 /**
  * Refuses what came from another site.
- * @throws CROSS_SITE
+ * @throws CROSS_SITE, HOST_AMBIGUOUS
  */
 export function checkSameOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): void {
   if (!isSameOrigin(request, allowed)) throw new CrossSite()

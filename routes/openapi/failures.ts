@@ -2,6 +2,7 @@
 export const STATUSES = {
   BODY_INVALID: 400,
   CREDENTIAL_AMBIGUOUS: 400,
+  HOST_AMBIGUOUS: 400,
   USERNAME_INVALID: 400,
   CREDENTIALS_REFUSED: 401,
   REFRESH_REFUSED: 401,
@@ -33,6 +34,7 @@ export type Refusal = keyof typeof STATUSES
 /** What a guarded route refuses with when it recognises nobody, or cannot say. */
 export const GUARDED: readonly Refusal[] = [
   'CREDENTIAL_AMBIGUOUS',
+  'HOST_AMBIGUOUS',
   'NOT_SIGNED_IN',
   'TOKEN_EXPIRED',
   'TOKEN_INVALID',
@@ -50,6 +52,7 @@ export const BODY: readonly Refusal[] = ['BODY_INVALID', 'BODY_TOO_LARGE', 'CONT
 
 export const LOGIN: readonly Refusal[] = [
   ...BODY,
+  'HOST_AMBIGUOUS',
   'CREDENTIALS_REFUSED',
   'CROSS_SITE',
   'THROTTLED',
@@ -59,6 +62,7 @@ export const LOGIN: readonly Refusal[] = [
 
 export const LOGOUT: readonly Refusal[] = [
   'CREDENTIAL_AMBIGUOUS',
+  'HOST_AMBIGUOUS',
   'CROSS_SITE',
   'PREFETCH',
   'STORE_UNAVAILABLE',

@@ -1,7 +1,8 @@
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import csrf, { type CsrfOptions } from '../../plugins/csrf.js'
+import { sendRaw } from '../helpers/http.js'
 
 const METHODS = [
   'GET',
@@ -238,7 +239,7 @@ t.test('over a socket, headers that come twice, empty or odd never pass wrongly'
     [REFUSED, 'Sec-Fetch-Site: cross-site', `Origin: ${own}`],
     [REFUSED, 'Origin: https://evil.example', 'X-Forwarded-Host: evil.example'],
     [REFUSED, 'Origin: https://evil.example', 'Forwarded: host=evil.example'],
-    [REFUSED, 'Origin: https://evil.example', 'Host: evil.example'],
+    ['400 HOST_AMBIGUOUS', 'Origin: https://evil.example', 'Host: evil.example'],
   ]
   for (const [answer, ...headers] of rows) {
     handled.length = 0
@@ -290,4 +291,31 @@ t.test('over a socket, a prefetch is noticed among several purposes', async (t) 
   }
   t.equal(await send(port, ['HEAD /logout HTTP/1.1', 'Host: a']), '403')
   t.same(handled, [])
+})
+
+t.test('where Origin is compared with Host, two Host lines are 400', async (t) => {
+  const { app, handled } = await makeApp()
+  t.teardown(() => app.close())
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const send = (...headers: string[]) =>
+    sendRaw(
+      port,
+      ['POST /login HTTP/1.1', ...headers, 'Content-Length: 0', 'Connection: close', '', ''].join('\r\n'),
+    )
+  for (const hosts of [
+    ['Host: own.example', 'HOST: other.example'],
+    ['Host: other.example', 'Host: own.example'],
+    ['Host: own.example', 'Host: own.example'],
+  ]) {
+    const answer = await send(...hosts, 'Origin: http://own.example')
+    t.match(answer, /^HTTP\/1\.1 400 .*"code":"HOST_AMBIGUOUS"/s, `${hosts}`)
+    t.same(handled, [])
+  }
+  t.match(
+    await send('Host: a', 'Host: b', `Origin: ${PARTNER}`),
+    /^HTTP\/1\.1 200 /,
+    'an origin that is allowed anyhow',
+  )
+  t.match(await send('Host: own.example', 'Origin: http://own.example'), /^HTTP\/1\.1 200 /)
 })

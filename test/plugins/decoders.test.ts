@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
@@ -216,3 +219,38 @@ t.test('a name that is there twice is refused, whichever of the two a reader wou
     }
   }
 })
+
+t.test(
+  'a request without rawHeaders, as an adapter of a serverless platform makes it, is as any other',
+  async (t) => {
+    const { app, cookie, token, refreshToken } = await started(t)
+    const adapter = createServer((request, response) => {
+      // Node derives one list from the other, when it is asked first.
+      const { headers } = request
+      Object.defineProperties(request, { headers: { value: headers }, rawHeaders: { value: undefined } })
+      app.routing(request, response)
+    }).listen(0, '127.0.0.1')
+    t.teardown(() => adapter.close())
+    await once(adapter, 'listening')
+    const { port } = adapter.address() as AddressInfo
+    const call = async (method: string, path: string, headers: Record<string, string>, body?: object) => {
+      const init = {
+        method,
+        headers: { ...headers, connection: 'close' },
+        body: body && JSON.stringify(body),
+      }
+      return (await fetch(`http://127.0.0.1:${port}${path}`, init)).status
+    }
+    const bearer = { authorization: `Bearer ${token}` }
+    t.equal(await call('GET', '/user_info', bearer), 200)
+    t.equal(await call('GET', '/user_info', { authorization: 'Bearer  two' }), 400)
+    t.equal(await call('GET', '/user_info', { cookie: `identity=${cookie}` }), 200)
+    const login = { username: 'user1', password: 'user123' }
+    const json = { 'content-type': 'application/json' }
+    const own = { ...json, origin: `http://127.0.0.1:${port}` }
+    t.equal(await call('POST', '/login_session', own, login), 200)
+    t.equal(await call('POST', '/login_session', { ...json, origin: 'https://evil.example' }, login), 403)
+    t.equal(await call('POST', '/refresh_token', own, { refresh_token: refreshToken }), 200)
+    t.equal(await call('POST', '/logout_token', bearer), 200)
+  },
+)

@@ -225,3 +225,31 @@ test('an origin that is not allowed gets no CORS header, whatever it calls itsel
         )
       }
 })
+
+test('two Host lines are no request, whatever route they ask for', async (t) => {
+  const { app } = await startUserCenter(t)
+  const port = await listen(app)
+  const lines = (path: string, method: string, ...headers: string[]) =>
+    sendRaw(port, [`${method} ${path} HTTP/1.1`, ...headers, 'Connection: close', '', ''].join('\r\n'))
+  for (const path of ['/user_info', '/healthz', '/', '/nowhere', '/logout_cookie']) {
+    for (const hosts of [
+      ['Host: localhost', 'Host: localhost'],
+      ['Host: localhost', 'hOST: evil.example'],
+      ['Host: evil.example', 'Origin: http://localhost', 'Host: localhost'],
+    ]) {
+      const answer = await lines(path, 'GET', ...hosts)
+      t.match(answer, /^HTTP\/1\.1 400 /, `${path}: ${hosts}`)
+      t.match(answer, /"error":"HOST_AMBIGUOUS"/)
+    }
+  }
+  t.match(await lines('/healthz', 'GET', 'Host: localhost'), /^HTTP\/1\.1 200 /)
+})
+
+test('an asterisk is the address of nothing', async (t) => {
+  const { app } = await startUserCenter(t)
+  const port = await listen(app)
+  for (const method of ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PUT']) {
+    const answer = await sendRaw(port, `${method} * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+    t.match(answer, /^HTTP\/1\.1 404 /, `${method}: ${answer.slice(0, 60)}`)
+  }
+})

@@ -6,16 +6,15 @@ import { answers, cookiesOf, type Headers } from '../setups.js'
 
 /** What the page says is there: a table of users, and how their hashes are compared. */
 const USERS = `
-import Database from 'libsql'
 import fastifyIdentity, { type AccountSource, type ModeName, type StoresOptions } from 'fastify-identity'
 import Fastify from 'fastify'
 const secrets = ['a secret for tests, at least 32 bytes long']
 const state: StoresOptions = { memory: true }
-const database = new Database(':memory:')
-database.exec('CREATE TABLE users (id text, username text, role text, hash text, epoch integer NOT NULL DEFAULT 0)')
-database.exec("INSERT INTO users (id, username, role, hash) VALUES ('1', 'alice', 'admin', 'old')")
-const sql = async (text: string, ...values: unknown[]) =>
-  database.prepare(text).all(...values) as { id: string; username: string; role: string; hash: string; epoch: number }[]
+const row = { id: '1', username: 'alice', role: 'admin', hash: 'old', epoch: 0 }
+const sql = async (text: string, ...values: unknown[]) => {
+  if (text.startsWith('UPDATE')) Object.assign(row, { hash: values[0], epoch: row.epoch + 1 })
+  return values.some((value) => value === row.id || value === row.username) ? [{ ...row }] : []
+}
 const matches = async (hash: string, password: string) => hash === password
 export const app = Fastify()
 `
