@@ -45,7 +45,8 @@ export class Requests {
     const body = { username: account, password: this.world.accounts.passwordOf(account) }
     const sending = { kind: 'log in', on, account, replaced, until: own?.until } as const
     const [event, answer] = await this.#send(sending, 'POST', `/login/${mode}`, own?.headers, body)
-    if (event.status === 403) return null
+    // With the wrong password, or one that was changed while the sign-in began.
+    if (event.status === 403 || event.code === 'EPOCH_PASSED') return null
     if (event.status !== 200) throw new Error(`login was answered with ${event.status}`)
     const { issued, epoch } = answer.json()
     const name = `S${this.signIns.length}`
