@@ -61,13 +61,18 @@ function proceed(watch: PayloadWatch | null, resolve: () => void, reject: (error
   else resolve()
 }
 
+/** What Fastify reads of an error. */
+interface Failure {
+  readonly name?: string
+  readonly statusCode?: number
+  readonly headers?: Record<string, string>
+}
+
 /** An error page that fails in its turn is written with the status and the headers that are there. */
 function takeStatus(reply: FastifyReply, error: unknown): void {
-  if (!(error instanceof Error)) return
-  const statusCode = 'statusCode' in error ? error.statusCode : 500
-  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode <= 599) reply.code(statusCode)
-  const headers = 'headers' in error && error.headers instanceof Object ? error.headers : {}
-  for (const [name, value] of Object.entries(headers)) reply.header(name, value)
+  const { statusCode, headers = {} }: Failure = error instanceof Error ? error : {}
+  const isFailure = statusCode !== undefined && statusCode >= 400 && statusCode <= 599
+  reply.code(isFailure ? statusCode : 500).headers(headers)
 }
 
 /** Answers what reached the hook beside an answer that is held: never. Fastify logs its own warning. */
