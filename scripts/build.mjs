@@ -2,21 +2,11 @@
 // It does nothing when dist/ was made from these same inputs. It never writes into dist/: a server may be running
 // from it, or starting. A build is made beside it, and takes its place when it is whole.
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { hashOf, isMadeFrom, STAMP } from './inputs.mjs'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -29,34 +19,11 @@ const INPUTS = [
   'routes',
   'scripts/build.mjs',
   'scripts/build-page.mjs',
+  'scripts/inputs.mjs',
 ]
 const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
 /** On the same file system as dist/, since a rename cannot leave it. */
 const BESIDE = '.tap'
-/** In dist/ itself, and not in the package: the hash of what it was made from. */
-const STAMP = 'made-from'
-
-/** @param {string} path @returns {string[]} the files at or under it, in order */
-function filesOf(path) {
-  if (!existsSync(path)) return []
-  if (statSync(path).isFile()) return [path]
-  return readdirSync(path)
-    .filter((name) => name !== 'node_modules' && name !== 'dist')
-    .sort()
-    .flatMap((name) => filesOf(join(path, name)))
-}
-
-/** By content: a checkout gives files new times. */
-function hashInputs() {
-  const hash = createHash('sha256')
-  for (const file of [...INPUTS, ...SETTINGS].flatMap(filesOf))
-    hash.update(`${file}\0`).update(readFileSync(file)).update('\0')
-  return hash.digest('hex')
-}
-
-/** @param {string} inputs */
-const isCurrent = (inputs) => existsSync(`dist/${STAMP}`) && readFileSync(`dist/${STAMP}`, 'utf8') === inputs
-
 /** @param {string[]} args @returns {Promise<number>} its status */
 async function run(...args) {
   const [status] = await once(spawn(process.execPath, args, { stdio: 'inherit' }), 'exit')
@@ -81,9 +48,9 @@ function swap(target) {
 }
 
 async function build() {
-  const inputs = hashInputs()
+  const inputs = hashOf([...INPUTS, ...SETTINGS])
   const force = process.argv.includes('--force')
-  if (!force && isCurrent(inputs)) return
+  if (!force && isMadeFrom('dist', inputs)) return
   mkdirSync(BESIDE, { recursive: true })
   const target = mkdtempSync(`${BESIDE}/dist-`)
   try {
@@ -93,7 +60,7 @@ async function build() {
     }
     writeFileSync(join(target, STAMP), inputs)
     // Another build of the same may have been faster, and a server may be starting from it.
-    if (force || !isCurrent(inputs)) swap(target)
+    if (force || !isMadeFrom('dist', inputs)) swap(target)
   } finally {
     rmSync(target, { recursive: true, force: true })
   }

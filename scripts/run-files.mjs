@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 
 /** A test file that takes longer is ended, with all that it started. In ms. */
-const TIMEOUT = 180_000
+const TIMEOUT = 600_000
 
 /** Runs the built package, and is slowed down by being measured. */
 const UNMEASURED = 'test/package.test.ts'

@@ -1,11 +1,12 @@
 // The test command. Without arguments: every test, and the coverage of plugins/. With names of test files:
 // those, without coverage. Its last line is "N passed, N failed".
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensurePrograms } from './ensure-programs.mjs'
+import { hashOf, isMadeFrom, STAMP } from './inputs.mjs'
 import { runFiles } from './run-files.mjs'
 
 // In the tree itself, so that what is compiled finds node_modules.
@@ -26,13 +27,46 @@ function refuse(sentence) {
   finish({ passed: 0, failed: 1 })
 }
 
-/** Types are another command's matter: here they are only taken away. */
+/** What is compiled, and with what. */
+const INPUTS = ['app.ts', 'bin', 'examples', 'plugins', 'public', 'routes', 'test']
+const SETTINGS = ['package-lock.json', 'scripts', 'tsconfig.json', 'tsconfig.test.json']
+
+/** Types are another command's matter: here they are only taken away, and not again from what was compiled last. */
 function compile() {
+  const inputs = hashOf([...INPUTS, ...SETTINGS])
+  if (isMadeFrom(BUILT, inputs)) return
   rmSync(BUILT, { recursive: true, force: true })
   const args = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json', '--outDir', BUILT]
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
   const page = spawnSync(process.execPath, ['scripts/build-page.mjs', BUILT], { stdio: 'inherit' })
   if (status !== 0 || page.status !== 0) refuse('The tests could not be compiled.')
+  writeFileSync(join(BUILT, STAMP), inputs)
+}
+
+/** Where a compiled module says that it needs another one of ours. */
+const IMPORTED = /(?:from|import)\s*\(?'(\.[^']+\.js)'/g
+
+/**
+ * What a compiled file leads to, itself included.
+ * @param {string} file @param {Set<string>} [reached]
+ */
+function reach(file, reached = new Set()) {
+  if (reached.has(file) || !existsSync(file)) return reached
+  reached.add(file)
+  for (const [, path = ''] of readFileSync(file, 'utf8').matchAll(IMPORTED))
+    reach(join(dirname(file), path), reached)
+  return reached
+}
+
+/** The helpers that start a program which is not Node.js. */
+const STARTERS = ['chromium', 'haproxy', 'postgres-server', 'redis-server'].map((name) =>
+  join(BUILT, `test/helpers/${name}.js`),
+)
+
+/** @param {string[]} files named ones; all where there are none */
+function needPrograms(files) {
+  const built = files.map((file) => join(BUILT, file.replace(/\.ts$/, '.js')))
+  return files.length === 0 || built.some((file) => STARTERS.some((starter) => reach(file).has(starter)))
 }
 
 const testFiles = () =>
@@ -66,10 +100,10 @@ async function main() {
   }
   // Where Debian puts haproxy, and only root's PATH leads; and PostgreSQL, where nobody's does.
   process.env.PATH += ':/usr/sbin:/usr/lib/postgresql/15/bin'
-  const missing = ensurePrograms()
+  compile()
+  const missing = needPrograms(files) ? ensurePrograms() : null
   if (missing) refuse(missing)
 
-  compile()
   rmSync(COVERAGE, { recursive: true, force: true })
   const { passed, failed, failures } = await runTests(files)
   const faults = files.length > 0 ? 0 : await judgeCoverage()

@@ -14,7 +14,13 @@ import { join, resolve } from 'node:path'
 import { type Test, test } from 'tap'
 
 const COPIED = [
-  ...['scripts/build.mjs', 'scripts/build-page.mjs', 'tsconfig.json', 'tsconfig.build.json'],
+  ...[
+    'scripts/build.mjs',
+    'scripts/build-page.mjs',
+    'scripts/inputs.mjs',
+    'tsconfig.json',
+    'tsconfig.build.json',
+  ],
   ...['public/tsconfig.json', 'package.json'],
 ]
 
