@@ -24,7 +24,7 @@ import { TestClock } from './helpers/suite.js'
  */
 
 // For machines with more to do.
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 
 /** How long one engine's histories may take, in ms. What fails is made smaller until then. */
 const TIME_LIMIT = 45_000

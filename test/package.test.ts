@@ -11,7 +11,7 @@ import { textOf } from './docs/blocks.js'
 import { freePort } from './helpers/redis-server.js'
 
 // It builds, packs and installs once, and then looks at what a user would have.
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const ROOT = process.cwd()
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')

@@ -345,7 +345,7 @@ t.test('the program itself', { jobs: 3 }, async (t) => {
     const shown = new Collected()
     child.stdout.pipe(shown)
     const until = async (text: string) => {
-      for (let tries = 0; tries < 2000 && !shown.text.includes(text); tries += 1) await delay(10)
+      for (let tries = 0; tries < 6000 && !shown.text.includes(text); tries += 1) await delay(10)
     }
     await until('Password: ')
     child.stdin.write(`${GOOD}\n`)

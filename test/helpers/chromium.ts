@@ -23,7 +23,7 @@ export async function startChromium(
   // Chromium's own sandbox does not run as root.
   const args = process.getuid?.() === 0 ? [...ARGUMENTS, '--no-sandbox'] : ARGUMENTS
   const ignoreDefaultArgs = backForwardCache ? ['--disable-back-forward-cache'] : []
-  const browser = await chromium.launch({ executablePath, args, ignoreDefaultArgs, timeout: 60_000 })
+  const browser = await chromium.launch({ executablePath, args, ignoreDefaultArgs, timeout: 120_000 })
   t.teardown(() => browser.close())
   return browser
 }
@@ -68,7 +68,7 @@ export async function openWindow(
 ): Promise<Watched> {
   const context = await browser.newContext({ locale: 'en-GB', ...options })
   t.teardown(() => context.close())
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(60_000)
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))

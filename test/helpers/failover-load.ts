@@ -3,6 +3,7 @@ import type { SignInRef } from '../../plugins/lib/contract.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { signInRecord } from '../store-contract.js'
+import { ownTime } from './own-time.js'
 
 const UNTIL = 2 ** 50
 /** What one instance revoked, the other refuses no later than so long after the revoker was answered, in ms. */
@@ -69,7 +70,7 @@ export class FailoverLoad {
     if (!(await this.#timed(() => there.isLive(ref)))) this.wrong.add('a live one is refused')
     const end = ENDINGS[this.#count % ENDINGS.length]
     if (!end || !(await this.#timed(() => end(here, ref)))) return
-    this.ended.push({ ref, by: here, at: performance.now() })
+    this.ended.push({ ref, by: here, at: ownTime() })
   }
 
   async #watch(): Promise<void> {
@@ -81,17 +82,17 @@ export class FailoverLoad {
   /** At the one that ended it from the next request on. */
   async #ask({ ref, by, at }: Ended): Promise<void> {
     for (const store of this.stores) {
-      const isDue = store === by || performance.now() - at > REFUSED_WITHIN
+      const isDue = store === by || ownTime() - at > REFUSED_WITHIN
       if (isDue && (await store.isLive(ref))) this.wrong.add(`${ref.signInId} is accepted`)
     }
   }
 
   async #timed<T>(operation: () => Promise<T> | T): Promise<T> {
-    const start = performance.now()
+    const start = ownTime()
     try {
       return await operation()
     } finally {
-      this.slowest = Math.max(this.slowest, performance.now() - start)
+      this.slowest = Math.max(this.slowest, ownTime() - start)
     }
   }
 

@@ -7,7 +7,7 @@ import type { RedisClient } from '../../plugins/lib/stores/redis-scripts.js'
 /** How many turns of the event loop without news mean that every request waits for something. */
 const QUIET_TURNS = 6
 /** How long a history may take, in ms. */
-const HANG = 20_000
+const HANG = 120_000
 
 /** A request that is being served, by its number. */
 export type Request = number

@@ -24,7 +24,10 @@ export function answerAtOnce(store: StateStore, ref: SignInRef): boolean | null 
 }
 
 /** Resolves when `condition` holds. Looked at often: what it waits for has no event of its own. */
-export async function eventually(condition: () => Promise<boolean> | boolean, within = 5000): Promise<void> {
+export async function eventually(
+  condition: () => Promise<boolean> | boolean,
+  within = 60_000,
+): Promise<void> {
   for (const deadline = Date.now() + within; !(await holds(condition)); ) {
     if (Date.now() > deadline) throw new Error(`It did not come to that: ${condition}`)
     await new Promise((resolve) => setTimeout(resolve, 2))

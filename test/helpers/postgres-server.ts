@@ -33,7 +33,7 @@ export interface PostgresServer {
 const ADMIN = 'postgres'
 const USER = 'identity'
 const PASSWORD = 'p@ss:w/rd?#%'
-const START_TIMEOUT = 30_000
+const START_TIMEOUT = 120_000
 /** Where Debian puts it, which is on nobody's PATH. */
 const PATH = `${process.env.PATH}:/usr/lib/postgresql/15/bin`
 const MISSING = 'The tests need PostgreSQL 15: install it with "apt-get install postgresql-15".'

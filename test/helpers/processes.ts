@@ -90,7 +90,7 @@ export function runProcess(
 export async function until(
   running: Running,
   condition: () => Promise<boolean> | boolean,
-  within = 20_000,
+  within = 120_000,
 ): Promise<void> {
   for (const deadline = Date.now() + within; !(await condition()); await delay(20)) {
     if (!running.isRunning()) throw new Error(`it ended: ${running.output()}`)

@@ -36,7 +36,7 @@ export interface RedisServerOptions {
 }
 
 const MISSING = 'The tests need redis-server on the PATH: install it with "apt-get install redis-server".'
-const START_TIMEOUT = 10_000
+const START_TIMEOUT = 60_000
 
 /**
  * Reads the pid of the server that runs now, or an empty line when it has ended. Whatever ends the tests (a

@@ -10,6 +10,7 @@ import {
   signIn,
   userInfo,
 } from '../helpers/http.js'
+import { ownTime } from '../helpers/own-time.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { makeGate } from '../helpers/session-app.js'
 import { startUserCenter } from '../helpers/user-center.js'
@@ -62,8 +63,8 @@ async function makeAccount(app: FastifyInstance) {
 /** Refused at once where the change was made, and on every other instance within the second that is promised. */
 async function isRefused(t: Test, { here, there }: Center, credential: Credential, why: string) {
   refused(t, await userInfo(here, credential), 403, 'SIGNED_OUT', `${why}, here`)
-  const deadline = Date.now() + 1000
-  while ((await userInfo(there, credential)).statusCode === 200 && Date.now() < deadline);
+  const deadline = ownTime() + 1000
+  while ((await userInfo(there, credential)).statusCode === 200 && ownTime() < deadline);
   refused(t, await userInfo(there, credential), 403, 'SIGNED_OUT', `${why}, there`)
 }
 

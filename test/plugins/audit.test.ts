@@ -213,7 +213,7 @@ test('its clock defaults to the system’s, and must be one', async (t) => {
   const times: number[] = []
   app.audit.subscribe(({ time }) => void times.push(time))
   app.audit.emit(FEED_LOST)
-  t.ok(Math.abs((times[0] ?? 0) - Date.now()) < 5000)
+  t.ok(Math.abs((times[0] ?? 0) - Date.now()) < 60_000)
   const clock = 7 as unknown as () => number
   for (const options of [{ clock }, { log: true }])
     await t.rejects(async () => await Fastify().register(audit, options), { code: 'OPTION_INVALID' })

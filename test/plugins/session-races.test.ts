@@ -49,7 +49,7 @@ function gateOf(gates: Map<string, Gate>, round: string): Gate {
 }
 
 // For machines with more to do.
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const DAY = 86_400
 

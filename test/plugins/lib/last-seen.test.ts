@@ -152,7 +152,7 @@ async function seenApp(t: Test, options: Partial<SuiteOptions> = {}) {
 }
 
 async function becomes(t: Test, expected: number, read: () => Promise<number | undefined>, what: string) {
-  const deadline = Date.now() + 2000
+  const deadline = Date.now() + 60_000
   while ((await read()) !== expected && Date.now() < deadline) await new Promise((go) => setTimeout(go, 2))
   t.equal(await read(), expected, what)
 }

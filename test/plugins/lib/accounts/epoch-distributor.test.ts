@@ -42,7 +42,7 @@ function parts(t: Test, times: RetryTimes = TIMES) {
 }
 
 async function until(check: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 60_000
   while (!check() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { SignInRef } from '../../../../plugins/lib/contract.js'
 import { answerAtOnce, eventually, openNear } from '../../../helpers/near.js'
+import { ownTime } from '../../../helpers/own-time.js'
 import { type RedisServer, startRedis } from '../../../helpers/redis-server.js'
 import { startProxy, type TcpProxy } from '../../../helpers/tcp-proxy.js'
 
@@ -59,11 +60,11 @@ interface Seen {
 async function ask({ there, ref }: Scene, signInId: string, until: () => boolean): Promise<Seen> {
   const seen = { yes: 0, no: 0, fault: 0, longest: 0 }
   while (!until()) {
-    const start = performance.now()
+    const start = ownTime()
     const answer = await Promise.resolve()
       .then(() => there.store.isLive(ref(signInId)))
       .catch((error: { code?: string }) => error.code)
-    const now = performance.now()
+    const now = ownTime()
     seen.longest = Math.max(seen.longest, now - start)
     if (answer === true) seen.yes = now
     else if (answer === false) seen.no = now
@@ -151,9 +152,9 @@ const FAULTS: Record<string, Fault> = {
 async function endure(scene: Scene, { inject, heal, blocksAll, harmless, losesList }: Fault): Promise<void> {
   const { t, here, there, ref } = scene
   if (blocksAll) await here.store.endSignIn('a', 'ended', UNTIL)
-  const revokedBefore = performance.now()
+  const revokedBefore = ownTime()
   await inject(scene)
-  const injected = performance.now()
+  const injected = ownTime()
   if (!blocksAll)
     await eventually(() =>
       here.store.endSignIn('a', 'ended', UNTIL).then(
@@ -161,8 +162,8 @@ async function endure(scene: Scene, { inject, heal, blocksAll, harmless, losesLi
         () => false,
       ),
     )
-  const revoked = blocksAll ? revokedBefore : performance.now()
-  const over = () => performance.now() > Math.max(revoked, injected) + SECOND + AIR
+  const revoked = blocksAll ? revokedBefore : ownTime()
+  const over = () => ownTime() > Math.max(revoked, injected) + SECOND + AIR
   const [ended, other] = await Promise.all([ask(scene, 'ended', over), ask(scene, 'other', over)])
   t.ok(ended.yes - revoked < SECOND, `last accepted ${Math.round(ended.yes - revoked)} ms after the answer`)
   t.ok(Math.max(ended.longest, other.longest) < TIMEOUT + AIR, 'no question hangs')
@@ -186,11 +187,11 @@ async function recovered({ t, here, there }: Scene): Promise<void> {
   const ref = { accountId: 'b', signInId: 'later', epoch: 1, generation }
   await eventually(() => answerAtOnce(there.store, ref) === true)
   t.pass('answers from memory again')
-  const since = performance.now()
+  const since = ownTime()
   await here.store.endSignIn('b', 'later', UNTIL)
   t.equal(await here.store.isLive(ref), false, 'where it was ended: at once')
   await eventually(() => answerAtOnce(there.store, ref) === false)
-  t.ok(performance.now() - since < SECOND, 'and elsewhere')
+  t.ok(ownTime() - since < SECOND, 'and elsewhere')
 }
 
 t.jobs = 6

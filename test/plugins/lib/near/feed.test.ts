@@ -2,6 +2,7 @@ import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createNearStore } from '../../../../plugins/lib/near/near-store.js'
 import { caughtUp, eventually, openNear } from '../../../helpers/near.js'
+import { ownTime } from '../../../helpers/own-time.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 import { startProxy } from '../../../helpers/tcp-proxy.js'
 
@@ -122,8 +123,11 @@ t.test('more revocations than are kept: each question goes to Redis, until there
   t.equal(await store.isLive(refOf(generation, 'other')), true)
   const b = { accountId: 'b', signInId: 'x', epoch: 2, generation }
   t.strictSame([await store.isLive(b), await store.isLive({ ...b, signInId: 'spared' })], [false, true])
-  await store.sweep(1000 + HOUR)
-  await eventually(() => store.feed.healthy())
+  // As the server does once a minute: a process that was stalled reads the list anew after the next one.
+  await eventually(async () => {
+    await store.sweep(1000 + HOUR)
+    return store.feed.healthy()
+  })
   t.strictSame([store.isLive(b), store.isLive({ ...b, signInId: 'spared' })], [false, true])
   t.equal(changes.filter(({ reason }) => /more revocations/.test(reason)).length, 1, 'said once')
 })
@@ -171,9 +175,9 @@ t.test('closing hangs on no server, and ends every connection', async (t) => {
   for (const fault of [() => proxy.freeze(), () => proxy.cut('all', true)]) {
     const { store } = await openNear(t, proxy.url)
     fault()
-    const start = performance.now()
+    const start = ownTime()
     await store.close()
-    t.ok(performance.now() - start < 1000)
+    t.ok(ownTime() - start < 1000)
     proxy.heal()
   }
 })

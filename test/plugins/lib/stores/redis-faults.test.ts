@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createRedisStore } from '../../../../plugins/lib/stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../../../../plugins/lib/stores/redis-client.js'
+import { ownTime } from '../../../helpers/own-time.js'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../../../helpers/redis-server.js'
 import { sessionRecord, signInRecord } from '../../../store-contract.js'
 
@@ -56,7 +57,7 @@ function everyOperation(store: StateStore): (() => unknown)[] {
 }
 
 async function untilItAnswers(store: StateStore): Promise<void> {
-  const deadline = Date.now() + 5000
+  const deadline = Date.now() + 60_000
   while (Date.now() < deadline) {
     try {
       return await store.ping()
@@ -68,9 +69,9 @@ async function untilItAnswers(store: StateStore): Promise<void> {
 }
 
 async function elapsed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now()
+  const start = ownTime()
   await work()
-  return performance.now() - start
+  return ownTime() - start
 }
 
 t.test('a dead server is a fault at once, and its return is noticed', async (t) => {
@@ -110,10 +111,12 @@ t.test('a frozen server is a fault within the timeout, and its return is noticed
   const { store } = await connected(t, server.url)
   server.pause()
   t.teardown(() => server.resume())
+  const start = performance.now()
   const took = await elapsed(() =>
     Promise.all(everyOperation(store).map((run) => t.rejects(async () => run(), UNAVAILABLE))),
   )
-  t.ok(took >= TIMEOUT - 20 && took < 5 * TIMEOUT, `took ${took} ms`)
+  t.ok(performance.now() - start >= TIMEOUT - 20, 'it was waited for')
+  t.ok(took < 5 * TIMEOUT, `took ${took} ms`)
   await t.rejects(store.ping(), UNAVAILABLE)
   server.resume()
   await untilItAnswers(store)

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { AttachedReplicas, readAttached } from '../../../../plugins/lib/stores/attached-replicas.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { eventually, openNear } from '../../../helpers/near.js'
+import { ownTime } from '../../../helpers/own-time.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 import { sessionRecord, signInRecord } from '../../../store-contract.js'
 
@@ -151,12 +152,12 @@ t.test('a replica that does not confirm: 503, nothing claimed, and everything el
   ]
   replica.server.pause()
   t.teardown(() => replica.server.resume())
-  const start = performance.now()
+  const start = ownTime()
   const ending = [1, 2, 3].map((id) => t.rejects(store.endSignIn('a', `s${id}`, UNTIL), UNAVAILABLE))
   await store.ping()
-  t.ok(performance.now() - start < 150, 'the waiting keeps nobody else')
+  t.ok(ownTime() - start < 150, 'the waiting keeps nobody else')
   await Promise.all(ending)
-  t.ok(performance.now() - start < 800)
+  t.ok(ownTime() - start < 800)
   t.equal(store.isLive(refOf(generation, 's1')), false, 'refused all the same')
   await t.rejects(store.endSignIns('a', null, listed.createdAt), UNAVAILABLE)
   t.strictSame(await left(), [listed, sessionRecord()], 'there to be ended again')
@@ -216,10 +217,10 @@ t.test('a primary that was demoted for good: revoked elsewhere, refused here wit
   await old.admin.replicaof('127.0.0.1', next.server.port)
   const here = await openNear(t, next.server.url)
   await here.store.endSignIn('a', 's1', UNTIL).catch(() => here.store.endSignIn('a', 's1', UNTIL))
-  const answered = performance.now()
+  const answered = ownTime()
   const isLive = async () => there.store.isLive(refOf(generation, 's1'))
   await eventually(async () => !(await isLive().catch(() => false)))
-  t.ok(performance.now() - answered < 1000)
+  t.ok(ownTime() - answered < 1000)
   await t.rejects(there.store.endSignIn('a', 's2', UNTIL), UNAVAILABLE)
   await eventually(() => !there.store.feed.healthy())
   await eventually(async () => (await isLive().catch(() => true)) === false)

@@ -13,7 +13,7 @@ import { eventually, openNear, patientTwins } from '../../../helpers/near.js'
 import { startSentinelSet } from '../../../helpers/redis-sentinel.js'
 import { storeContract } from '../../../store-contract.js'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 const set = await startSentinelSet()
 t.teardown(() => set.stop())
