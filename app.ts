@@ -8,9 +8,11 @@ import csrf from './plugins/csrf.js'
 import identity from './plugins/identity.js'
 import { type Config, type Environment, isAddressRange, readConfig } from './plugins/lib/config.js'
 import type { Clock } from './plugins/lib/contract.js'
+import { fileFault } from './plugins/lib/database/faults.js'
+import { databaseFile } from './plugins/lib/database.js'
 import { seedForDevelopment } from './plugins/lib/development-accounts.js'
 import { developmentSecret } from './plugins/lib/development-secret.js'
-import { ConfigInvalid } from './plugins/lib/errors.js'
+import { ConfigInvalid, DependencyMissing, StoreUnavailable } from './plugins/lib/errors.js'
 import metrics from './plugins/metrics.js'
 import sessionAuth from './plugins/session-auth.js'
 import signIns from './plugins/sign-ins.js'
@@ -159,12 +161,23 @@ function warnOfOpenFiles(app: FastifyInstance, { tokenKeys }: Config): void {
   }
 }
 
+/** What a store says that opened, and fails at the first look: damaged inside, or gone since. */
+function startFault(error: unknown, { dataDir, databaseUrl }: Config): unknown {
+  if (!(error instanceof StoreUnavailable)) return error
+  if (databaseUrl === null) return fileFault(databaseFile(dataDir), error.cause)
+  return new ConfigInvalid(`DATABASE_URL: the database cannot be used (${error.cause}).`, { cause: error })
+}
+
 async function build(app: FastifyInstance, options: UserCenterOptions): Promise<void> {
   const config = readConfig(options.env ?? process.env)
   warnOfOpenFiles(app, config)
   await registerServer(app, config)
-  await registerSuite(app, config, options)
-  await seedForDevelopment(app, config)
+  try {
+    await registerSuite(app, config, options)
+    await seedForDevelopment(app, config)
+  } catch (error) {
+    throw startFault(error, config)
+  }
   const { cookieName, sessionName } = config
   if (config.docs) await app.register(docs, { secure: config.cookieSecure, cookieName, sessionName })
   const { production, cookieSecure, docs: hasDocs, metrics: hasMetrics, rememberTtl } = config
@@ -189,7 +202,8 @@ export default async function userCenter(app: FastifyInstance, options: UserCent
   try {
     await build(app, options)
   } catch (error) {
-    if (!(options.standalone && error instanceof ConfigInvalid)) throw error
+    const isPlain = error instanceof ConfigInvalid || error instanceof DependencyMissing
+    if (!(options.standalone && isPlain)) throw error
     process.stderr.write(`fastify-identity cannot start: ${error.message}\n`)
     process.exit(1)
   }

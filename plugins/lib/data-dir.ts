@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type Database from 'libsql'
+import { codeOf, FileTruncated, fileFault } from './database/faults.js'
 import { ConfigInvalid } from './errors.js'
 import { loadOptional } from './optional.js'
 
@@ -15,7 +16,7 @@ export async function loadLibsql(): Promise<typeof Database> {
  *
  * `wx` fails on a file that exists *without opening it*: closing any descriptor of a file drops every
  * lock that this process holds on it (POSIX advisory locks), SQLite's included.
- * @throws CONFIG_INVALID when there is one that others may write, or what the file system says
+ * @throws CONFIG_INVALID when there is one that others may write; FileTruncated, or what the file system says
  */
 export function createPrivateFile(file: string): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -24,6 +25,7 @@ export function createPrivateFile(file: string): string {
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
     refuseOpenFile(file)
+    refuseEmptied(file)
   }
   return realpathSync(file)
 }
@@ -31,6 +33,14 @@ export function createPrivateFile(file: string): string {
 /** @throws CONFIG_INVALID when others may write it: whoever may, may sign in as anybody */
 export function refuseOpenFile(file: string): void {
   if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
+}
+
+/**
+ * SQLite takes an empty file for a new database. One that has a log beside it held something before.
+ * @throws FileTruncated
+ */
+function refuseEmptied(file: string): void {
+  if (statSync(file).size === 0 && existsSync(`${file}-wal`)) throw new FileTruncated()
 }
 
 /** The embedded database of a data directory. */
@@ -46,13 +56,28 @@ export function databaseFile(dataDir: string): string {
  */
 export async function lockDataDir(dataDir: string): Promise<{ release(): void }> {
   const Libsql = await loadLibsql()
+  const file = join(dataDir, 'identity.lock')
   try {
-    const lock = new Libsql(createPrivateFile(join(dataDir, 'identity.lock')))
+    const lock = new Libsql(createPrivateFile(file))
     return Object.freeze({ release: claim(lock) })
   } catch (error) {
     if (error instanceof ConfigInvalid) throw error
-    throw new ConfigInvalid(`DATA_DIR: ${dataDir} ${reason(error)}.`, { cause: error })
+    throw lockFault(dataDir, file, error)
   }
+}
+
+function lockFault(dataDir: string, file: string, error: unknown): Error {
+  const code = codeOf(error)
+  if (code === 'SQLITE_BUSY')
+    return new ConfigInvalid(
+      `DATA_DIR: ${dataDir} is served by another process, and one at a time may serve it.`,
+      { cause: error },
+    )
+  if (code === 'SQLITE_NOTADB')
+    return new ConfigInvalid(`DATA_DIR: ${file} is damaged: delete it, for it holds nothing.`, {
+      cause: error,
+    })
+  return fileFault(file, error)
 }
 
 /** Takes the lock or closes the connection; returns what gives it back. */
@@ -69,14 +94,4 @@ function claim(lock: Database.Database): () => void {
     lock.exec('ROLLBACK')
     lock.close()
   }
-}
-
-function reason(error: unknown): string {
-  return codeOf(error) === 'SQLITE_BUSY'
-    ? 'is served by another process, and one at a time may serve it'
-    : `cannot be used (${error})`
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely'
 import type Database from 'libsql'
 import { createPrivateFile, loadLibsql } from './data-dir.js'
+import { fileFault, migrationFault } from './database/faults.js'
+import { type FileIdentity, identify, takeWrite } from './database/write-probe.js'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from './errors.js'
 import { migrations } from './migrations/index.js'
 import { loadOptional } from './optional.js'
@@ -33,6 +35,8 @@ export interface Tables {
 /** Where the accounts are, at the newest schema. */
 export interface AccountsDatabase {
   readonly kysely: Kysely<Tables>
+  /** Resolves when the database has taken a write. @throws STORE_UNAVAILABLE */
+  probe(): Promise<void>
   /** Idempotent. */
   close(): Promise<void>
 }
@@ -51,7 +55,10 @@ export interface EmbeddedDatabase extends AccountsDatabase {
   close(): Promise<void>
 }
 
-type Opened = Pick<EmbeddedDatabase, 'connection' | 'kysely'>
+interface Opened extends Pick<EmbeddedDatabase, 'connection' | 'kysely'> {
+  /** Null for a database in memory. */
+  readonly identity: FileIdentity | null
+}
 
 /** How long a statement waits for another process's write, in ms. */
 const BUSY_TIMEOUT = 5000
@@ -61,13 +68,14 @@ const MEMORY = ':memory:'
  * Runs what has not run yet. The transaction lets one process at a time migrate: the next one waits,
  * and finds it done. It may span awaits, for nobody else has the connection yet.
  */
-async function migrate({ connection, kysely }: Opened): Promise<void> {
+async function migrate({ connection, kysely }: Pick<Opened, 'connection' | 'kysely'>): Promise<void> {
   const { Migrator } = await loadOptional('kysely', () => import('kysely/migration'), 'The embedded database')
   connection.exec('BEGIN IMMEDIATE')
   const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => migrations } })
   const { error } = await migrator.migrateToLatest()
+  const fault = error === undefined ? undefined : await migrationFault(kysely, migrations, error)
   connection.exec(error ? 'ROLLBACK' : 'COMMIT')
-  if (error) throw error
+  if (error) throw fault
 }
 
 /**
@@ -86,11 +94,14 @@ async function connect(path: string): Promise<Opened> {
     connection.pragma('journal_mode=WAL')
     connection.pragma('synchronous=FULL')
     await migrate({ connection, kysely })
+    const identity = path === MEMORY ? null : identify(path)
+    // SQLite opens a file that cannot be written as well, and the first login would find out.
+    takeWrite(connection, identity)
+    return { connection, kysely, identity }
   } catch (error) {
     connection.close()
     throw error
   }
-  return { connection, kysely }
 }
 
 interface Shared {
@@ -116,24 +127,31 @@ async function acquire(path: string): Promise<Shared> {
 /**
  * Opens the embedded database, made if need be (directory mode 0700, file mode 0600), at the newest
  * schema. Within a process everybody who opens one file gets one connection; `:memory:` is never shared.
- * @throws DEPENDENCY_MISSING, CONFIG_INVALID when others may write the file, or STORE_UNAVAILABLE when it cannot
- *   be made, read or migrated
+ * @throws DEPENDENCY_MISSING, or CONFIG_INVALID when others may write the file, or it cannot be made, read, written
+ *   or migrated
  */
 export async function openDatabase(file: string): Promise<EmbeddedDatabase> {
   try {
     const path = file === MEMORY ? MEMORY : createPrivateFile(file)
     const entry = await acquire(path)
-    const { connection, kysely } = await entry.opened
+    const { connection, kysely, identity } = await entry.opened
     let closed = false
     const close = async () => {
       if (closed) return
       closed = true
       release(path, entry, connection)
     }
-    return Object.freeze({ connection, kysely, close })
+    const probe = async () => {
+      try {
+        takeWrite(connection, identity)
+      } catch (cause) {
+        throw new StoreUnavailable({ cause })
+      }
+    }
+    return Object.freeze({ connection, kysely, probe, close })
   } catch (error) {
     const isPlain = error instanceof DependencyMissing || error instanceof ConfigInvalid
-    throw isPlain ? error : new StoreUnavailable({ cause: error })
+    throw isPlain ? error : fileFault(file, error)
   }
 }
 

@@ -1,6 +1,7 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { openDatabase } from '../../plugins/lib/database.js'
 import { startPostgres } from '../helpers/postgres-server.js'
 import { freePort, startRedis } from '../helpers/redis-server.js'
 import { input, runCommand } from '../helpers/terminal.js'
@@ -121,11 +122,18 @@ t.test('an embedded database that cannot be used, or has nobody in it, is said t
   const before = [readFileSync(file), readdirSync(dataDir)]
   t.match(await doctor(env), { status: 0, stdout: /^warning DATA_DIR: There is no administrator/m })
   t.same([readFileSync(file), readdirSync(dataDir)], before, 'and is as it was')
+  const { connection, close } = await openDatabase(file)
+  connection.exec("INSERT INTO kysely_migration VALUES ('9999_later', '2099-01-01T00:00:00.000Z')")
+  await close()
+  t.match(await doctor(env), { status: 1, stdout: /^fault +DATA_DIR: .*made by a newer version/m })
   chmodSync(file, 0o666)
   t.match(await doctor(env), { status: 1, stdout: /^fault +DATA_DIR: .*is writable by others/m })
   chmodSync(file, 0o600)
   writeFileSync(file, 'something else, which is no database')
-  t.match(await doctor(env), { status: 1, stdout: /^fault +DATA_DIR: .*identity\.db cannot be used/m })
+  t.match(await doctor(env), {
+    status: 1,
+    stdout: /^fault +DATA_DIR: .*identity\.db is damaged, or is no data/m,
+  })
 })
 
 t.test('stores that answer, and that production could not work with, are faults', async (t) => {
@@ -146,7 +154,7 @@ t.test('stores that answer, and that production could not work with, are faults'
   await asAdmin(readOnly, `ALTER DATABASE ${name(readOnly)} SET default_transaction_read_only = on`)
   const cases: [string, RegExp][] = [
     [foreign, /^fault +DATABASE_URL: .*permission denied for schema public/m],
-    [newer, /^fault +DATABASE_URL: .*9999_later is missing/m],
+    [newer, /^fault +DATABASE_URL: .*newer version of fastify-identity \(9999_later\)/m],
     [readOnly, /^fault +DATABASE_URL: It takes no writes/m],
     [await postgres.createDatabase('LATIN1'), /^fault +DATABASE_URL: .*its encoding is LATIN1/m],
   ]

@@ -4,6 +4,7 @@ import { createEpochLedger, type EpochLedger } from '../accounts/epoch-ledger.js
 import { createAudit } from '../audit.js'
 import { databaseUrl, redisUrl, text } from '../config/values.js'
 import type { Environment } from '../config.js'
+import { fileFault } from '../database/faults.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from '../database.js'
 import { endBelowEpoch, LONGEST_TTL } from '../epoch-ending.js'
 import { StoreUnavailable } from '../errors.js'
@@ -12,16 +13,11 @@ import { openPostgres } from '../postgres/database.js'
 import { Refusal, type Terminal } from './command.js'
 import { openState, type StatePlace } from './open-state.js'
 
-/** Where the accounts are: a file, or a variable that tells. */
+/** Where the accounts are. */
 interface AccountsPlace {
-  readonly name: string
   open(): Promise<AccountsDatabase>
-}
-
-/** Here the reader owns the machine, so the cause is said. */
-function explain(error: unknown, { name }: AccountsPlace): unknown {
-  if (!(error instanceof StoreUnavailable)) return error
-  return new Refusal(`The database ${name} cannot be used (${error.cause}).`)
+  /** Here the reader owns the machine, so the cause of a fault is said. */
+  explain(cause: unknown): Error
 }
 
 /** As the server reads it: white space around it is no part of it. */
@@ -33,9 +29,12 @@ const dataDirOf = (env: Environment) => text(env, 'DATA_DIR', './data')
  */
 function accountsPlace({ env }: Terminal): AccountsPlace {
   const url = databaseUrl(env)
-  if (url !== null) return { name: 'of DATABASE_URL', open: () => openPostgres({ databaseUrl: url }) }
+  if (url !== null) {
+    const explain = (cause: unknown) => new Refusal(`DATABASE_URL: the database cannot be used (${cause}).`)
+    return { open: () => openPostgres({ databaseUrl: url }), explain }
+  }
   const file = databaseFile(dataDirOf(env))
-  return { name: file, open: () => openDatabase(file) }
+  return { open: () => openDatabase(file), explain: (cause) => fileFault(file, cause) }
 }
 
 /** Where the server of the same environment keeps its sign-ins. @throws CONFIG_INVALID */
@@ -73,12 +72,12 @@ export async function withAccounts<T>(
 ): Promise<T> {
   const [place, state] = [accountsPlace(terminal), statePlace(terminal)]
   try {
-    const { kysely: db, close } = await place.open()
+    const { kysely: db, probe, close } = await place.open()
     const ledger = createEpochLedger(db)
     const onRaised = (raised: RaisedAccount) => endSignIns(state, ledger, raised)
-    const accounts = createAccounts({ db, passwords, clock: Date.now, onRaised })
+    const accounts = createAccounts({ db, probe, passwords, clock: Date.now, onRaised })
     return await work(accounts).finally(close)
   } catch (error) {
-    throw explain(error, place)
+    throw error instanceof StoreUnavailable ? place.explain(error.cause) : error
   }
 }

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Dialect, Kysely, PostgresPool } from 'kysely'
+import { guarded } from '../accounts/queries.js'
 import { connectionLog } from '../connection-log.js'
+import { NewerSchema } from '../database/faults.js'
 import type { AccountsDatabase, Tables } from '../database.js'
-import { ConfigInvalid, DependencyMissing, OptionInvalid } from '../errors.js'
+import { ConfigInvalid, DependencyMissing, OptionInvalid, StoreUnavailable } from '../errors.js'
 import { loadOptional } from '../optional.js'
 import { type PostgresAddress, readPostgresUrl, URL_WANTED } from './address.js'
 import { isAway } from './faults.js'
@@ -38,23 +40,39 @@ export async function openPostgres({ databaseUrl, pool, log }: OpenPostgres): Pr
     await prepare(address, limits)
     // Between two statements of a transaction nothing is waited for: only a process that is suspended takes so long.
     // Half, so that whoever waits for its locks is not given up first.
-    const served = { ...limits, silence: Math.ceil(limits.queryTimeout / 2) }
-    const kysely = await connect<Tables>(address, served, log && connectionLog(log, 'PostgreSQL'))
-    return closable(kysely)
+    const patient = { ...limits, silence: Math.ceil(limits.queryTimeout / 2) }
+    const kysely = await connect<Tables>(address, patient, log && connectionLog(log, 'PostgreSQL'))
+    return served(kysely)
   } catch (error) {
     if (error instanceof DependencyMissing) throw error
-    const reason = error instanceof Error ? error.message : error
-    throw new ConfigInvalid(`DATABASE_URL: the database cannot be used (${reason}).`, { cause: error })
+    throw databaseFault(error)
   }
 }
 
-function closable(kysely: Kysely<Tables>): AccountsDatabase {
+function databaseFault(error: unknown): Error {
+  const reason = error instanceof Error ? error.message : error
+  const advice = error instanceof NewerSchema ? ': run that version, or use another database.' : '.'
+  return new ConfigInvalid(`DATABASE_URL: the database cannot be used (${reason})${advice}`, { cause: error })
+}
+
+/** A standby refuses to begin a transaction that writes; a database that is set to be read only says so. */
+async function probe(kysely: Kysely<Tables>): Promise<void> {
+  const { sql } = await import('kysely')
+  const { rows } = await guarded(() =>
+    sql<{ readOnly: string }>`SELECT current_setting('transaction_read_only') AS "readOnly",
+      CASE WHEN pg_is_in_recovery() THEN NULL ELSE txid_current() END`.execute(kysely),
+  )
+  if (rows[0]?.readOnly !== 'off')
+    throw new StoreUnavailable({ cause: new Error('PostgreSQL takes no writes') })
+}
+
+function served(kysely: Kysely<Tables>): AccountsDatabase {
   let closed: Promise<void> | undefined
   const close = () => {
     closed ??= kysely.destroy()
     return closed
   }
-  return Object.freeze({ kysely, close })
+  return Object.freeze({ kysely, probe: () => probe(kysely), close })
 }
 
 const SILENT: PoolLog = { lost() {}, found() {} }

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { migrationFault } from '../database/faults.js'
 import { postgresMigrations } from '../migrations/index.js'
 import { loadOptional } from '../optional.js'
 
@@ -28,7 +29,7 @@ async function migrateWithin<T>(kysely: Kysely<T>, last: () => void): Promise<vo
     await checkEncoding(db)
     const provider = { getMigrations: async () => postgresMigrations }
     const { error } = await new Migrator({ db, provider }).migrateToLatest()
-    if (error) throw error
+    if (error) throw await migrationFault(db, postgresMigrations, error)
     last()
   })
 }

@@ -2,11 +2,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  copyFileSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -144,29 +148,90 @@ t.test('a database that a newer version has migrated is refused, and left as it 
   await newer.close()
   for (const _attempt of [1, 2]) {
     await t.rejects(openDatabase(databaseFile(dir)), {
-      code: 'STORE_UNAVAILABLE',
-      cause: /9999_later is missing/,
+      code: 'CONFIG_INVALID',
+      message: `DATA_DIR: ${databaseFile(dir)} cannot be used, because it was made by a newer version of fastify-identity (9999_later): run that version, or use another directory.`,
     })
   }
 })
 
-t.test('a file that is no database is refused, and left as it is', async (t) => {
-  const dir = t.testdir()
-  writeFileSync(databaseFile(dir), 'something else '.repeat(1000), { mode: 0o600 })
-  const attempts = [openDatabase(databaseFile(dir)), openDatabase(databaseFile(dir))]
-  for (const attempt of attempts) {
-    await t.rejects(attempt, { code: 'STORE_UNAVAILABLE', statusCode: 503, cause: { code: 'SQLITE_NOTADB' } })
+const DAMAGED =
+  /^DATA_DIR: .*\/identity\.db is damaged, or is no database: restore it from a backup, [^\n]*\.$/
+
+t.test('a file that is damaged or no database is refused, and left as it is', async (t) => {
+  const whole = t.testdir()
+  await (await openDatabase(databaseFile(whole))).close()
+  const bytes = readFileSync(databaseFile(whole))
+  const damaged = {
+    junk: Buffer.from('something else '.repeat(1000)),
+    zeroed: Buffer.alloc(bytes.length),
+    'its beginning zeroed': Buffer.concat([Buffer.alloc(4096), bytes.subarray(4096)]),
+    truncated: bytes.subarray(0, bytes.length / 2),
+    'truncated within a page': bytes.subarray(0, 5000),
   }
-  t.equal(statSync(databaseFile(dir)).size, 15_000)
+  for (const [name, content] of Object.entries(damaged)) {
+    const dir = t.testdir({})
+    writeFileSync(databaseFile(dir), content, { mode: 0o600 })
+    const attempts = [openDatabase(databaseFile(dir)), openDatabase(databaseFile(dir))]
+    for (const attempt of attempts)
+      await t.rejects(attempt, { code: 'CONFIG_INVALID', message: DAMAGED }, name)
+    t.ok(readFileSync(databaseFile(dir)).equals(content), `${name}: untouched`)
+  }
 })
 
-t.test('a file that cannot be made is a store fault', async (t) => {
+t.test('a database that was emptied is refused; a new file that a start left empty is not', async (t) => {
+  const dir = t.testdir()
+  await (await openDatabase(databaseFile(dir))).close()
+  truncateSync(databaseFile(dir))
+  await t.rejects(openDatabase(databaseFile(dir)), { code: 'CONFIG_INVALID', message: DAMAGED })
+  const fresh = t.testdir({ 'identity.db': '' })
+  chmodSync(databaseFile(fresh), 0o600)
+  await (await openDatabase(databaseFile(fresh))).close()
+})
+
+t.test('a claim on a directory whose lock is junk says that it may be deleted', async (t) => {
+  const dir = t.testdir()
+  writeFileSync(join(dir, 'identity.lock'), 'something else '.repeat(1000), { mode: 0o600 })
+  await t.rejects(lockDataDir(dir), {
+    code: 'CONFIG_INVALID',
+    message: `DATA_DIR: ${join(dir, 'identity.lock')} is damaged: delete it, for it holds nothing.`,
+  })
+})
+
+t.test('a file that cannot be made is named, with the reason', async (t) => {
   const dir = t.testdir({ taken: 'a file' })
   await t.rejects(openDatabase(databaseFile(join(dir, 'taken'))), {
-    code: 'STORE_UNAVAILABLE',
+    code: 'CONFIG_INVALID',
+    message: /^DATA_DIR: .*taken\/identity\.db cannot be written \(EEXIST[^\n]*\): [^\n]*\.$/,
     cause: { code: 'EEXIST' },
   })
 })
+
+t.test(
+  'a probe writes, and is refused when the file takes no write or another one has its name',
+  async (t) => {
+    const dataDir = join(t.testdir(), 'data')
+    const file = databaseFile(dataDir)
+    const { connection, probe, close } = await openDatabase(file)
+    t.teardown(close)
+    const logged = () => statSync(`${file}-wal`).size
+    const before = logged()
+    await probe()
+    t.ok(logged() > before, 'it is in the log')
+    const refusal = { code: 'STORE_UNAVAILABLE', statusCode: 503 }
+    connection.pragma('query_only=ON')
+    await t.rejects(probe(), { ...refusal, cause: { code: 'SQLITE_READONLY' } })
+    connection.pragma('query_only=OFF')
+    await probe()
+    renameSync(dataDir, `${dataDir}-moved`)
+    await t.rejects(probe(), { ...refusal, cause: { code: 'ENOENT' } })
+    mkdirSync(dataDir)
+    copyFileSync(join(`${dataDir}-moved`, 'identity.db'), file)
+    await t.rejects(probe(), { ...refusal, cause: /another file/ })
+    rmSync(dataDir, { recursive: true })
+    renameSync(`${dataDir}-moved`, dataDir)
+    await probe()
+  },
+)
 
 t.test('processes that start at the same moment all open one new database', async (t) => {
   await Promise.all(others.map(({ ready }) => ready))
@@ -214,6 +279,6 @@ t.test('a data directory that cannot be written is named', async (t) => {
   const dir = t.testdir({ taken: 'a file' })
   await t.rejects(lockDataDir(join(dir, 'taken')), {
     code: 'CONFIG_INVALID',
-    message: /^DATA_DIR: .*taken cannot be used/,
+    message: /^DATA_DIR: .*taken\/identity\.lock cannot be written/,
   })
 })

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../../config.js'
 import { databaseFile, loadLibsql, refuseOpenFile } from '../../data-dir.js'
+import { fileSentence, refuseNewer } from '../../database/faults.js'
 import type { Tables } from '../../database.js'
+import { StoreUnavailable } from '../../errors.js'
+import { migrations } from '../../migrations/index.js'
 import { checkAccounts } from './accounts.js'
-import { type Finding, fault, reasonOf, warning } from './check.js'
+import { type Finding, fault, warning } from './check.js'
 
 const SUBJECT = 'DATA_DIR'
 
@@ -15,6 +18,7 @@ async function look(file: string): Promise<readonly Finding[]> {
   try {
     connection.pragma('query_only=ON')
     const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: connection }) })
+    await refuseNewer(db, migrations)
     return await checkAccounts(SUBJECT, db)
   } finally {
     connection.close()
@@ -29,6 +33,7 @@ export async function checkEmbeddedAccounts({ dataDir, databaseUrl }: Config): P
   try {
     return await look(file)
   } catch (error) {
-    return [fault(SUBJECT, `${file} cannot be used: ${reasonOf(error)}`)]
+    const cause = error instanceof StoreUnavailable ? error.cause : error
+    return [fault(SUBJECT, fileSentence(file, cause))]
   }
 }

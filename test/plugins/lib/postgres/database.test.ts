@@ -167,7 +167,8 @@ t.test('a database that a newer version has migrated, or that holds another tabl
   await server.asAdmin(url, (client) => client.query(later))
   await t.rejects(openPostgres({ databaseUrl: url }), {
     code: 'CONFIG_INVALID',
-    message: /9999_later is missing/,
+    message:
+      'DATABASE_URL: the database cannot be used (it was made by a newer version of fastify-identity (9999_later)): run that version, or use another database.',
   })
   const other = await server.createDatabase()
   await server.asAdmin(other, (client) => client.query('CREATE TABLE accounts (owner text)'))
@@ -198,6 +199,25 @@ t.test(
     }
   },
 )
+
+t.test('a probe is refused when the database takes no writes, which it would go on being read', async (t) => {
+  const databaseUrl = await server.createDatabase()
+  const database = await open(t, databaseUrl)
+  await database.probe()
+  const setReadOnly = (value: 'on' | 'off') =>
+    server.asAdmin(databaseUrl, async (client) => {
+      await client.query(`ALTER DATABASE ${new URL(databaseUrl).pathname.slice(1)}
+        SET default_transaction_read_only = ${value}`)
+      await client.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      )
+    })
+  const fault = () => database.probe().then(String, (error: Error) => `${error.cause}`)
+  await setReadOnly('on')
+  t.ok(await until(async () => /takes no writes/.test(await fault())))
+  t.equal(await ask(database), '', 'it can be read')
+  await t.rejects(database.probe(), { code: 'STORE_UNAVAILABLE', statusCode: 503 })
+})
 
 t.test('what a URL leads to and cannot be used is said in one sentence, without the password', async (t) => {
   const url = await server.createDatabase()

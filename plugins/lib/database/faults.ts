@@ -1,0 +1,76 @@
+import type { Kysely } from 'kysely'
+import { ConfigInvalid } from '../errors.js'
+
+/*
+ * What a start says of a database that it cannot use: one sentence that names the place and what to do. No sentence
+ * repeats a URL, which may hold a password.
+ */
+
+/** The tables were made by a newer version. */
+export class NewerSchema extends Error {
+  /** @param migration a name that only the newer version knows */
+  constructor(migration: string) {
+    super(`it was made by a newer version of fastify-identity (${migration})`)
+  }
+}
+
+/** The file is shorter than what was written to it. */
+export class FileTruncated extends Error {
+  constructor() {
+    super('the file is empty, and its log is not')
+  }
+}
+
+type Migrations = Readonly<Record<string, unknown>>
+
+/**
+ * Refuses a database that has run a migration which this version does not know.
+ * @throws NewerSchema, and what the database says where it was never migrated
+ */
+export async function refuseNewer<T>(db: Kysely<T>, known: Migrations): Promise<void> {
+  // Imported here: kysely is optional, and whoever has a database has loaded it.
+  const { sql } = await import('kysely')
+  const { rows } = await sql<{ name: string }>`SELECT name FROM kysely_migration`.execute(db)
+  const newer = rows.find(({ name }) => !Object.hasOwn(known, name))
+  if (newer) throw new NewerSchema(newer.name)
+}
+
+/** Why migrating failed: NewerSchema where that is why, else the error itself. */
+export async function migrationFault<T>(db: Kysely<T>, known: Migrations, error: unknown): Promise<unknown> {
+  try {
+    await refuseNewer(db, known)
+    return error
+  } catch (second) {
+    // Where the table cannot be read, the first error says more.
+    return second instanceof NewerSchema ? second : error
+  }
+}
+
+/** A system error's code, or SQLite's, which may be a longer one that begins with it. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+const DAMAGED = /^SQLITE_(NOTADB|CORRUPT)/
+const BUSY = /^SQLITE_(BUSY|LOCKED)/
+const UNWRITABLE = /^(E[A-Z]+|SQLITE_(READONLY|CANTOPEN|FULL|IOERR|PERM|AUTH)\w*)$/
+
+/** What is wrong with a file, and what to do. */
+export function fileSentence(file: string, error: unknown): string {
+  const code = codeOf(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof NewerSchema)
+    return `${file} cannot be used, because ${reason}: run that version, or use another directory.`
+  if (error instanceof FileTruncated || DAMAGED.test(code))
+    return `${file} is damaged, or is no database: restore it from a backup, or move it away to begin with an empty one.`
+  if (BUSY.test(code))
+    return `${file} is locked by another process: stop that process, or use another directory.`
+  if (UNWRITABLE.test(code))
+    return `${file} cannot be written (${reason}): free some space, let this user write there, or use another directory.`
+  return `${file} cannot be used (${reason}): restore it from a backup, or use another directory.`
+}
+
+/** CONFIG_INVALID for a file of the data directory. The error is the cause. */
+export function fileFault(file: string, error: unknown): Error {
+  return new ConfigInvalid(`DATA_DIR: ${fileSentence(file, error)}`, { cause: error })
+}
