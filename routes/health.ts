@@ -1,15 +1,43 @@
 import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../plugins/lib/contract.js'
 import { answer } from './answer.js'
 import { quietRoute } from './quiet-log.js'
 
-/** For load balancers: is the process up, and do its stores answer? */
+/** How long an outcome stands for those who ask after it, in ms. */
+const PROBE_INTERVAL = 1000
+
+/**
+ * One probe for all who ask, and at most one in a second: an embedded store writes to the disk for it.
+ * @param clock in ms. Where it is set back, the outcome is too old as well.
+ */
+function sharedProbe(probe: () => Promise<unknown>, clock: Clock): () => Promise<unknown> {
+  let outcome: Promise<unknown> = Promise.resolve()
+  let startedAt = Number.NEGATIVE_INFINITY
+  let isRunning = false
+  return () => {
+    if (isRunning || Math.abs(clock() - startedAt) < PROBE_INTERVAL) return outcome
+    startedAt = clock()
+    isRunning = true
+    outcome = probe().finally(() => {
+      isRunning = false
+    })
+    return outcome
+  }
+}
+
+/** For load balancers: is the process up, and do its stores take writes? */
 export async function healthRoutes(app: FastifyInstance): Promise<void> {
+  const takeWrites = sharedProbe(
+    async () => Promise.all([app.stateStore.ping(), app.accounts.ping()]),
+    app.identityClock,
+  )
+
   app.get('/healthz', quietRoute(app), async function healthz(request) {
     return answer(request, 'UP')
   })
 
   app.get('/readyz', quietRoute(app), async function readyz(request) {
-    await Promise.all([app.stateStore.ping(), app.accounts.list({ limit: 1 })])
+    await takeWrites()
     return answer(request, 'READY')
   })
 }

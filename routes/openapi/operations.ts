@@ -149,7 +149,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /readyz': {
     id: 'readyz',
     tag: 'Machinery',
-    summary: 'Do the stores answer?',
+    summary: 'Do the stores take writes?',
+    description: 'The outcome is shared, and asked for at most once a second.',
     says: 'READY',
     refusals: ['STORE_UNAVAILABLE'],
   },

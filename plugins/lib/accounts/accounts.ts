@@ -132,5 +132,6 @@ export function createAccounts(context: Context): Accounts {
     setDisabled: (id: string, disabled: boolean) => update(context, id, { disabled }).then(identifying),
     list: (query: ListQuery) => listAccounts(context.db, query),
     count: () => count(context),
+    ping: async () => void (await (context.probe?.() ?? count(context))),
   })
 }

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { CheckedAccount, Clock } from '../contract.js'
-import type { AccountRow, Tables } from '../database.js'
+import type { AccountRow, AccountsDatabase, Tables } from '../database.js'
 import { LastAdmin } from '../errors.js'
 import type { Passwords } from '../passwords.js'
 import { lockAdmins, otherAdmins } from './admins.js'
@@ -10,7 +10,7 @@ import { SHOWN, type ShownRow, toAccount, toDetails } from './rows.js'
 import { markStored } from './stored-change.js'
 
 /** What accounts are made of. */
-export interface Context {
+export interface Context extends Partial<Pick<AccountsDatabase, 'probe'>> {
   readonly db: Kysely<Tables>
   readonly passwords: Passwords
   readonly clock: Clock

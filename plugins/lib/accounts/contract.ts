@@ -102,4 +102,6 @@ export interface Accounts extends AccountSource {
   /** A page of accounts in the order of their names, from the first or from where a page ended. */
   list(query: ListQuery): Promise<AccountPage>
   count(): Promise<number>
+  /** Resolves when the database has taken a write, of something that changes nothing. */
+  ping(): Promise<void>
 }

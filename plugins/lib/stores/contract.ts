@@ -171,7 +171,7 @@ export interface StateStore {
   touchSession(key: string, idleExpiresAt: number): Promise<boolean>
   destroySession(key: string): Promise<boolean>
 
-  /** Resolves when the store answers. */
+  /** Resolves when the store has taken a write, of something that changes nothing. */
   ping(): Promise<void>
   /**
    * Collects what is past its limits at `now` (ms), where the engine does not by itself. A revocation goes an hour after

@@ -9,6 +9,9 @@ import { CLOCK_MARGIN, newGeneration } from './rules.js'
 /** How many entries one script drops: a longer one would keep Redis from everybody else. */
 const SWEEP_BATCH = 500
 
+/** How long Redis keeps what a probe has written, in ms. */
+const READY_KEPT = 60_000
+
 /** What the list says of a sign-in. */
 export interface Looked {
   readonly isLive: boolean
@@ -59,6 +62,14 @@ export class RedisRevocations {
     this.#onShortened = onShortened
     this.#replicas = replicas
     this.#referenceClock = referenceClock
+  }
+
+  /**
+   * Writes where the list is. A replica refuses that, and so does a server without memory or one that cannot save, which
+   * all answer a ping.
+   */
+  async takeWrite(): Promise<void> {
+    await this.#client.set(`${this.keys[0]}:ready`, '', 'PX', READY_KEPT)
   }
 
   async generation(): Promise<number> {

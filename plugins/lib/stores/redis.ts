@@ -142,7 +142,7 @@ export class RedisStore implements StateStore {
   }
 
   async ping() {
-    await this.#inTime(this.#client.ping())
+    await this.#inTime(this.#revocations.takeWrite())
   }
 
   async sweep(now: number): Promise<void> {

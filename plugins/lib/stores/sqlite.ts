@@ -140,8 +140,8 @@ class SqliteStore implements StateStore {
     return attempt(() => this.#statements.run('destroySession', key) > 0)
   }
 
-  async ping() {
-    attempt(() => this.#statements.get('generation'))
+  ping() {
+    return this.#database.probe()
   }
 
   async sweep(now: number) {
