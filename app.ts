@@ -6,13 +6,11 @@ import audit from './plugins/audit.js'
 import cookieAuth from './plugins/cookie-auth.js'
 import csrf from './plugins/csrf.js'
 import identity from './plugins/identity.js'
+import { isOneSentence, startFault } from './plugins/lib/config/start-fault.js'
 import { type Config, type Environment, isAddressRange, readConfig } from './plugins/lib/config.js'
 import type { Clock } from './plugins/lib/contract.js'
-import { fileFault } from './plugins/lib/database/faults.js'
-import { databaseFile } from './plugins/lib/database.js'
 import { seedForDevelopment } from './plugins/lib/development-accounts.js'
 import { developmentSecret } from './plugins/lib/development-secret.js'
-import { ConfigInvalid, DependencyMissing, StoreUnavailable } from './plugins/lib/errors.js'
 import metrics from './plugins/metrics.js'
 import sessionAuth from './plugins/session-auth.js'
 import signIns from './plugins/sign-ins.js'
@@ -161,13 +159,6 @@ function warnOfOpenFiles(app: FastifyInstance, { tokenKeys }: Config): void {
   }
 }
 
-/** What a store says that opened, and fails at the first look: damaged inside, or gone since. */
-function startFault(error: unknown, { dataDir, databaseUrl }: Config): unknown {
-  if (!(error instanceof StoreUnavailable)) return error
-  if (databaseUrl === null) return fileFault(databaseFile(dataDir), error.cause)
-  return new ConfigInvalid(`DATABASE_URL: the database cannot be used (${error.cause}).`, { cause: error })
-}
-
 async function build(app: FastifyInstance, options: UserCenterOptions): Promise<void> {
   const config = readConfig(options.env ?? process.env)
   warnOfOpenFiles(app, config)
@@ -202,8 +193,7 @@ export default async function userCenter(app: FastifyInstance, options: UserCent
   try {
     await build(app, options)
   } catch (error) {
-    const isPlain = error instanceof ConfigInvalid || error instanceof DependencyMissing
-    if (!(options.standalone && isPlain)) throw error
+    if (!(options.standalone && isOneSentence(error))) throw error
     process.stderr.write(`fastify-identity cannot start: ${error.message}\n`)
     process.exit(1)
   }

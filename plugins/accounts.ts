@@ -143,13 +143,8 @@ async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Prom
   meter(app, hasher.queue)
   const database = await open(app, options)
   const told = distributeEpochs(app, database)
-  const accounts = createAccounts({
-    db: database.kysely,
-    probe: database.probe,
-    passwords: hasher,
-    clock,
-    ...told,
-  })
+  const { kysely: db, probe } = database
+  const accounts = createAccounts({ db, probe, passwords: hasher, clock, ...told })
   app.decorate('accountSource', accounts)
   app.decorate('hasOwnAccounts', true)
   app.decorate('accounts', { getter: () => accounts })

@@ -3,8 +3,7 @@ import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
 import type { Audit } from './lib/audit.js'
 import type { CheckedAccount, Clock, MaybePromise, SignInRef } from './lib/contract.js'
-import { endBelowEpoch, keptUntil, LONGEST_TTL, refuseDeadAtBirth } from './lib/epoch-ending.js'
-import { OptionInvalid } from './lib/errors.js'
+import { checkEpoch, endBelowEpoch, keptUntil, LONGEST_TTL, refuseDeadAtBirth } from './lib/epoch-ending.js'
 import { LastSeen } from './lib/last-seen.js'
 import { livenessOf } from './lib/liveness.js'
 import type { Marks } from './lib/marks.js'
@@ -13,9 +12,11 @@ import { rotateLive } from './lib/refresh-rotation.js'
 import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
 import { type Ending, noteBegun, tellEnded } from './lib/sign-in-ending.js'
 import { makeRecord, refOfRecord, type SignInStart } from './lib/sign-in-record.js'
+import { listLive, pageLive, type SignInsPage, type SignInsQuery } from './lib/sign-ins/listing.js'
+import { SealedRecords } from './lib/sign-ins/sealed-records.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
 
-export type { Ending, SignInStart }
+export type { Ending, SignInStart, SignInsPage, SignInsQuery }
 
 /** The record of every live sign-in, whatever its mode. Every method may throw STORE_UNAVAILABLE. */
 export interface SignIns {
@@ -32,6 +33,8 @@ export interface SignIns {
   find(accountId: string, id: string): Promise<SignInRecord | null>
   /** The live ones, newest first. */
   list(accountId: string): Promise<SignInRecord[]>
+  /** Some of these, from the newest or from where a page ended. */
+  page(accountId: string, query: SignInsQuery): Promise<SignInsPage>
   /**
    * Writes that the caller was seen, without being waited for, at most once a minute for each sign-in. Cheap
    * when that is not due. Guards call it for whom they admit, with what they know of the credential, and the time (ms).
@@ -102,19 +105,13 @@ interface Settings {
   readonly longestTtl: number
   readonly cap: number
   readonly audit: Audit
+  readonly records: SealedRecords
 }
 
 const CAP = 100
 
-/** Credentials start at 0: below that there is nothing to end. */
-function checkEpoch(epoch: number): void {
-  if (!Number.isSafeInteger(epoch) || epoch < 1) {
-    throw new OptionInvalid('epoch', 'wants a whole number, 1 or more')
-  }
-}
-
 function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): SignIns {
-  const { clock, longestTtl, cap, audit } = settings
+  const { clock, longestTtl, cap, audit, records } = settings
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
     store.endSignIn(ref.accountId, ref.signInId, keptUntil(clock(), longestTtl))
   const endAndTell: SignIns['end'] = async (ref, ending) => {
@@ -146,27 +143,24 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
     async begin(request, start) {
       const absoluteTtl = Math.min(start.absoluteTtl, longestTtl)
       const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
-      const count = await store.addSignIn(record)
+      const count = await records.add(record)
       await makeRoom(request, record, start, count)
       seen.mark(record.id)
       noteBegun(request, refOfRecord(record))
       return record
     },
     ...livenessOf(store),
-    find: (accountId, id) => store.findSignIn(accountId, id, clock()),
-    async list(accountId) {
-      const records = await store.listSignIns(accountId, clock())
-      // A login that raced the end of its account's sign-ins left a record of what was dead on arrival.
-      const live = await Promise.all(records.map((record) => store.isLive(refOfRecord(record))))
-      return records.filter((_, index) => live[index])
-    },
+    find: (accountId, id) => records.find(accountId, id, clock()),
+    list: (accountId) => listLive(store, records, accountId, clock()),
+    page: (accountId, query) => pageLive(store, records, accountId, query, clock()),
     noteSeen: (caller, marks, now) => seen.note(caller, marks, now),
     touch(ref, idleTtl) {
       const now = clock()
       seen.mark(ref.signInId)
       return store.touchSignIn(ref.accountId, ref.signInId, now, now + idleTtl * 1000)
     },
-    rotate: (accountId, id, rotation) => rotateLive(store, accountId, id, { ...rotation, now: clock() }),
+    rotate: (accountId, id, rotation) =>
+      rotateLive(store, records, accountId, id, { ...rotation, now: clock() }),
     end: endAndTell,
     async endAll(accountId, except, ending) {
       const ids = await store.endSignIns(accountId, except ?? null, clock())
@@ -190,11 +184,13 @@ async function signIns(app: FastifyInstance, options: SignInsOptions): Promise<v
     return seen.settle()
   })
   await useAudit(app, clock)
-  app.decorate('signIns', createSignIns(app.stateStore, seen, { clock, longestTtl, cap, audit: app.audit }))
+  const { stateStore: store, audit } = app
+  const records = new SealedRecords(store, app.keyRing.purpose('sign-in'))
+  app.decorate('signIns', createSignIns(store, seen, { clock, longestTtl, cap, audit, records }))
 }
 
 export default fp(signIns, {
   fastify: '5.x',
   name: 'fastify-identity-sign-ins',
-  dependencies: ['fastify-identity-stores'],
+  dependencies: ['fastify-identity-stores', 'fastify-identity-core'],
 })

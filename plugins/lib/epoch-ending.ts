@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Audit } from './audit.js'
 import type { CheckedAccount } from './contract.js'
-import { EpochPassed, StoreUnavailable } from './errors.js'
+import { EpochPassed, OptionInvalid, StoreUnavailable } from './errors.js'
 import { livenessOf } from './liveness.js'
 import { refOfRecord } from './sign-in-record.js'
 import type { SignInRecord, StateStore } from './stores/contract.js'
@@ -9,6 +9,13 @@ import { CLOCK_MARGIN } from './stores/rules.js'
 
 /** The longest that a browser keeps a cookie, and so that any sign-in lives, in seconds (RFC 6265bis §5.5). */
 export const LONGEST_TTL = 400 * 24 * 3600
+
+/** Credentials start at 0: below that there is nothing to end. @throws OPTION_INVALID */
+export function checkEpoch(epoch: number): void {
+  if (!Number.isSafeInteger(epoch) || epoch < 1) {
+    throw new OptionInvalid('epoch', 'wants a whole number, 1 or more')
+  }
+}
 
 export interface EpochEndingParts {
   readonly store: Pick<StateStore, 'raiseEpoch' | 'endSignIns'>

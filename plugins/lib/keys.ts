@@ -8,6 +8,7 @@ export type Purpose =
   | 'session-data'
   | 'access-token'
   | 'refresh-token'
+  | 'sign-in'
   | 'device'
   | 'throttle'
 
@@ -43,6 +44,7 @@ const ALGORITHMS: Record<Purpose, string> = {
   'session-data': 'AES-256-GCM',
   'access-token': 'HS256',
   'refresh-token': 'HMAC-SHA256',
+  'sign-in': 'AES-256-GCM',
   device: 'HMAC-SHA256',
   throttle: 'HMAC-SHA256',
 }

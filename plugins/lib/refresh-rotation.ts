@@ -1,9 +1,11 @@
 import { livenessOf } from './liveness.js'
 import { refOfRecord } from './sign-in-record.js'
+import type { SealedRecords } from './sign-ins/sealed-records.js'
 import type { Rotation, RotationResult, StateStore } from './stores/contract.js'
 import { UNKNOWN_REVISION } from './stores/rules.js'
 
-type Store = Pick<StateStore, 'feed' | 'findSignIn' | 'isLive' | 'revision' | 'rotateRefresh'>
+type Store = Pick<StateStore, 'feed' | 'isLive' | 'revision'>
+type Records = Pick<SealedRecords, 'findGenuine' | 'rotate'>
 
 /**
  * Rotates on terms, in one round trip: whether the sign-in is live is asked afterwards, of this process's memory. One that
@@ -15,20 +17,26 @@ type Store = Pick<StateStore, 'feed' | 'findSignIn' | 'isLive' | 'revision' | 'r
  */
 export async function rotateLive(
   store: Store,
+  records: Records,
   accountId: string,
   id: string,
   rotation: Rotation,
 ): Promise<RotationResult> {
-  if (!rotation.terms) return store.rotateRefresh(accountId, id, rotation)
+  if (!rotation.terms) return records.rotate(accountId, id, rotation)
   const isTrusted = (store.feed?.healthy() ?? true) && livenessOf(store).revision() !== UNKNOWN_REVISION
   const result = isTrusted
-    ? await store.rotateRefresh(accountId, id, rotation)
-    : await readOnly(store, accountId, id, rotation.now)
+    ? await records.rotate(accountId, id, rotation)
+    : await readOnly(records, accountId, id, rotation.now)
   if (result.outcome === 'gone') return result
   return (await store.isLive(refOfRecord(result.signIn))) ? result : { outcome: 'gone' }
 }
 
-async function readOnly(store: Store, accountId: string, id: string, now: number): Promise<RotationResult> {
-  const signIn = await store.findSignIn(accountId, id, now)
+async function readOnly(
+  records: Records,
+  accountId: string,
+  id: string,
+  now: number,
+): Promise<RotationResult> {
+  const signIn = await records.findGenuine(accountId, id, now)
   return signIn ? { outcome: 'unmet', signIn } : { outcome: 'gone' }
 }

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { clientAddress } from './client-address.js'
 import type { CheckedAccount, Claims, SignInOptions, SignInRef } from './contract.js'
+import { newSignInId } from './sign-ins/record-seal.js'
 import type { SignInRecord } from './stores/contract.js'
 
 /** What a mode says of a sign-in that it starts. TTLs are in seconds. */
@@ -35,7 +35,7 @@ export function makeRecord(
   const absoluteExpiresAt = now + start.absoluteTtl * 1000
   const idleExpiresAt = start.idleTtl === undefined ? absoluteExpiresAt : now + start.idleTtl * 1000
   return {
-    id: randomBytes(16).toString('base64url'),
+    id: newSignInId(),
     accountId: start.account.id,
     mode: start.mode,
     epoch: start.account.epoch,

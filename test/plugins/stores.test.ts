@@ -72,7 +72,7 @@ t.test('a directory whose database is damaged is refused, and given back', async
   writeFileSync(databaseFile(dataDir), 'this is no database, and long enough to be looked at'.repeat(100), {
     mode: 0o600,
   })
-  await t.rejects(async () => await appFor(t, { dataDir }), UNAVAILABLE)
+  await t.rejects(async () => await appFor(t, { dataDir }), { code: 'CONFIG_INVALID', message: /is damaged/ })
   const lock = await lockDataDir(dataDir)
   lock.release()
 })

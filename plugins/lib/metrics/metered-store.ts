@@ -66,6 +66,10 @@ export class MeteredStore implements StateStore {
     return this.#run('rotateRefresh', () => this.#store.rotateRefresh(accountId, id, rotation))
   }
 
+  resealSignIn(record: SignInRecord, seal: string) {
+    return this.#run('resealSignIn', async () => this.#store.resealSignIn?.(record, seal))
+  }
+
   endSignIn(accountId: string, id: string, until: number) {
     return this.#run('endSignIn', () => this.#store.endSignIn(accountId, id, until))
   }

@@ -2,6 +2,7 @@ import type { Migration } from 'kysely/migration'
 import { accountMigrations } from './accounts.js'
 import { epochMigrations } from './epochs.js'
 import { collationMigrations } from './postgres.js'
+import { sealMigrations } from './seal.js'
 import { stateMigrations } from './state.js'
 import { throttleMigrations } from './throttle.js'
 
@@ -17,6 +18,7 @@ export const migrations: Record<string, Migration> = {
   ...stateMigrations,
   ...epochMigrations,
   ...throttleMigrations,
+  ...sealMigrations,
 }
 
 /** Every migration of a PostgreSQL database: it holds accounts only. */

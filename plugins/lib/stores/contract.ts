@@ -29,8 +29,13 @@ export interface SignInRecord {
   readonly sessionKey: string | null
   /** Token mode. */
   readonly refresh: RefreshState | null
-  /** What the application added at sign-in, for credentials issued later. */
+  /** What the application added at sign-in, for credentials issued later. In a store null, but for records of 0.1. */
   readonly claims: Claims | null
+  /**
+   * In a store: authenticates what never changes, and holds the claims. A store keeps it as it is: a record that comes
+   * back without it is taken for an altered one.
+   */
+  readonly seal?: string | null
 }
 
 /** What a store keeps of a session. It cannot read `sealed`. Times are in ms. */
@@ -139,6 +144,11 @@ export interface StateStore {
   /** Compares the counter and sets it, in one step. See RotationResult. */
   rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult>
   /**
+   * Gives the sign-in another seal, unless it has another one than `record` by now. Without it a token sign-in ends when
+   * the secret that it began under leaves the ring.
+   */
+  resealSignIn?(record: SignInRecord, seal: string): Promise<void>
+  /**
    * Revokes the sign-in first, then removes its record and its session. Idempotent: a sign-in without
    * a record is revoked all the same, and so is one whose record is another account's. The revocation is kept
    * until `until` (ms) where the account has no record of it; where it has, until an hour after the record's
@@ -148,7 +158,7 @@ export interface StateStore {
   endSignIn(accountId: string, id: string, until: number): Promise<boolean>
   /**
    * The same for every sign-in of the account that is within its limits, but `except`; with `belowEpoch`
-   * only for those of an epoch below it.
+   * only for those of an epoch below it. Of many, some at a time: where it fails, some may have ended.
    * @returns the ids
    */
   endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number): Promise<string[]>

@@ -75,6 +75,12 @@ class MemoryStore implements StateStore {
     return { outcome, signIn }
   }
 
+  async resealSignIn({ accountId, id, seal: known }: SignInRecord, seal: string) {
+    const own = this.#ofAccount(accountId)
+    const record = own.get(id)
+    if (record && record.seal === known) own.set(id, Object.freeze({ ...record, seal }))
+  }
+
   async endSignIn(accountId: string, id: string, until: number) {
     return this.#end(accountId, id, revokedUntil(this.#ofAccount(accountId).get(id) ?? null, until))
   }

@@ -28,10 +28,19 @@ export function encodeRefresh({ counter, keyId, rotatedAt }: RefreshState): stri
   return `${base36(counter)},${base36(rotatedAt)},${JSON.stringify(keyId).slice(1, -1)}`
 }
 
-export function encodeSignIn(record: SignInRecord): string {
-  const { idleExpiresAt, lastSeenAt, absoluteExpiresAt, refresh } = record
-  const times = [idleExpiresAt, lastSeenAt, absoluteExpiresAt].map(base36).join(',')
-  const fixed = [
+/**
+ * Stands in the place of claims that are sealed. Version 0.1 cannot read it and refuses to refresh: it would issue a
+ * token without the claims, and they may say what somebody must not do.
+ */
+const SEALED = 1
+/** See sign-ins/record-seal.ts: a seal without claims is a key id and a MAC. */
+function holdsClaims(seal: SignInRecord['seal']): boolean {
+  return seal?.includes('.') ?? false
+}
+
+/** What never changes. */
+export function encodeFixed(record: SignInRecord): string {
+  return JSON.stringify([
     record.mode,
     record.epoch,
     base36(record.generation),
@@ -39,9 +48,15 @@ export function encodeSignIn(record: SignInRecord): string {
     record.ip,
     record.userAgent,
     record.sessionKey,
-    record.claims,
-  ]
-  return `${times},${refresh ? encodeRefresh(refresh) : ''}\n${JSON.stringify(fixed)}`
+    record.claims ?? (holdsClaims(record.seal) ? SEALED : null),
+    ...(record.seal ? [record.seal] : []),
+  ])
+}
+
+export function encodeSignIn(record: SignInRecord): string {
+  const { idleExpiresAt, lastSeenAt, absoluteExpiresAt, refresh } = record
+  const times = [idleExpiresAt, lastSeenAt, absoluteExpiresAt].map(base36).join(',')
+  return `${times},${refresh ? encodeRefresh(refresh) : ''}\n${encodeFixed(record)}`
 }
 
 const REFRESH = /^(\w+),(\w+),(.*)$/
@@ -59,7 +74,7 @@ function decodeRefresh(encoded: string): RefreshState | null {
 
 /** What never changes of a sign-in. @throws SyntaxError, TypeError */
 function decodeFixed(json: string) {
-  const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims] = list(JSON.parse(json))
+  const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims, seal] = list(JSON.parse(json))
   return {
     mode: text(mode),
     epoch: whole(epoch),
@@ -68,7 +83,8 @@ function decodeFixed(json: string) {
     ip: text(ip),
     userAgent: text(userAgent),
     sessionKey: textOrNull(sessionKey),
-    claims: claimsOrNull(claims),
+    claims: claims === SEALED ? null : claimsOrNull(claims),
+    ...(seal === undefined ? {} : { seal: text(seal) }),
   }
 }
 

@@ -108,6 +108,14 @@ if presented == counter - 1 and now < rotated + tonumber(ARGV[4]) then return { 
 return { 'reused', text }
 `)
 
+/** KEYS: an account's sign-ins. ARGV: id, what never changes as it must be stored, and as it is to be. */
+export const RESEAL_SIGN_IN = script(`${SIGN_IN}
+local s = parse(redis.call('HGET', KEYS[1], ARGV[1]))
+if not s or s.rest ~= '\\n' .. ARGV[2] then return end
+s.rest = '\\n' .. ARGV[3]
+write(KEYS[1], ARGV[1], s)
+`)
+
 /** KEYS: a session. ARGV: the version that must be stored (base 36), the text that follows, ms to keep it. */
 export const REPLACE_SESSION = script(`
 local text = redis.call('GET', KEYS[1])

@@ -1,8 +1,9 @@
 import type { Rotation, RotationResult, SignInRecord } from './contract.js'
-import { base36, decodeSignIn, encodeRefresh, encodeSignIn } from './redis-codec.js'
+import { base36, decodeSignIn, encodeFixed, encodeRefresh, encodeSignIn } from './redis-codec.js'
 import {
   ADD_SIGN_IN,
   GARBAGE_MARGIN,
+  RESEAL_SIGN_IN,
   type RedisClient,
   ROTATE_REFRESH,
   runScript,
@@ -60,6 +61,11 @@ export class RedisSignIns {
     const signIn = decodeSignIn(accountId, id, text)
     const known = OUTCOMES.find((one) => one === outcome)
     return signIn && known ? { outcome: known, signIn } : { outcome: 'gone' }
+  }
+
+  async reseal(record: SignInRecord, seal: string): Promise<void> {
+    const args = [record.id, encodeFixed(record), encodeFixed({ ...record, seal })]
+    await runScript(this.#client, RESEAL_SIGN_IN, this.keyOf(record.accountId), ...args)
   }
 
   /** @returns how many there were */

@@ -104,6 +104,10 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#signIns.rotate(accountId, id, rotation))
   }
 
+  resealSignIn(record: SignInRecord, seal: string) {
+    return this.#inTime(this.#signIns.reseal(record, seal))
+  }
+
   endSignIn(accountId: string, id: string, until: number) {
     return this.#inTime(this.#endings.end(accountId, id, until))
   }

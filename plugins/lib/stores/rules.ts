@@ -60,11 +60,12 @@ export function newestFirst(records: SignInRecord[]): SignInRecord[] {
 
 /** Whether a sign-in is as a rotation wants it. */
 export function meetsTerms(
-  { epoch, absoluteExpiresAt, claims }: SignInRecord,
+  { epoch, absoluteExpiresAt, claims, seal }: SignInRecord,
   terms?: RotationTerms,
 ): boolean {
   if (!terms) return true
-  const bytes = Buffer.byteLength(JSON.stringify(claims))
+  // A seal is longer than the claims in it.
+  const bytes = Buffer.byteLength(JSON.stringify(claims)) + (seal?.length ?? 0)
   return epoch >= terms.epoch && absoluteExpiresAt >= terms.endsAfter && bytes <= terms.claimsMax
 }
 

@@ -15,6 +15,7 @@ export function writeSignIn(record: SignInRecord): (string | number | null)[] {
     ...[record.ip, record.userAgent, record.sessionKey],
     ...(refresh ? [refresh.counter, refresh.keyId, refresh.rotatedAt] : [null, null, null]),
     claims && JSON.stringify(claims),
+    record.seal ?? null,
   ]
 }
 
@@ -23,7 +24,7 @@ export function readSignIn(accountId: string, row: unknown): SignInRecord | null
   if (row === undefined) return null
   const [, id, mode, epoch, generation, createdAt, lastSeenAt, ...rest] = list(row)
   const [idleExpiresAt, absoluteExpiresAt, ip, userAgent, sessionKey, ...more] = rest
-  const [counter, keyId, rotatedAt, claims] = more
+  const [counter, keyId, rotatedAt, claims, seal] = more
   return Object.freeze({
     ...{ id: text(id), accountId, mode: text(mode) },
     ...{ epoch: number(epoch), generation: number(generation) },
@@ -32,6 +33,7 @@ export function readSignIn(accountId: string, row: unknown): SignInRecord | null
     ...{ ip: text(ip), userAgent: text(userAgent), sessionKey: textOrNull(sessionKey) },
     refresh: counter === null ? null : readRefresh(counter, keyId, rotatedAt),
     claims: claimsOrNull(claims === null ? null : JSON.parse(text(claims))),
+    ...(seal === null ? {} : { seal: text(seal) }),
   })
 }
 

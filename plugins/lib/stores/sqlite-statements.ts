@@ -1,4 +1,5 @@
 import type Database from 'libsql'
+import { StoreUnavailable } from '../errors.js'
 
 /*
  * All the SQL of the SQLite store. Statements are prepared when they are first used, and answer arrays
@@ -7,10 +8,13 @@ import type Database from 'libsql'
  */
 
 const SIGN_IN = `account_id, id, mode, epoch, generation, created_at, last_seen_at, idle_expires_at,
-  absolute_expires_at, ip, user_agent, session_key, refresh_counter, refresh_key_id, refresh_rotated_at, claims`
+  absolute_expires_at, ip, user_agent, session_key, refresh_counter, refresh_key_id, refresh_rotated_at, claims, seal`
 const SESSION = 'version, sealed, idle_expires_at, absolute_expires_at'
 /** How many rows one sweep statement drops: a longer one would keep the event loop from everybody else. */
 export const SWEEP_BATCH = 500
+/** How many sign-ins of an account one statement reads, and how many end in one transaction, for the same reason. */
+export const SIGN_IN_PAGE = 500
+export const END_BATCH = 100
 /** How many rows of the revocation list one statement reads, for the same reason. 2 at least: the first is read again. */
 export const PAGE = 2000
 
@@ -41,14 +45,16 @@ export const SQL = {
     ON CONFLICT DO UPDATE SET epoch = max(epoch, excluded.epoch), until = max(until, excluded.until)`,
 
   dropPassed: 'DELETE FROM sign_ins WHERE account_id = ? AND min(idle_expires_at, absolute_expires_at) <= ?',
-  addSignIn: `INSERT OR REPLACE INTO sign_ins (${SIGN_IN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  addSignIn: `INSERT OR REPLACE INTO sign_ins (${SIGN_IN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   countSignIns: 'SELECT count(*) FROM sign_ins WHERE account_id = ?',
   findSignIn: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ? AND id = ?`,
-  listSignIns: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ?`,
+  signInPage: `SELECT ${SIGN_IN} FROM sign_ins
+    WHERE account_id = ? AND id >= ? AND id IS NOT ? ORDER BY id LIMIT ${SIGN_IN_PAGE}`,
   touchSignIn: `UPDATE sign_ins SET last_seen_at = max(last_seen_at, ?),
     idle_expires_at = max(idle_expires_at, min(absolute_expires_at, ?)) WHERE account_id = ? AND id = ?`,
   setRefresh: `UPDATE sign_ins SET refresh_counter = ?, refresh_key_id = ?, refresh_rotated_at = ?
     WHERE account_id = ? AND id = ?`,
+  resealSignIn: 'UPDATE sign_ins SET seal = ? WHERE account_id = ? AND id = ? AND seal = ?',
   removeSignIn: 'DELETE FROM sign_ins WHERE account_id = ? AND id = ?',
 
   createSession: `INSERT OR IGNORE INTO sessions (${SESSION}, key) VALUES (?, ?, ?, ?, ?)`,
@@ -118,5 +124,14 @@ export class Statements {
     const made = statement.reader ? statement.raw() : statement
     this.#prepared.set(name, made)
     return made
+  }
+}
+
+/** @throws STORE_UNAVAILABLE when the file is busy for too long, closed, full, or damaged */
+export function attempt<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw new StoreUnavailable({ cause: error })
   }
 }

@@ -1,10 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SignInRef } from '../contract.js'
 import type { EmbeddedDatabase } from '../database.js'
-import { StoreUnavailable } from '../errors.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { GroupCommit } from './group-commit.js'
-import { endedSignIn, raisedEpoch } from './revocation.js'
+import { raisedEpoch } from './revocation.js'
 import {
   CLOCK_MARGIN,
   isToEnd,
@@ -13,12 +12,12 @@ import {
   meetsTerms,
   newestFirst,
   newGeneration,
-  revokedUntil,
   rotatedState,
 } from './rules.js'
+import { SqliteEndings } from './sqlite-endings.js'
 import { revocationsOf, type SqliteRevocations } from './sqlite-revocations.js'
 import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from './sqlite-rows.js'
-import { type StatementName, Statements, SWEEP_BATCH } from './sqlite-statements.js'
+import { attempt, SIGN_IN_PAGE, type StatementName, Statements, SWEEP_BATCH } from './sqlite-statements.js'
 
 /**
  * State in the embedded file, on the connection that it shares with the accounts. What answers at once does
@@ -36,6 +35,7 @@ class SqliteStore implements StateStore {
   readonly #database: EmbeddedDatabase
   readonly #statements: Statements
   readonly #revocations: SqliteRevocations
+  readonly #endings: SqliteEndings
   /** When sign-ins were seen last: with many people about there are many of these, and each commit waits for the disk. */
   readonly #seen = new GroupCommit((work) => this.#atomically(work))
 
@@ -43,6 +43,7 @@ class SqliteStore implements StateStore {
     this.#database = database
     this.#statements = new Statements(database.connection)
     this.#revocations = revocationsOf(database.connection, this.#statements)
+    this.#endings = new SqliteEndings(this.#statements, this.#revocations)
   }
 
   generation() {
@@ -73,7 +74,17 @@ class SqliteStore implements StateStore {
   }
 
   async listSignIns(accountId: string, now: number) {
-    return attempt(() => this.#list(accountId, now))
+    const records: SignInRecord[] = []
+    let rows: unknown[]
+    let after: string | null = null
+    do {
+      rows = attempt(() => this.#statements.all('signInPage', accountId, after ?? '', after))
+      const page = attempt(() => rows.flatMap((row) => readSignIn(accountId, row) ?? []))
+      records.push(...page.filter((record) => isWithinLimits(record, now)))
+      after = page.at(-1)?.id ?? after
+      if (rows.length === SIGN_IN_PAGE) await nextTurn()
+    } while (rows.length === SIGN_IN_PAGE)
+    return newestFirst(records)
   }
 
   async touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
@@ -86,25 +97,17 @@ class SqliteStore implements StateStore {
     return this.#atomically(() => this.#rotate(accountId, id, rotation))
   }
 
+  async resealSignIn({ accountId, id, seal: known = null }: SignInRecord, seal: string) {
+    attempt(() => this.#statements.run('resealSignIn', seal, accountId, id, known))
+  }
+
   async endSignIn(accountId: string, id: string, until: number) {
-    const ended = this.#atomically(() => {
-      const record = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
-      const kept = revokedUntil(record, until)
-      this.#end(id, kept, record)
-      return { existed: record !== null, kept }
-    })
-    this.#revocations.add([endedSignIn(id, ended.kept)])
-    return ended.existed
+    return this.#endings.end(accountId, id, until)
   }
 
   async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
-    const ended = this.#atomically(() => {
-      const ending = this.#list(accountId, now).filter((record) => isToEnd(record, except, belowEpoch))
-      for (const record of ending) this.#end(record.id, revokedUntil(record), record)
-      return ending
-    })
-    this.#revocations.add(ended.map((record) => endedSignIn(record.id, revokedUntil(record))))
-    return ended.map(({ id }) => id)
+    const all = await this.listSignIns(accountId, now)
+    return this.#endings.endAll(all.filter((record) => isToEnd(record, except, belowEpoch)))
   }
 
   async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
@@ -166,12 +169,6 @@ class SqliteStore implements StateStore {
     return record && isWithinLimits(record, now) ? record : null
   }
 
-  #list(accountId: string, now: number): SignInRecord[] {
-    const rows = this.#statements.all('listSignIns', accountId)
-    const records = rows.flatMap((row) => readSignIn(accountId, row) ?? [])
-    return newestFirst(records.filter((record) => isWithinLimits(record, now)))
-  }
-
   #rotate(accountId: string, id: string, rotation: Rotation): RotationResult {
     const record = this.#find(accountId, id, rotation.now)
     if (!record?.refresh) return { outcome: 'gone' }
@@ -184,23 +181,7 @@ class SqliteStore implements StateStore {
     return { outcome, signIn: Object.freeze({ ...record, refresh }) }
   }
 
-  #end(id: string, until: number, record: SignInRecord | null): void {
-    this.#statements.run('endSignIn', id, until)
-    if (!record) return
-    if (record.sessionKey !== null) this.#statements.run('destroySession', record.sessionKey)
-    this.#statements.run('removeSignIn', record.accountId, id)
-  }
-
   #atomically<T>(work: () => T): T {
     return attempt(() => this.#statements.atomically(work))
-  }
-}
-
-/** @throws STORE_UNAVAILABLE when the file is busy for too long, closed, full, or damaged */
-function attempt<T>(work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw new StoreUnavailable({ cause: error })
   }
 }

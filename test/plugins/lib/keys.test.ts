@@ -17,6 +17,7 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'session-data': '52b3a90673fedfa357e2d2d8a1894b01599ccf050537facdc7c861ac835acff5',
       'access-token': '56d11c360df4102d75f7be8782d11ca6c4fc4dbb4a6295519f2e63d9fd15c73e',
       'refresh-token': 'fca98fa0d8f7cce45a9410af7b2e326f7a14f6e9cd2bde2df2cb5abf4d5c9cc9',
+      'sign-in': 'f4aebcf1853e00a9ebaecaeba66713768e9822e287c012bb68abda77cd910e66',
       device: '4d040922f08b78650efbca304a1fb74fc63122e7d4ec115e1b325fb64f76b4ae',
       throttle: '5086459bba0eba59cd64cebe28396f65c503f7777149647ced72d4bcdf7f275c',
     },
@@ -29,6 +30,7 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'session-data': '295f86f00c2758631e4a7303b952b44106495c4da98c29a7e2b2978c0bc391d2',
       'access-token': '3c5dfe58df22890c7fd35fc42f5691dd266c06d9f5efdcd00bb36abff8aa5581',
       'refresh-token': '240d0af84017eb70d97ad363159dbf8053b4e30decf01d53fcbefd9c7f834245',
+      'sign-in': '7efcafb30d7b172b55c7bdf8f86014c3c437de1289b3d6bd0ecd53c09be0d6ac',
       device: 'be2e8a5cfa99aeccd007ab30e20fc127ea98e3f54374ea6e97c87e4a85e7fc69',
       throttle: '37e67d6c8f8f7559899469239599d26ad126238172c8a7d77eba7eebe3294063',
     },
@@ -41,6 +43,7 @@ const PURPOSES = [
   'session-data',
   'access-token',
   'refresh-token',
+  'sign-in',
   'device',
   'throttle',
 ] as const satisfies readonly Purpose[]

@@ -6,6 +6,7 @@ import { refOfSession } from '../../session-content.js'
 import { sessionKeyOf } from '../../session-cookie.js'
 import { SessionRecords } from '../../session-records.js'
 import { refOfRecord } from '../../sign-in-record.js'
+import { SealedRecords } from '../../sign-ins/sealed-records.js'
 import type { SignInRecord, StateStore } from '../../stores/contract.js'
 import { judgeRefresh } from '../../stores/rules.js'
 import type { Fault, Subject } from './finding.js'
@@ -52,9 +53,14 @@ export interface LivenessParts {
   readonly now: number
 }
 
-async function signInLiveness({ store, now }: LivenessParts, ref: SignInRef): Promise<Liveness> {
-  const live = await store.isLive(ref)
-  const signIn = await store.findSignIn(ref.accountId, ref.signInId, now)
+/** As the server reads them. */
+function recordsOf({ store, ring }: LivenessParts): SealedRecords {
+  return new SealedRecords(store, ring.purpose('sign-in'))
+}
+
+async function signInLiveness(parts: LivenessParts, ref: SignInRef): Promise<Liveness> {
+  const live = await parts.store.isLive(ref)
+  const signIn = await recordsOf(parts).find(ref.accountId, ref.signInId, parts.now)
   return { fault: live ? null : ENDED, signIn, remark: null }
 }
 
@@ -70,11 +76,9 @@ async function sessionLiveness(parts: LivenessParts, id: string): Promise<Livene
   return { ...(await signInLiveness(parts, refOfSession(signIn))), remark }
 }
 
-async function refreshLiveness(
-  { store, config, now }: LivenessParts,
-  claims: RefreshClaims,
-): Promise<Liveness> {
-  const signIn = await store.findSignIn(claims.accountId, claims.signInId, now)
+async function refreshLiveness(parts: LivenessParts, claims: RefreshClaims): Promise<Liveness> {
+  const { store, config, now } = parts
+  const signIn = await recordsOf(parts).findGenuine(claims.accountId, claims.signInId, now)
   const newest = signIn?.refresh
   if (!signIn || !newest) return { fault: NO_REFRESH, signIn, remark: null }
   if (!(await store.isLive(refOfRecord(signIn)))) return { fault: REFRESH_ENDED, signIn, remark: null }

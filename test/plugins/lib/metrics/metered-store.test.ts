@@ -34,6 +34,7 @@ const CALLS: Record<StoreOperation, (store: StateStore) => unknown> = {
   listSignIns: (store) => store.listSignIns('a', 0),
   touchSignIn: (store) => store.touchSignIn('a', 's', 1, 1),
   rotateRefresh: (store) => store.rotateRefresh('a', 's', { presented: 0, keyId: 'k', now: 0, grace: 0 }),
+  resealSignIn: (store) => store.resealSignIn?.(signInRecord(), 'seal'),
   endSignIn: (store) => store.endSignIn('a', 's', 1),
   endSignIns: (store) => store.endSignIns('a', null, 0),
   raiseEpoch: (store) => store.raiseEpoch('a', 1, null, 1),

@@ -175,3 +175,42 @@ t.test('a row that cannot be read is a fault', async (t) => {
     await t.rejects(store.findSignIn('account-1', 'sign-in-1', NOW), UNAVAILABLE, claims)
   }
 })
+
+t.test(
+  'ending an account’s many sign-ins lets others have their turn, and tells each end once',
+  async (t) => {
+    const { store } = await openStore(t, newFile())
+    const COUNT = 2500
+    const ids = Array.from({ length: COUNT }, (_, index) => `sign-in-${index}`)
+    for (const id of ids) await store.addSignIn(signInRecord({ id }))
+    let turns = 0
+    let isRunning = true
+    const others = (async () => {
+      while (isRunning) {
+        await new Promise((resolve) => setImmediate(resolve))
+        turns += 1
+      }
+    })()
+    const [ended, alsoEnded] = await Promise.all([
+      store.endSignIns('account-1', 'sign-in-7', NOW),
+      store.endSignIns('account-1', 'sign-in-7', NOW),
+    ])
+    isRunning = false
+    await others
+    t.ok(turns >= COUNT / 500, `${turns} turns`)
+    t.same(
+      [...ended, ...alsoEnded].sort(),
+      ids.filter((id) => id !== 'sign-in-7').sort(),
+      'each by one of two',
+    )
+    t.match(await store.listSignIns('account-1', NOW), [{ id: 'sign-in-7' }])
+    const generation = await store.generation()
+    const isLive = (signInId: string) =>
+      store.isLive({ accountId: 'account-1', signInId, epoch: 1, generation })
+    t.same(await Promise.all([isLive('sign-in-7'), isLive('sign-in-0'), isLive('sign-in-2499')]), [
+      true,
+      false,
+      false,
+    ])
+  },
+)

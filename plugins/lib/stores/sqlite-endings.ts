@@ -1,0 +1,62 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { SignInRecord } from './contract.js'
+import { endedSignIn } from './revocation.js'
+import { revokedUntil } from './rules.js'
+import type { SqliteRevocations } from './sqlite-revocations.js'
+import { readSignIn } from './sqlite-rows.js'
+import { attempt, END_BATCH, type Statements } from './sqlite-statements.js'
+
+/** Ends sign-ins: revokes them, and removes their records and sessions in the same transaction. */
+export class SqliteEndings {
+  readonly #statements: Statements
+  readonly #revocations: SqliteRevocations
+
+  constructor(statements: Statements, revocations: SqliteRevocations) {
+    this.#statements = statements
+    this.#revocations = revocations
+  }
+
+  /** @returns whether there was a record */
+  end(accountId: string, id: string, until: number): boolean {
+    const { existed, kept } = this.#atomically(() => {
+      const record = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
+      const kept = revokedUntil(record, until)
+      this.#statements.run('endSignIn', id, kept)
+      return { existed: record !== null && this.#remove(record), kept }
+    })
+    this.#revocations.add([endedSignIn(id, kept)])
+    return existed
+  }
+
+  /**
+   * In slices, each in one transaction: thousands in one would keep the event loop from everybody else. Where one fails,
+   * those before it have ended.
+   * @returns the ids of those that somebody else has not ended meanwhile
+   */
+  async endAll(records: readonly SignInRecord[]): Promise<string[]> {
+    const ended: string[] = []
+    for (let from = 0; from < records.length; from += END_BATCH) {
+      if (from > 0) await nextTurn()
+      ended.push(...this.#endBatch(records.slice(from, from + END_BATCH)))
+    }
+    return ended
+  }
+
+  #endBatch(batch: readonly SignInRecord[]): string[] {
+    const ended = this.#atomically(() => {
+      for (const record of batch) this.#statements.run('endSignIn', record.id, revokedUntil(record))
+      return batch.filter((record) => this.#remove(record))
+    })
+    this.#revocations.add(batch.map((record) => endedSignIn(record.id, revokedUntil(record))))
+    return ended.map(({ id }) => id)
+  }
+
+  #remove({ accountId, id, sessionKey }: SignInRecord): boolean {
+    if (sessionKey !== null) this.#statements.run('destroySession', sessionKey)
+    return this.#statements.run('removeSignIn', accountId, id) > 0
+  }
+
+  #atomically<T>(work: () => T): T {
+    return attempt(() => this.#statements.atomically(work))
+  }
+}

@@ -1,0 +1,117 @@
+import { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { databaseFile, openDatabase } from '../../../../plugins/lib/database.js'
+import { createKeyRing } from '../../../../plugins/lib/keys.js'
+import { newSignInId } from '../../../../plugins/lib/sign-ins/record-seal.js'
+import { SealedRecords } from '../../../../plugins/lib/sign-ins/sealed-records.js'
+import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createRedisStore } from '../../../../plugins/lib/stores/redis.js'
+import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
+import { startRedis } from '../../../helpers/redis-server.js'
+import { signInRecord } from '../../../store-contract.js'
+
+const SECRET = 'a secret for tests: '.padEnd(32, '.')
+const NEXT = 'the next secret for tests: '.padEnd(32, '.')
+const keysOf = (...secrets: string[]) => createKeyRing(secrets).purpose('sign-in')
+const KEYS = keysOf(SECRET)
+const server = await startRedis({ tcp: true })
+t.teardown(() => server.stop())
+const redis = new Redis(server.url)
+t.teardown(() => redis.disconnect())
+
+const STORES: Record<string, (t: Test) => Promise<StateStore>> = {
+  memory: async () => createMemoryStore(),
+  sqlite: async (t) => createSqliteStore(await openDatabase(databaseFile(t.testdir()))),
+  redis: async () => createRedisStore(redis),
+}
+
+const record = signInRecord({
+  id: newSignInId(),
+  mode: 'token',
+  refresh: { counter: 0, keyId: 'key-1', rotatedAt: 1 },
+  claims: { team: 'blue' },
+})
+const { accountId, id, createdAt: now, epoch, absoluteExpiresAt } = record
+const rotation = { presented: 0, keyId: 'key-1', now, grace: 0 }
+
+for (const [name, open] of Object.entries(STORES)) {
+  t.test(`${name}: a record is stored sealed, and read, listed and rotated as it was`, async (t) => {
+    const store = await open(t)
+    t.teardown(() => store.close())
+    const records = new SealedRecords(store, KEYS)
+    t.equal(await records.add(record), 1)
+    t.notMatch(JSON.stringify(await store.listSignIns(accountId, now)), 'blue')
+    t.same(await records.find(accountId, id, now), record)
+    t.same(await records.list(accountId, now), [record])
+    const terms = { epoch, endsAfter: absoluteExpiresAt, claimsMax: 1 }
+    const unmet = await records.rotate(accountId, id, { ...rotation, terms })
+    t.equal(unmet.outcome, 'unmet', 'a store that cannot read claims counts what is around them as well')
+    t.match(await records.rotate(accountId, id, { ...rotation, terms: { ...terms, claimsMax: 1000 } }), {
+      outcome: 'rotated',
+      signIn: { claims: { team: 'blue' }, refresh: { counter: 1 } },
+    })
+    await store.endSignIn(accountId, id, absoluteExpiresAt)
+  })
+
+  t.test(
+    `${name}: a rotation seals under the secret that signs now, so that the old one can go`,
+    async (t) => {
+      const store = await open(t)
+      t.teardown(() => store.close())
+      await new SealedRecords(store, KEYS).add(record)
+      const [before] = await store.listSignIns(accountId, now)
+      const both = new SealedRecords(store, keysOf(NEXT, SECRET))
+      t.match(await both.rotate(accountId, id, rotation), { outcome: 'rotated' })
+      const [after] = await store.listSignIns(accountId, now)
+      t.not(after?.seal, before?.seal)
+      const alone = new SealedRecords(store, keysOf(NEXT))
+      t.match(await alone.rotate(accountId, id, { ...rotation, presented: 1 }), {
+        outcome: 'rotated',
+        signIn: { claims: { team: 'blue' }, refresh: { counter: 2 } },
+      })
+      if (!before || !after) return t.fail()
+      await store.resealSignIn?.(before, 'of one who was late')
+      t.same((await store.listSignIns(accountId, now))[0]?.seal, after.seal)
+      await store.endSignIn(accountId, id, absoluteExpiresAt)
+      await store.resealSignIn?.(after, 'no record comes back')
+      t.same(await store.listSignIns(accountId, now), [])
+    },
+  )
+}
+
+t.test('claims that are written into Redis are nobody’s', async (t) => {
+  const records = new SealedRecords(createRedisStore(redis), KEYS)
+  await records.add(record)
+  const key = `fid:si:{${accountId}}`
+  const text = (await redis.hget(key, id)) ?? ''
+  const [head = '', json = ''] = text.split('\n')
+  const fixed: unknown[] = JSON.parse(json)
+  const forged = {
+    'in their place': fixed.toSpliced(7, 1, { team: 'red' }),
+    'as 0.1 wrote them': fixed.toSpliced(7, 2, { team: 'red' }),
+    'with another epoch': fixed.toSpliced(1, 1, 9),
+  }
+  for (const [how, fields] of Object.entries(forged)) {
+    await redis.hset(key, id, `${head}\n${JSON.stringify(fields)}`)
+    const result = await records.rotate(accountId, id, rotation)
+    const claims = result.outcome === 'gone' ? null : result.signIn.claims
+    t.notMatch(claims, { team: 'red' }, how)
+    t.notMatch(await records.list(accountId, now), [{ claims: { team: 'red' } }], how)
+  }
+  await redis.hset(key, id, text.replace(/^(\w+),(\w+),\w+/, '$1,$2,zzzzzzzz'))
+  t.same(await records.rotate(accountId, id, rotation), { outcome: 'gone' }, 'nor a later end')
+})
+
+t.test('version 0.1 reads a record without claims, and refuses one whose claims it cannot see', async (t) => {
+  const records = new SealedRecords(createRedisStore(redis), KEYS)
+  await records.add(record)
+  await records.add({ ...record, id: newSignInId(), accountId: 'bare', claims: null })
+  // What it took for claims: the eighth of a list whose further members it did not look at.
+  const eighth = async (account: string) => {
+    const [text = ''] = await redis.hvals(`fid:si:{${account}}`)
+    return JSON.parse(text.slice(text.indexOf('\n')))[7]
+  }
+  t.equal(await eighth('bare'), null)
+  t.not(typeof (await eighth(accountId)), 'object', 'it takes the record for one that cannot be read')
+})
