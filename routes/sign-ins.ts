@@ -12,6 +12,16 @@ const EndQuery = Type.Object(
   { except: Type.Optional(Type.Literal('current')) },
   { additionalProperties: false },
 )
+/** By default, and at most. */
+const PAGE = 100
+/** Of a query all is text. */
+const ListQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|100)$' })),
+    after: Type.Optional(Type.String({ pattern: '^[0-9a-z]{1,11}\\.[\\w-]{1,64}$' })),
+  },
+  { additionalProperties: false },
+)
 const NameParams = Type.Object({ username: Type.String({ minLength: 1, maxLength: 256 }) })
 
 const iso = (time: number) => new Date(time).toISOString()
@@ -35,11 +45,16 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const preHandler = app.guard()
 
-  app.get('/sign_ins', { preHandler }, async function listSignIns(request) {
-    const { accountId, signInId } = request.identity
-    const records = await app.signIns.list(accountId)
-    return answer(request, 'LISTED', { data: records.map((record) => show(record, signInId)) })
-  })
+  app.get(
+    '/sign_ins',
+    { schema: { querystring: ListQuery }, preHandler },
+    async function listSignIns(request) {
+      const { accountId, signInId } = request.identity
+      const { limit = String(PAGE), after } = request.query
+      const { signIns, next } = await app.signIns.page(accountId, { limit: Number(limit), after })
+      return { ...answer(request, 'LISTED', { data: signIns.map((record) => show(record, signInId)) }), next }
+    },
+  )
 
   app.delete(
     '/sign_ins/:id',

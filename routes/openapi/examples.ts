@@ -101,12 +101,13 @@ const EXAMPLES = new Map<unknown, unknown>([
 ])
 
 /** What an operation answers when all is well. */
-export function exampleOf({ plain, status = 200, data, authType, says }: Operation): unknown {
+export function exampleOf({ plain, status = 200, data, isPaged, authType, says }: Operation): unknown {
   if (plain) return EXAMPLES.get(plain.schema)
   return {
     code: status,
     ...(says ? { msg: messageOf(says) } : { msg: 'A sentence for people.' }),
     ...(authType ? { auth_type: authType === 'any' ? 'session' : authType } : {}),
     ...(data ? { data: EXAMPLES.get(data) } : {}),
+    ...(isPaged ? { next: null } : {}),
   }
 }

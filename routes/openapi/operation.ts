@@ -16,6 +16,8 @@ export interface Operation {
   readonly status?: number
   /** `data` of the answer. */
   readonly data?: TSchema
+  /** Whether the answer says beside `data` what to ask for as `after`. */
+  readonly isPaged?: boolean
   /** Of the answer: `any`, where it is the caller's. */
   readonly authType?: 'token' | 'session' | 'cookie' | 'any'
   /** `msg` of the answer. */

@@ -107,10 +107,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     id: 'listSignIns',
     tag: 'Sign-ins',
     summary: 'Where am I signed in?',
+    description: 'Newest first, a page at a time.',
     guarded: true,
     data: SignIns,
+    isPaged: true,
     says: 'LISTED',
-    refusals: GUARDED,
+    refusals: [...GUARDED, 'BODY_INVALID'],
   },
   'DELETE /sign_ins': {
     id: 'endSignIns',

@@ -47,8 +47,8 @@ function refusal(status: number, codes: readonly Refusal[]): Response {
 }
 
 function granted(operation: Operation): Response {
-  const { plain, status = 200, data, authType, summary } = operation
-  const { type, schema } = plain ?? { type: 'application/json', schema: success(status, data, authType) }
+  const { plain, summary } = operation
+  const { type, schema } = plain ?? { type: 'application/json', schema: success(operation) }
   return { description: summary, content: { [type]: { schema, example: exampleOf(operation) } } }
 }
 

@@ -142,8 +142,12 @@ export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), 
 
 export const Exposition = Type.String({ description: 'Lines of metrics, each with its HELP and TYPE.' })
 
+const Next = Type.Union([Type.String(), Type.Null()], {
+  description: 'What to ask for as `after`; null after the last page.',
+})
+
 /** The form of every 2xx of the API. */
-export function success(status: number, data?: TSchema, authType?: Operation['authType']): TSchema {
+export function success({ status = 200, data, isPaged, authType }: Operation): TSchema {
   return Type.Object(
     {
       code: Type.Literal(status),
@@ -152,6 +156,7 @@ export function success(status: number, data?: TSchema, authType?: Operation['au
       }),
       ...(authType ? { auth_type: authType === 'any' ? AuthType : Type.Literal(authType) } : {}),
       ...(data ? { data } : {}),
+      ...(isPaged ? { next: Next } : {}),
     },
     closed,
   )

@@ -190,3 +190,37 @@ test('every route here asks who it is, and refuses another site’s request by c
   const response = await app.inject({ method: 'DELETE', url: '/sign_ins?except=current', headers: byToken })
   t.equal(response.statusCode, 200, 'a token is never sent unasked')
 })
+
+test('GET /sign_ins is paged, newest first, and a page goes on where an ended sign-in stood', async (t) => {
+  const { app, clock } = await startUserCenter(t, { SIGN_IN_CAP: '200' })
+  const made: string[] = []
+  let headers = {}
+  for (let count = 0; count < 7; count++) {
+    const { credential } = await signIn(app, 'cookie')
+    if (count === 0) headers = credential
+    // Some of one instant, which are told apart by their ids.
+    if (count % 3 === 0) clock.advance(1)
+  }
+  const ask = (query: string) => app.inject({ url: `/sign_ins${query}`, headers })
+  const whole = (await ask('')).json()
+  t.equal(whole.data.length, 7)
+  t.equal(whole.next, null)
+  const ids = (data: { id: string }[]) => data.map(({ id }) => id)
+  let next: string | null = ''
+  for (let pages = 0; next !== null && pages < 10; pages++) {
+    const page: { data: { id: string }[]; next: string | null } = (
+      await ask(`?limit=2${next && `&after=${next}`}`)
+    ).json()
+    made.push(...ids(page.data))
+    next = page.next
+  }
+  t.same(made, ids(whole.data))
+
+  const first = (await ask('?limit=3')).json()
+  const [, , last] = first.data
+  t.equal((await app.inject({ method: 'DELETE', url: `/sign_ins/${last.id}`, headers })).statusCode, 200)
+  t.same(ids((await ask(`?limit=3&after=${first.next}`)).json().data), made.slice(3, 6))
+
+  for (const query of ['?limit=0', '?limit=101', '?limit=1e1', '?after=', '?after=x', '?other=1'])
+    refused(t, await ask(query), 400, 'BODY_INVALID', query)
+})
