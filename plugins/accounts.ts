@@ -8,7 +8,7 @@ import type { AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database.js'
 import { OptionInvalid } from './lib/errors.js'
 import type { HashQueue } from './lib/hash-queue.js'
-import { refuseUnknown } from './lib/options.js'
+import { type Known, refuseUnknown } from './lib/options.js'
 import { createPasswordPolicy, type PasswordPolicy } from './lib/password-policy.js'
 import { passwords, passwordsFor } from './lib/passwords.js'
 import { openPostgres } from './lib/postgres/database.js'
@@ -92,7 +92,15 @@ export interface BroughtAccountsOptions {
 
 export type AccountsOptions = OwnAccountsOptions | PostgresAccountsOptions | BroughtAccountsOptions
 
-const OPTIONS = ['source', 'dataDir', 'databaseUrl', 'pool', 'clock', 'passwordWords', 'hashesAtOnce']
+const OPTIONS: Known<AccountsOptions> = {
+  source: true,
+  dataDir: true,
+  databaseUrl: true,
+  pool: true,
+  clock: true,
+  passwordWords: true,
+  hashesAtOnce: true,
+}
 
 /**
  * @throws OPTION_INVALID, CONFIG_INVALID when PostgreSQL cannot be used, STORE_UNAVAILABLE, DEPENDENCY_MISSING,

@@ -47,7 +47,7 @@ function watchFeed(app: FastifyInstance): void {
 
 /** @throws OPTION_INVALID */
 async function auditPlugin(app: FastifyInstance, options: AuditOptions): Promise<void> {
-  refuseUnknown(options, ['clock'])
+  refuseUnknown(options, { clock: true })
   const clock = checkClock(options.clock ?? Date.now)
   app.decorate('audit', createAudit({ clock, log: app.log }))
   if (app.hasDecorator('identityMetrics')) app.identityMetrics.meters.audit(app.audit)

@@ -16,7 +16,7 @@ import { claimCookieName } from './lib/http/cookie-names.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
 import type { PurposeKeys } from './lib/keys.js'
 import { checkMemo, Memo, type MemoOptions } from './lib/memo.js'
-import { checkSeconds, refuseUnknown } from './lib/options.js'
+import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
 import { ABSENT, refusedAs } from './lib/resolutions.js'
 import { resolveLive, verifiedAs } from './lib/verified.js'
 import type { SignIns } from './sign-ins.js'
@@ -65,7 +65,15 @@ interface Settings {
   readonly hot: MemoOptions
 }
 
-const OPTIONS = ['name', 'secure', 'ttl', 'rememberTtl', 'absoluteTtl', 'hotCookies', 'hotBytes']
+const OPTIONS: Known<CookieAuthOptions> = {
+  name: true,
+  secure: true,
+  ttl: true,
+  rememberTtl: true,
+  absoluteTtl: true,
+  hotCookies: true,
+  hotBytes: true,
+}
 
 function checkOptions(options: CookieAuthOptions): Settings {
   refuseUnknown(options, OPTIONS)

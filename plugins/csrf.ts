@@ -31,7 +31,7 @@ export interface CsrfOptions {
 }
 
 async function csrf(app: FastifyInstance, options: CsrfOptions): Promise<void> {
-  refuseUnknown(options, ['allowedOrigins'])
+  refuseUnknown(options, { allowedOrigins: true })
   const allowed = parseOrigins(options.allowedOrigins ?? [])
   app.decorate('csrf', {
     sameOrigin: function refuseCrossSite(request, _reply, done) {

@@ -26,7 +26,7 @@ import { kCookieNames } from './lib/http/cookie-names.js'
 import { kReply, rememberReply, signIn, signOut } from './lib/identity/sign-in.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
-import { checkClock, refuseUnknown } from './lib/options.js'
+import { checkClock, type Known, refuseUnknown } from './lib/options.js'
 import type { UnauthenticatedStatus } from './lib/refusals.js'
 import { isHandshake } from './lib/same-origin.js'
 import type { OnRefused } from './lib/search.js'
@@ -122,7 +122,12 @@ function settleFailure(request: FastifyRequest, reply: FastifyReply, _error: Err
   done()
 }
 
-const OPTIONS = ['secrets', 'onRefused', 'unauthenticatedStatus', 'clock']
+const OPTIONS: Known<IdentityOptions> = {
+  secrets: true,
+  onRefused: true,
+  unauthenticatedStatus: true,
+  clock: true,
+}
 
 function checkOptions(options: IdentityOptions) {
   refuseUnknown(options, OPTIONS)

@@ -10,7 +10,7 @@ import csrf, { type CsrfOptions } from './csrf.js'
 import identity, { type IdentityOptions } from './identity.js'
 import type { AccountSource, ModeName } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
-import { refuseUnknown } from './lib/options.js'
+import { type Known, refuseUnknown } from './lib/options.js'
 import metrics, { type MetricsOptions } from './metrics.js'
 import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
 import signIns from './sign-ins.js'
@@ -69,10 +69,23 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
 
 const ALL_MODES: readonly BuiltInMode[] = ['token', 'session', 'cookie']
 
-const OPTIONS = [
-  ...['secrets', 'state', 'accounts', 'modes', 'secure', 'clock', 'onRefused', 'unauthenticatedStatus'],
-  ...['allowedOrigins', 'signInCap', 'throttle', 'metrics', 'token', 'session', 'cookie'],
-]
+const OPTIONS: Known<SuiteOptions> = {
+  secrets: true,
+  state: true,
+  accounts: true,
+  modes: true,
+  secure: true,
+  clock: true,
+  onRefused: true,
+  unauthenticatedStatus: true,
+  allowedOrigins: true,
+  signInCap: true,
+  throttle: true,
+  metrics: true,
+  token: true,
+  session: true,
+  cookie: true,
+}
 
 /** The modes to register. @throws OPTION_INVALID for an unknown one, or options for one that is left out */
 function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
@@ -87,12 +100,19 @@ function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
   return modes
 }
 
+const WANTS_ACCOUNTS = 'wants { verify, find }, { dataDir } or { databaseUrl }'
+
 /** @throws OPTION_INVALID */
 function accountsOptions({ accounts: given, clock }: SuiteOptions): AccountsOptions {
   if (typeof given !== 'object' || given === null) {
-    throw new OptionInvalid('accounts', 'wants { verify, find }, { dataDir } or { databaseUrl }')
+    throw new OptionInvalid('accounts', WANTS_ACCOUNTS)
   }
-  return 'dataDir' in given || 'databaseUrl' in given ? { ...given, clock } : { source: given }
+  if ('dataDir' in given || 'databaseUrl' in given) return { ...given, clock }
+  for (const name of ['verify', 'find'] as const) {
+    if (typeof given[name] !== 'function')
+      throw new OptionInvalid('accounts', `${WANTS_ACCOUNTS}; it has no function ${name}`)
+  }
+  return { source: given }
 }
 
 /** @throws OPTION_INVALID */

@@ -30,7 +30,7 @@ const SAMPLING = 16
 const SAMPLING_MAX = 1_000_000
 
 function checkOptions(options: MetricsOptions): Required<MetricsOptions> {
-  refuseUnknown(options, ['sampling', 'process'])
+  refuseUnknown(options, { sampling: true, process: true })
   const { sampling = SAMPLING, process = true } = options
   if (!Number.isSafeInteger(sampling) || sampling < 1 || sampling > SAMPLING_MAX) {
     throw new OptionInvalid('sampling', `wants a whole number from 1 to ${SAMPLING_MAX}`)

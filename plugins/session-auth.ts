@@ -7,7 +7,7 @@ import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { checkMemo, type MemoOptions } from './lib/memo.js'
 import { SessionCache } from './lib/near/session-cache.js'
-import { checkSeconds, refuseUnknown } from './lib/options.js'
+import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
 import { UnsavedWarning } from './lib/session/unsaved-warning.js'
 import { SessionCookie } from './lib/session-cookie.js'
 import { SessionMode } from './lib/session-mode.js'
@@ -83,8 +83,16 @@ interface Settings {
   readonly hot: MemoOptions
 }
 
-const HOT_OPTIONS = ['hotSessions', 'hotBytes']
-const OPTIONS = ['name', 'secure', 'idleTtl', 'absoluteTtl', 'rememberTtl', 'maxBytes', ...HOT_OPTIONS]
+const OPTIONS: Known<SessionAuthOptions> = {
+  name: true,
+  secure: true,
+  idleTtl: true,
+  absoluteTtl: true,
+  rememberTtl: true,
+  maxBytes: true,
+  hotSessions: true,
+  hotBytes: true,
+}
 const MAX_BYTES = 65_536
 /** A session that is not there costs a command. Only logins make new ones: nobody fills this with little effort. */
 const HOT_BYTES = 768 * 1024 * 1024
@@ -141,6 +149,13 @@ function readSession(this: FastifyRequest): SessionObject {
 
 async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): Promise<void> {
   const settings = checkOptions(options)
+  // Fastify would say no more than that the name is taken.
+  if (app.hasRequestDecorator('session')) {
+    throw new OptionInvalid(
+      'modes',
+      "must be ['token', 'cookie'] beside @fastify/session, which has request.session",
+    )
+  }
   const cookie = new SessionCookie(settings.spec, app.keyRing.purpose('session-id'))
   const parts = makeParts(app, settings)
   const restsUntil = (stored: StoredSession) => parts.use.restsUntil(stored)

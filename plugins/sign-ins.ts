@@ -7,7 +7,7 @@ import { checkEpoch, endBelowEpoch, keptUntil, LONGEST_TTL, refuseDeadAtBirth } 
 import { LastSeen } from './lib/last-seen.js'
 import { livenessOf } from './lib/liveness.js'
 import type { Marks } from './lib/marks.js'
-import { checkClock, checkSeconds } from './lib/options.js'
+import { checkClock, checkSeconds, refuseUnknown } from './lib/options.js'
 import { rotateLive } from './lib/refresh-rotation.js'
 import { checkCap, endBeyondCap } from './lib/sign-in-cap.js'
 import { type Ending, noteBegun, tellEnded } from './lib/sign-in-ending.js'
@@ -176,6 +176,7 @@ function createSignIns(store: StateStore, seen: LastSeen, settings: Settings): S
 
 /** @throws OPTION_INVALID */
 async function signIns(app: FastifyInstance, options: SignInsOptions): Promise<void> {
+  refuseUnknown(options, { clock: true, longestTtl: true, cap: true })
   const clock = checkClock(options.clock ?? Date.now)
   const longestTtl = checkSeconds('longestTtl', options.longestTtl ?? LONGEST_TTL)
   const cap = checkCap(options.cap ?? CAP)

@@ -5,13 +5,19 @@ import { OptionInvalid } from './errors.js'
 const REGISTER_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
 
 /**
+ * The names of a plugin's options. They follow from their type: where one is missing here, or is here alone, nothing
+ * compiles.
+ */
+export type Known<Options> = { readonly [Name in keyof Options]-?: true }
+
+/**
  * A misspelt option would leave its default in force without a word.
  * @throws OPTION_INVALID naming it
  */
-export function refuseUnknown(options: object, known: readonly string[]): void {
+export function refuseUnknown<Options extends object>(options: Options, known: Known<Options>): void {
   for (const name of Object.keys(options)) {
-    if (!known.includes(name) && !REGISTER_OPTIONS.includes(name)) {
-      throw new OptionInvalid(name, `is unknown: there are ${known.join(', ')}`)
+    if (!Object.hasOwn(known, name) && !REGISTER_OPTIONS.includes(name)) {
+      throw new OptionInvalid(name, `is unknown: there are ${Object.keys(known).join(', ')}`)
     }
   }
 }

@@ -3,7 +3,7 @@ import type { AccessTokenRules } from './access-token.js'
 import type { AccountSource } from './contract.js'
 import { OptionInvalid } from './errors.js'
 import { checkMemo, type MemoOptions } from './memo.js'
-import { checkSeconds, refuseUnknown } from './options.js'
+import { checkSeconds, type Known, refuseUnknown } from './options.js'
 import { checkSigningKeys, type SigningKeyInput, type SigningKeys } from './signing-keys.js'
 
 export interface TokenAuthOptions {
@@ -80,10 +80,18 @@ function findAccounts(app: FastifyInstance, options: TokenAuthOptions): Pick<Acc
   throw new OptionInvalid('accounts', 'is missing: refreshing a token looks its account up there')
 }
 
-const OPTIONS = [
-  ...['issuer', 'audience', 'accessTtl', 'refreshTtl', 'refreshGrace', 'clockTolerance', 'privateKeys'],
-  ...['hotTokens', 'hotBytes', 'accounts'],
-]
+const OPTIONS: Known<TokenAuthOptions> = {
+  issuer: true,
+  audience: true,
+  accessTtl: true,
+  refreshTtl: true,
+  refreshGrace: true,
+  clockTolerance: true,
+  privateKeys: true,
+  hotTokens: true,
+  hotBytes: true,
+  accounts: true,
+}
 
 /** How far the clocks of two instances may differ unless another span is asked for, in seconds. */
 export const CLOCK_TOLERANCE = 5

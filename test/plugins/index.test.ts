@@ -1,3 +1,5 @@
+import fastifyCookie from '@fastify/cookie'
+import fastifySession from '@fastify/session'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import suite, { type SuiteOptions } from '../../plugins/index.js'
@@ -37,7 +39,8 @@ t.test('an option that is wrong, misspelt or without effect refuses to boot, by 
     [{ cookie: { name: 'device' }, throttle: {} }, /deviceName must differ/],
     [{ throttle: { deviceName: 'session' } }, /deviceName must differ/],
     [{ accounts: undefined }, /accounts wants/],
-    [{ accounts: {} }, /source wants/],
+    [{ accounts: {} }, /accounts wants .*no function verify/],
+    [{ accounts: { verify: GOOD.accounts.verify } }, /accounts wants .*no function find/],
     [{ state: undefined }, /state wants/],
     [{ state: {} }, /stores wants/],
     [{ modes: 'cookie' }, /modes wants/],
@@ -50,4 +53,21 @@ t.test('an option that is wrong, misspelt or without effect refuses to boot, by 
   for (const [change, message] of wrong) {
     await t.rejects(boot(t, { ...GOOD, ...change }), { code: 'OPTION_INVALID', message }, String(message))
   }
+})
+
+t.test('beside @fastify/session the session mode is refused, with the modes that go with it', async (t) => {
+  const bootBeside = async (options: object) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(fastifyCookie)
+    await app.register(fastifySession, { secret: GOOD.secrets[0] })
+    app.register(suite, options as SuiteOptions)
+    await app.ready()
+    return app
+  }
+  await t.rejects(bootBeside(GOOD), {
+    code: 'OPTION_INVALID',
+    message: /modes must be \['token', 'cookie'\]/,
+  })
+  t.same((await bootBeside({ ...GOOD, modes: ['token', 'cookie'] })).authModes.names, ['token', 'cookie'])
 })

@@ -412,3 +412,9 @@ t.test('a bad option is a refusal at boot, and so is a missing store', async (t)
   app.register(signIns)
   await t.rejects(async () => app.ready(), /fastify-identity-stores/)
 })
+
+t.test('a misspelt option is refused by name', async (t) => {
+  const misspelt = JSON.parse('{"signInCap":5}')
+  const message = /signInCap is unknown: there are clock, longestTtl, cap/
+  await t.rejects(signInsApp(t, { signIns: misspelt }), { code: 'OPTION_INVALID', message })
+})

@@ -1,5 +1,5 @@
 import { OptionInvalid } from '../errors.js'
-import { refuseUnknown } from '../options.js'
+import { type Known, refuseUnknown } from '../options.js'
 
 /** How many connections, and how long anything may take. Times are in ms. */
 export interface PostgresOptions {
@@ -39,10 +39,18 @@ const MOST: CheckedPostgres = {
 }
 const NAMES = ['max', 'connectTimeout', 'queryTimeout', 'idleTimeout', 'startTimeout'] as const
 
+const KNOWN: Known<PostgresOptions> = {
+  max: true,
+  connectTimeout: true,
+  queryTimeout: true,
+  idleTimeout: true,
+  startTimeout: true,
+}
+
 /** @throws OPTION_INVALID naming the option and what it wants */
 export function checkPostgres(given: PostgresOptions = {}): CheckedPostgres {
   if (typeof given !== 'object' || given === null) throw new OptionInvalid('pool', 'wants an object')
-  refuseUnknown(given, NAMES)
+  refuseUnknown(given, KNOWN)
   const all = { ...DEFAULTS }
   for (const name of NAMES) {
     const value = given[name] ?? DEFAULTS[name]

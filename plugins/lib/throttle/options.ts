@@ -1,6 +1,6 @@
 import { type CookieSpec, cookieSpec } from '../cookies.js'
 import { OptionInvalid } from '../errors.js'
-import { checkSeconds, refuseUnknown } from '../options.js'
+import { checkSeconds, type Known, refuseUnknown } from '../options.js'
 import type { LimitRule } from './rounds.js'
 
 /** Limits are failed attempts, durations are seconds. */
@@ -40,10 +40,20 @@ export interface ThrottleSettings {
   readonly deviceTtl: number
 }
 
-const OPTIONS = [
-  ...['accountLimit', 'accountWindow', 'firstDelay', 'longestDelay', 'forgetAfter', 'addressLimit'],
-  ...['addressWindow', 'pairLimit', 'pairWindow', 'deviceTtl', 'deviceName', 'secure'],
-]
+const OPTIONS: Known<ThrottleOptions> = {
+  accountLimit: true,
+  accountWindow: true,
+  firstDelay: true,
+  longestDelay: true,
+  forgetAfter: true,
+  addressLimit: true,
+  addressWindow: true,
+  pairLimit: true,
+  pairWindow: true,
+  deviceTtl: true,
+  deviceName: true,
+  secure: true,
+}
 
 /** The most failures that a limit may let through. */
 export const LIMIT_MAX = 1_000_000

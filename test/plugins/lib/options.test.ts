@@ -46,6 +46,9 @@ t.test('a clock with fractions is floored, since stores keep whole milliseconds'
 })
 
 t.test('an option that nobody reads is refused by name', async (t) => {
-  t.throws(() => refuseUnknown({ tl: 5 }, ['ttl']), { code: 'OPTION_INVALID', message: /tl is unknown/ })
-  refuseUnknown({ ttl: 5, prefix: '/x', logLevel: 'warn' }, ['ttl'])
+  t.throws(() => refuseUnknown(JSON.parse('{"tl":5}'), { ttl: true }), {
+    code: 'OPTION_INVALID',
+    message: /tl is unknown/,
+  })
+  refuseUnknown<object>(JSON.parse('{"ttl":5,"prefix":"/x","logLevel":"warn"}'), { ttl: true } as object)
 })
