@@ -49,7 +49,7 @@ export function makeRecord(
     sessionKey: start.sessionKey ?? null,
     refresh:
       start.refreshKeyId === undefined ? null : { counter: 0, keyId: start.refreshKeyId, rotatedAt: now },
-    claims: start.claims ?? null,
+    claims: start.claims && Object.keys(start.claims).length > 0 ? start.claims : null,
   }
 }
 

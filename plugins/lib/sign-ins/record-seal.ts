@@ -50,6 +50,11 @@ function mac(key: KeyObject, name: string): string {
   return createHmac('sha256', key).update(`bare.${name}`).digest().toString('base64url', 0, MAC_BYTES)
 }
 
+/** Version 0.1 wrote an empty object where an application gave none. */
+function areNone(claims: SignInRecord['claims']): boolean {
+  return claims === null || Object.keys(claims).length === 0
+}
+
 /**
  * The record as a store gets it. Its seal is `<key id><MAC>`, or with claims `v1.<key id>.<IV, tag and ciphertext>`: most
  * records have none, and an IV and a tag would cost each of them 22 bytes.
@@ -58,7 +63,7 @@ export function sealRecord(keys: PurposeKeys, record: SignInRecord): SignInRecor
   const { claims } = record
   const { id, key } = keys.signing
   const name = nameOf(record)
-  const sealed = claims === null ? `${id}${mac(key, name)}` : seal(keys, name, JSON.stringify(claims))
+  const sealed = areNone(claims) ? `${id}${mac(key, name)}` : seal(keys, name, JSON.stringify(claims))
   return { ...record, claims: null, seal: sealed }
 }
 
@@ -95,7 +100,7 @@ function opened(stored: SignInRecord, claims: SignInRecord['claims'], isGenuine:
 
 /** A record as a store gave it back. Null for one that was altered: as good as none. */
 export function openRecord(keys: PurposeKeys, stored: SignInRecord): OpenedRecord | null {
-  if (!stored.seal) return MARKED.test(stored.id) ? null : opened(stored, null, stored.claims === null)
+  if (!stored.seal) return MARKED.test(stored.id) ? null : opened(stored, null, areNone(stored.claims))
   const content = contentOf(keys, nameOf(stored), stored.seal)
   if (content !== null) return opened(stored, claimsOrNull(JSON.parse(content)), true)
   const keyId = keyIdOf(stored.seal)

@@ -63,5 +63,6 @@ t.test('secrets rotate; under one that has left, a record is good for a list alo
 t.test('a record of 0.1 is good without claims; with claims it is good for a list alone', async (t) => {
   const old = signInRecord({ id: 'AAAAAAAAAAAAAAAAAAAAAA' })
   t.same(openRecord(KEYS, old), { signIn: old, isGenuine: true })
+  t.same(openRecord(KEYS, { ...old, claims: {} }), { signIn: old, isGenuine: true }, 'as a token without any')
   t.same(openRecord(KEYS, { ...old, claims: { team: 'red' } }), { signIn: old, isGenuine: false })
 })
