@@ -152,7 +152,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     id: 'readyz',
     tag: 'Machinery',
     summary: 'Do the stores take writes?',
-    description: 'The outcome is shared, and asked for at most once a second.',
+    description:
+      'And does the clock agree with that of Redis? The outcome is shared, and asked for at most once a second.',
     says: 'READY',
     refusals: ['STORE_UNAVAILABLE'],
   },

@@ -1,29 +1,22 @@
 import type { Feed, FeedChange } from '../stores/contract.js'
-import { list as listOf, text } from '../stores/narrow.js'
-import type { RedisClock } from '../stores/redis/clock.js'
-import { BEAT } from '../stores/redis-revocation-scripts.js'
-import { type RedisClient, runScript } from '../stores/redis-scripts.js'
 import { type Beat, FeedConnection } from './feed-connection.js'
 import { type CaughtUp, FeedBroken, FeedFollower } from './feed-follower.js'
-import { ASK_INTERVAL, BEAT_INTERVAL, Heartbeat } from './heartbeat.js'
+import { askForBeat, type QuestionParts } from './feed-question.js'
+import { askDelay, Heartbeat } from './heartbeat.js'
 import type { RevocationList } from './revocation-list.js'
 
 /*
  * How every process learns of every revocation: a stream beside the revocation list, which the script that
  * stores a revocation appends to, and which each process reads (XREAD BLOCK) on a connection of its own.
  *
- * Why a stream, and not server-assisted tracking (CLIENT TRACKING): what was missed in a gap can be read
- * afterwards, where tracking can only throw everything away; one connection does in a cluster, where tracking
- * needs one to each primary, all of them watched; and there is no protocol to get wrong (under RESP3 the driver
- * arms tracking and delivers nothing). What tracking would add, news of every key that changed, nobody needs:
- * ended sign-ins, raised epochs and the list's generation are all that ever invalidates an identity, and a
- * session's record with an identity only disappears together with its sign-in.
+ * Why a stream, and not server-assisted tracking (CLIENT TRACKING): what was missed in a gap can be read afterwards, and
+ * one connection does in a cluster: see docs/revocation.md. Ended sign-ins, raised epochs and the list's generation are all
+ * that ever invalidates an identity; a session's record with one disappears together with its sign-in.
  *
  * What it promises: `healthy()` means that everything revoked up to 750 ms ago has been taken in. The proof is
  * a heartbeat that the *command* connection says stands last in the stream, and that has come through the feed: see
  * heartbeat.ts. (A ping would be happy on a demoted primary, and a feed of its own on a server that nobody writes to any
- * more.) The instances share their heartbeats: if each wrote its own, which all the others read, what an idle fleet
- * costs would grow with the square of its size.
+ * more.) Instances share them: if each wrote its own, the cost would grow with the square of the fleet.
  * Each entry carries how many revocations there were: a stream that was trimmed, deleted or rolled back shows.
  */
 
@@ -33,20 +26,14 @@ const RETRY_MIN = 25
 const RETRY_MAX = 500
 /** Questions that are not answered yet: a client of the application's may queue them for long. */
 const UNANSWERED_MAX = 4
-/** By how much questions are early or late, in ms: so each instance has its turn to add the heartbeat. */
-const JITTER = 50
 
 const HOW: Record<CaughtUp, string> = {
   replayed: 'What was missed has been read.',
   loaded: 'The list has been read anew.',
 }
 
-export interface FeedParts {
-  /** The command connection. */
-  readonly client: RedisClient
-  readonly keys: readonly [list: string, feed: string]
+export interface FeedParts extends QuestionParts {
   readonly list: RevocationList
-  readonly clock: RedisClock
 }
 
 /** The feed of revocations. It starts at once, and does not give up before `close`. */
@@ -143,11 +130,10 @@ export class RevocationFeed implements Feed {
   }
 
   #schedule(): void {
-    const after = ASK_INTERVAL + JITTER * (2 * Math.random() - 1)
     this.#timer = setTimeout(() => {
       this.#schedule()
       this.#tick()
-    }, after).unref()
+    }, askDelay()).unref()
   }
 
   #tick(): void {
@@ -157,22 +143,16 @@ export class RevocationFeed implements Feed {
     this.#ask()
   }
 
-  /** Asks which heartbeat stands last in the feed, and what time it is. */
   #ask(): void {
     if (this.#unanswered >= UNANSWERED_MAX) return
     this.#unanswered++
-    const { client, keys, clock } = this.#parts
     const name = this.#heartbeat.next()
-    const sent = clock.now()
-    runScript(client, BEAT, keys, name, BEAT_INTERVAL, clock.offset ?? '')
-      .then((answer) => {
-        const [last, time] = listOf(answer).map(text)
-        clock.compare(sent, time ? Number(time) : null)
-        this.#heartbeat.answered(name, last ?? '')
+    askForBeat(this.#parts, name)
+      .then((last) => {
+        this.#heartbeat.answered(name, last)
         this.#noteProof()
       })
       .catch((error: unknown) => {
-        // Said by the server itself (READONLY, OOM): it would not store a revocation either.
         if (error instanceof Error && error.name === 'ReplyError') this.#lose('A heartbeat was refused.')
       })
       .finally(() => this.#unanswered--)
@@ -190,10 +170,7 @@ export class RevocationFeed implements Feed {
     this.#patientSince = performance.now()
     this.#retryAfter = RETRY_MIN
     if (!this.#parts.list.complete) this.#lose('There are more revocations than this process keeps.')
-    else if (this.#state !== 'healthy' && !this.#isClosed()) this.#restore()
-  }
-
-  #restore(): void {
+    if (this.#state === 'healthy' || this.#isClosed() || !this.healthy()) return
     this.#state = 'healthy'
     this.#tell({ kind: 'feed_restored', reason: this.#how })
     this.#how = 'Heartbeats come back.'

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 
-/** How often this process asks for the newest heartbeat, in ms, give or take 50. */
-export const ASK_INTERVAL = 250
-/** How old the newest one may be before another is added, in ms: some five a second, however many ask. */
-export const BEAT_INTERVAL = 200
+/** How often this process asks for the newest heartbeat, in ms, give or take the jitter. */
+const ASK_INTERVAL = 250
+/** So each instance has its turn to add the heartbeat. */
+const JITTER = 40
+/** How old the newest one may be before another is added, in ms: some three a second, however many ask. */
+export const BEAT_INTERVAL = 300
 /** How long one that came back vouches for what came before it, in ms, counted from when it was asked for. */
 export const FRESH_FOR = 750
 
@@ -32,11 +34,17 @@ const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.no
  * jumps only makes heartbeats more or less frequent.
  *
  * How soon a fault shows. A copy is trusted for FRESH_FOR after the question whose answer vouches for it. So what is
- * revoked elsewhere is refused here 750 ms after the revoker's answer at the latest, whatever breaks. A feed that stands
- * still shows as soon as the next heartbeat does not come: one is added at most BEAT_INTERVAL after the last, by the first
- * that asks. While all is well a question is asked at the latest 300 ms after the last, which leaves an answer and its
- * heartbeat 450 ms on the way.
+ * revoked elsewhere is refused here 750 ms after the revoker's answer at the latest, whatever breaks: each later
+ * question finds a heartbeat behind the revocation, or adds one, and is vouched for only when both have come. A feed that
+ * stands still while nobody revokes shows when the next heartbeat does not come: the first that asks BEAT_INTERVAL after
+ * the last adds it. While all is well a question is asked at the latest 290 ms after the last, which leaves an
+ * answer and its heartbeat 460 ms on the way.
  */
+
+/** When to ask next, in ms. */
+export function askDelay(): number {
+  return ASK_INTERVAL + JITTER * (2 * Math.random() - 1)
+}
 
 /**
  * Heartbeats as this process knows them. Judged at each use: a process that was suspended, or whose event loop stood

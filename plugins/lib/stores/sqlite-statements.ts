@@ -72,6 +72,16 @@ export const SQL = {
 } as const
 
 export type StatementName = keyof typeof SQL
+
+/** What a sweep runs, and up to which time (ms): that of records, and that of revocations. */
+export function sweeps(now: number, upTo: number): readonly (readonly [StatementName, number])[] {
+  const records = (['sweepSignIns', 'sweepSessions'] as const).map((name) => [name, now] as const)
+  const revocations = (['sweepEnded', 'sweepEpochs', 'sweepSpared'] as const).map(
+    (name) => [name, upTo] as const,
+  )
+  return [...records, ...revocations]
+}
+
 /** Those that read the revocation list, from a key of two parts on. */
 export type PageName = 'endedPage' | 'epochPage' | 'sparedPage'
 type Value = string | number | null

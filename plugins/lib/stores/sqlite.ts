@@ -17,7 +17,7 @@ import {
 import { SqliteEndings } from './sqlite-endings.js'
 import { revocationsOf, type SqliteRevocations } from './sqlite-revocations.js'
 import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from './sqlite-rows.js'
-import { attempt, SIGN_IN_PAGE, type StatementName, Statements, SWEEP_BATCH } from './sqlite-statements.js'
+import { attempt, SIGN_IN_PAGE, Statements, SWEEP_BATCH, sweeps } from './sqlite-statements.js'
 
 /**
  * State in the embedded file, on the connection that it shares with the accounts. What answers at once does
@@ -26,9 +26,6 @@ import { attempt, SIGN_IN_PAGE, type StatementName, Statements, SWEEP_BATCH } fr
 export function createSqliteStore(database: EmbeddedDatabase): StateStore {
   return new SqliteStore(database)
 }
-
-const RECORDS: readonly StatementName[] = ['sweepSignIns', 'sweepSessions']
-const REVOCATIONS: readonly StatementName[] = ['sweepEnded', 'sweepEpochs', 'sweepSpared']
 
 class SqliteStore implements StateStore {
   readonly kind = 'sqlite'
@@ -148,20 +145,15 @@ class SqliteStore implements StateStore {
   }
 
   async sweep(now: number) {
-    await this.#drop(RECORDS, now)
     const upTo = now - CLOCK_MARGIN
-    await this.#drop(REVOCATIONS, upTo)
+    for (const [name, time] of sweeps(now, upTo)) {
+      while (attempt(() => this.#statements.run(name, time)) === SWEEP_BATCH) await nextTurn()
+    }
     await this.#revocations.sweep(upTo)
   }
 
   close() {
     return this.#database.close()
-  }
-
-  async #drop(names: readonly StatementName[], upTo: number): Promise<void> {
-    for (const name of names) {
-      while (attempt(() => this.#statements.run(name, upTo)) === SWEEP_BATCH) await nextTurn()
-    }
   }
 
   #find(accountId: string, id: string, now: number): SignInRecord | null {

@@ -214,14 +214,14 @@ async function beatsIn(admin: Redis): Promise<string[][]> {
   return entries.map(([, fields]) => fields).filter(([kind]) => kind === 'h')
 }
 
-t.test('however many instances, they share some five heartbeats a second', async (t) => {
+t.test('however many instances, they share some three heartbeats a second', async (t) => {
   const { server, admin } = await serve(t)
   const all = await Promise.all(Array.from({ length: 12 }, () => openNear(t, server.url)))
   const senders = async () => new Set((await beatsIn(admin)).map(([, name = '']) => name.split(':')[0]))
   await eventually(async () => (await beatsIn(admin)).length > 20 && (await senders()).size > 3, 60_000)
   const times = (await beatsIn(admin)).map((fields) => Number(fields[7]))
   const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0))
-  t.ok(Math.min(...gaps) >= 200, `${Math.min(...gaps)} ms between two of them`)
+  t.ok(Math.min(...gaps) >= 300, `${Math.min(...gaps)} ms between two of them`)
   await eventually(() => all.every(({ store }) => store.feed.healthy()))
   const before = (await beatsIn(admin)).length
   await all[0]?.store.endSignIn('a', 's', UNTIL)
