@@ -56,7 +56,10 @@ t.test(
 
     await deploy('publish the first key', 'shared', old.privatePem)
     t.strictSame(Object.keys(service.verified), ['HS256'], 'it does not sign yet')
-    await deploy('sign with it', old.privatePem)
+    await deploy('sign with it', old.privatePem, 'shared')
+    await load.advance(600)
+    await load.advance(600)
+    await deploy('refuse tokens under the secrets', old.privatePem)
     await deploy('append', old.privatePem, next.privatePem)
     t.strictSame(Object.keys(service.verified), ['HS256', 'EdDSA'])
     await deploy('move to the front', next.privatePem, old.publicPem)

@@ -4,8 +4,8 @@ import { pemBlocks } from './pem.js'
 import type { TokenAlgorithm, TokenKey, TokenKeys } from './token-keys.js'
 
 /**
- * Stands for the shared secrets, in the first place only: they go on signing, while the keys behind it are
- * published and verify already. That is the first step of a change to asymmetric keys.
+ * Stands for the shared secrets. In the first place they sign, and the keys behind it are published and verify. In the
+ * last place they only verify. Without it no token under them is accepted: whoever learns a secret can make no token.
  */
 export const SHARED = 'shared'
 
@@ -86,17 +86,19 @@ function checkKeys(inputs: readonly unknown[], refuse: Refuse): KeyObject[] {
 
 /**
  * Reads and checks keys for access tokens: Ed25519, P-256, or RSA of 2048 to 4096 bits, in any order and mixed.
- * The first signs, so it must be a private one; public ones behind it verify.
+ * The first signs, so it must be a private one; public ones behind it verify. The word `shared` may be first or last.
  * @param refuse makes the error that is thrown. No key, and nothing of one, is in what it gets.
  */
 export function checkSigningKeys(inputs: unknown, refuse: Refuse): SigningKeys {
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : []
-  const isShared = list[0] === SHARED
-  const keys = checkKeys(isShared ? list.slice(1) : list, refuse)
+  const sharedSigns = list[0] === SHARED
+  const sharedVerifies = !sharedSigns && list.at(-1) === SHARED
+  const keys = checkKeys(list.slice(sharedSigns ? 1 : 0, sharedVerifies ? -1 : undefined), refuse)
   const [first] = keys
   if (!first) throw refuse('at least one key is wanted')
-  if (!isShared && first.type !== 'private') throw refuse('the first key signs, and has no private half')
-  return Object.freeze(isShared ? [SHARED, ...keys] : keys)
+  if (!sharedSigns && first.type !== 'private') throw refuse('the first key signs, and has no private half')
+  if (sharedSigns) return Object.freeze([SHARED, ...keys])
+  return Object.freeze(sharedVerifies ? [...keys, SHARED] : keys)
 }
 
 function tokenKey(key: KeyObject): TokenKey {
@@ -109,15 +111,13 @@ function tokenKey(key: KeyObject): TokenKey {
 }
 
 /**
- * All keys for access tokens. Those of the shared secrets go on verifying beside asymmetric ones, so that a
- * change refuses no token that is out: whoever knows the secrets can make every other credential anyway, and
- * each token is verified by the one algorithm of the key that it names.
+ * All keys for access tokens; the first signs. Each token is verified by the one algorithm of the key that it names.
+ * @param shared the keys under the secrets. They are left out where asymmetric keys are set without `shared`.
  */
 export function combineTokenKeys(signingKeys: SigningKeys, shared: TokenKeys): TokenKeys {
   const [first, ...others] = signingKeys.filter((key) => key !== SHARED).map(tokenKey)
   if (!first) return shared
   const [firstShared, ...othersShared] = shared
-  return signingKeys[0] === SHARED
-    ? [firstShared, ...othersShared, first, ...others]
-    : [first, ...others, ...shared]
+  if (signingKeys[0] === SHARED) return [firstShared, ...othersShared, first, ...others]
+  return [first, ...others, ...(signingKeys.at(-1) === SHARED ? shared : [])]
 }

@@ -22,7 +22,8 @@ export interface TokenAuthOptions {
   /**
    * Signs access tokens with an asymmetric key: PEMs, or keys of `node:crypto`, of Ed25519 (EdDSA), P-256 (ES256)
    * or RSA of 2048 to 4096 bits (RS256), also mixed. The first signs, all verify; public ones may stand behind
-   * it. `'shared'` in front: the secrets go on signing, the keys are published and verify. Defaults to the secrets.
+   * it. `'shared'` in front: the secrets go on signing, the keys are published and verify. `'shared'` at the end: tokens
+   * under the secrets are still accepted; without the word they are refused. Defaults to the secrets.
    */
   readonly privateKeys?: readonly SigningKeyInput[]
   /**

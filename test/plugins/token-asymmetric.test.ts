@@ -136,10 +136,14 @@ t.test(
     const store = createMemoryStore()
     const { privateKey } = keyPair('EdDSA')
     const secrets = [SECRET, OLD_SECRET]
-    const stages = [undefined, ['shared', privateKey], [privateKey], ['shared', privateKey], undefined]
+    const [both, signs] = [
+      ['shared', privateKey],
+      [privateKey, 'shared'],
+    ]
+    const stages = [undefined, both, signs, [privateKey], signs, both, undefined]
     const apps: Awaited<ReturnType<typeof appWith>>[] = []
     for (const keys of stages) apps.push(await appWith(t, keys, { store, secrets }))
-    const algorithms = ['HS256', 'HS256', 'EdDSA', 'HS256', 'HS256']
+    const algorithms = ['HS256', 'HS256', 'EdDSA', 'EdDSA', 'EdDSA', 'HS256', 'HS256']
     for (const [index, app] of apps.entries()) {
       const pair = await app.login()
       t.equal(parts(pair.token).header.alg, algorithms[index], `stage ${index} signs`)
@@ -155,7 +159,7 @@ t.test(
 
 t.test('with asymmetric keys a shared secret makes tokens under its own id and algorithm only', async (t) => {
   const pair = keyPair('RS256')
-  const { me, login, calls } = await appWith(t, [pair.privatePem])
+  const { me, login, calls } = await appWith(t, [pair.privatePem, 'shared'])
   const { header, payload } = parts((await login()).token)
   const { id, key } = keyOf(SECRET)
   t.equal((await me(forge({ alg: 'HS256', typ: 'at+jwt', kid: id }, payload, key))).statusCode, 200)
@@ -182,6 +186,17 @@ t.test('with asymmetric keys a shared secret makes tokens under its own id and a
   t.equal(calls.length, before, 'and none reaches the store')
 })
 
+t.test('with asymmetric keys alone, a token under the secrets is refused', async (t) => {
+  const { me, login, calls } = await appWith(t, [keyPair('EdDSA').privateKey])
+  const { payload } = parts((await login()).token)
+  const { id, key } = keyOf(SECRET)
+  const before = calls.length
+  const response = await me(forge({ alg: 'HS256', typ: 'at+jwt', kid: id }, payload, key))
+  t.equal(response.statusCode, 401)
+  t.equal(response.json().code, 'TOKEN_INVALID')
+  t.equal(calls.length, before, 'and it does not reach the store')
+})
+
 t.test('a library user gets the key set, and cannot change ours', async (t) => {
   const { app } = await appWith(t, [keyPair('ES256').privateKey, keyPair('EdDSA').publicKey])
   const set = app.tokenKeys.jwks()
@@ -205,7 +220,7 @@ t.test('a key that cannot sign tokens, or a list that says nothing, refuses to b
     [publicPem],
     [privatePem, privatePem],
     ['no key'],
-    [privatePem, 'shared'],
+    [privatePem, 'shared', publicPem],
   ]) {
     await t.rejects(appWith(t, privateKeys), { code: 'OPTION_INVALID', message: /privateKeys/ })
   }

@@ -72,7 +72,8 @@ function readEntry(entry: string, index: number): Entry {
 
 /**
  * PEMs one after the other (their line breaks may be escaped), paths of files with PEMs, or both, with commas or
- * line breaks between paths. `shared` in front lets the secrets go on signing. Null where it is not set.
+ * line breaks between paths. With `shared` in front the secrets go on signing; at the end they only verify. Null where it
+ * is not set.
  * @throws CONFIG_INVALID
  */
 export function readTokenKeys(env: Environment): TokenKeySettings | null {

@@ -40,6 +40,7 @@ t.test('keys are PEMs in every form of the environment, paths, or both', async (
     [`${ec.privatePem}${one}`, [ec.privatePem, ed.privatePem]],
     [`shared,${one}`, ['shared', ed.privatePem]],
     [`shared\n${ed.publicPem}`, ['shared', ed.publicPem]],
+    [`${one},shared`, [ed.privatePem, 'shared']],
   ]
   for (const [value, keys] of rows) t.strictSame(pems(value), keys, `${value.slice(0, 40)}…`)
 })
@@ -101,7 +102,7 @@ t.test('what is wrong is refused in one sentence that quotes nothing', async (t)
     ['a file that is too large', file(t, 'large.pem', ed.privatePem + '#'.repeat(64 * 1024)), /too large/],
     ['a second path to nothing', `${file(t, 'ed.pem', ed.privatePem)},${directory}/x`, /entry number 2/],
     ['shared alone', 'shared', /at least one key/],
-    ['shared behind a key', `${ec.privatePem}shared`, /key number 2 is no PEM/],
+    ['shared between two keys', `${ec.privatePem}shared\n${ed.publicPem}`, /key number 2 is no PEM/],
     ['a public key in front', ed.publicPem, /first key signs/],
     ['one key twice', rsa.privatePem + rsa.privatePem, /twice/],
   ]
