@@ -172,7 +172,7 @@ async function publishedPlugins(t: Test): Promise<FastifyPluginAsync> {
   const directory = resolve('.tap', `published-0.1-${process.pid}`)
   mkdirSync(directory, { recursive: true })
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const { status } = spawnSync('tar', ['-xzf', fixture('plugins.tgz'), '-C', directory])
+  const { status } = spawnSync('tar', ['-xzf', fixture('plugins.tar.gz'), '-C', directory])
   t.equal(status, 0)
   const { default: plugin } = await import(pathToFileURL(join(directory, 'dist/plugins/index.js')).href)
   return plugin
