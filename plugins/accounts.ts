@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAccounts } from './lib/accounts/accounts.js'
-import type { Accounts, RaisedAccount } from './lib/accounts/contract.js'
-import { EpochDistributor } from './lib/accounts/epoch-distributor.js'
-import { createEpochLedger } from './lib/accounts/epoch-ledger.js'
+import type { Accounts } from './lib/accounts/contract.js'
+import { distributeEpochs } from './lib/accounts/epoch-distribution.js'
 import type { AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database.js'
 import { OptionInvalid } from './lib/errors.js'
@@ -175,33 +174,6 @@ function open(
   }
   if (pool !== undefined) throw new OptionInvalid('pool', 'would do nothing with dataDir')
   return openDatabase(databaseFile(dataDir))
-}
-
-/**
- * Has the sign-ins ended of accounts whose epoch was raised, by this process or by one that did not live to do
- * it. Without sign-ins there is nothing to end, and what was raised waits for a process that has them.
- */
-function distributeEpochs(app: FastifyInstance, database: AccountsDatabase) {
-  const distributor = new EpochDistributor({
-    ledger: createEpochLedger(database.kysely),
-    raise: ({ account, spare }) => app.signIns.raiseEpoch(account, { spare }),
-    log: app.log,
-  })
-  app.addHook('onReady', async function startDistributing() {
-    if (app.hasDecorator('signIns')) await distributor.start()
-  })
-  app.addHook('onClose', async function closeAccounts() {
-    await distributor.close()
-    await database.close()
-  })
-  return {
-    async onRaised(raised: RaisedAccount): Promise<void> {
-      if (app.hasDecorator('signIns')) await distributor.distribute(raised)
-    },
-    onDoubt() {
-      if (app.hasDecorator('signIns')) distributor.doubt()
-    },
-  }
 }
 
 export default fp(accountsPlugin, { name: 'fastify-identity-accounts', fastify: '5.x' })

@@ -13,16 +13,10 @@ import type {
 } from './lib/contract.js'
 import { useCookieSerializer } from './lib/cookie-serializer.js'
 import { IdentityUnguarded, OptionInvalid } from './lib/errors.js'
-import {
-  createGuard,
-  type Guard,
-  type GuardOptions,
-  type GuardSettings,
-  kCaller,
-  kRefused,
-} from './lib/guard.js'
+import { createGuard, type Guard, type GuardOptions, type GuardSettings } from './lib/guard.js'
 import { checkOnRefused } from './lib/guard-options.js'
 import { kCookieNames } from './lib/http/cookie-names.js'
+import { kCaller, kRefused } from './lib/identity/caller.js'
 import { kReply, rememberReply, signIn, signOut } from './lib/identity/sign-in.js'
 import { createKeyRing, type KeyRing } from './lib/keys.js'
 import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'

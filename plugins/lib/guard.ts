@@ -1,17 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Csrf } from '../csrf.js'
 import type { SignIns } from '../sign-ins.js'
-import type {
-  AuthMode,
-  Clock,
-  Identity,
-  MaybePromise,
-  ModeName,
-  RefusalCode,
-  Resolution,
-} from './contract.js'
+import type { AuthMode, Clock, Identity, MaybePromise, ModeName, Resolution } from './contract.js'
 import { ModeRequired, RoleRequired, SignInTooOld } from './errors.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
+import { forbidCaching } from './http/no-store.js'
+import { kCaller, kRefused } from './identity/caller.js'
 import { isPast, type Marks } from './marks.js'
 import { type Refused, refusal, type UnauthenticatedStatus } from './refusals.js'
 import { ABSENT } from './resolutions.js'
@@ -38,23 +32,6 @@ export interface GuardSettings {
   readonly clock: Clock
   /** The registered modes by these names, in the order of registration; all of them without names. */
   selectModes(names?: readonly ModeName[]): readonly AuthMode[]
-}
-
-/**
- * Where the caller is kept on the request. undefined: no guard ran. null: one did, and there is nobody. Not declared
- * by `decorateRequest`, as nothing is that the suite keeps there: that would be written to every request, whether or
- * not it has a guard.
- */
-export const kCaller = Symbol('fastify-identity.caller')
-
-/** Where a request without a caller keeps why the credential that came was refused. Not there: none was. */
-export const kRefused = Symbol('fastify-identity.refused')
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    [kCaller]?: Identity | null
-    [kRefused]?: RefusalCode
-  }
 }
 
 interface Plan extends Omit<GuardRules, 'onRefused'> {
@@ -168,11 +145,6 @@ function judge(plan: Plan, request: FastifyRequest): MaybePromise<void> {
 function refuse(request: FastifyRequest, done: HookHandlerDoneFunction, thrown: unknown): void {
   request[kCaller] ??= null
   done(thrown instanceof Error ? thrown : new Error('a mode threw what is no error', { cause: thrown }))
-}
-
-/** What depends on who is asking must not be kept by a cache, and given to the next (RFC 9111 §5.2.2.5). */
-export function forbidCaching(reply: FastifyReply): void {
-  reply.header('cache-control', 'no-store')
 }
 
 function runGuard(

@@ -1,5 +1,10 @@
 import type { FastifyReply } from 'fastify'
 
+/** What depends on who is asking must not be kept by a cache, and given to the next (RFC 9111 §5.2.2.5). */
+export function forbidCaching(reply: FastifyReply): void {
+  reply.header('cache-control', 'no-store')
+}
+
 type Raw = FastifyReply['raw']
 
 const kForbidden = Symbol('fastify-identity.storing-forbidden')

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import { checkAccount } from '../account-check.js'
 import type { Account, AuthMode, AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 import { CredentialAmbiguous, IdentityUnguarded } from '../errors.js'
-import { forbidCaching } from '../guard.js'
+import { forbidCaching } from '../http/no-store.js'
 import { takeBegun } from '../sign-in-ending.js'
 import { clearRefusedBefore, noteSigningIn } from './clear-refused.js'
 import { takeBackEnded, untilAnswer } from './until-answer.js'
