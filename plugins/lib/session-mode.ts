@@ -108,6 +108,7 @@ export class SessionMode implements AuthMode<'session'> {
   async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const credential = this.cookie.read(request)
     if (credential.kind === 'genuine') await this.end(request, credential.id)
+    this.dropHeld(request)
     this.forget(request, reply)
     return credential.kind === 'genuine'
   }
@@ -183,6 +184,12 @@ export class SessionMode implements AuthMode<'session'> {
     // Only the record of its sign-in has the session deleted with it.
     if (!existed) await records.destroy(key)
     request[kSession]?.slot?.drop(id)
+  }
+
+  /** The session that the answer would have handed over has ended too. */
+  private dropHeld(request: FastifyRequest): void {
+    const { slot, held } = this.turnOf(request)
+    if (held !== null) slot?.drop(held)
   }
 
   /** The sign-in of a session as the store has it. Null for a visitor's, too. */

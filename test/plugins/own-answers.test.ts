@@ -2,7 +2,15 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type Test, test } from 'tap'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import { makeGate } from '../helpers/session-app.js'
-import { ALICE, buildSuite, cookieMode, faultyStore, sessionMode, tokenMode } from '../helpers/suite.js'
+import {
+  ALICE,
+  buildSuite,
+  cookieHeader,
+  cookieMode,
+  faultyStore,
+  sessionMode,
+  tokenMode,
+} from '../helpers/suite.js'
 import { ticks } from '../helpers/ways-of-answering.js'
 
 const MODES = ['cookie', 'session', 'token'] as const
@@ -175,5 +183,68 @@ test('a call that nobody awaited is a warning that names it', async (t) => {
     }
     t.equal((await app.inject(`/awaited/${mode}`)).statusCode, 200)
     t.strictSame(warned, [])
+  }
+})
+
+test('a sign-in ends by what the same request does after it', async (t) => {
+  const { app, signIn, warned } = await start(t, (app) => {
+    for (const mode of MODES) {
+      app.get(`/in-and-out/${mode}`, async (request) => {
+        await request.signIn(mode, ALICE)
+        const ended = await request.signOut(mode)
+        return { ended, again: await request.signOut(mode), live: await app.signIns.list(ALICE.id) }
+      })
+      app.get(`/twice/${mode}`, async (request) => {
+        await request.signIn(mode, ALICE)
+        await request.signIn(mode, ALICE)
+        return app.signIns.list(ALICE.id)
+      })
+    }
+    app.get('/in-and-out/cart', { onRequest: app.useSession }, async (request) => {
+      await request.signIn('session', ALICE)
+      request.session.cart = ['first']
+      const ended = await request.signOut('session')
+      return { ended, again: request.session !== null, live: await app.signIns.list(ALICE.id) }
+    })
+  })
+  for (const mode of [...MODES, 'cart']) {
+    const answer = await app.inject(`/in-and-out/${mode}`)
+    t.strictSame(answer.json(), { ended: true, again: false, live: [] }, mode)
+    t.strictSame(answer.cookies, [], mode)
+  }
+  for (const mode of MODES) {
+    const before = await signIn(mode)
+    const { token } = before.json().issued
+    const headers = mode === 'token' ? { authorization: `Bearer ${token}` } : cookieHeader(before)
+    const { json, cookies } = await app.inject({ url: `/in-and-out/${mode}`, headers })
+    t.same(json().live, [], `${mode}: the one that came, too`)
+    t.ok(
+      cookies.every(({ value }) => value === ''),
+      `${mode}: cleared`,
+    )
+  }
+  for (const mode of MODES) {
+    const live = (await app.inject(`/twice/${mode}`)).json()
+    t.equal(live.length, mode === 'token' ? 2 : 1, `${mode}: no browser holds two`)
+    await app.signIns.endAll(ALICE.id)
+  }
+  t.strictSame(warned, [])
+})
+
+test('one that cannot be ended stays in the answer, and ends with the next call', async (t) => {
+  const { app, failing } = await start(t, (app) => {
+    for (const mode of ['cookie', 'session'] as const) {
+      app.get(`/retried/${mode}`, async (request) => {
+        await request.signIn(mode, ALICE)
+        failing.add('endSignIn')
+        const code = await request.signOut(mode).catch((error) => error.code)
+        failing.clear()
+        return { code, ended: await request.signOut(mode), live: await app.signIns.list(ALICE.id) }
+      })
+    }
+  })
+  for (const mode of ['cookie', 'session']) {
+    const { json, cookies } = await app.inject(`/retried/${mode}`)
+    t.strictSame([json(), cookies], [{ code: 'STORE_UNAVAILABLE', ended: true, live: [] }, []], mode)
   }
 })

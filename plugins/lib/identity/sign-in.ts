@@ -3,7 +3,7 @@ import { checkAccount } from '../account-check.js'
 import type { Account, AuthMode, AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 import { CredentialAmbiguous, IdentityUnguarded } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
-import { takeBegun } from '../sign-in-ending.js'
+import { begunBefore, endBegun, keepBegun } from './begun.js'
 import { clearRefusedBefore, noteSigningIn } from './clear-refused.js'
 import { takeBackEnded, untilAnswer } from './until-answer.js'
 
@@ -60,10 +60,10 @@ export async function signIn<N extends ModeName>(
   const reply = replyOf(this)
   forbidCaching(reply)
   return untilAnswer(this, reply, `request.signIn('${name}')`, async () => {
-    const replaces = (await ownIdentity(mode, this)) ?? undefined
+    const replaces = begunBefore(this, mode) ?? (await ownIdentity(mode, this)) ?? undefined
     noteSigningIn(this, name)
     const issued = await mode.issue(this, reply, checked, { ...options, replaces })
-    const begun = takeBegun(this)
+    const begun = keepBegun(this, name)
     const signInId = begun?.signInId ?? null
     this.server.audit.emit({ type: 'signed_in', accountId: checked.id, signInId, mode: name }, this)
     if (begun) takeBackEnded(this, mode, begun)
@@ -77,5 +77,8 @@ export async function signOut(this: FastifyRequest, name: ModeName): Promise<boo
   const mode = this.server.authModes.get(name)
   const reply = replyOf(this)
   forbidCaching(reply)
-  return untilAnswer(this, reply, `request.signOut('${name}')`, () => mode.revoke(this, reply))
+  return untilAnswer(this, reply, `request.signOut('${name}')`, async () => {
+    const hadBegun = await endBegun(this, name)
+    return (await mode.revoke(this, reply)) || hadBegun
+  })
 }

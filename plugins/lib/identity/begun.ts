@@ -1,0 +1,45 @@
+import type { FastifyRequest } from 'fastify'
+import type { AuthMode, ModeName, SignInRef } from '../contract.js'
+import { takeBegun } from '../sign-in-ending.js'
+
+/** The sign-ins that a request began and that nothing has ended since, by their mode. Not there: none. */
+const kBegun = Symbol('fastify-identity.begun')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kBegun]?: Map<ModeName, SignInRef>
+  }
+}
+
+/**
+ * Keeps the sign-in that a mode has just begun for the request: the request's own headers do not name it.
+ * @returns null where the mode keeps no records
+ */
+export function keepBegun(request: FastifyRequest, name: ModeName): SignInRef | null {
+  const ref = takeBegun(request)
+  if (!ref) return null
+  request[kBegun] ??= new Map()
+  request[kBegun].set(name, ref)
+  return ref
+}
+
+/**
+ * The sign-in that the answer would hand to the browser, and that a new one takes the place of. A client may hold the
+ * tokens of several.
+ */
+export function begunBefore(request: FastifyRequest, { name, ambient }: AuthMode): SignInRef | undefined {
+  return ambient ? request[kBegun]?.get(name) : undefined
+}
+
+/**
+ * Ends the sign-in that the request itself began by this mode.
+ * @returns whether there was one
+ */
+export async function endBegun(request: FastifyRequest, name: ModeName): Promise<boolean> {
+  const begun = request[kBegun]
+  const ref = begun?.get(name)
+  if (!ref) return false
+  await request.server.signIns.end(ref, { signedOut: name, request })
+  begun?.delete(name)
+  return true
+}
