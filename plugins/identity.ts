@@ -40,7 +40,7 @@ declare module 'fastify' {
     readonly identity: Identity
     /**
      * The same, or null: behind an optional guard, after a guard refused, and where none was reached (an error handler
-     * after a body failed its validation, a 404, `onResponse`).
+     * after a body failed its validation, a 404, `onResponse`, `onRequestAbort`).
      * @throws IDENTITY_UNGUARDED in the handler and hooks of a route without a guard
      */
     readonly identityOrNull: Identity | null
@@ -51,13 +51,14 @@ declare module 'fastify' {
     readonly refusedWith: RefusalCode | null
     /**
      * Signs in somebody whom the application has recognised, and ends the sign-in that the request's own
-     * credential of that mode stood for. By a cookie or a session it also clears refused cookies of modes that are asked
+     * credential of that mode stood for; by a cookie or a session also one that this request began before. By a cookie or a session it also clears refused cookies of modes that are asked
      * before it.
      * @throws MODE_UNKNOWN, OPTION_INVALID, CLAIM_SENSITIVE, CLAIM_INVALID, EPOCH_PASSED, STORE_UNAVAILABLE
      */
     signIn<N extends ModeName>(mode: N, account: Account, options?: SignInOptions): Promise<AuthModes[N]>
     /**
-     * Ends the sign-in that the request's credential of this mode stands for, and takes it back.
+     * Ends the sign-in that the request's credential of this mode stands for, and one that `signIn` began by this mode
+     * for this request, and takes them back.
      * @returns whether there was a genuine one
      * @throws MODE_UNKNOWN, CREDENTIAL_AMBIGUOUS, STORE_UNAVAILABLE
      */
@@ -87,7 +88,7 @@ const NOBODY =
 
 /** Whether no guard can find anybody any more. Not `reply.sent`: a hijacked reply is one whose handler still runs. */
 function isTooLateForGuards(request: FastifyRequest): boolean {
-  return request.is404 || request[kReply]?.raw.writableEnded === true
+  return request.is404 || request.raw.aborted || request[kReply]?.raw.writableEnded === true
 }
 
 function readCaller(this: FastifyRequest): Identity | null {

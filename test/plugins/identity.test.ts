@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import t, { type Test } from 'tap'
 import csrf from '../../plugins/csrf.js'
@@ -6,6 +7,7 @@ import type { AuthMode } from '../../plugins/lib/contract.js'
 import { CredentialAmbiguous } from '../../plugins/lib/errors.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import { listen, sendRaw } from '../helpers/http.js'
+import { makeGate } from '../helpers/session-app.js'
 import {
   ALICE,
   BOB,
@@ -198,6 +200,32 @@ t.test('request.identity', async (t) => {
     t.strictSame(answered, [null, null, null, null, null, null])
     await app.inject({ url: '/me', headers })
     t.match(answered.pop(), { username: 'bob' }, 'a caller is there until the end')
+  })
+
+  t.test('is null, and no error, where the client hung up before the guard ran', async (t) => {
+    const [begun, parsed, aborted] = [makeGate(), makeGate(), makeGate()]
+    const seen: unknown[] = []
+    const { app } = await buildSuite(t, {
+      modes: [token()],
+      routes(app) {
+        app.addHook('onRequestAbort', async (request) => {
+          aborted.open()
+          seen.push(request.identityOrNull)
+        })
+        const preParsing = async () => {
+          begun.open()
+          await parsed.opened
+        }
+        app.post('/guarded', { preParsing, preHandler: app.guard() }, async () => 'in')
+      },
+    })
+    const socket = connect(await listen(app), '127.0.0.1').on('error', () => {})
+    socket.write('POST /guarded HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n')
+    await begun.opened
+    socket.destroy()
+    await aborted.opened
+    parsed.open()
+    t.strictSame(seen, [null])
   })
 
   t.test('is an error where a route without a guard fails by reading it', async (t) => {
