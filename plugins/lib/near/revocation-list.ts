@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SignInRef } from '../contract.js'
-import { ownText } from './own-text.js'
+import { ownText } from '../own-text.js'
 
 /** What is known of an account's raised epoch. */
 interface RaisedEpoch {
