@@ -3,13 +3,13 @@ import fp from 'fastify-plugin'
 import { createAccounts } from './lib/accounts/accounts.js'
 import type { Accounts } from './lib/accounts/contract.js'
 import { distributeEpochs } from './lib/accounts/epoch-distribution.js'
+import type { HashQueue } from './lib/accounts/hash-queue.js'
+import { createPasswordPolicy, type PasswordPolicy } from './lib/accounts/password-policy.js'
+import { passwords, passwordsFor } from './lib/accounts/passwords.js'
 import type { AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database.js'
 import { OptionInvalid } from './lib/errors.js'
-import type { HashQueue } from './lib/hash-queue.js'
 import { type Known, refuseUnknown } from './lib/options.js'
-import { createPasswordPolicy, type PasswordPolicy } from './lib/password-policy.js'
-import { passwords, passwordsFor } from './lib/passwords.js'
 import { openPostgres } from './lib/postgres/database.js'
 import type { PostgresOptions } from './lib/postgres/options.js'
 
@@ -37,9 +37,9 @@ export type {
   Role,
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
+export type { PasswordFault, PasswordPolicy } from './lib/accounts/password-policy.js'
 export { seedDevelopmentAccounts } from './lib/accounts/seed.js'
 export { isStored } from './lib/accounts/stored-change.js'
-export type { PasswordFault, PasswordPolicy } from './lib/password-policy.js'
 export type { PostgresOptions } from './lib/postgres/options.js'
 
 /** Accounts in the embedded database of a directory. */

@@ -2,9 +2,9 @@ import type { Test } from 'tap'
 import { createAccounts } from '../plugins/lib/accounts/accounts.js'
 import type { Accounts, NewAccount, RaisedAccount } from '../plugins/lib/accounts/contract.js'
 import { createEpochLedger } from '../plugins/lib/accounts/epoch-ledger.js'
+import type { Passwords } from '../plugins/lib/accounts/passwords.js'
 import type { EmbeddedDatabase } from '../plugins/lib/database.js'
 import { Busy, StoreUnavailable } from '../plugins/lib/errors.js'
-import type { Passwords } from '../plugins/lib/passwords.js'
 
 /** A migrated database that nobody else uses; it ends with the test. */
 export type OpenDatabase = (t: Test) => Promise<Pick<EmbeddedDatabase, 'kysely'>>

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { passwords } from '../../plugins/lib/passwords.js'
+import { passwords } from '../../plugins/lib/accounts/passwords.js'
 import { signIn } from '../lib/credentials.js'
 import type { Part } from '../lib/part.js'
 import { type Probed, startProber } from '../lib/prober.js'

@@ -5,9 +5,9 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import accountsPlugin, { type AccountsOptions, seedDevelopmentAccounts } from '../../plugins/accounts.js'
 import { createAccounts } from '../../plugins/lib/accounts/accounts.js'
+import { passwords } from '../../plugins/lib/accounts/passwords.js'
 import type { AccountSource } from '../../plugins/lib/contract.js'
 import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
-import { passwords } from '../../plugins/lib/passwords.js'
 import { testAccountContract } from '../account-contract.js'
 
 t.test('over SQLite', async (t) => {

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { CheckedAccount } from '../contract.js'
 import type { AccountRow } from '../database.js'
 import { UsernameInvalid, UsernameTaken } from '../errors.js'
-import { canonicalUsername } from '../usernames.js'
 import { type Context, changePassword, raiseEpoch, setPassword, update } from './changes.js'
 import type {
   AccountChange,
@@ -16,6 +15,7 @@ import type {
 import { listAccounts } from './listing.js'
 import { first, guarded } from './queries.js'
 import { IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
+import { canonicalUsername } from './usernames.js'
 
 /** Hash and epoch come from one row read once: a login that races a change carries the epoch of its hash. */
 async function verify(context: Context, username: string, password: string) {

@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database.js'
-import { canonicalPrefix } from '../usernames.js'
 import type { AccountPage, ListQuery } from './contract.js'
 import { guarded } from './queries.js'
 import { SHOWN, toDetails } from './rows.js'
+import { canonicalPrefix } from './usernames.js'
 
 const NOBODY: AccountPage = Object.freeze({ accounts: [], next: null })
 

@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { createPasswordPolicy, PASSWORD_MIN_LENGTH, type PasswordFault } from '../accounts/password-policy.js'
+import { PASSWORD_MAX_BYTES } from '../accounts/passwords.js'
 import { passwordWords } from '../config/values.js'
-import { createPasswordPolicy, PASSWORD_MIN_LENGTH, type PasswordFault } from '../password-policy.js'
-import { PASSWORD_MAX_BYTES } from '../passwords.js'
 import { optionsOf, Refusal, type Terminal, UsageError } from './command.js'
 
 const LINE_FEED = 10

@@ -1,7 +1,7 @@
+import { isPasswordWord } from '../accounts/password-policy.js'
 import type { Environment } from '../config.js'
 import { ConfigInvalid } from '../errors.js'
 import { SECONDS_MAX } from '../options.js'
-import { isPasswordWord } from '../password-policy.js'
 import { readPostgresUrl, URL_WANTED } from '../postgres/address.js'
 import { parseOrigins } from '../same-origin.js'
 import { secretShortness, secretWeakness } from '../secret-strength.js'

@@ -1,6 +1,6 @@
+import type { HashQueue } from '../accounts/hash-queue.js'
 import type { Audit } from '../audit.js'
 import type { AuthMode } from '../contract.js'
-import type { HashQueue } from '../hash-queue.js'
 import type { StateStore } from '../stores/contract.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { HashQueue } from '../hash-queue.js'
+import type { HashQueue } from '../accounts/hash-queue.js'
 import type { Instruments } from './instruments.js'
 
 /**

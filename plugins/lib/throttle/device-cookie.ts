@@ -2,13 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { comparableName } from '../accounts/usernames.js'
 import { beforeAnswer } from '../before-answer.js'
 import type { Account, AccountSource, Clock } from '../contract.js'
 import { type CookieSpec, readCookie, setCookie } from '../cookies.js'
 import { Instant, Whole } from '../identity-claims.js'
 import type { PurposeKeys } from '../keys.js'
 import { decodeJson, encodeJson, signValue, verifyValue } from '../signed-value.js'
-import { comparableName } from '../usernames.js'
 
 /** What the cookie holds. Times are in seconds. */
 const Payload = Type.Object(

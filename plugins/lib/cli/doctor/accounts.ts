@@ -1,9 +1,9 @@
 import type { Kysely } from 'kysely'
 import { createAccounts } from '../../accounts/accounts.js'
 import { otherAdmins } from '../../accounts/admins.js'
+import { passwords } from '../../accounts/passwords.js'
 import { hasSeedPassword } from '../../accounts/seed.js'
 import type { Tables } from '../../database.js'
-import { passwords } from '../../passwords.js'
 import { type Finding, fault, warning } from './check.js'
 
 const NOBODY =

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { HashQueue } from '../../../plugins/lib/hash-queue.js'
+import { HashQueue } from '../../../../plugins/lib/accounts/hash-queue.js'
 
 /** Works that end when they are told to. */
 function held() {

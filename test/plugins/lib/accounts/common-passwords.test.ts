@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { createCommonPasswords, isCommonPassword } from '../../../plugins/lib/common-passwords.js'
-import { DependencyMissing } from '../../../plugins/lib/errors.js'
+import { createCommonPasswords, isCommonPassword } from '../../../../plugins/lib/accounts/common-passwords.js'
+import { DependencyMissing } from '../../../../plugins/lib/errors.js'
 
 t.test('the list is long, and each of its words is found alone', async (t) => {
   const { dictionary } = await import('@zxcvbn-ts/language-common')

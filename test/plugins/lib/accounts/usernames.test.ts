@@ -1,5 +1,5 @@
 import t from 'tap'
-import { canonicalPrefix, canonicalUsername } from '../../../plugins/lib/usernames.js'
+import { canonicalPrefix, canonicalUsername } from '../../../../plugins/lib/accounts/usernames.js'
 
 t.test('names of any script are names', async (t) => {
   for (const name of [

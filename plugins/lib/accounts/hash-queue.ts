@@ -1,4 +1,4 @@
-import { Busy } from './errors.js'
+import { Busy } from '../errors.js'
 
 /**
  * How many may wait for each that runs. A hash takes some 10 ms, so who is let in waits for a fraction of a

@@ -1,7 +1,7 @@
 import { hash as realHash, verify as realVerify } from '@node-rs/argon2'
 import t from 'tap'
-import { type HashCost, hashCost } from '../../../plugins/lib/password-hash.js'
-import { type Argon2, createPasswords, passwords } from '../../../plugins/lib/passwords.js'
+import { type HashCost, hashCost } from '../../../../plugins/lib/accounts/password-hash.js'
+import { type Argon2, createPasswords, passwords } from '../../../../plugins/lib/accounts/passwords.js'
 
 const PARAMETERS = '$argon2id$v=19$m=19456,t=2,p=1$'
 

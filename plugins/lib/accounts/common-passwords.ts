@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { loadOptional } from './optional.js'
+import { loadOptional } from '../optional.js'
 
 const PACKAGE = '@zxcvbn-ts/language-common'
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
-import { OptionInvalid, PasswordRefused } from './errors.js'
+import { OptionInvalid, PasswordRefused } from '../errors.js'
+import { loadOptional } from '../optional.js'
 import { HashQueue } from './hash-queue.js'
-import { loadOptional } from './optional.js'
 import { HASH_COST, type HashCost, hashCost, hashPrefix, isWeaker, restOf } from './password-hash.js'
 
 /** The longest password, in bytes of UTF-8. A longer one is never hashed. */

@@ -1,5 +1,5 @@
+import { OptionInvalid, PasswordRefused } from '../errors.js'
 import { isCommonPassword } from './common-passwords.js'
-import { OptionInvalid, PasswordRefused } from './errors.js'
 import { isTooLong } from './passwords.js'
 import { foldText } from './usernames.js'
 

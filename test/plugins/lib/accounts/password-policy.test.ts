@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { createPasswordPolicy, type PasswordFault } from '../../../plugins/lib/password-policy.js'
+import { createPasswordPolicy, type PasswordFault } from '../../../../plugins/lib/accounts/password-policy.js'
 
 const policy = createPasswordPolicy()
 
