@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import t from 'tap'
-import { readConfig } from '../plugins/lib/config.js'
+import { readConfig } from '../plugins/lib/config/config.js'
 
 const ROOT = process.cwd()
 const NOT_OURS = new Set(['node_modules', 'dist', '.tap', '.git', 'data', 'coverage'])

@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { hasSeedPassword, seedDevelopmentAccounts } from './accounts/seed.js'
-import type { Config } from './config.js'
+import type { Config } from './config/config.js'
 import { ConfigInvalid } from './errors.js'
 
 /** True where only this machine can connect. */

@@ -3,7 +3,7 @@
  * more directories with tabs between them, is answered by a line with their secrets.
  */
 import { createInterface } from 'node:readline'
-import { developmentSecret } from '../../plugins/lib/development-secret.js'
+import { developmentSecret } from '../../plugins/lib/config/development-secret.js'
 
 process.stdout.write('ready\n')
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,4 +1,4 @@
-import { type Config, readConfig } from '../config.js'
+import { type Config, readConfig } from '../config/config.js'
 import { type Command, Refusal, refuseArguments, type Terminal } from './command.js'
 import { type Check, type Finding, fault, ok, reasonOf } from './doctor/check.js'
 import { checkEmbeddedAccounts } from './doctor/embedded.js'

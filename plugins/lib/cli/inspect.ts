@@ -1,4 +1,4 @@
-import { type Config, readConfig } from '../config.js'
+import { type Config, readConfig } from '../config/config.js'
 import { createKeyRing, type KeyRing } from '../keys.js'
 import { type Command, Refusal, refuseArguments, type Terminal } from './command.js'
 import { type Finding, NOTHING } from './inspect/finding.js'

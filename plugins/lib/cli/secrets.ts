@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Config } from '../config.js'
-import { developmentSecret } from '../development-secret.js'
+import type { Config } from '../config/config.js'
+import { developmentSecret } from '../config/development-secret.js'
 import { Refusal } from './command.js'
 
 /**

@@ -1,6 +1,6 @@
-import type { Environment } from '../config.js'
 import { isCookieName } from '../cookies.js'
 import { ConfigInvalid } from '../errors.js'
+import type { Environment } from './config.js'
 import { text } from './values.js'
 
 /** What the user center calls its cookies, before the `__Host-` prefix. */

@@ -1,7 +1,7 @@
-import type { Config } from '../config.js'
 import { databaseFile } from '../data-dir.js'
 import { fileFault } from '../database/faults.js'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
+import type { Config } from './config.js'
 
 /**
  * Why a start fails: CONFIG_INVALID for a store that opened and fails at the first look, damaged inside or gone since; else

@@ -1,8 +1,8 @@
 import { readFileSync, type Stats, statSync } from 'node:fs'
-import type { Environment } from '../config.js'
 import { ConfigInvalid } from '../errors.js'
 import { pemBlocks, splitPem } from '../pem.js'
 import { checkSigningKeys, SHARED, type SigningKeys } from '../signing-keys.js'
+import type { Environment } from './config.js'
 import { text } from './values.js'
 
 /** What `TOKEN_PRIVATE_KEY` says. */

@@ -1,11 +1,11 @@
 import { isPasswordWord } from '../accounts/password-policy.js'
-import type { Environment } from '../config.js'
 import { ConfigInvalid } from '../errors.js'
 import { SECONDS_MAX } from '../options.js'
 import { readPostgresUrl, URL_WANTED } from '../postgres/address.js'
 import { parseOrigins } from '../same-origin.js'
 import { secretShortness, secretWeakness } from '../secret-strength.js'
 import { readRedisUrl } from '../stores/redis-topology.js'
+import type { Environment } from './config.js'
 
 /*
  * Readers of one variable each. A variable that is empty counts as not set: that is what a blank line in an

@@ -1,4 +1,4 @@
-import type { Config } from '../../config.js'
+import type { Config } from '../../config/config.js'
 
 /** What one look has found, in words for people. */
 export interface Finding {

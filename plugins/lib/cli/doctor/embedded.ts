@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import type { Config } from '../../config.js'
+import type { Config } from '../../config/config.js'
 import { databaseFile, loadLibsql, refuseOpenFile } from '../../data-dir.js'
 import { fileSentence, refuseNewer } from '../../database/faults.js'
 import type { Tables } from '../../database.js'

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { Config } from '../../config.js'
+import type { Config } from '../../config/config.js'
 import { loadOptional } from '../../optional.js'
 import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Config } from '../../config.js'
+import type { Config } from '../../config/config.js'
 import type { Tables } from '../../database.js'
 import { readPostgresUrl } from '../../postgres/address.js'
 import { connect } from '../../postgres/database.js'

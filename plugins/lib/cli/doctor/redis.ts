@@ -1,4 +1,4 @@
-import type { Config } from '../../config.js'
+import type { Config } from '../../config/config.js'
 import type { Clock } from '../../contract.js'
 import { PREFIX } from '../../stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../../stores/redis-client.js'

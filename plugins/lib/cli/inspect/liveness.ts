@@ -1,4 +1,4 @@
-import type { Config } from '../../config.js'
+import type { Config } from '../../config/config.js'
 import type { SignInRef } from '../../contract.js'
 import type { KeyRing } from '../../keys.js'
 import type { RefreshClaims } from '../../refresh-token.js'

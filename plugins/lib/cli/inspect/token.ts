@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { type AccessTokenRules, AccessTokens } from '../../access-token.js'
-import type { Config } from '../../config.js'
+import type { Config } from '../../config/config.js'
 import { refOf } from '../../identity-claims.js'
 import type { KeyRing } from '../../keys.js'
 import { combineTokenKeys } from '../../signing-keys.js'

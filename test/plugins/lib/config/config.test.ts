@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { type Config, type Environment, readConfig } from '../../../plugins/lib/config.js'
+import { type Config, type Environment, readConfig } from '../../../../plugins/lib/config/config.js'
 
 const SECRET = randomBytes(32).toString('base64url')
 const OTHER = randomBytes(32).toString('hex')

@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
-import { readCookieNames } from './config/cookie-names.js'
-import { readTokenKeys, type TokenKeySettings } from './config/token-keys.js'
-import * as read from './config/values.js'
-import { ConfigInvalid } from './errors.js'
-import { CAP_MAX } from './sign-in-cap.js'
-import { LIMIT_MAX } from './throttle/options.js'
+import { ConfigInvalid } from '../errors.js'
+import { CAP_MAX } from '../sign-in-cap.js'
+import { LIMIT_MAX } from '../throttle/options.js'
+import { readCookieNames } from './cookie-names.js'
+import { readTokenKeys, type TokenKeySettings } from './token-keys.js'
+import * as read from './values.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
