@@ -9,8 +9,8 @@ import type {
   Resolution,
   SignInOptions,
 } from './lib/contract.js'
-import { CookieRenewal } from './lib/cookie-renewal.js'
-import { checkCookieSize, endOfCookie, openCookie, sealCookie } from './lib/cookie-seal.js'
+import { CookieRenewal } from './lib/cookie/renewal.js'
+import { checkCookieSize, endOfCookie, openCookie, sealCookie } from './lib/cookie/seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
-import { openCookie } from '../plugins/lib/cookie-seal.js'
+import { openCookie } from '../plugins/lib/cookie/seal.js'
 import { type CookieSpec, cookieSpec, readCookie } from '../plugins/lib/cookies.js'
 import type { PurposeKeys } from '../plugins/lib/keys.js'
 import { SessionRecords, type StoredSession } from '../plugins/lib/session-records.js'

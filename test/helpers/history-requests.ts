@@ -1,6 +1,6 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { ModeName, StateStore } from '../../plugins/index.js'
-import { openCookie } from '../../plugins/lib/cookie-seal.js'
+import { openCookie } from '../../plugins/lib/cookie/seal.js'
 import { parts } from './forge.js'
 import type { HistoryAccounts } from './history-app.js'
 import type { Alarm, Credential, Event, SignIn } from './history-events.js'

@@ -1,4 +1,4 @@
-import { endOfCookie, openCookie } from '../../cookie-seal.js'
+import { endOfCookie, openCookie } from '../../cookie/seal.js'
 import { refOf } from '../../identity-claims.js'
 import type { KeyRing, Purpose } from '../../keys.js'
 import { openRefreshToken } from '../../refresh-token.js'

@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest, LightMyRequestResponse } from 'fastify'
 import { type Test, test } from 'tap'
-import type { CookieAuthOptions } from '../../../plugins/cookie-auth.js'
-import { RecentRenewals } from '../../../plugins/lib/recent-renewals.js'
-import type { StateStore } from '../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../plugins/lib/stores/memory.js'
-import { signIn as enterCenter, post, userInfo } from '../../helpers/http.js'
-import { makeGate, STORES } from '../../helpers/session-app.js'
+import type { CookieAuthOptions } from '../../../../plugins/cookie-auth.js'
+import { RecentRenewals } from '../../../../plugins/lib/cookie/recent-renewals.js'
+import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { signIn as enterCenter, post, userInfo } from '../../../helpers/http.js'
+import { makeGate, STORES } from '../../../helpers/session-app.js'
 import {
   ALICE,
   BOB,
@@ -22,8 +22,8 @@ import {
   sessionMode,
   TestClock,
   tokenMode,
-} from '../../helpers/suite.js'
-import { startUserCenter } from '../../helpers/user-center.js'
+} from '../../../helpers/suite.js'
+import { startUserCenter } from '../../../helpers/user-center.js'
 
 const COOKIE: CookieAuthOptions = { ttl: 100, rememberTtl: 400, absoluteTtl: 1000 }
 

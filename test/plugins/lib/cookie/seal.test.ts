@@ -4,10 +4,10 @@ import {
   checkCookieSize,
   openCookie,
   sealCookie,
-} from '../../../plugins/lib/cookie-seal.js'
-import { createKeyRing } from '../../../plugins/lib/keys.js'
-import { SIGNED_VALUE_MAX, signValue } from '../../../plugins/lib/signed-value.js'
-import { NEXT_SECRET, SECRET } from '../../helpers/suite.js'
+} from '../../../../plugins/lib/cookie/seal.js'
+import { createKeyRing } from '../../../../plugins/lib/keys.js'
+import { SIGNED_VALUE_MAX, signValue } from '../../../../plugins/lib/signed-value.js'
+import { NEXT_SECRET, SECRET } from '../../../helpers/suite.js'
 
 const keys = createKeyRing([SECRET]).purpose('cookie')
 const content: CookiePayload = {

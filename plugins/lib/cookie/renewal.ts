@@ -1,14 +1,14 @@
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
-import type { SignIns } from '../sign-ins.js'
-import { beforeAnswer } from './before-answer.js'
-import type { Clock } from './contract.js'
-import { type CookiePayload, endOfCookie, sealCookie } from './cookie-seal.js'
-import { type CookieSpec, setCookie } from './cookies.js'
-import { kCaller } from './identity/caller.js'
-import { refOf } from './identity-claims.js'
-import type { PurposeKeys } from './keys.js'
-import { isLiveNow } from './liveness.js'
+import type { SignIns } from '../../sign-ins.js'
+import { beforeAnswer } from '../before-answer.js'
+import type { Clock } from '../contract.js'
+import { type CookieSpec, setCookie } from '../cookies.js'
+import { kCaller } from '../identity/caller.js'
+import { refOf } from '../identity-claims.js'
+import type { PurposeKeys } from '../keys.js'
+import { isLiveNow } from '../liveness.js'
 import { RecentRenewals } from './recent-renewals.js'
+import { type CookiePayload, endOfCookie, sealCookie } from './seal.js'
 
 /** How long cookies live, in seconds. */
 export interface CookieTtls {
