@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { checkClaims } from './lib/claims.js'
 import type {
   AuthMode,
   CheckedAccount,
@@ -12,9 +11,10 @@ import type {
 import { CookieRenewal } from './lib/cookie/renewal.js'
 import { checkCookieSize, endOfCookie, openCookie, sealCookie } from './lib/cookie/seal.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/cookies.js'
+import { claimsOf, identityOf, refOf } from './lib/credentials/identity-claims.js'
+import type { PurposeKeys } from './lib/credentials/keys.js'
+import { checkClaims } from './lib/credentials/sensitive-claims.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
-import { claimsOf, identityOf, refOf } from './lib/identity-claims.js'
-import type { PurposeKeys } from './lib/keys.js'
 import { checkMemo, Memo, type MemoOptions } from './lib/memo.js'
 import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
 import { ABSENT, refusedAs } from './lib/resolutions.js'

@@ -25,11 +25,11 @@ export { AUDIT_CHANNEL } from './audit.js'
 export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
 export type { CsrfOptions } from './csrf.js'
 export type { IdentityOptions, ModeRegistry } from './identity.js'
-/** For a mode of your own that puts claims where a client can read them. */
-export { checkClaims } from './lib/claims.js'
 export { developmentSecret } from './lib/config/development-secret.js'
 // A star, so that an application can add a mode by `declare module 'fastify-identity' { interface AuthModes … }`.
 export * from './lib/contract.js'
+/** For a mode of your own that puts claims where a client can read them. */
+export { checkClaims } from './lib/credentials/sensitive-claims.js'
 export type { Guard, GuardOptions } from './lib/guard.js'
 export type { StateStore } from './lib/stores/contract.js'
 export type { IdentityMetrics, MetricsOptions } from './metrics.js'

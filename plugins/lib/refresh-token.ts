@@ -1,5 +1,5 @@
-import type { PurposeKeys } from './keys.js'
-import { signValue, verifyValue } from './signed-value.js'
+import type { PurposeKeys } from './credentials/keys.js'
+import { signValue, verifyValue } from './credentials/signed-value.js'
 import type { SignInRecord } from './stores/contract.js'
 
 /** What a refresh token stands for. */

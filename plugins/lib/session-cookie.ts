@@ -8,9 +8,9 @@ import {
   setCookie,
   takeBackCookie,
 } from './cookies.js'
-import type { PurposeKeys } from './keys.js'
+import type { PurposeKeys } from './credentials/keys.js'
+import { signValue, verifyValue } from './credentials/signed-value.js'
 import { isUnderSigningKey } from './session-seal.js'
-import { signValue, verifyValue } from './signed-value.js'
 
 /** 256 random bits, in base64url. */
 export function newSessionId(): string {

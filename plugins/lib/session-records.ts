@@ -1,6 +1,6 @@
 import type { Clock, MaybePromise } from './contract.js'
+import type { PurposeKeys } from './credentials/keys.js'
 import { SessionDataInvalid } from './errors.js'
-import type { PurposeKeys } from './keys.js'
 import { DestroyedSessions } from './session/destroyed.js'
 import { parseContent, type SessionContent } from './session-content.js'
 import { isUnderSigningKey, seal, unseal } from './session-seal.js'

@@ -1,5 +1,5 @@
 import { createHmac, type KeyObject } from 'node:crypto'
-import { createKeyRing, type Purpose } from '../../plugins/lib/keys.js'
+import { createKeyRing, type Purpose } from '../../plugins/lib/credentials/keys.js'
 
 const encode = (text: string) => Buffer.from(text).toString('base64url')
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { checkClaims } from '../../plugins/lib/claims.js'
 import type { AuthMode } from '../../plugins/lib/contract.js'
-import { claimsOf, identityOf, refOf } from '../../plugins/lib/identity-claims.js'
+import { claimsOf, identityOf, refOf } from '../../plugins/lib/credentials/identity-claims.js'
+import { checkClaims } from '../../plugins/lib/credentials/sensitive-claims.js'
 import {
   ALICE,
   BOB,

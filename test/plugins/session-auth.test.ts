@@ -1,9 +1,9 @@
 import type { FastifyRequest, LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import type { ModeName } from '../../plugins/lib/contract.js'
-import { createKeyRing } from '../../plugins/lib/keys.js'
+import { createKeyRing } from '../../plugins/lib/credentials/keys.js'
+import { signValue, verifyValue } from '../../plugins/lib/credentials/signed-value.js'
 import { sessionKeyOf } from '../../plugins/lib/session-cookie.js'
-import { signValue, verifyValue } from '../../plugins/lib/signed-value.js'
 import sessionAuth, { type SessionAuthOptions } from '../../plugins/session-auth.js'
 import {
   ALICE,

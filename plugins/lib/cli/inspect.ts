@@ -1,5 +1,5 @@
 import { type Config, readConfig } from '../config/config.js'
-import { createKeyRing, type KeyRing } from '../keys.js'
+import { createKeyRing, type KeyRing } from '../credentials/keys.js'
 import { type Command, Refusal, refuseArguments, type Terminal } from './command.js'
 import { type Finding, NOTHING } from './inspect/finding.js'
 import { type Liveness, livenessOf } from './inspect/liveness.js'

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { secretWeakness } from '../credentials/secret-strength.js'
 import { ConfigInvalid } from '../errors.js'
-import { secretWeakness } from '../secret-strength.js'
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined

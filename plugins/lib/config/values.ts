@@ -1,9 +1,9 @@
 import { isPasswordWord } from '../accounts/password-policy.js'
+import { secretShortness, secretWeakness } from '../credentials/secret-strength.js'
 import { ConfigInvalid } from '../errors.js'
 import { SECONDS_MAX } from '../options.js'
 import { readPostgresUrl, URL_WANTED } from '../postgres/address.js'
 import { parseOrigins } from '../same-origin.js'
-import { secretShortness, secretWeakness } from '../secret-strength.js'
 import { readRedisUrl } from '../stores/redis-topology.js'
 import type { Environment } from './config.js'
 

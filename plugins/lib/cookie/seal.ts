@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { CheckedAccount, Claims } from '../contract.js'
+import { IdentityClaims } from '../credentials/identity-claims.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
 import { ClaimInvalid } from '../errors.js'
-import { IdentityClaims } from '../identity-claims.js'
-import type { PurposeKeys } from '../keys.js'
-import { decodeJson, encodeJson, signValue, verifyValue } from '../signed-value.js'
 
 /** What the cookie holds: readable by whoever holds it, so nothing that is secret. */
 const Payload = Type.Object(

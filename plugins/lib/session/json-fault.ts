@@ -1,4 +1,4 @@
-import { isPlain } from '../claims.js'
+import { isPlain } from '../credentials/sensitive-claims.js'
 
 /** How deep data may be nested. Recursion over more than that could exhaust the stack. */
 const NESTED_MAX = 1000

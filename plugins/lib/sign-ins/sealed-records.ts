@@ -1,4 +1,4 @@
-import type { PurposeKeys } from '../keys.js'
+import type { PurposeKeys } from '../credentials/keys.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from '../stores/contract.js'
 import { isStale, openRecord, sealRecord } from './record-seal.js'
 

@@ -6,9 +6,9 @@ import { comparableName } from '../accounts/usernames.js'
 import { beforeAnswer } from '../before-answer.js'
 import type { Account, AccountSource, Clock } from '../contract.js'
 import { type CookieSpec, readCookie, setCookie } from '../cookies.js'
-import { Instant, Whole } from '../identity-claims.js'
-import type { PurposeKeys } from '../keys.js'
-import { decodeJson, encodeJson, signValue, verifyValue } from '../signed-value.js'
+import { Instant, Whole } from '../credentials/identity-claims.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
 
 /** What the cookie holds. Times are in seconds. */
 const Payload = Type.Object(

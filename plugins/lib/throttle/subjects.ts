@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { isIP } from 'node:net'
 import { comparableName } from '../accounts/usernames.js'
-import type { PurposeKeys } from '../keys.js'
+import type { PurposeKeys } from '../credentials/keys.js'
 
 /** Names counters. */
 export interface Subjects {

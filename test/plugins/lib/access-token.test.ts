@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { ACCESS_TOKEN_MAX, AccessTokens } from '../../../plugins/lib/access-token.js'
-import { createKeyRing } from '../../../plugins/lib/keys.js'
+import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
 import { createTokenCodecs, sharedTokenKeys } from '../../../plugins/lib/token-keys.js'
 import { forge, keyOf, parts } from '../../helpers/forge.js'
 import { ALICE, SECRET, START } from '../../helpers/token-app.js'

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { createKeyRing } from '../../../plugins/lib/keys.js'
+import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
+import { signValue } from '../../../plugins/lib/credentials/signed-value.js'
 import { deriveRefreshToken, openRefreshToken } from '../../../plugins/lib/refresh-token.js'
-import { signValue } from '../../../plugins/lib/signed-value.js'
 import type { SignInRecord } from '../../../plugins/lib/stores/contract.js'
 import { OLD_SECRET, SECRET } from '../../helpers/token-app.js'
 

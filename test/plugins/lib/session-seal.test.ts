@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createKeyRing } from '../../../plugins/lib/keys.js'
+import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
 import { isUnderSigningKey, seal, unseal } from '../../../plugins/lib/session-seal.js'
 
 const A = 'a-secret-that-is-long-enough-for-tests'

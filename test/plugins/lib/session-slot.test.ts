@@ -1,8 +1,8 @@
 import type { FastifyInstance, LightMyRequestResponse, RouteHandlerMethod } from 'fastify'
 import t, { type Test } from 'tap'
-import { createKeyRing } from '../../../plugins/lib/keys.js'
+import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
+import { signValue, verifyValue } from '../../../plugins/lib/credentials/signed-value.js'
 import { sessionKeyOf } from '../../../plugins/lib/session-cookie.js'
-import { signValue, verifyValue } from '../../../plugins/lib/signed-value.js'
 import {
   ALICE,
   BOB,

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { Profile, SignInRef } from '../../../plugins/lib/contract.js'
+import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
 import { StoreUnavailable } from '../../../plugins/lib/errors.js'
-import { createKeyRing } from '../../../plugins/lib/keys.js'
 import { deriveRefreshToken } from '../../../plugins/lib/refresh-token.js'
 import type { StateStore } from '../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../plugins/lib/stores/memory.js'

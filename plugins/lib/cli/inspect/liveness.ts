@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.js'
 import type { SignInRef } from '../../contract.js'
-import type { KeyRing } from '../../keys.js'
+import type { KeyRing } from '../../credentials/keys.js'
 import type { RefreshClaims } from '../../refresh-token.js'
 import { refOfSession } from '../../session-content.js'
 import { sessionKeyOf } from '../../session-cookie.js'

@@ -1,4 +1,4 @@
-import type { KeyRing } from '../../keys.js'
+import type { KeyRing } from '../../credentials/keys.js'
 import type { SignInRecord } from '../../stores/contract.js'
 import type { Finding } from './finding.js'
 import type { Liveness } from './liveness.js'

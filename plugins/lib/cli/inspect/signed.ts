@@ -1,8 +1,8 @@
 import { endOfCookie, openCookie } from '../../cookie/seal.js'
-import { refOf } from '../../identity-claims.js'
-import type { KeyRing, Purpose } from '../../keys.js'
+import { refOf } from '../../credentials/identity-claims.js'
+import type { KeyRing, Purpose } from '../../credentials/keys.js'
+import { verifyValue } from '../../credentials/signed-value.js'
 import { openRefreshToken } from '../../refresh-token.js'
-import { verifyValue } from '../../signed-value.js'
 import { decodeObject, type Fault, type Finding, NOTHING, numberIn } from './finding.js'
 import type { Pasted } from './pasted.js'
 

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { developmentSecret } from '../../../../plugins/lib/config/development-secret.js'
-import { secretWeakness } from '../../../../plugins/lib/secret-strength.js'
+import { secretWeakness } from '../../../../plugins/lib/credentials/secret-strength.js'
 import { modulePath } from '../../../helpers/processes.js'
 
 const modeOf = (path: string) => statSync(path).mode & 0o777

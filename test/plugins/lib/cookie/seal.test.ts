@@ -5,8 +5,8 @@ import {
   openCookie,
   sealCookie,
 } from '../../../../plugins/lib/cookie/seal.js'
-import { createKeyRing } from '../../../../plugins/lib/keys.js'
-import { SIGNED_VALUE_MAX, signValue } from '../../../../plugins/lib/signed-value.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
+import { SIGNED_VALUE_MAX, signValue } from '../../../../plugins/lib/credentials/signed-value.js'
 import { NEXT_SECRET, SECRET } from '../../../helpers/suite.js'
 
 const keys = createKeyRing([SECRET]).purpose('cookie')

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createKeyRing } from '../../../../plugins/lib/keys.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
 import { newSignInId, openRecord, sealRecord } from '../../../../plugins/lib/sign-ins/record-seal.js'
 import type { SignInRecord } from '../../../../plugins/lib/stores/contract.js'
 import { signInRecord } from '../../../store-contract.js'

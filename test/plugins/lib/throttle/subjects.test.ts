@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createKeyRing } from '../../../../plugins/lib/keys.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
 import { addressBlock, createSubjects } from '../../../../plugins/lib/throttle/subjects.js'
 import { NEXT_SECRET, SECRET } from '../../../helpers/suite.js'
 

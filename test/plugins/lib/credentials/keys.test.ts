@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createKeyRing, type Purpose, SECRET_BYTES } from '../../../plugins/lib/keys.js'
+import { createKeyRing, type Purpose, SECRET_BYTES } from '../../../../plugins/lib/credentials/keys.js'
 
 const ASCII = 'A secret of 32 bytes: 0123456789'
 const UMLAUT = 'Ein zweites, längeres Geheimnis – nicht geheim'

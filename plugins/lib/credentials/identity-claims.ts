@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import type { CheckedAccount, Claims, Identity, ModeName, SignInRef } from './contract.js'
-import type { SignInRecord } from './stores/contract.js'
+import type { CheckedAccount, Claims, Identity, ModeName, SignInRef } from '../contract.js'
+import type { SignInRecord } from '../stores/contract.js'
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
 /** Finite, and exact: not `1e400`, not `1.5`. */

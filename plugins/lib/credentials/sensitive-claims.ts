@@ -1,5 +1,5 @@
-import type { Claims, ClaimValue } from './contract.js'
-import { ClaimInvalid, ClaimSensitive } from './errors.js'
+import type { Claims, ClaimValue } from '../contract.js'
+import { ClaimInvalid, ClaimSensitive } from '../errors.js'
 
 /**
  * Names that never belong where a client can read them. Compared whole, without case, `_`, `-`, `.` and

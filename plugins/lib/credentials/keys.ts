@@ -1,5 +1,5 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
-import { OptionInvalid } from './errors.js'
+import { OptionInvalid } from '../errors.js'
 
 /** What a key is for. Each purpose has a key of its own, so that no credential can pass for another kind. */
 export type Purpose =

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
-import { createKeyRing, type Purpose } from '../../../plugins/lib/keys.js'
-import { SIGNED_VALUE_MAX, signValue, verifyValue } from '../../../plugins/lib/signed-value.js'
+import { createKeyRing, type Purpose } from '../../../../plugins/lib/credentials/keys.js'
+import { SIGNED_VALUE_MAX, signValue, verifyValue } from '../../../../plugins/lib/credentials/signed-value.js'
 
 const A = 'secret a: 7f3c1e0b9d5a4826c1f0e3d2'
 const B = 'secret b: 0a9b8c7d6e5f40312233445566'

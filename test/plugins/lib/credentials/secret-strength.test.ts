@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { secretShortness, secretWeakness } from '../../../plugins/lib/secret-strength.js'
+import { secretShortness, secretWeakness } from '../../../../plugins/lib/credentials/secret-strength.js'
 
 t.test('random secrets raise no alarm', async (t) => {
   const alarms: string[] = []

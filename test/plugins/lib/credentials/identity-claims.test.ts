@@ -1,6 +1,6 @@
 import t from 'tap'
-import { claimsOf, identityOf, refOf } from '../../../plugins/lib/identity-claims.js'
-import { signInRecord } from '../../store-contract.js'
+import { claimsOf, identityOf, refOf } from '../../../../plugins/lib/credentials/identity-claims.js'
+import { signInRecord } from '../../../store-contract.js'
 
 const account = { id: 'account-1', username: 'alice', role: 'admin', epoch: 1 }
 const START = 1_750_000_000_000

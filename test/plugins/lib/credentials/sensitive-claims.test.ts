@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { checkClaims } from '../../../plugins/lib/claims.js'
+import { checkClaims } from '../../../../plugins/lib/credentials/sensitive-claims.js'
 
 const SENSITIVE = { code: 'CLAIM_SENSITIVE', statusCode: 500 }
 const INVALID = { code: 'CLAIM_INVALID', statusCode: 500 }
