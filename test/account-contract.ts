@@ -3,7 +3,7 @@ import { createAccounts } from '../plugins/lib/accounts/accounts.js'
 import type { Accounts, NewAccount, RaisedAccount } from '../plugins/lib/accounts/contract.js'
 import { createEpochLedger } from '../plugins/lib/accounts/epoch-ledger.js'
 import type { Passwords } from '../plugins/lib/accounts/passwords.js'
-import type { EmbeddedDatabase } from '../plugins/lib/database.js'
+import type { EmbeddedDatabase } from '../plugins/lib/database/embedded.js'
 import { Busy, StoreUnavailable } from '../plugins/lib/errors.js'
 
 /** A migrated database that nobody else uses; it ends with the test. */

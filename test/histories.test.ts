@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t, { type Test, test } from 'tap'
 import type { StateStore } from '../plugins/index.js'
-import { databaseFile, openDatabase } from '../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../plugins/lib/database/embedded.js'
 import { createNearStore } from '../plugins/lib/near/near-store.js'
 import { createMemoryStore } from '../plugins/lib/stores/memory.js'
 import { closeRedis, firstAttempt, openRedis } from '../plugins/lib/stores/redis-client.js'

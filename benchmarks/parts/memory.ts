@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { atOnce } from '../lib/at-once.js'
 import { MODES, type Mode, suite } from '../lib/contender.js'
 import { type Client, signIn } from '../lib/credentials.js'

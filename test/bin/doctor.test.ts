@@ -1,7 +1,7 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { openDatabase } from '../../plugins/lib/database.js'
+import { openDatabase } from '../../plugins/lib/database/embedded.js'
 import { startPostgres } from '../helpers/postgres-server.js'
 import { freePort, startRedis } from '../helpers/redis-server.js'
 import { input, runCommand } from '../helpers/terminal.js'

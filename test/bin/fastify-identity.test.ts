@@ -10,7 +10,7 @@ import type { Accounts } from '../../plugins/lib/accounts/contract.js'
 import { passwords } from '../../plugins/lib/accounts/passwords.js'
 import type { Terminal } from '../../plugins/lib/cli/command.js'
 import { main } from '../../plugins/lib/cli/main.js'
-import { databaseFile, lockDataDir, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, lockDataDir, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { modulePath } from '../helpers/processes.js'
 
 const BIN = modulePath('../../bin/fastify-identity', import.meta.url)

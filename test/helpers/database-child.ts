@@ -3,7 +3,7 @@
  * standard input is answered by one that says how that went. What it opened and locked, it keeps.
  */
 import { createInterface } from 'node:readline'
-import { databaseFile, lockDataDir, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, lockDataDir, openDatabase } from '../../plugins/lib/database/embedded.js'
 
 async function lock(dataDir: string): Promise<string> {
   await lockDataDir(dataDir)

@@ -7,7 +7,7 @@ import accountsPlugin, { type AccountsOptions, seedDevelopmentAccounts } from '.
 import { createAccounts } from '../../plugins/lib/accounts/accounts.js'
 import { passwords } from '../../plugins/lib/accounts/passwords.js'
 import type { AccountSource } from '../../plugins/lib/contract.js'
-import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { testAccountContract } from '../account-contract.js'
 
 t.test('over SQLite', async (t) => {

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
 import { createRedisStore } from '../../plugins/lib/stores/redis.js'

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { ADMIN, post, refused } from '../helpers/http.js'
 import { modulePath, runProcess, until } from '../helpers/processes.js'
 import { startRedis } from '../helpers/redis-server.js'

@@ -3,7 +3,7 @@ import { hash } from '@node-rs/argon2'
 import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import suite from '../../plugins/index.js'
-import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { handleFailures } from '../../routes/failures.js'
 import { loginRoutes } from '../../routes/login.js'
 import {

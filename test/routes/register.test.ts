@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { databaseFile, openDatabase } from '../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { accountRoutes } from '../../routes/accounts.js'
 import { registrationRoutes } from '../../routes/register.js'
 import { type Credential, listen, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { CheckedAccount } from '../contract.js'
-import type { AccountRow } from '../database.js'
+import type { AccountRow } from '../database/embedded.js'
 import { UsernameInvalid, UsernameTaken } from '../errors.js'
 import { type Context, changePassword, raiseEpoch, setPassword, update } from './changes.js'
 import type {

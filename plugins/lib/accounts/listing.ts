@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Tables } from '../database.js'
+import type { Tables } from '../database/embedded.js'
 import type { AccountPage, ListQuery } from './contract.js'
 import { guarded } from './queries.js'
 import { SHOWN, toDetails } from './rows.js'

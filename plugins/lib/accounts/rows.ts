@@ -1,5 +1,5 @@
 import type { CheckedAccount } from '../contract.js'
-import type { AccountRow } from '../database.js'
+import type { AccountRow } from '../database/embedded.js'
 import type { AccountDetails, OwnProfile } from './contract.js'
 
 /** What is read of an account to show it: all but the hash. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { databaseFile, openDatabase } from '../database.js'
+import { databaseFile, openDatabase } from '../database/embedded.js'
 import type { StateStore } from '../stores/contract.js'
 import { createRedisStore } from '../stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../stores/redis-client.js'

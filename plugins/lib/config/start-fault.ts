@@ -1,4 +1,4 @@
-import { databaseFile } from '../data-dir.js'
+import { databaseFile } from '../database/data-dir.js'
 import { fileFault } from '../database/faults.js'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
 import type { Config } from './config.js'

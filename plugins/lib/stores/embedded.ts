@@ -1,4 +1,4 @@
-import { databaseFile, lockDataDir, openDatabase } from '../database.js'
+import { databaseFile, lockDataDir, openDatabase } from '../database/embedded.js'
 import type { StateStore } from './contract.js'
 import { createSqliteStore } from './sqlite.js'
 

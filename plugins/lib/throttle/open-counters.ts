@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type Database from 'libsql'
-import { databaseFile, openDatabase } from '../database.js'
+import { databaseFile, openDatabase } from '../database/embedded.js'
 import { loadOptional } from '../optional.js'
 import type { StateBacking } from '../stores/backing.js'
 import { PREFIX } from '../stores/redis.js'

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Config } from '../../config/config.js'
-import type { Tables } from '../../database.js'
+import type { Tables } from '../../database/embedded.js'
 import { readPostgresUrl } from '../../postgres/address.js'
 import { connect } from '../../postgres/database.js'
 import { rehearseMigration } from '../../postgres/migrate.js'

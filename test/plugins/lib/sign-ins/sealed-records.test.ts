@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
-import { databaseFile, openDatabase } from '../../../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { newSignInId } from '../../../../plugins/lib/sign-ins/record-seal.js'
 import { SealedRecords } from '../../../../plugins/lib/sign-ins/sealed-records.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'libsql'
 import t, { type Test } from 'tap'
-import { openDatabase } from '../../../../plugins/lib/database.js'
+import { openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
 import { sessionRecord, signInRecord, storeContract } from '../../../store-contract.js'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { databaseFile, openDatabase } from '../../../../plugins/lib/database.js'
+import { databaseFile, openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { openRedis } from '../../../../plugins/lib/stores/redis-client.js'
 import type { RedisClient } from '../../../../plugins/lib/stores/redis-scripts.js'
 import type { Counters } from '../../../../plugins/lib/throttle/counters.js'

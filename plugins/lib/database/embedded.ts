@@ -1,11 +1,11 @@
 import type { Kysely } from 'kysely'
 import type Database from 'libsql'
+import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
+import { migrations } from '../migrations/index.js'
+import { loadOptional } from '../optional.js'
 import { createPrivateFile, loadLibsql } from './data-dir.js'
-import { fileFault, migrationFault } from './database/faults.js'
-import { type FileIdentity, identify, takeWrite } from './database/write-probe.js'
-import { ConfigInvalid, DependencyMissing, StoreUnavailable } from './errors.js'
-import { migrations } from './migrations/index.js'
-import { loadOptional } from './optional.js'
+import { fileFault, migrationFault } from './faults.js'
+import { type FileIdentity, identify, takeWrite } from './write-probe.js'
 
 export { databaseFile, lockDataDir } from './data-dir.js'
 

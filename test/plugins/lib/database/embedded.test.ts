@@ -16,9 +16,9 @@ import {
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
-import { databaseFile, lockDataDir, openDatabase } from '../../../plugins/lib/database.js'
-import { migrations } from '../../../plugins/lib/migrations/index.js'
-import { modulePath } from '../../helpers/processes.js'
+import { databaseFile, lockDataDir, openDatabase } from '../../../../plugins/lib/database/embedded.js'
+import { migrations } from '../../../../plugins/lib/migrations/index.js'
+import { modulePath } from '../../../helpers/processes.js'
 
 const CHILD = modulePath('../../helpers/database-child', import.meta.url)
 

@@ -1,9 +1,9 @@
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type Database from 'libsql'
-import { codeOf, FileTruncated, fileFault } from './database/faults.js'
-import { ConfigInvalid } from './errors.js'
-import { loadOptional } from './optional.js'
+import { ConfigInvalid } from '../errors.js'
+import { loadOptional } from '../optional.js'
+import { codeOf, FileTruncated, fileFault } from './faults.js'
 
 /** The SQLite driver. @throws DEPENDENCY_MISSING */
 export async function loadLibsql(): Promise<typeof Database> {
