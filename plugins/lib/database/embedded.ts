@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely'
 import type Database from 'libsql'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
-import { migrations } from '../migrations/index.js'
 import { loadOptional } from '../optional.js'
 import { createPrivateFile, loadLibsql } from './data-dir.js'
 import { fileFault, migrationFault } from './faults.js'
+import { migrations } from './migrations/index.js'
 import { type FileIdentity, identify, takeWrite } from './write-probe.js'
 
 export { databaseFile, lockDataDir } from './data-dir.js'

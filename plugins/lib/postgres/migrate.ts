@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { migrationFault } from '../database/faults.js'
-import { postgresMigrations } from '../migrations/index.js'
+import { postgresMigrations } from '../database/migrations/index.js'
 import { loadOptional } from '../optional.js'
 
 /** Any number will do that everybody who migrates agrees on. */

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { databaseFile, lockDataDir, openDatabase } from '../../../../plugins/lib/database/embedded.js'
-import { migrations } from '../../../../plugins/lib/migrations/index.js'
+import { migrations } from '../../../../plugins/lib/database/migrations/index.js'
 import { modulePath } from '../../../helpers/processes.js'
 
 const CHILD = modulePath('../../helpers/database-child', import.meta.url)

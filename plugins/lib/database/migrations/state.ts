@@ -1,4 +1,4 @@
-import { newGeneration } from '../stores/rules.js'
+import { newGeneration } from '../../stores/rules.js'
 import type { Migration } from './index.js'
 
 /*
