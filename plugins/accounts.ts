@@ -8,10 +8,10 @@ import { createPasswordPolicy, type PasswordPolicy } from './lib/accounts/passwo
 import { passwords, passwordsFor } from './lib/accounts/passwords.js'
 import type { AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database/embedded.js'
+import { openPostgres } from './lib/database/postgres/database.js'
+import type { PostgresOptions } from './lib/database/postgres/options.js'
 import { OptionInvalid } from './lib/errors.js'
 import { type Known, refuseUnknown } from './lib/options.js'
-import { openPostgres } from './lib/postgres/database.js'
-import type { PostgresOptions } from './lib/postgres/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -40,7 +40,7 @@ export { ROLES } from './lib/accounts/contract.js'
 export type { PasswordFault, PasswordPolicy } from './lib/accounts/password-policy.js'
 export { seedDevelopmentAccounts } from './lib/accounts/seed.js'
 export { isStored } from './lib/accounts/stored-change.js'
-export type { PostgresOptions } from './lib/postgres/options.js'
+export type { PostgresOptions } from './lib/database/postgres/options.js'
 
 /** Accounts in the embedded database of a directory. */
 export interface OwnAccountsOptions {

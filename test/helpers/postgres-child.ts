@@ -3,7 +3,7 @@
  * how that went.
  */
 import { once } from 'node:events'
-import { openPostgres } from '../../plugins/lib/postgres/database.js'
+import { openPostgres } from '../../plugins/lib/database/postgres/database.js'
 
 async function open(): Promise<string> {
   const database = await openPostgres({ databaseUrl: process.env.DATABASE_URL ?? '' })

@@ -1,5 +1,5 @@
-import { OptionInvalid } from '../errors.js'
-import { type Known, refuseUnknown } from '../options.js'
+import { OptionInvalid } from '../../errors.js'
+import { type Known, refuseUnknown } from '../../options.js'
 
 /** How many connections, and how long anything may take. Times are in ms. */
 export interface PostgresOptions {

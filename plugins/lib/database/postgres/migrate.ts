@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
-import { migrationFault } from '../database/faults.js'
-import { postgresMigrations } from '../database/migrations/index.js'
-import { loadOptional } from '../optional.js'
+import { loadOptional } from '../../optional.js'
+import { migrationFault } from '../faults.js'
+import { postgresMigrations } from '../migrations/index.js'
 
 /** Any number will do that everybody who migrates agrees on. */
 const LOCK = 7_310_471_055

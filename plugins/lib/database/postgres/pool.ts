@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { PostgresPool } from 'kysely'
 import type { PoolClient, PoolConfig } from 'pg'
-import { loadOptional } from '../optional.js'
+import { loadOptional } from '../../optional.js'
 import type { PostgresAddress, PostgresTls } from './address.js'
 import { fault, isAftermath, isAnswer, type PostgresFault } from './faults.js'
 

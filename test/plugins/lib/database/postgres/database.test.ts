@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import type { AccountsDatabase } from '../../../../plugins/lib/database/embedded.js'
-import { postgresMigrations } from '../../../../plugins/lib/database/migrations/index.js'
-import { type OpenPostgres, openPostgres } from '../../../../plugins/lib/postgres/database.js'
-import { ownTime } from '../../../helpers/own-time.js'
-import { startPostgres } from '../../../helpers/postgres-server.js'
-import { modulePath } from '../../../helpers/processes.js'
+import type { AccountsDatabase } from '../../../../../plugins/lib/database/embedded.js'
+import { postgresMigrations } from '../../../../../plugins/lib/database/migrations/index.js'
+import { type OpenPostgres, openPostgres } from '../../../../../plugins/lib/database/postgres/database.js'
+import { ownTime } from '../../../../helpers/own-time.js'
+import { startPostgres } from '../../../../helpers/postgres-server.js'
+import { modulePath } from '../../../../helpers/processes.js'
 
 const CHILD = modulePath('../../../helpers/postgres-child', import.meta.url)
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { readPostgresUrl, URL_WANTED } from '../../../../plugins/lib/postgres/address.js'
-import { checkPostgres, type PostgresOptions } from '../../../../plugins/lib/postgres/options.js'
+import { readPostgresUrl, URL_WANTED } from '../../../../../plugins/lib/database/postgres/address.js'
+import { checkPostgres, type PostgresOptions } from '../../../../../plugins/lib/database/postgres/options.js'
 
 const DEFAULTS = {
   host: 'db',
