@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
+import { checkLogoutOrigin, checkSameOrigin, isUnsafe, parseOrigins } from './lib/http/same-origin.js'
 import { refuseUnknown } from './lib/options.js'
-import { checkLogoutOrigin, checkSameOrigin, isUnsafe, parseOrigins } from './lib/same-origin.js'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 

@@ -2,9 +2,9 @@
 // The declarations must name it: without it an application that is compiled against them has no `request.session`.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { type CookieSpec, cookieSpec } from './lib/cookies.js'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
+import { type CookieSpec, cookieSpec } from './lib/http/cookies.js'
 import { checkMemo, type MemoOptions } from './lib/memo.js'
 import { SessionCache } from './lib/near/session-cache.js'
 import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'

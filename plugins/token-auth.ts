@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { AccessTokens } from './lib/access-token.js'
-import { bearerOf, readAuthorization, readBearer } from './lib/bearer.js'
 import type {
   AuthMode,
   CheckedAccount,
@@ -12,6 +11,7 @@ import type {
 } from './lib/contract.js'
 import { identityOf, refOf } from './lib/credentials/identity-claims.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
+import { bearerOf, readAuthorization, readBearer } from './lib/http/bearer.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/jwks.js'
 import { Memo } from './lib/memo.js'
 import { ABSENT, refusedAs } from './lib/resolutions.js'

@@ -8,7 +8,7 @@ import type {
 } from 'fastify'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { readBearer } from '../plugins/lib/bearer.js'
+import { readBearer } from '../plugins/lib/http/bearer.js'
 import { answer } from './answer.js'
 import { BodyInvalid } from './errors.js'
 

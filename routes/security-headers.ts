@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import helmet, { type HelmetOptions } from 'helmet'
 import { HostAmbiguous } from '../plugins/lib/errors.js'
-import { hasTwoHosts } from '../plugins/lib/same-origin.js'
+import { hasTwoHosts } from '../plugins/lib/http/same-origin.js'
 import { answerFailure, answerNotFound, type RaisedError } from './failures.js'
 import { PAGE_POLICY } from './page.js'
 

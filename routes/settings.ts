@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
-import { cookieSpec, readCookie } from '../plugins/lib/cookies.js'
+import { cookieSpec, readCookie } from '../plugins/lib/http/cookies.js'
 import { answer } from './answer.js'
 
 export interface SettingsOptions extends CookieNames {

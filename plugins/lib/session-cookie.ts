@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { PurposeKeys } from './credentials/keys.js'
+import { signValue, verifyValue } from './credentials/signed-value.js'
 import {
   type CookieReading,
   type CookieSpec,
@@ -7,9 +9,7 @@ import {
   readCookie,
   setCookie,
   takeBackCookie,
-} from './cookies.js'
-import type { PurposeKeys } from './credentials/keys.js'
-import { signValue, verifyValue } from './credentials/signed-value.js'
+} from './http/cookies.js'
 import { isUnderSigningKey } from './session-seal.js'
 
 /** 256 random bits, in base64url. */

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { beforeAnswer } from './before-answer.js'
+import { beforeAnswer } from './http/before-answer.js'
 import type { CookieChange, SessionCookie, SessionCredential } from './session-cookie.js'
 import type { StoredSession } from './session-records.js'
 import type { SessionSlot } from './session-slot.js'

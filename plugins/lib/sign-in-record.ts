@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { clientAddress } from './client-address.js'
 import type { CheckedAccount, Claims, SignInOptions, SignInRef } from './contract.js'
+import { clientAddress } from './http/client-address.js'
 import { newSignInId } from './sign-ins/record-seal.js'
 import type { SignInRecord } from './stores/contract.js'
 

@@ -1,5 +1,5 @@
-import { isCookieName } from '../cookies.js'
 import { ConfigInvalid } from '../errors.js'
+import { isCookieName } from '../http/cookies.js'
 import type { Environment } from './config.js'
 import { text } from './values.js'
 

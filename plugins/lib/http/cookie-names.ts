@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { CookieSpec } from '../cookies.js'
 import { OptionInvalid } from '../errors.js'
+import type { CookieSpec } from './cookies.js'
 
 export const kCookieNames = Symbol('fastify-identity.cookie-names')
 

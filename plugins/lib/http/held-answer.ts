@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { rewriteOwnCookies } from '../cookies.js'
+import { rewriteOwnCookies } from './cookies.js'
 import { abandonPayload, type PayloadWatch, watchPayload } from './payload.js'
 
 /** The answer as the application sent it. */

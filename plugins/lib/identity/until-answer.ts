@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { beforeAnswer } from '../before-answer.js'
 import type { AuthMode, SignInRef } from '../contract.js'
+import { beforeAnswer } from '../http/before-answer.js'
 import { isLiveNow } from '../liveness.js'
 
 /**

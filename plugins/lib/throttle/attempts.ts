@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { clientAddress } from '../client-address.js'
 import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 import { CredentialsRefused, Throttled } from '../errors.js'
+import { clientAddress } from '../http/client-address.js'
 import type { AddressCount, Credentials, Throttle } from './contract.js'
 import type { Device, DeviceCookie } from './device-cookie.js'
 import type { FailoverCounters } from './failover.js'

@@ -3,12 +3,12 @@ import type { FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { comparableName } from '../accounts/usernames.js'
-import { beforeAnswer } from '../before-answer.js'
 import type { Account, AccountSource, Clock } from '../contract.js'
-import { type CookieSpec, readCookie, setCookie } from '../cookies.js'
 import { Instant, Whole } from '../credentials/identity-claims.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
+import { beforeAnswer } from '../http/before-answer.js'
+import { type CookieSpec, readCookie, setCookie } from '../http/cookies.js'
 
 /** What the cookie holds. Times are in seconds. */
 const Payload = Type.Object(

@@ -1,5 +1,5 @@
-import { type CookieSpec, cookieSpec } from '../cookies.js'
 import { OptionInvalid } from '../errors.js'
+import { type CookieSpec, cookieSpec } from '../http/cookies.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
 import type { LimitRule } from './rounds.js'
 

@@ -3,7 +3,7 @@ import fastifyCookie from '@fastify/cookie'
 import fc from 'fast-check'
 import Fastify from 'fastify'
 import t from 'tap'
-import { useCookieSerializer } from '../../../plugins/lib/cookie-serializer.js'
+import { useCookieSerializer } from '../../../../plugins/lib/http/cookie-serializer.js'
 import {
   type CookieSpec,
   clearCookie,
@@ -11,7 +11,7 @@ import {
   forgetCookie,
   readCookie,
   setCookie,
-} from '../../../plugins/lib/cookies.js'
+} from '../../../../plugins/lib/http/cookies.js'
 
 const ABSENT = { kind: 'absent' }
 const DOUBLED = { kind: 'doubled' }

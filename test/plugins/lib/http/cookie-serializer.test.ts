@@ -1,8 +1,8 @@
 import fastifyCookie, { type FastifyCookieOptions } from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import suite from '../../../plugins/index.js'
-import { ALICE, accountSource, SECRET, TestClock } from '../../helpers/suite.js'
+import suite from '../../../../plugins/index.js'
+import { ALICE, accountSource, SECRET, TestClock } from '../../../helpers/suite.js'
 
 const PARSE_OPTIONS = { domain: 'example.com', path: '/app', maxAge: 5, sameSite: 'none' } as const
 const OWN: FastifyCookieOptions = { secret: 'the application’s own', parseOptions: PARSE_OPTIONS }

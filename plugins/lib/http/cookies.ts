@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { OptionInvalid } from '../errors.js'
 import { kSerializeCookie } from './cookie-serializer.js'
-import { OptionInvalid } from './errors.js'
-import { forbidStoring } from './http/no-store.js'
+import { forbidStoring } from './no-store.js'
 
 /** The attributes that a cookie is set with, and must be cleared with. */
 export interface CookieAttributes {

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Test, test } from 'tap'
-import { type AnswerWork, beforeAnswer, finishAnswer } from '../../../plugins/lib/before-answer.js'
-import { buildSuite, cookieMode, sessionMode, tokenMode } from '../../helpers/suite.js'
+import { type AnswerWork, beforeAnswer, finishAnswer } from '../../../../plugins/lib/http/before-answer.js'
+import { buildSuite, cookieMode, sessionMode, tokenMode } from '../../../helpers/suite.js'
 
 /** What was done, in order, by answer. */
 const done: string[] = []

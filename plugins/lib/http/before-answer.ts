@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { dropAnswer, holdAnswer, isHeld } from './http/held-answer.js'
+import { dropAnswer, holdAnswer, isHeld } from './held-answer.js'
 
 /** What is done to an answer before it goes out. Of its headers it may change the suite's cookies alone. */
 export type AnswerWork = (reply: FastifyReply) => Promise<void> | void

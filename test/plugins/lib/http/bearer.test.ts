@@ -3,7 +3,7 @@ import { createConnection } from 'node:net'
 import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
 import t from 'tap'
-import { readBearer } from '../../../plugins/lib/bearer.js'
+import { readBearer } from '../../../../plugins/lib/http/bearer.js'
 
 function bearerApp() {
   const app = Fastify({ forceCloseConnections: true })

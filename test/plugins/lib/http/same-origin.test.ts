@@ -6,7 +6,7 @@ import {
   isSameOrigin,
   isUnsafe,
   parseOrigins,
-} from '../../../plugins/lib/same-origin.js'
+} from '../../../../plugins/lib/http/same-origin.js'
 
 const HOST = 'app.example:3000'
 const PARTNER = 'https://partner.example'

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { CrossSite, HostAmbiguous, OptionInvalid, Prefetch } from './errors.js'
-import { countHeaderLines } from './http/header-lines.js'
+import { CrossSite, HostAmbiguous, OptionInvalid, Prefetch } from '../errors.js'
+import { countHeaderLines } from './header-lines.js'
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 

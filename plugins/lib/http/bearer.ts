@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { CredentialAmbiguous } from './errors.js'
-import { countHeaderLines } from './http/header-lines.js'
+import { CredentialAmbiguous } from '../errors.js'
+import { countHeaderLines } from './header-lines.js'
 
 /** The scheme, ended by whatever cannot be part of its name (a token, RFC 9110 §5.6.2). Case counts for nothing (§11.1). */
 const SCHEME = /^bearer(?![\w!#$%&'*+.^`|~-])/i
