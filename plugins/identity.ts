@@ -12,18 +12,18 @@ import type {
 } from './lib/contract.js'
 import { createKeyRing, type KeyRing } from './lib/credentials/keys.js'
 import { IdentityUnguarded, OptionInvalid } from './lib/errors.js'
-import { createGuard, type Guard, type GuardOptions, type GuardSettings } from './lib/guard.js'
-import { checkOnRefused } from './lib/guard-options.js'
 import { finishAnswer } from './lib/http/before-answer.js'
 import { kCookieNames } from './lib/http/cookie-names.js'
 import { useCookieSerializer } from './lib/http/cookie-serializer.js'
 import { isHandshake } from './lib/http/same-origin.js'
 import { kCaller, kRefused } from './lib/identity/caller.js'
+import { createGuard, type Guard, type GuardOptions, type GuardSettings } from './lib/identity/guard.js'
+import { checkOnRefused } from './lib/identity/guard-options.js'
+import { createModeRegistry, type ModeRegistry } from './lib/identity/mode-registry.js'
+import type { UnauthenticatedStatus } from './lib/identity/refusals.js'
+import type { OnRefused } from './lib/identity/search.js'
 import { kReply, rememberReply, signIn, signOut } from './lib/identity/sign-in.js'
-import { createModeRegistry, type ModeRegistry } from './lib/mode-registry.js'
 import { checkClock, type Known, refuseUnknown } from './lib/options.js'
-import type { UnauthenticatedStatus } from './lib/refusals.js'
-import type { OnRefused } from './lib/search.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

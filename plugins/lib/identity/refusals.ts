@@ -1,4 +1,4 @@
-import type { AuthMode, RefusalCode } from './contract.js'
+import type { AuthMode, RefusalCode } from '../contract.js'
 import {
   CredentialExpired,
   CredentialInvalid,
@@ -6,7 +6,7 @@ import {
   SignedOut,
   TokenExpired,
   TokenInvalid,
-} from './errors.js'
+} from '../errors.js'
 
 /** 401 where the caller may authenticate (RFC 9110 §15.5.2); 403 for contracts that want it. */
 export type UnauthenticatedStatus = 401 | 403

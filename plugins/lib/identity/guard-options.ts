@@ -1,6 +1,6 @@
-import type { ModeName } from './contract.js'
-import { OptionInvalid } from './errors.js'
-import { checkSeconds } from './options.js'
+import type { ModeName } from '../contract.js'
+import { OptionInvalid } from '../errors.js'
+import { checkSeconds } from '../options.js'
 import type { OnRefused } from './search.js'
 
 /** What a guard asks for. Everything that is given must hold. */

@@ -1,5 +1,5 @@
-import type { Account, CheckedAccount } from './contract.js'
-import { OptionInvalid } from './errors.js'
+import type { Account, CheckedAccount } from '../contract.js'
+import { OptionInvalid } from '../errors.js'
 
 /** So that a credential stays well below what browsers and proxies carry. In UTF-16 units. */
 const FIELD_MAX = 256

@@ -1,14 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import type { Csrf } from '../csrf.js'
-import type { SignIns } from '../sign-ins.js'
-import type { AuthMode, Clock, Identity, MaybePromise, ModeName, Resolution } from './contract.js'
-import { ModeRequired, RoleRequired, SignInTooOld } from './errors.js'
+import type { Csrf } from '../../csrf.js'
+import type { SignIns } from '../../sign-ins.js'
+import type { AuthMode, Clock, Identity, MaybePromise, ModeName, Resolution } from '../contract.js'
+import { ModeRequired, RoleRequired, SignInTooOld } from '../errors.js'
+import { forbidCaching } from '../http/no-store.js'
+import { isPast, type Marks } from '../marks.js'
+import { ABSENT } from '../resolutions.js'
+import { Recognised } from '../verified.js'
+import { kCaller, kRefused } from './caller.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
-import { forbidCaching } from './http/no-store.js'
-import { kCaller, kRefused } from './identity/caller.js'
-import { isPast, type Marks } from './marks.js'
 import { type Refused, refusal, type UnauthenticatedStatus } from './refusals.js'
-import { ABSENT } from './resolutions.js'
 import {
   continueSearch,
   endsSearch,
@@ -17,7 +18,6 @@ import {
   type OnRefused,
   type RefusalPolicy,
 } from './search.js'
-import { Recognised } from './verified.js'
 
 export type { GuardOptions }
 

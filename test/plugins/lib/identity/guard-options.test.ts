@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkGuardOptions, checkOnRefused } from '../../../plugins/lib/guard-options.js'
+import { checkGuardOptions, checkOnRefused } from '../../../../plugins/lib/identity/guard-options.js'
 
 t.test('nothing asked for is nothing but a caller', async (t) => {
   const rules = checkGuardOptions({})

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import type { AuthMode, Identity, MaybePromise, Resolution } from './contract.js'
-import type { Marks } from './marks.js'
+import type { AuthMode, Identity, MaybePromise, Resolution } from '../contract.js'
+import type { Marks } from '../marks.js'
+import { Recognised } from '../verified.js'
 import type { Refused } from './refusals.js'
-import { Recognised } from './verified.js'
 
 /** What the modes made of a request, together. */
 export interface Found {

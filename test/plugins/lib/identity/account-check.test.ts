@@ -1,6 +1,6 @@
 import t from 'tap'
-import { checkAccount } from '../../../plugins/lib/account-check.js'
-import type { Account } from '../../../plugins/lib/contract.js'
+import type { Account } from '../../../../plugins/lib/contract.js'
+import { checkAccount } from '../../../../plugins/lib/identity/account-check.js'
 
 const ACCOUNT = { id: '1', username: 'Zoë', role: 'user' }
 

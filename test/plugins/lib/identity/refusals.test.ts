@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { AuthMode, RefusalCode } from '../../../plugins/lib/contract.js'
-import { refusal } from '../../../plugins/lib/refusals.js'
-import { headerMode } from '../../helpers/suite.js'
+import type { AuthMode, RefusalCode } from '../../../../plugins/lib/contract.js'
+import { refusal } from '../../../../plugins/lib/identity/refusals.js'
+import { headerMode } from '../../../helpers/suite.js'
 
 const token = headerMode('token', { scheme: 'Bearer' })
 const cookie = headerMode('cookie')

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import type { AuthMode, ModeName, RefusalCode, Resolution } from '../../../plugins/lib/contract.js'
-import { findCaller } from '../../../plugins/lib/search.js'
-import { ALICE, identityFor, scriptedMode } from '../../helpers/suite.js'
+import type { AuthMode, ModeName, RefusalCode, Resolution } from '../../../../plugins/lib/contract.js'
+import { findCaller } from '../../../../plugins/lib/identity/search.js'
+import { ALICE, identityFor, scriptedMode } from '../../../helpers/suite.js'
 
 const request = {} as FastifyRequest
 const ABSENT: Resolution = { kind: 'absent' }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { AuthMode, ModeName } from './contract.js'
-import { ModeUnknown, OptionInvalid } from './errors.js'
+import type { AuthMode, ModeName } from '../contract.js'
+import { ModeUnknown, OptionInvalid } from '../errors.js'
 
 /** The registered modes, in the order of registration. */
 export interface ModeRegistry {

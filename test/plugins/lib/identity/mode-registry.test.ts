@@ -1,9 +1,9 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import type { AuthMode } from '../../../plugins/lib/contract.js'
-import { createModeRegistry } from '../../../plugins/lib/mode-registry.js'
+import type { AuthMode } from '../../../../plugins/lib/contract.js'
+import { createModeRegistry } from '../../../../plugins/lib/identity/mode-registry.js'
 
-declare module '../../../plugins/lib/contract.js' {
+declare module '../../../../plugins/lib/contract.js' {
   interface AuthModes {
     first: { readonly n: 1 }
     second: { readonly n: 2 }
