@@ -1,5 +1,5 @@
+import type { RevocationList } from '../revocation/list.js'
 import { type Beat, type FeedConnection, type FeedEntry, readEntry } from './feed-connection.js'
-import type { RevocationList } from './revocation-list.js'
 
 /** Why a connection cannot be followed any further. */
 export class FeedBroken extends Error {}

@@ -1,9 +1,9 @@
+import type { RevocationList } from '../revocation/list.js'
 import type { Feed, FeedChange } from '../stores/contract.js'
 import { type Beat, FeedConnection } from './feed-connection.js'
 import { type CaughtUp, FeedBroken, FeedFollower } from './feed-follower.js'
 import { askForBeat, type QuestionParts } from './feed-question.js'
 import { askDelay, Heartbeat } from './heartbeat.js'
-import type { RevocationList } from './revocation-list.js'
 
 /*
  * How every process learns of every revocation: a stream beside the revocation list, which the script that

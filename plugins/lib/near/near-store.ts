@@ -1,5 +1,7 @@
 import type { Clock, MaybePromise, SignInRef } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
+import { RevocationList } from '../revocation/list.js'
+import { endedSignIn, type Revocation, shortenedEnd } from '../revocation/revocation.js'
 import type { Feed, Rotation, RotationResult, SignInRecord } from '../stores/contract.js'
 import { RedisClock } from '../stores/redis/clock.js'
 import { PREFIX, RedisStore, type RedisStoreOptions } from '../stores/redis.js'
@@ -7,11 +9,9 @@ import { COMMAND_TIMEOUT, redisFault } from '../stores/redis-client.js'
 import { RedisReplicas } from '../stores/redis-replicas.js'
 import { revocationKeys } from '../stores/redis-revocations.js'
 import type { RedisClient } from '../stores/redis-scripts.js'
-import { endedSignIn, type Revocation, shortenedEnd } from '../stores/revocation.js'
 import { CLOCK_MARGIN, UNKNOWN_REVISION } from '../stores/rules.js'
 import { RevocationFeed } from './feed.js'
 import { RecentRevocations } from './recent-revocations.js'
-import { RevocationList } from './revocation-list.js'
 
 type FromRedisStore = Pick<RedisStoreOptions, 'prefix' | 'commandTimeout' | 'onClose' | 'referenceClock'>
 

@@ -1,4 +1,4 @@
-import type { Revocation } from '../stores/revocation.js'
+import type { Revocation } from '../revocation/revocation.js'
 
 /** How long a revocation is kept in mind at least, in ms: sentinels need less to take an old primary out of use. */
 const RECENT_FOR = 60_000

@@ -1,3 +1,4 @@
+import { endedSignIn } from '../revocation/revocation.js'
 import type { SignInRecord } from './contract.js'
 import { decodeSignIn } from './redis-codec.js'
 import { END_SIGN_IN, END_SIGN_INS } from './redis-ending-scripts.js'
@@ -5,7 +6,6 @@ import type { RedisRevocations } from './redis-revocations.js'
 import { type RedisClient, runScript, type Script } from './redis-scripts.js'
 import type { RedisSessions } from './redis-sessions.js'
 import type { RedisSignIns } from './redis-sign-ins.js'
-import { endedSignIn } from './revocation.js'
 import { isToEnd, newestFirst, revokedUntil } from './rules.js'
 
 /**

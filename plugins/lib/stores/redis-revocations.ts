@@ -1,9 +1,15 @@
 import type { Clock, SignInRef } from '../contract.js'
+import {
+  endedMember,
+  epochMember,
+  type Revocation,
+  shortenedEnd,
+  sparedMember,
+} from '../revocation/revocation.js'
 import { list } from './narrow.js'
 import type { RedisReplicas } from './redis-replicas.js'
 import { GENERATION, REVOKE, SHORTEN, SWEEP } from './redis-revocation-scripts.js'
 import { type RedisClient, runScript } from './redis-scripts.js'
-import { endedMember, epochMember, type Revocation, shortenedEnd, sparedMember } from './revocation.js'
 import { CLOCK_MARGIN, newGeneration } from './rules.js'
 
 /** How many entries one script drops: a longer one would keep Redis from everybody else. */

@@ -1,4 +1,5 @@
 import type { Clock, MaybePromise, SignInRef } from '../contract.js'
+import { type Revocation, raisedEpoch } from '../revocation/revocation.js'
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { COMMAND_TIMEOUT, redisFault } from './redis-client.js'
 import { RedisEndings } from './redis-endings.js'
@@ -7,7 +8,6 @@ import { type Looked, RedisRevocations } from './redis-revocations.js'
 import type { RedisClient } from './redis-scripts.js'
 import { RedisSessions } from './redis-sessions.js'
 import { RedisSignIns } from './redis-sign-ins.js'
-import { type Revocation, raisedEpoch } from './revocation.js'
 import { UNKNOWN_REVISION } from './rules.js'
 
 /** Stands before every key, unless something else is asked for. */

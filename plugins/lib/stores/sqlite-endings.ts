@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { endedSignIn } from '../revocation/revocation.js'
 import type { SignInRecord } from './contract.js'
-import { endedSignIn } from './revocation.js'
 import { revokedUntil } from './rules.js'
 import type { SqliteRevocations } from './sqlite-revocations.js'
 import { readSignIn } from './sqlite-rows.js'

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type Database from 'libsql'
 import type { SignInRef } from '../contract.js'
-import { RevocationList } from '../near/revocation-list.js'
-import type { Revocation } from './revocation.js'
+import { RevocationList } from '../revocation/list.js'
+import type { Revocation } from '../revocation/revocation.js'
 import { UNKNOWN_REVISION } from './rules.js'
 import {
   type RevocationRow,

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SignInRef } from '../contract.js'
 import type { EmbeddedDatabase } from '../database/embedded.js'
+import { raisedEpoch } from '../revocation/revocation.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
 import { GroupCommit } from './group-commit.js'
-import { raisedEpoch } from './revocation.js'
 import {
   CLOCK_MARGIN,
   isToEnd,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RevocationList } from '../../../../plugins/lib/near/revocation-list.js'
+import { RevocationList } from '../../../../plugins/lib/revocation/list.js'
 
 const GENERATION = 7
 const UNTIL = 10_000
