@@ -3,7 +3,7 @@ import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
 import { openCookie } from '../plugins/lib/cookie/seal.js'
 import type { PurposeKeys } from '../plugins/lib/credentials/keys.js'
 import { type CookieSpec, cookieSpec, readCookie } from '../plugins/lib/http/cookies.js'
-import { SessionRecords, type StoredSession } from '../plugins/lib/session-records.js'
+import { SessionRecords, type StoredSession } from '../plugins/lib/session/records.js'
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
 import { answer } from './answer.js'
 

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import type { ModeName } from '../../plugins/lib/contract.js'
 import { createKeyRing } from '../../plugins/lib/credentials/keys.js'
 import { signValue, verifyValue } from '../../plugins/lib/credentials/signed-value.js'
-import { sessionKeyOf } from '../../plugins/lib/session-cookie.js'
+import { sessionKeyOf } from '../../plugins/lib/session/cookie.js'
 import sessionAuth, { type SessionAuthOptions } from '../../plugins/session-auth.js'
 import {
   ALICE,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { sessionKeyOf } from '../../plugins/lib/session-cookie.js'
+import { sessionKeyOf } from '../../plugins/lib/session/cookie.js'
 import {
   ALICE,
   BOB,

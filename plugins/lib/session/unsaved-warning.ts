@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { SessionTurn } from '../session-turn.js'
+import type { SessionTurn } from './turn.js'
 
 /**
  * Warns of a route that changes `request.session` and answers without Fastify (`reply.hijack()`, `reply.raw`), where

@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { PurposeKeys } from '../credentials/keys.js'
-import { seal, unseal } from '../session-seal.js'
+import { seal, unseal } from '../session/seal.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { claimsOrNull } from '../stores/narrow.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseContent } from '../../../plugins/lib/session-content.js'
+import { parseContent } from '../../../../plugins/lib/session/content.js'
 
 const signIn = {
   sid: 's-1',

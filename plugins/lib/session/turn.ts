@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { beforeAnswer } from './http/before-answer.js'
-import type { CookieChange, SessionCookie, SessionCredential } from './session-cookie.js'
-import type { StoredSession } from './session-records.js'
-import type { SessionSlot } from './session-slot.js'
-import type { SessionUse, Used } from './session-use.js'
+import { beforeAnswer } from '../http/before-answer.js'
+import type { CookieChange, SessionCookie, SessionCredential } from './cookie.js'
+import type { StoredSession } from './records.js'
+import type { SessionSlot } from './slot.js'
+import type { SessionUse, Used } from './use.js'
 
 /** Where a request keeps its turn. Not there: nothing has asked for its session. */
 export const kSession = Symbol('fastify-identity.session')

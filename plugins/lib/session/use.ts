@@ -1,11 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { SignIns } from '../sign-ins.js'
-import type { Clock, MaybePromise } from './contract.js'
-import { isLiveNow } from './liveness.js'
-import { refOfSession } from './session-content.js'
-import { sessionKeyOf } from './session-cookie.js'
-import type { SessionRecords, StoredSession } from './session-records.js'
-import { whenReady } from './when-ready.js'
+import type { SignIns } from '../../sign-ins.js'
+import type { Clock, MaybePromise } from '../contract.js'
+import { isLiveNow } from '../liveness.js'
+import { whenReady } from '../when-ready.js'
+import { refOfSession } from './content.js'
+import { sessionKeyOf } from './cookie.js'
+import type { SessionRecords, StoredSession } from './records.js'
 
 /** How long sessions live, in seconds. */
 export interface SessionTtls {

@@ -1,8 +1,8 @@
 import type { FastifyInstance, LightMyRequestResponse, RouteHandlerMethod } from 'fastify'
 import t, { type Test } from 'tap'
-import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
-import { signValue, verifyValue } from '../../../plugins/lib/credentials/signed-value.js'
-import { sessionKeyOf } from '../../../plugins/lib/session-cookie.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
+import { signValue, verifyValue } from '../../../../plugins/lib/credentials/signed-value.js'
+import { sessionKeyOf } from '../../../../plugins/lib/session/cookie.js'
 import {
   ALICE,
   BOB,
@@ -14,7 +14,7 @@ import {
   START,
   STORES,
   sessionApp,
-} from '../../helpers/session-app.js'
+} from '../../../helpers/session-app.js'
 
 const idKeys = createKeyRing([SECRET]).purpose('session-id')
 const idOf = (cookie: string) => verifyValue(idKeys, cookie.slice(cookie.indexOf('=') + 1)) ?? ''
@@ -559,7 +559,7 @@ t.test('what cannot be stored is refused, and nothing is saved', async (t) => {
 
 t.test('stored names that became reserved are not shown', async (t) => {
   const s = await sessionApp(t)
-  const { seal } = await import('../../../plugins/lib/session-seal.js')
+  const { seal } = await import('../../../../plugins/lib/session/seal.js')
   const keys = createKeyRing([SECRET]).purpose('session-data')
   const cookie = await s.write({ cart: ['pear'] })
   const key = sessionKeyOf(idOf(cookie))

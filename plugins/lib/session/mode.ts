@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { SessionIssued } from '../session-auth.js'
+import type { SessionIssued } from '../../session-auth.js'
 import type {
   AuthMode,
   CheckedAccount,
@@ -7,18 +7,18 @@ import type {
   Resolution,
   SignInOptions,
   SignInRef,
-} from './contract.js'
-import { StoreUnavailable } from './errors.js'
-import type { SessionCache } from './near/session-cache.js'
-import { ABSENT, refusedAs, SIGNED_OUT } from './resolutions.js'
-import { contentOfSignIn, identityOfSession, refOfSession } from './session-content.js'
-import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './session-cookie.js'
-import type { Legacy, SessionParts } from './session-parts.js'
-import type { StoredSession } from './session-records.js'
-import { kSession, renewalOf, SessionTurn } from './session-turn.js'
-import { lifetimeOf } from './session-use.js'
-import { resolveLive } from './verified.js'
-import { whenReady } from './when-ready.js'
+} from '../contract.js'
+import { StoreUnavailable } from '../errors.js'
+import { ABSENT, refusedAs, SIGNED_OUT } from '../resolutions.js'
+import { resolveLive } from '../verified.js'
+import { whenReady } from '../when-ready.js'
+import type { SessionCache } from './cache.js'
+import { contentOfSignIn, identityOfSession, refOfSession } from './content.js'
+import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
+import type { Legacy, SessionParts } from './parts.js'
+import type { StoredSession } from './records.js'
+import { kSession, renewalOf, SessionTurn } from './turn.js'
+import { lifetimeOf } from './use.js'
 
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })

@@ -1,8 +1,8 @@
 import fastifySession from '@fastify/session'
 import type { FastifyInstance } from 'fastify'
-import { SessionDataInvalid } from './errors.js'
-import { newSessionId } from './session-cookie.js'
-import { checkData, type Snapshot, snapshotOf } from './session-merge.js'
+import { SessionDataInvalid } from '../errors.js'
+import { newSessionId } from './cookie.js'
+import { checkData, type Snapshot, snapshotOf } from './merge.js'
 
 export type SessionObject = fastifySession.FastifySessionObject
 

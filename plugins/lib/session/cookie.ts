@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { PurposeKeys } from './credentials/keys.js'
-import { signValue, verifyValue } from './credentials/signed-value.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import { signValue, verifyValue } from '../credentials/signed-value.js'
 import {
   type CookieReading,
   type CookieSpec,
@@ -9,8 +9,8 @@ import {
   readCookie,
   setCookie,
   takeBackCookie,
-} from './http/cookies.js'
-import { isUnderSigningKey } from './session-seal.js'
+} from '../http/cookies.js'
+import { isUnderSigningKey } from './seal.js'
 
 /** 256 random bits, in base64url. */
 export function newSessionId(): string {

@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { CheckedAccount, Claims, Identity, SignInOptions, SignInRef } from './contract.js'
-import { freezeDeep, IdentityClaims } from './credentials/identity-claims.js'
-import { isPlain } from './credentials/sensitive-claims.js'
-import { ClaimInvalid } from './errors.js'
-import { isNestedTooDeep, jsonFault } from './session/json-fault.js'
-import type { Legacy } from './session-parts.js'
-import type { SignInRecord } from './stores/contract.js'
+import type { CheckedAccount, Claims, Identity, SignInOptions, SignInRef } from '../contract.js'
+import { freezeDeep, IdentityClaims } from '../credentials/identity-claims.js'
+import { isPlain } from '../credentials/sensitive-claims.js'
+import { ClaimInvalid } from '../errors.js'
+import type { SignInRecord } from '../stores/contract.js'
+import { isNestedTooDeep, jsonFault } from './json-fault.js'
+import type { Legacy } from './parts.js'
 
 const { sub, username, role, epoch, gen, sid } = IdentityClaims
 const AnyObject = Type.Record(Type.String(), Type.Unknown())

@@ -1,9 +1,9 @@
-import type { Clock } from './contract.js'
-import { StoreUnavailable } from './errors.js'
-import { sessionKeyOf } from './session-cookie.js'
-import { applyChanges, type Changes } from './session-merge.js'
-import type { SessionRecords, StoredSession } from './session-records.js'
-import { lifetimeOf, type SessionTtls } from './session-use.js'
+import type { Clock } from '../contract.js'
+import { StoreUnavailable } from '../errors.js'
+import { sessionKeyOf } from './cookie.js'
+import { applyChanges, type Changes } from './merge.js'
+import type { SessionRecords, StoredSession } from './records.js'
+import { lifetimeOf, type SessionTtls } from './use.js'
 
 /** Each conflict means that another writer got through: only as many of them at once exhaust these. */
 const ATTEMPTS_MAX = 100

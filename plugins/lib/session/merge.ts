@@ -1,5 +1,5 @@
-import { SessionDataInvalid } from './errors.js'
-import { jsonFault } from './session/json-fault.js'
+import { SessionDataInvalid } from '../errors.js'
+import { jsonFault } from './json-fault.js'
 
 /** Session data as JSON texts by top-level key: what is compared, key by key, to find what a request changed. */
 export type Snapshot = ReadonlyMap<string, string>

@@ -1,11 +1,11 @@
-import type { Clock, MaybePromise } from './contract.js'
-import type { PurposeKeys } from './credentials/keys.js'
-import { SessionDataInvalid } from './errors.js'
-import { DestroyedSessions } from './session/destroyed.js'
-import { parseContent, type SessionContent } from './session-content.js'
-import { isUnderSigningKey, seal, unseal } from './session-seal.js'
-import type { SessionRecord, StateStore } from './stores/contract.js'
-import { whenReady } from './when-ready.js'
+import type { Clock, MaybePromise } from '../contract.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import { SessionDataInvalid } from '../errors.js'
+import type { SessionRecord, StateStore } from '../stores/contract.js'
+import { whenReady } from '../when-ready.js'
+import { parseContent, type SessionContent } from './content.js'
+import { DestroyedSessions } from './destroyed.js'
+import { isUnderSigningKey, seal, unseal } from './seal.js'
 
 /** When a session ends, in ms. */
 export interface SessionLimits {

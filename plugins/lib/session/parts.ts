@@ -1,8 +1,8 @@
-import type { SignIns } from '../sign-ins.js'
-import type { Clock } from './contract.js'
-import type { SessionSignIn } from './session-content.js'
-import type { SessionRecords } from './session-records.js'
-import type { SessionTtls, SessionUse } from './session-use.js'
+import type { SignIns } from '../../sign-ins.js'
+import type { Clock } from '../contract.js'
+import type { SessionSignIn } from './content.js'
+import type { SessionRecords } from './records.js'
+import type { SessionTtls, SessionUse } from './use.js'
 
 /** What the parts of the session mode share. */
 export interface SessionParts {

@@ -1,7 +1,7 @@
 import type { Clock, Identity, MaybePromise, NearCacheCounts } from '../contract.js'
 import { MEMO_AGE, Memo, type MemoOptions } from '../memo.js'
-import type { StoredSession } from '../session-records.js'
 import { type Verified, verifiedAs } from '../verified.js'
+import type { StoredSession } from './records.js'
 
 /*
  * Why a session's identity may be answered from memory: nothing but the end of its sign-in takes it away, and

@@ -5,7 +5,7 @@ import {
   checkData,
   dataOf,
   snapshotOf,
-} from '../../../plugins/lib/session-merge.js'
+} from '../../../../plugins/lib/session/merge.js'
 
 const change = (before: object, after: object) => changesBetween(snapshotOf(before), snapshotOf(after))
 

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, type KeyObject, randomBytes } from 'node:crypto'
-import type { PurposeKeys } from './credentials/keys.js'
+import type { PurposeKeys } from '../credentials/keys.js'
 
 const VERSION = 'v1'
 const CIPHER = 'aes-256-gcm'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { sessionKeyOf } from '../../../../plugins/lib/session-cookie.js'
+import { sessionKeyOf } from '../../../../plugins/lib/session/cookie.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
 import { caughtUp, eventually, openNear } from '../../../helpers/near.js'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { newSessionId, sessionKeyOf } from '../../../plugins/lib/session-cookie.js'
+import { newSessionId, sessionKeyOf } from '../../../../plugins/lib/session/cookie.js'
 
 t.test('a session id is 256 bits, none of them fixed, and never the same twice', async (t) => {
   const ids = Array.from({ length: 1000 }, newSessionId)

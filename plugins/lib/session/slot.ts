@@ -1,9 +1,9 @@
 import { callbackify } from 'node:util'
 import type { Session } from 'fastify'
-import { refOfSession, type SessionSignIn } from './session-content.js'
-import { applyChanges, type Changes, changesBetween, dataOf, type Snapshot } from './session-merge.js'
-import type { Legacy, SessionParts } from './session-parts.js'
-import type { StoredSession } from './session-records.js'
+import { refOfSession, type SessionSignIn } from './content.js'
+import { applyChanges, type Changes, changesBetween, dataOf, type Snapshot } from './merge.js'
+import type { Legacy, SessionParts } from './parts.js'
+import type { StoredSession } from './records.js'
 import {
   NO_ID,
   openStock,
@@ -12,8 +12,8 @@ import {
   snapshotOfObject,
   snapshotOfStored,
   tellAfter,
-} from './session-stock.js'
-import { SessionWriter } from './session-writer.js'
+} from './stock.js'
+import { SessionWriter } from './writer.js'
 
 const NO_DATA: Snapshot = new Map()
 

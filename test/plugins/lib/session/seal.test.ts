@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
-import { isUnderSigningKey, seal, unseal } from '../../../plugins/lib/session-seal.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
+import { isUnderSigningKey, seal, unseal } from '../../../../plugins/lib/session/seal.js'
 
 const A = 'a-secret-that-is-long-enough-for-tests'
 const B = 'another-secret-that-is-long-enough-too'
