@@ -1,7 +1,7 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
-import { tellEnded } from '../plugins/lib/sign-in-ending.js'
+import { tellEnded } from '../plugins/lib/sign-ins/ending.js'
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
 import { answer } from './answer.js'
 import { NotFound } from './errors.js'

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { ConfigInvalid } from '../errors.js'
-import { CAP_MAX } from '../sign-in-cap.js'
+import { CAP_MAX } from '../sign-ins/cap.js'
 import { LIMIT_MAX } from '../throttle/options.js'
 import { readCookieNames } from './cookie-names.js'
 import { readTokenKeys, type TokenKeySettings } from './token-keys.js'

@@ -6,7 +6,7 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, setCookie } from '../http/cookies.js'
 import { kCaller } from '../identity/caller.js'
-import { isLiveNow } from '../liveness.js'
+import { isLiveNow } from '../sign-ins/liveness.js'
 import { RecentRenewals } from './recent-renewals.js'
 import { type CookiePayload, endOfCookie, sealCookie } from './seal.js'
 

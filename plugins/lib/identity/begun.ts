@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, ModeName, SignInRef } from '../contract.js'
-import { takeBegun } from '../sign-in-ending.js'
+import { takeBegun } from '../sign-ins/ending.js'
 
 /** The sign-ins that a request began and that nothing has ended since, by their mode. Not there: none. */
 const kBegun = Symbol('fastify-identity.begun')

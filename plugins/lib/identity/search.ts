@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, Identity, MaybePromise, Resolution } from '../contract.js'
-import type { Marks } from '../marks.js'
+import type { Marks } from '../sign-ins/marks.js'
 import { Recognised } from '../verified.js'
 import type { Refused } from './refusals.js'
 

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthMode, SignInRef } from '../contract.js'
 import { beforeAnswer } from '../http/before-answer.js'
-import { isLiveNow } from '../liveness.js'
+import { isLiveNow } from '../sign-ins/liveness.js'
 
 /**
  * Runs a call that an application must await, for the answer hands over what it brings. Warns where the answer goes out

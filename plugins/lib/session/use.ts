@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { SignIns } from '../../sign-ins.js'
 import type { Clock, MaybePromise } from '../contract.js'
-import { isLiveNow } from '../liveness.js'
+import { isLiveNow } from '../sign-ins/liveness.js'
 import { whenReady } from '../when-ready.js'
 import { refOfSession } from './content.js'
 import { sessionKeyOf } from './cookie.js'

@@ -1,5 +1,5 @@
-import { refOfRecord } from '../sign-in-record.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
+import { refOfRecord } from './record.js'
 import type { SealedRecords } from './sealed-records.js'
 
 /** Some of an account's sign-ins. */

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { Clock, SignInRef } from './contract.js'
+import type { Clock, SignInRef } from '../contract.js'
+import type { StateStore } from '../stores/contract.js'
 import { isPast, type Marks } from './marks.js'
-import type { StateStore } from './stores/contract.js'
 
 export interface LastSeenParts {
   readonly store: Pick<StateStore, 'touchSignIn'>

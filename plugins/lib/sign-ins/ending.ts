@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import type { Audit, EndedBy, EndReason } from './audit.js'
-import type { SignInRef } from './contract.js'
+import type { Audit, EndedBy, EndReason } from '../audit.js'
+import type { SignInRef } from '../contract.js'
 
 /** How a sign-in came to its end, for the audit event of that. */
 export type Ending =

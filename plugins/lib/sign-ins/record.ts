@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import type { CheckedAccount, Claims, SignInOptions, SignInRef } from './contract.js'
-import { clientAddress } from './http/client-address.js'
-import { newSignInId } from './sign-ins/record-seal.js'
-import type { SignInRecord } from './stores/contract.js'
+import type { CheckedAccount, Claims, SignInOptions, SignInRef } from '../contract.js'
+import { clientAddress } from '../http/client-address.js'
+import type { SignInRecord } from '../stores/contract.js'
+import { newSignInId } from './record-seal.js'
 
 /** What a mode says of a sign-in that it starts. TTLs are in seconds. */
 export interface SignInStart {

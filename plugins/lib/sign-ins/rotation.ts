@@ -1,8 +1,8 @@
+import type { Rotation, RotationResult, StateStore } from '../stores/contract.js'
+import { UNKNOWN_REVISION } from '../stores/rules.js'
 import { livenessOf } from './liveness.js'
-import { refOfRecord } from './sign-in-record.js'
-import type { SealedRecords } from './sign-ins/sealed-records.js'
-import type { Rotation, RotationResult, StateStore } from './stores/contract.js'
-import { UNKNOWN_REVISION } from './stores/rules.js'
+import { refOfRecord } from './record.js'
+import type { SealedRecords } from './sealed-records.js'
 
 type Store = Pick<StateStore, 'feed' | 'isLive' | 'revision'>
 type Records = Pick<SealedRecords, 'findGenuine' | 'rotate'>

@@ -1,7 +1,7 @@
 import { type Test, test } from 'tap'
-import type { StateStore } from '../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../plugins/lib/stores/memory.js'
-import { STORES } from '../../helpers/session-app.js'
+import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { STORES } from '../../../helpers/session-app.js'
 import {
   ALICE,
   BOB,
@@ -15,7 +15,7 @@ import {
   sessionMode,
   TestClock,
   tokenMode,
-} from '../../helpers/suite.js'
+} from '../../../helpers/suite.js'
 
 const CAP = 3
 

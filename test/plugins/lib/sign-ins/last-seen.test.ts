@@ -1,11 +1,11 @@
 import Fastify from 'fastify'
 import { type Test, test } from 'tap'
-import csrf from '../../../plugins/csrf.js'
-import identity from '../../../plugins/identity.js'
-import { LastSeen } from '../../../plugins/lib/last-seen.js'
-import { Marks } from '../../../plugins/lib/marks.js'
-import { createMemoryStore } from '../../../plugins/lib/stores/memory.js'
-import { makeGate, STORES } from '../../helpers/session-app.js'
+import csrf from '../../../../plugins/csrf.js'
+import identity from '../../../../plugins/identity.js'
+import { LastSeen } from '../../../../plugins/lib/sign-ins/last-seen.js'
+import { Marks } from '../../../../plugins/lib/sign-ins/marks.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { makeGate, STORES } from '../../../helpers/session-app.js'
 import {
   ALICE,
   buildSuite,
@@ -22,7 +22,7 @@ import {
   sessionMode,
   TestClock,
   tokenMode,
-} from '../../helpers/suite.js'
+} from '../../../helpers/suite.js'
 
 const MINUTE = 60_000
 const MODES = ['token', 'session', 'cookie']

@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import type { Audit } from './audit.js'
-import type { CheckedAccount } from './contract.js'
-import { EpochPassed, OptionInvalid, StoreUnavailable } from './errors.js'
+import type { Audit } from '../audit.js'
+import type { CheckedAccount } from '../contract.js'
+import { EpochPassed, OptionInvalid, StoreUnavailable } from '../errors.js'
+import type { SignInRecord, StateStore } from '../stores/contract.js'
+import { CLOCK_MARGIN } from '../stores/rules.js'
 import { livenessOf } from './liveness.js'
-import { refOfRecord } from './sign-in-record.js'
-import type { SignInRecord, StateStore } from './stores/contract.js'
-import { CLOCK_MARGIN } from './stores/rules.js'
+import { refOfRecord } from './record.js'
 
 /** The longest that a browser keeps a cookie, and so that any sign-in lives, in seconds (RFC 6265bis §5.5). */
 export const LONGEST_TTL = 400 * 24 * 3600

@@ -1,6 +1,6 @@
-import { OptionInvalid } from './errors.js'
-import type { SignInRecord, StateStore } from './stores/contract.js'
-import { revokedUntil } from './stores/rules.js'
+import { OptionInvalid } from '../errors.js'
+import type { SignInRecord, StateStore } from '../stores/contract.js'
+import { revokedUntil } from '../stores/rules.js'
 
 /** More than this no list shows to anybody's use. */
 export const CAP_MAX = 10_000

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { isLiveNow } from '../../../plugins/lib/liveness.js'
-import { makeGate } from '../../helpers/session-app.js'
+import { isLiveNow } from '../../../../plugins/lib/sign-ins/liveness.js'
+import { makeGate } from '../../../helpers/session-app.js'
 
 const REF = { accountId: 'a', signInId: 's', epoch: 0, generation: 1 }
 
