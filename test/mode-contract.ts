@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { ModeName, RefusalCode } from '../plugins/lib/contract.js'
-import { createMemoryStore } from '../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../plugins/lib/stores/memory/store.js'
 import {
   type AddMode,
   ALICE,

@@ -21,7 +21,7 @@ import type {
 } from '../../plugins/lib/contract.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import sessionAuth, { type SessionAuthOptions } from '../../plugins/session-auth.js'
 import signIns, { type SignInsOptions } from '../../plugins/sign-ins.js'
 import tokenAuth, { type TokenAuthOptions } from '../../plugins/token-auth.js'

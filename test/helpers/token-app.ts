@@ -4,7 +4,7 @@ import csrf from '../../plugins/csrf.js'
 import identity, { type IdentityOptions } from '../../plugins/identity.js'
 import type { Account, Claims, Profile } from '../../plugins/lib/contract.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import signIns from '../../plugins/sign-ins.js'
 import tokenAuth, { type TokenAuthOptions, type TokenPair } from '../../plugins/token-auth.js'
 

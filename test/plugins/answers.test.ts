@@ -2,7 +2,7 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:ht
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { listen } from '../helpers/http.js'
 import { type Preparation, WORKS, type Work } from '../helpers/pending-work.js'
 import { buildSuite, cookieHeader, cookieMode, sessionMode, TestClock } from '../helpers/suite.js'

@@ -5,7 +5,7 @@ import { type Test, test } from 'tap'
 import audit, { AUDIT_CHANNEL, type AuditEvent, type AuditReport, useAudit } from '../../plugins/audit.js'
 import { AUDIT_TYPES, createAudit } from '../../plugins/lib/audit.js'
 import type { FeedChange } from '../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import stores from '../../plugins/stores.js'
 
 const NOW = Date.UTC(2026, 0, 1)

@@ -5,7 +5,7 @@ import type { CookiePayload } from '../../plugins/lib/cookie/seal.js'
 import { sealCookie } from '../../plugins/lib/cookie/seal.js'
 import { createKeyRing, type Purpose } from '../../plugins/lib/credentials/keys.js'
 import { signValue } from '../../plugins/lib/credentials/signed-value.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { listen, sendRaw } from '../helpers/http.js'
 import {
   ALICE,

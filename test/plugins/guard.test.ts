@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import type { AuthMode, Identity, ModeName, Resolution } from '../../plugins/lib/contract.js'
 import { CredentialAmbiguous, StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { Guard, GuardOptions } from '../../plugins/lib/identity/guard.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { listen, sendRaw } from '../helpers/http.js'
 import {
   ALICE,

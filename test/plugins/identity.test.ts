@@ -5,7 +5,7 @@ import csrf from '../../plugins/csrf.js'
 import identity from '../../plugins/identity.js'
 import type { AuthMode } from '../../plugins/lib/contract.js'
 import { CredentialAmbiguous } from '../../plugins/lib/errors.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { listen, sendRaw } from '../helpers/http.js'
 import { makeGate } from '../helpers/session-app.js'
 import {

@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import type { Identity } from '../../plugins/lib/contract.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { listen, sendRaw } from '../helpers/http.js'
 import { eventually, openNear } from '../helpers/near.js'
 import { startRedis } from '../helpers/redis-server.js'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type Test, test } from 'tap'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { makeGate } from '../helpers/session-app.js'
 import {
   ALICE,

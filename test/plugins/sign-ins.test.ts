@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import type { SignInRef } from '../../plugins/lib/contract.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import signIns, { type SignInStart } from '../../plugins/sign-ins.js'
 import { listen, sendRaw } from '../helpers/http.js'
 import {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { createRedisStore } from '../../plugins/lib/stores/redis.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis-client.js'
 import { createSqliteStore } from '../../plugins/lib/stores/sqlite.js'

@@ -4,7 +4,7 @@ import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
 import { StoreUnavailable } from '../../../plugins/lib/errors.js'
 import { deriveRefreshToken } from '../../../plugins/lib/refresh-token.js'
 import type { StateStore } from '../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../plugins/lib/stores/memory/store.js'
 import { parts } from '../../helpers/forge.js'
 import { ALICE, OLD_SECRET, SECRET, START, tokenApp } from '../../helpers/token-app.js'
 

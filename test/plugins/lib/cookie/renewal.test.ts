@@ -3,7 +3,7 @@ import { type Test, test } from 'tap'
 import type { CookieAuthOptions } from '../../../../plugins/cookie-auth.js'
 import { RecentRenewals } from '../../../../plugins/lib/cookie/recent-renewals.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { signIn as enterCenter, post, userInfo } from '../../../helpers/http.js'
 import { makeGate, STORES } from '../../../helpers/session-app.js'
 import {

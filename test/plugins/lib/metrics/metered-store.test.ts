@@ -2,7 +2,7 @@ import t from 'tap'
 import { StoreUnavailable } from '../../../../plugins/lib/errors.js'
 import { MeteredStore, type StoreOperation } from '../../../../plugins/lib/metrics/metered-store.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { faultyStore } from '../../../helpers/suite.js'
 import { sessionRecord, signInRecord, storeContract } from '../../../store-contract.js'
 

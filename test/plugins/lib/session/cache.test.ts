@@ -1,7 +1,7 @@
 import t from 'tap'
 import { sessionKeyOf } from '../../../../plugins/lib/session/cookie.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { caughtUp, eventually, openNear } from '../../../helpers/near.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 import {

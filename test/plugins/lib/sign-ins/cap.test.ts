@@ -1,6 +1,6 @@
 import { type Test, test } from 'tap'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { STORES } from '../../../helpers/session-app.js'
 import {
   ALICE,

@@ -4,7 +4,7 @@ import csrf from '../../../../plugins/csrf.js'
 import identity from '../../../../plugins/identity.js'
 import { LastSeen } from '../../../../plugins/lib/sign-ins/last-seen.js'
 import { Marks } from '../../../../plugins/lib/sign-ins/marks.js'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { makeGate, STORES } from '../../../helpers/session-app.js'
 import {
   ALICE,

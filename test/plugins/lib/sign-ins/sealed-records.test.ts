@@ -5,7 +5,7 @@ import { databaseFile, openDatabase } from '../../../../plugins/lib/database/emb
 import { newSignInId } from '../../../../plugins/lib/sign-ins/record-seal.js'
 import { SealedRecords } from '../../../../plugins/lib/sign-ins/sealed-records.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { createRedisStore } from '../../../../plugins/lib/stores/redis.js'
 import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
 import { startRedis } from '../../../helpers/redis-server.js'

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import t, { type Test } from 'tap'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
 import { SETTLED_AFTER, SettledTime, sweepRegularly } from '../../../../plugins/lib/stores/sweeper.js'
 import { openList } from '../../../helpers/sqlite-list.js'

@@ -1,6 +1,5 @@
-import type { SignInRef } from '../contract.js'
-import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
-import { MemoryRevocations } from './memory-revocations.js'
+import type { SignInRef } from '../../contract.js'
+import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import {
   CLOCK_MARGIN,
   isToEnd,
@@ -11,7 +10,8 @@ import {
   newestFirst,
   revokedUntil,
   rotatedState,
-} from './rules.js'
+} from '../rules.js'
+import { MemoryRevocations } from './revocations.js'
 
 /**
  * A state store in this process's memory, for tests: everybody is signed out when the process ends.

@@ -1,5 +1,5 @@
-import type { SignInRef } from '../contract.js'
-import { newGeneration } from './rules.js'
+import type { SignInRef } from '../../contract.js'
+import { newGeneration } from '../rules.js'
 
 /** What raising an epoch leaves behind. `until` in ms. */
 interface RaisedEpoch {

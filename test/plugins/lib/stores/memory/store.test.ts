@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createMemoryStore } from '../../../../plugins/lib/stores/memory.js'
-import { signInRecord, storeContract } from '../../../store-contract.js'
+import { createMemoryStore } from '../../../../../plugins/lib/stores/memory/store.js'
+import { signInRecord, storeContract } from '../../../../store-contract.js'
 
 storeContract(t, 'memory', async (t) => {
   const store = createMemoryStore()
