@@ -5,8 +5,8 @@ import type { StateStore } from './lib/stores/contract.js'
 import { openEmbeddedStore } from './lib/stores/embedded.js'
 import { createMemoryStore } from './lib/stores/memory/store.js'
 import { type CheckedStores, checkStores, type StoresOptions } from './lib/stores/options.js'
-import { openRedisStore, useRedis } from './lib/stores/own-redis.js'
-import { RedisStore } from './lib/stores/redis.js'
+import { openRedisStore, useRedis } from './lib/stores/redis/open.js'
+import { RedisStore } from './lib/stores/redis/store.js'
 import { sweepRegularly } from './lib/stores/sweeper.js'
 
 declare module 'fastify' {

@@ -1,8 +1,8 @@
-import { createNearStore } from '../../plugins/lib/near/near-store.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { openEmbeddedStore } from '../../plugins/lib/stores/embedded.js'
-import { RedisStore } from '../../plugins/lib/stores/redis.js'
-import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis-client.js'
+import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
+import { createNearStore } from '../../plugins/lib/stores/redis/followed-store.js'
+import { RedisStore } from '../../plugins/lib/stores/redis/store.js'
 
 /** A command of a bulk waits behind hundreds of others. In ms. */
 const BULK_TIMEOUT = 30_000

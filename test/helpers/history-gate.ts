@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { StateStore } from '../../plugins/index.js'
-import type { RedisClient } from '../../plugins/lib/stores/redis-scripts.js'
+import type { RedisClient } from '../../plugins/lib/stores/redis/scripts.js'
 
 /** How many turns of the event loop without news mean that every request waits for something. */
 const QUIET_TURNS = 6

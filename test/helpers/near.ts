@@ -1,9 +1,9 @@
 import type { Test } from 'tap'
 import type { SignInRef } from '../../plugins/lib/contract.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
-import { createNearStore, type NearStoreOptions } from '../../plugins/lib/near/near-store.js'
 import type { FeedChange, StateStore } from '../../plugins/lib/stores/contract.js'
-import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis-client.js'
+import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
+import { createNearStore, type NearStoreOptions } from '../../plugins/lib/stores/redis/followed-store.js'
 
 /** What the condition says, or false where the store has just no answer. */
 async function holds(condition: () => Promise<boolean> | boolean): Promise<boolean> {

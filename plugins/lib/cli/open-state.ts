@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { databaseFile, openDatabase } from '../database/embedded.js'
 import type { StateStore } from '../stores/contract.js'
-import { createRedisStore } from '../stores/redis.js'
-import { closeRedis, firstAttempt, openRedis } from '../stores/redis-client.js'
+import { closeRedis, firstAttempt, openRedis } from '../stores/redis/client.js'
+import { createRedisStore } from '../stores/redis/store.js'
 import { createSqliteStore } from '../stores/sqlite.js'
 
 export interface StatePlace {

@@ -4,7 +4,7 @@ import { readPostgresUrl, URL_WANTED } from '../database/postgres/address.js'
 import { ConfigInvalid } from '../errors.js'
 import { parseOrigins } from '../http/same-origin.js'
 import { SECONDS_MAX } from '../options.js'
-import { readRedisUrl } from '../stores/redis-topology.js'
+import { readRedisUrl } from '../stores/redis/topology.js'
 import type { Environment } from './config.js'
 
 /*

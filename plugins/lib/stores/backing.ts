@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-scripts.js'
+import type { RedisClient } from './redis/scripts.js'
 
 /** What a store keeps its state in, for others who keep theirs beside it. */
 export type StateBacking =

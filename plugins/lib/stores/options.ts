@@ -2,7 +2,7 @@ import type { Clock } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { checkClock } from '../options.js'
 import type { StateStore } from './contract.js'
-import type { RedisClient } from './redis-scripts.js'
+import type { RedisClient } from './redis/scripts.js'
 
 interface CommonOptions {
   /** Tells when something has passed and can be collected. Defaults to the system's clock. */

@@ -1,4 +1,4 @@
-import { type RedisClient, runScript, type Script, script } from '../stores/redis-scripts.js'
+import { type RedisClient, runScript, type Script, script } from '../stores/redis/scripts.js'
 import { checked } from './counters.js'
 import { RecentlyStored } from './recently-stored.js'
 import type { Steps, Taking } from './steps.js'

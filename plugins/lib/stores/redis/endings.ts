@@ -1,0 +1,120 @@
+import { endedSignIn } from '../../revocation/revocation.js'
+import type { SignInRecord } from '../contract.js'
+import { isToEnd, newestFirst, revokedUntil } from '../rules.js'
+import { decodeSignIn } from './codec.js'
+import { END_SIGN_IN, END_SIGN_INS } from './ending-scripts.js'
+import type { RedisRevocations } from './revocations.js'
+import { type RedisClient, runScript, type Script } from './scripts.js'
+import type { RedisSessions } from './sessions.js'
+import type { RedisSignIns } from './sign-ins.js'
+
+/**
+ * Ends sign-ins: revokes them, and removes their records and sessions. The revocation is what counts: nothing is removed
+ * before it is stored, so that a failed end leaves a sign-in that can be seen and ended again.
+ *
+ * One script does all of it, and a round trip, where one node has all keys and nobody else must have the revocation. In a
+ * cluster the keys are on different nodes, and replicas confirm between storing and removing: then it is done step by step.
+ */
+export class RedisEndings {
+  readonly #client: RedisClient
+  readonly #revocations: RedisRevocations
+  readonly #signIns: RedisSignIns
+  readonly #sessions: RedisSessions
+
+  constructor(
+    client: RedisClient,
+    revocations: RedisRevocations,
+    signIns: RedisSignIns,
+    sessions: RedisSessions,
+  ) {
+    this.#client = client
+    this.#revocations = revocations
+    this.#signIns = signIns
+    this.#sessions = sessions
+  }
+
+  async end(accountId: string, id: string, until: number): Promise<boolean> {
+    const text = await this.#atOnce(END_SIGN_IN, accountId, id, until)
+    if (text === null) return this.#endInSteps(accountId, id, until)
+    const record = decodeSignIn(accountId, id, String(text))
+    this.#revocations.tell([endedSignIn(id, revokedUntil(record, until))])
+    return record !== null
+  }
+
+  async endAll(accountId: string, except: string | null, now: number, below?: number): Promise<string[]> {
+    const excepted = except === null ? [] : [except]
+    const answer = await this.#atOnce(END_SIGN_INS, accountId, now, below ?? '', ...excepted)
+    if (!Array.isArray(answer)) return this.#endAllInSteps(accountId, except, now, below)
+    const ended = recordsOf(accountId, answer.map(String))
+    this.#revocations.tell(ended.map(endOf))
+    return newestFirst(ended).map(({ id }) => id)
+  }
+
+  /**
+   * @returns what the script answered; null where it could not be run, and where it left what it found to be done in steps.
+   *   These are right whatever a script has done that was broken off.
+   */
+  async #atOnce(script: Script, accountId: string, ...args: (string | number)[]): Promise<unknown> {
+    if ('nodes' in this.#client || (await this.#revocations.isForReplicas())) return null
+    const keys = [...this.#revocations.keys, this.#signIns.keyOf(accountId)]
+    // The driver puts an application's own prefix before keys, and before no other argument.
+    const sessions = `${this.#client.options.keyPrefix ?? ''}${this.#sessions.keyOf('')}`
+    try {
+      return await runScript(this.#client, script, keys, sessions, ...args)
+    } catch (error) {
+      // One node of a cluster takes keys of one slot only (CROSSSLOT), also from a client that knows of no cluster.
+      if (error instanceof Error && error.name === 'ReplyError') return null
+      throw error
+    }
+  }
+
+  /**
+   * The revocation does not wait for the record, which may be on a node that is down: it is read meanwhile, and how long
+   * the revocation is to be kept is put right afterwards.
+   */
+  async #endInSteps(accountId: string, id: string, until: number): Promise<boolean> {
+    const revoked = this.#revocations.revoke([endedSignIn(id, until)])
+    const [record] = await Promise.all([this.#signIns.read(accountId, id), revoked])
+    if (!record) return false
+    const kept = revokedUntil(record, until)
+    const [removed] = await Promise.all([
+      this.#remove(accountId, [record]),
+      kept < until && this.#revocations.shorten(id, kept),
+    ])
+    return removed === 1
+  }
+
+  async #endAllInSteps(
+    accountId: string,
+    except: string | null,
+    now: number,
+    below?: number,
+  ): Promise<string[]> {
+    const records = await this.#signIns.list(accountId, now)
+    const ending = records.filter((record) => isToEnd(record, except, below))
+    if (ending.length === 0) return []
+    await this.#revocations.revoke(ending.map(endOf))
+    await this.#remove(accountId, ending)
+    return ending.map(({ id }) => id)
+  }
+
+  async #remove(accountId: string, records: readonly SignInRecord[]): Promise<number> {
+    const ids = records.map(({ id }) => id)
+    const sessionKeys = records.flatMap(({ sessionKey }) => sessionKey ?? [])
+    const destroyed = sessionKeys.map((key) => this.#sessions.destroy(key))
+    const [removed] = await Promise.all([this.#signIns.remove(accountId, ids), ...destroyed])
+    return removed
+  }
+}
+
+function endOf(record: SignInRecord) {
+  return endedSignIn(record.id, revokedUntil(record))
+}
+
+/** Of ids and texts, in turn. */
+function recordsOf(accountId: string, answer: readonly string[]): SignInRecord[] {
+  return answer.flatMap((text, index) => {
+    const id = answer[index - 1]
+    return index % 2 === 1 && id !== undefined ? (decodeSignIn(accountId, id, text) ?? []) : []
+  })
+}

@@ -1,0 +1,95 @@
+import fastifyRedis from '@fastify/redis'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { connectionLog } from '../../connection-log.js'
+import type { FeedChange } from '../contract.js'
+import type { CheckedStores, EvictionRisk } from '../options.js'
+import { closeRedis, firstAttempt, openRedis } from './client.js'
+import { tellOfClock } from './clock-log.js'
+import { checkEviction } from './eviction.js'
+import { createNearStore, type NearStore, type NearStoreOptions } from './followed-store.js'
+import { revocationKeys } from './revocations.js'
+import type { RedisClient } from './scripts.js'
+import { PREFIX } from './store.js'
+
+/** Where the application finds the client: `app.redis.identity`. */
+const NAMESPACE = 'identity'
+
+type Settings = Pick<
+  CheckedStores,
+  'clock' | 'commandTimeout' | 'evictionRisk' | 'maxRevocations' | 'referenceClock'
+>
+
+/**
+ * The store in a Redis that is reached over a connection of its own. A Redis that is down delays the start
+ * by no more than `commandTimeout` (ms): the application starts, refuses what needs it, and recovers.
+ * @throws OPTION_INVALID, CONFIG_INVALID
+ */
+export async function openRedisStore(
+  app: FastifyInstance,
+  redisUrl: string,
+  settings: Settings,
+): Promise<NearStore> {
+  const log = connectionLog(app.log, 'Redis')
+  const client = openRedis(redisUrl, { commandTimeout: settings.commandTimeout, onError: log.lost })
+  client.on('ready', log.found)
+  const onClose = () => closeRedis(client)
+  try {
+    await firstAttempt(client, settings.commandTimeout)
+    await shareClient(app, client)
+    return await useRedis(app, client, settings, onClose)
+  } catch (error) {
+    await onClose()
+    throw error
+  }
+}
+
+/**
+ * The store over a client. One that is connected is looked at, and waited for until its feed is there (no
+ * longer than `commandTimeout`).
+ * @throws OPTION_INVALID, CONFIG_INVALID when Redis may evict revocations and `evictionRisk` is `refuse`
+ */
+export async function useRedis(
+  app: FastifyInstance,
+  client: RedisClient,
+  settings: Settings,
+  onClose?: () => Promise<void>,
+): Promise<NearStore> {
+  const { commandTimeout, evictionRisk } = settings
+  await firstAttempt(client, commandTimeout)
+  const isThere = client.status === 'ready'
+  const look = (risk: EvictionRisk) => checkEviction(client, revocationKeys(PREFIX)[0], risk, app.log)
+  // Too late to refuse the start once it has begun.
+  if (isThere) await look(evictionRisk)
+  else client.once('ready', () => void look('warn'))
+  const store = createNearStore(client, nearOptions(settings, onClose))
+  tellOfClock(app.log, store.clock)
+  if (isThere) await store.settle(commandTimeout)
+  store.feed.onChange((change) => logChange(app.log, change))
+  return store
+}
+
+function nearOptions(
+  { clock, referenceClock, commandTimeout, maxRevocations }: Settings,
+  onClose: (() => Promise<void>) | undefined,
+): NearStoreOptions {
+  const own = { clock, referenceClock, commandTimeout, onClose }
+  return maxRevocations === undefined ? own : { ...own, maxRevocations }
+}
+
+function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {
+  if (kind === 'feed_lost')
+    log.warn({ reason }, 'Revocations are not being heard of: each request asks Redis.')
+  else log.info({ reason }, 'Revocations are being heard of.')
+}
+
+/**
+ * @fastify/redis waits until its client is ready, and fails the application after 10 s when Redis is down. It
+ * does not wait for one that says that it is: so it is handed a view of the client that does, and
+ * what it then shares is the client itself.
+ */
+async function shareClient(app: FastifyInstance, client: RedisClient): Promise<void> {
+  const ready: RedisClient = Object.create(client, { status: { value: 'ready' } })
+  await app.register(fastifyRedis, { client: ready, namespace: NAMESPACE })
+  // Its types know of no cluster there.
+  Reflect.set(app.redis, NAMESPACE, client)
+}

@@ -1,0 +1,48 @@
+import type { Revocation } from '../../revocation/revocation.js'
+
+/** How long a revocation is kept in mind at least, in ms: sentinels need less to take an old primary out of use. */
+const RECENT_FOR = 60_000
+/** In each half. */
+const MAX = 5000
+/** A script that writes more would keep Redis from everybody else. */
+const BATCH = 500
+
+type Noted = Map<string, Revocation>
+
+/**
+ * What this process has revoked lately. In a failover the old primary may have stored what the new one
+ * does not know, and processes that start later learn of it from the new one alone. In two halves, by member: when
+ * the younger one is full, or old, the older one is dropped.
+ */
+export class RecentRevocations {
+  #young: Noted = new Map()
+  #old: Noted = new Map()
+  #turnedAt = performance.now()
+
+  note(revocation: Revocation): void {
+    if (this.#young.size >= MAX || performance.now() - this.#turnedAt >= RECENT_FOR) {
+      this.#old = this.#young
+      this.#young = new Map()
+      this.#turnedAt = performance.now()
+    }
+    this.#young.set(revocation[0], revocation)
+  }
+
+  /** Drops those that were to be kept until `upTo` (ms, on the clock of the revocations). */
+  sweep(upTo: number): void {
+    for (const noted of [this.#young, this.#old]) {
+      for (const [member, [, score, keep]] of noted) {
+        if (upTo >= (keep === '' ? score : keep)) noted.delete(member)
+      }
+    }
+  }
+
+  /** All of them, a few hundred at a time, but for those that are dropped meanwhile. */
+  *batches(): Generator<readonly Revocation[]> {
+    const all = [...new Map([...this.#old, ...this.#young]).values()]
+    const isNoted = ([member]: Revocation) => this.#young.has(member) || this.#old.has(member)
+    for (let start = 0; start < all.length; start += BATCH) {
+      yield all.slice(start, start + BATCH).filter(isNoted)
+    }
+  }
+}

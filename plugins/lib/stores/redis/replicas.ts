@@ -1,0 +1,156 @@
+import { type Attached, AttachedReplicas, readAttached } from './attached.js'
+import { Batches } from './batches.js'
+import { besideOf, connectInTime } from './beside.js'
+import { INFO, REVOKE } from './revocation-scripts.js'
+import { type RedisClient, runScript } from './scripts.js'
+
+/** How often it is looked whether there are replicas, in ms. */
+const LOOK_INTERVAL = 5000
+/** How long a replica that has left is still waited for, in ms. */
+const MISSED_FOR = 10_000
+/** Of the script that revokes: three for each revocation. */
+type Args = readonly (string | number)[]
+
+/** The connection that revocations are stored on. */
+interface Writer {
+  readonly client: RedisClient
+  /** The name of the primary that it leads to. */
+  readonly primary: Promise<string>
+}
+
+export interface RedisReplicasOptions {
+  /** Of an operation as a whole, in ms. The replicas have half of it to confirm. */
+  readonly timeout: number
+  /** How long a replica that has left is still waited for, in ms. 10 000 by default. */
+  readonly missedFor?: number | undefined
+}
+
+/**
+ * Where the primary has replicas, a revocation counts when all of them have it that keep up: a failover would
+ * bring back what the one that is promoted did not know. One that has just left is waited for in vain.
+ * `WAIT` keeps its connection from everything else, so it gets one of its own, and what comes meanwhile goes together.
+ */
+export class RedisReplicas {
+  readonly #client: RedisClient
+  readonly #keys: readonly [list: string, feed: string]
+  readonly #timeout: number
+  readonly #attached: AttachedReplicas
+  readonly #batches = new Batches((args: readonly Args[]) => this.#store(args.flat()))
+  readonly #look = () => void this.#count().catch(() => {})
+  readonly #follow = () => {
+    // The client may have gone over to another primary: the writer must not stay behind.
+    this.#drop(this.#writer)
+    this.#owed = null
+    this.#look()
+  }
+  readonly #timer: NodeJS.Timeout
+  /** What the client's primary owes. null: not known yet. */
+  #owed: Attached | null = null
+  #writer: Writer | null = null
+  #closed = false
+
+  /** @param keys of the list, whose node in a cluster is the one that counts, and of its feed */
+  constructor(
+    client: RedisClient,
+    keys: readonly [list: string, feed: string],
+    { timeout, missedFor = MISSED_FOR }: RedisReplicasOptions,
+  ) {
+    this.#client = client
+    this.#keys = keys
+    this.#timeout = timeout
+    this.#attached = new AttachedReplicas(missedFor)
+    this.#timer = setInterval(this.#look, LOOK_INTERVAL).unref()
+    client.on('ready', this.#follow)
+    if (client.status === 'ready') this.#look()
+  }
+
+  /**
+   * Stores revocations, and waits for the replicas to have them.
+   * @returns whether they have; undefined, and nothing is stored, where there are no replicas
+   */
+  async revoke(args: Args): Promise<boolean | undefined> {
+    return (await this.areThere()) ? this.#batches.add(args) : undefined
+  }
+
+  /** Whether there are any that must confirm. */
+  async areThere(): Promise<boolean> {
+    const { replicas } = this.#owed ?? (await this.#count())
+    return replicas > 0
+  }
+
+  async #store(args: Args): Promise<boolean> {
+    const owed = this.#owed ?? (await this.#count())
+    const writer = this.#openWriter()
+    try {
+      const isKept = await this.#write(writer, args, owed)
+      if (!isKept) this.#giveUp(writer)
+      return isKept
+    } catch (error) {
+      this.#giveUp(writer)
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    clearInterval(this.#timer)
+    this.#client.off('ready', this.#follow)
+    this.#drop(this.#writer)
+  }
+
+  /** A pipeline keeps to one connection, in a cluster to the one of its keys' node: what wrote is what waits. */
+  async #write(writer: Writer, args: Args, owed: Attached): Promise<boolean> {
+    // It may have been led to another one than the client: its replicas say nothing then.
+    if ((await writer.primary) !== owed.primary) throw new Error('The primary is another one')
+    const answers = await writer.client
+      .pipeline()
+      .eval(REVOKE.lua, this.#keys.length, ...this.#keys, ...args)
+      .wait(owed.replicas, Math.ceil(this.#timeout / 2))
+      .exec()
+    const [[failure] = [new Error('No answer')], [, confirmed] = [null, 0]] = answers ?? []
+    if (failure) throw failure
+    return Number(confirmed) >= owed.replicas
+  }
+
+  /**
+   * Looks again who is there: in a cluster another node may have the list by now, and a pipeline does not follow it.
+   * What waits would wait in vain as well, and is not stored.
+   */
+  #giveUp(writer: Writer): void {
+    this.#drop(writer)
+    this.#batches.refuse(new Error('The replicas do not confirm revocations'))
+    this.#look()
+  }
+
+  async #count(): Promise<Attached> {
+    this.#owed = this.#attached.note(await this.#ask(this.#client))
+    return this.#owed
+  }
+
+  async #ask(client: RedisClient): Promise<Attached> {
+    const info = await runScript(client, INFO, this.#keys[0], 'replication').catch(withoutPermission)
+    return readAttached(String(info))
+  }
+
+  #openWriter(): Writer {
+    if (this.#closed) throw new Error('The store is closed')
+    if (!this.#writer || this.#writer.client.status === 'end') {
+      const client = besideOf(this.#client, this.#timeout)
+      // In a cluster the first command connects to its node, and those that come meanwhile would fail.
+      const connected = connectInTime(client).then(() => this.#ask(client))
+      this.#writer = { client, primary: connected.then(({ primary }) => primary) }
+    }
+    return this.#writer
+  }
+
+  #drop(writer: Writer | null): void {
+    if (this.#writer === writer) this.#writer = null
+    writer?.client.disconnect()
+  }
+}
+
+/** A user of Redis who may not ask is taken to have none, as before a replica is attached. */
+function withoutPermission(error: unknown): string {
+  if (error instanceof Error && /NOPERM|can't run this command/.test(error.message)) return ''
+  throw error
+}

@@ -1,0 +1,153 @@
+import type { Clock, SignInRef } from '../../contract.js'
+import {
+  endedMember,
+  epochMember,
+  type Revocation,
+  shortenedEnd,
+  sparedMember,
+} from '../../revocation/revocation.js'
+import { list } from '../narrow.js'
+import { CLOCK_MARGIN, newGeneration } from '../rules.js'
+import type { RedisReplicas } from './replicas.js'
+import { GENERATION, REVOKE, SHORTEN, SWEEP } from './revocation-scripts.js'
+import { type RedisClient, runScript } from './scripts.js'
+
+/** How many entries one script drops: a longer one would keep Redis from everybody else. */
+const SWEEP_BATCH = 500
+
+/** How long Redis keeps what a probe has written, in ms. */
+const READY_KEPT = 60_000
+
+/** What the list says of a sign-in. */
+export interface Looked {
+  readonly isLive: boolean
+  /** Of the list; null when it has none. */
+  readonly generation: number | null
+}
+
+/** The keys of the list and of its feed, in one slot. */
+export function revocationKeys(prefix: string): readonly [list: string, feed: string] {
+  return [`${prefix}{rev}`, `${prefix}{rev}:feed`]
+}
+
+export interface RedisRevocationsOptions {
+  readonly prefix: string
+  /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
+  readonly onRevoked?: ((revocation: Revocation) => void) | undefined
+  /** Told that an end that was stored is kept until then (ms) at most. */
+  readonly onShortened?: ((signInId: string, until: number) => void) | undefined
+  /** Without them a revocation is stored as soon as the primary has it. */
+  readonly replicas?: RedisReplicas | undefined
+  /** Stands for Redis' own clock. For tests. */
+  readonly referenceClock?: Clock | undefined
+}
+
+/** What one batch of a sweep has done. */
+export interface Swept {
+  /** Whether there may be more to drop. */
+  readonly more: boolean
+  /** What was to be kept until then (ms) is dropped. */
+  readonly upTo: number
+}
+
+/** The revocation list, in one key with its marker. */
+export class RedisRevocations {
+  /** Of the list and of its feed. */
+  readonly keys: readonly [list: string, feed: string]
+  readonly #client: RedisClient
+  readonly #onRevoked: ((revocation: Revocation) => void) | undefined
+  readonly #onShortened: ((signInId: string, until: number) => void) | undefined
+  readonly #replicas: RedisReplicas | undefined
+  readonly #referenceClock: Clock | undefined
+
+  constructor(client: RedisClient, options: RedisRevocationsOptions) {
+    const { prefix, onRevoked, onShortened, replicas, referenceClock } = options
+    this.#client = client
+    this.keys = revocationKeys(prefix)
+    this.#onRevoked = onRevoked
+    this.#onShortened = onShortened
+    this.#replicas = replicas
+    this.#referenceClock = referenceClock
+  }
+
+  /**
+   * Writes where the list is. A replica refuses that, and so does a server without memory or one that cannot save, which
+   * all answer a ping.
+   */
+  async takeWrite(): Promise<void> {
+    await this.#client.set(`${this.keys[0]}:ready`, '', 'PX', READY_KEPT)
+  }
+
+  async generation(): Promise<number> {
+    return -Number(await runScript(this.#client, GENERATION, this.keys[0], -newGeneration()))
+  }
+
+  /** One command. A list without a marker was lost, and with it what it refused: nothing is live. */
+  async look(ref: SignInRef): Promise<Looked> {
+    const { accountId, signInId } = ref
+    const members = [endedMember(signInId), epochMember(accountId), sparedMember(accountId, signInId)]
+    const [marker, ...scores] = await this.#client.zmscore(this.keys[0], 'g', ...members)
+    const generation = marker == null ? null : -Number(marker)
+    return { isLive: generation === ref.generation && isSpared(ref.epoch, scores), generation }
+  }
+
+  async revoke(revocations: readonly Revocation[]): Promise<void> {
+    const args = revocations.flat()
+    const kept = await this.#replicas?.revoke(args)
+    if (kept === undefined) await runScript(this.#client, REVOKE, this.keys, ...args)
+    // Stored, also where no replica has it yet: refused from here on, though nothing may be claimed.
+    this.tell(revocations)
+    if (kept === false) throw new Error('No replica has confirmed the revocation')
+  }
+
+  /** Whether replicas must have a revocation before it counts as stored. */
+  async isForReplicas(): Promise<boolean> {
+    return (await this.#replicas?.areThere()) ?? false
+  }
+
+  /** Tells of revocations that are stored. */
+  tell(revocations: readonly Revocation[]): void {
+    for (const revocation of revocations) this.#onRevoked?.(revocation)
+  }
+
+  /** Has a sign-in's end, which is stored, kept until `until` (ms) at most. Where that fails it is kept for longer. */
+  async shorten(signInId: string, until: number): Promise<void> {
+    const [name, score] = shortenedEnd(signInId, until)
+    try {
+      await runScript(this.#client, SHORTEN, this.keys, endedMember(signInId), score, name)
+    } catch {
+      return
+    }
+    this.#onShortened?.(signInId, until)
+  }
+
+  /** Those of them that the list does not have (any more), or has less strictly, are written again. */
+  async revokeAgain(revocations: readonly Revocation[]): Promise<void> {
+    if (revocations.length === 0) return
+    const scores = await this.#client.zmscore(this.keys[0], ...revocations.map(([member]) => member))
+    const missing = revocations.filter((revocation, index) => !holds(scores[index], revocation))
+    if (missing.length > 0) await this.revoke(missing)
+  }
+
+  /** Drops one batch of what has passed at `now` (ms) and by Redis' clock. */
+  async sweep(now: number): Promise<Swept> {
+    const args = [now, SWEEP_BATCH, CLOCK_MARGIN, this.#referenceClock?.() ?? '']
+    const [dropped, upTo] = list(await runScript(this.#client, SWEEP, this.keys[0], ...args))
+    return { more: Number(dropped) === SWEEP_BATCH, upTo: Number(upTo) }
+  }
+}
+
+type Score = string | number | null | undefined
+
+/** Whether a score is at least as strict: the later time, the higher epoch. */
+function holds(score: Score, [, wanted, keep]: Revocation): boolean {
+  if (score == null) return false
+  return keep === '' ? Number(score) >= wanted : Number(score) <= wanted
+}
+
+/** Scores of the sign-in's end, its account's epoch, and the epoch that spared it. */
+function isSpared(epoch: number, [ended, raised, spared]: readonly Score[]): boolean {
+  if (ended != null) return false
+  if (raised == null || epoch >= -Number(raised)) return true
+  return spared != null && Number(spared) <= Number(raised)
+}

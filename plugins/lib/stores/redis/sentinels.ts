@@ -1,0 +1,45 @@
+import { Redis, type RedisOptions } from 'ioredis'
+import type { RedisClient } from './scripts.js'
+import type { RedisTopology } from './topology.js'
+
+const REVIVE_DELAY = 50
+
+/** Those that are not to come back. */
+const closed = new WeakSet<RedisClient>()
+
+/**
+ * A client of the primary that the sentinels name, whichever it is.
+ * @param timeout how long a sentinel may take to answer, in ms
+ */
+export function connectSentinels(
+  { nodes, name, db, access, sentinelAccess }: Extract<RedisTopology, { kind: 'sentinel' }>,
+  options: RedisOptions,
+  timeout: number,
+): Redis {
+  const { username, password } = sentinelAccess
+  const client = new Redis({
+    ...options,
+    ...access,
+    sentinels: nodes.map((node) => ({ ...node })),
+    name,
+    db,
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(access.tls ? { enableTLSForSentinelMode: true, sentinelTLS: access.tls } : {}),
+    sentinelCommandTimeout: timeout,
+    // The sentinels tell of a failover: a primary that was cut off from them would go on answering.
+    failoverDetector: true,
+  })
+  client.on('end', () => void setTimeout(revive, REVIVE_DELAY, client).unref())
+  return client
+}
+
+/** When the sentinels tell of a failover while the driver asks them for the primary, it gives up for good. */
+function revive(client: Redis): void {
+  if (!closed.has(client)) client.connect().catch(() => {})
+}
+
+/** Says that a client is closed on purpose. */
+export function stayClosed(client: RedisClient): void {
+  closed.add(client)
+}

@@ -1,0 +1,184 @@
+import type { Clock, MaybePromise, SignInRef } from '../../contract.js'
+import { type Revocation, raisedEpoch } from '../../revocation/revocation.js'
+import type { Rotation, SessionRecord, SignInRecord, StateStore } from '../contract.js'
+import { UNKNOWN_REVISION } from '../rules.js'
+import { COMMAND_TIMEOUT, redisFault } from './client.js'
+import { RedisEndings } from './endings.js'
+import type { RedisReplicas } from './replicas.js'
+import { type Looked, RedisRevocations } from './revocations.js'
+import type { RedisClient } from './scripts.js'
+import { RedisSessions } from './sessions.js'
+import { RedisSignIns } from './sign-ins.js'
+
+/** Stands before every key, unless something else is asked for. */
+export const PREFIX = 'fid:'
+
+export interface RedisStoreOptions {
+  /** Stands before every key. `fid:` by default. */
+  readonly prefix?: string
+  /** How long an operation may take, in ms. 1000 by default. */
+  readonly commandTimeout?: number
+  /** Runs at `close`, for a client that belongs to the store. */
+  readonly onClose?: (() => Promise<void>) | undefined
+  /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
+  readonly onRevoked?: (revocation: Revocation) => void
+  /** Told that an end that was stored is kept until then (ms) at most. */
+  readonly onShortened?: (signInId: string, until: number) => void
+  /** Without them a revocation is stored as soon as the primary has it. */
+  readonly replicas?: RedisReplicas
+  /** Stands for Redis' own clock. For tests. */
+  readonly referenceClock?: Clock | undefined
+}
+
+/**
+ * State in Redis 6.2 or newer, standalone or a cluster: there, no script touches keys of several slots.
+ * An operation that takes longer than the timeout is a fault, whatever the client's own settings are.
+ */
+export function createRedisStore(client: RedisClient, options: RedisStoreOptions = {}): StateStore {
+  return new RedisStore(client, options)
+}
+
+export class RedisStore implements StateStore {
+  readonly kind = 'redis'
+  readonly #client: RedisClient
+  readonly #timeout: number
+  readonly #onClose: (() => Promise<void>) | undefined
+  readonly #revocations: RedisRevocations
+  readonly #signIns: RedisSignIns
+  readonly #sessions: RedisSessions
+  readonly #endings: RedisEndings
+
+  constructor(client: RedisClient, options: RedisStoreOptions) {
+    const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, onClose } = options
+    const { onRevoked, onShortened, replicas, referenceClock } = options
+    this.#client = client
+    this.#timeout = commandTimeout
+    this.#onClose = onClose
+    const told = { onRevoked, onShortened }
+    this.#revocations = new RedisRevocations(client, { prefix, ...told, replicas, referenceClock })
+    this.#signIns = new RedisSignIns(client, prefix)
+    this.#sessions = new RedisSessions(client, prefix)
+    this.#endings = new RedisEndings(client, this.#revocations, this.#signIns, this.#sessions)
+  }
+
+  /** For others who keep their state beside this. */
+  get client(): RedisClient {
+    return this.#client
+  }
+
+  generation() {
+    return this.#inTime(this.#revocations.generation())
+  }
+
+  /** Each time it is Redis that says who is live. */
+  revision(): number {
+    return UNKNOWN_REVISION
+  }
+
+  isLive(ref: SignInRef): MaybePromise<boolean> {
+    return this.look(ref).then(({ isLive }) => isLive)
+  }
+
+  /** What Redis says of a sign-in. One command. */
+  look(ref: SignInRef): Promise<Looked> {
+    return this.#inTime(this.#revocations.look(ref))
+  }
+
+  addSignIn(record: SignInRecord) {
+    return this.#inTime(this.#signIns.add(record))
+  }
+
+  findSignIn(accountId: string, id: string, now: number) {
+    return this.#inTime(this.#signIns.find(accountId, id, now))
+  }
+
+  listSignIns(accountId: string, now: number) {
+    return this.#inTime(this.#signIns.list(accountId, now))
+  }
+
+  touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
+    return this.#inTime(this.#signIns.touch(accountId, id, lastSeenAt, idleExpiresAt))
+  }
+
+  rotateRefresh(accountId: string, id: string, rotation: Rotation) {
+    return this.#inTime(this.#signIns.rotate(accountId, id, rotation))
+  }
+
+  resealSignIn(record: SignInRecord, seal: string) {
+    return this.#inTime(this.#signIns.reseal(record, seal))
+  }
+
+  endSignIn(accountId: string, id: string, until: number) {
+    return this.#inTime(this.#endings.end(accountId, id, until))
+  }
+
+  endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
+    return this.#inTime(this.#endings.endAll(accountId, except, now, belowEpoch))
+  }
+
+  raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
+    return this.#inTime(this.#revocations.revoke(raisedEpoch(accountId, epoch, spared, until)))
+  }
+
+  createSession(key: string, record: SessionRecord) {
+    return this.#inTime(this.#sessions.create(key, record))
+  }
+
+  readSession(key: string, now: number) {
+    return this.#inTime(this.#sessions.read(key, now))
+  }
+
+  replaceSession(key: string, record: SessionRecord) {
+    return this.#inTime(this.#sessions.replace(key, record))
+  }
+
+  touchSession(key: string, idleExpiresAt: number) {
+    return this.#inTime(this.#sessions.touch(key, idleExpiresAt))
+  }
+
+  destroySession(key: string) {
+    return this.#inTime(this.#sessions.destroy(key))
+  }
+
+  /** Writes again what a failover has forgotten of these. */
+  protected revokeAgain(revocations: readonly Revocation[]) {
+    return this.#inTime(this.#revocations.revokeAgain(revocations))
+  }
+
+  async ping() {
+    await this.#inTime(this.#revocations.takeWrite())
+  }
+
+  async sweep(now: number): Promise<void> {
+    await this.collect(now)
+  }
+
+  /** Sweeps. @returns up to which time (ms) revocations were dropped */
+  protected async collect(now: number): Promise<number> {
+    for (;;) {
+      const { more, upTo } = await this.#inTime(this.#revocations.sweep(now))
+      if (!more) return upTo
+    }
+  }
+
+  async close() {
+    await this.#onClose?.()
+  }
+
+  /** @throws STORE_UNAVAILABLE when it fails or takes too long */
+  async #inTime<T>(operation: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const refuse = () => reject(new Error(`Redis did not answer within ${this.#timeout} ms`))
+      // The sockets have one more turn: after a stall, an answer that has come may not have been read yet.
+      timer = setTimeout(() => setImmediate(refuse), this.#timeout)
+    })
+    try {
+      return await Promise.race([operation, late])
+    } catch (error) {
+      throw redisFault(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
