@@ -2,11 +2,11 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { StateBacking } from './lib/stores/backing.js'
 import type { StateStore } from './lib/stores/contract.js'
-import { openEmbeddedStore } from './lib/stores/embedded.js'
 import { createMemoryStore } from './lib/stores/memory/store.js'
 import { type CheckedStores, checkStores, type StoresOptions } from './lib/stores/options.js'
 import { openRedisStore, useRedis } from './lib/stores/redis/open.js'
 import { RedisStore } from './lib/stores/redis/store.js'
+import { openEmbeddedStore } from './lib/stores/sqlite/open.js'
 import { sweepRegularly } from './lib/stores/sweeper.js'
 
 declare module 'fastify' {

@@ -1,8 +1,8 @@
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
-import { openEmbeddedStore } from '../../plugins/lib/stores/embedded.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
 import { createNearStore } from '../../plugins/lib/stores/redis/followed-store.js'
 import { RedisStore } from '../../plugins/lib/stores/redis/store.js'
+import { openEmbeddedStore } from '../../plugins/lib/stores/sqlite/open.js'
 
 /** A command of a bulk waits behind hundreds of others. In ms. */
 const BULK_TIMEOUT = 30_000

@@ -7,9 +7,9 @@ import type { Test } from 'tap'
 import type { SignInRef } from '../../plugins/lib/contract.js'
 import { type EmbeddedDatabase, openDatabase } from '../../plugins/lib/database/embedded.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
-import { createSqliteStore } from '../../plugins/lib/stores/sqlite.js'
-import { revocationsOf, SqliteRevocations } from '../../plugins/lib/stores/sqlite-revocations.js'
-import { type StatementName, Statements } from '../../plugins/lib/stores/sqlite-statements.js'
+import { revocationsOf, SqliteRevocations } from '../../plugins/lib/stores/sqlite/revocations.js'
+import { type StatementName, Statements } from '../../plugins/lib/stores/sqlite/statements.js'
+import { createSqliteStore } from '../../plugins/lib/stores/sqlite/store.js'
 
 type Value = string | number | null
 

@@ -4,7 +4,7 @@ import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
 import { createRedisStore } from '../../plugins/lib/stores/redis/store.js'
-import { createSqliteStore } from '../../plugins/lib/stores/sqlite.js'
+import { createSqliteStore } from '../../plugins/lib/stores/sqlite/store.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { START, tokenApp } from '../helpers/token-app.js'
 

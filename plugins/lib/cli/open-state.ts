@@ -3,7 +3,7 @@ import { databaseFile, openDatabase } from '../database/embedded.js'
 import type { StateStore } from '../stores/contract.js'
 import { closeRedis, firstAttempt, openRedis } from '../stores/redis/client.js'
 import { createRedisStore } from '../stores/redis/store.js'
-import { createSqliteStore } from '../stores/sqlite.js'
+import { createSqliteStore } from '../stores/sqlite/store.js'
 
 export interface StatePlace {
   readonly redisUrl: string | null

@@ -7,7 +7,7 @@ import { SealedRecords } from '../../../../plugins/lib/sign-ins/sealed-records.j
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { createRedisStore } from '../../../../plugins/lib/stores/redis/store.js'
-import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
+import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite/store.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 import { signInRecord } from '../../../store-contract.js'
 

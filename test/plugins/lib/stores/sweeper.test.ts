@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import t, { type Test } from 'tap'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
-import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
+import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite/store.js'
 import { SETTLED_AFTER, SettledTime, sweepRegularly } from '../../../../plugins/lib/stores/sweeper.js'
 import { openList } from '../../../helpers/sqlite-list.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { GroupCommit } from '../../../../plugins/lib/stores/group-commit.js'
+import { GroupCommit } from '../../../../../plugins/lib/stores/sqlite/group-commit.js'
 
 /** Transactions that count, and undo what was done when they fail. */
 function makeCommits() {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'libsql'
 import t, { type Test } from 'tap'
-import { openDatabase } from '../../../../plugins/lib/database/embedded.js'
-import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
-import { sessionRecord, signInRecord, storeContract } from '../../../store-contract.js'
+import { openDatabase } from '../../../../../plugins/lib/database/embedded.js'
+import { createSqliteStore } from '../../../../../plugins/lib/stores/sqlite/store.js'
+import { sessionRecord, signInRecord, storeContract } from '../../../../store-contract.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'sqlite-store-'))
 t.teardown(() => rmSync(directory, { recursive: true, force: true }))

@@ -1,6 +1,6 @@
-import { endedSignIn, type Revocation, raisedEpoch } from '../revocation/revocation.js'
-import type { RefreshState, SessionRecord, SignInRecord } from './contract.js'
-import { claimsOrNull, list, number, numberOrNull, text, textOfBytes, textOrNull } from './narrow.js'
+import { endedSignIn, type Revocation, raisedEpoch } from '../../revocation/revocation.js'
+import type { RefreshState, SessionRecord, SignInRecord } from '../contract.js'
+import { claimsOrNull, list, number, numberOrNull, text, textOfBytes, textOrNull } from '../narrow.js'
 
 /*
  * How records are written as rows: the values in the order of the columns in sqlite-statements.ts. A row that

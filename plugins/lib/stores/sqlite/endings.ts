@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { endedSignIn } from '../revocation/revocation.js'
-import type { SignInRecord } from './contract.js'
-import { revokedUntil } from './rules.js'
-import type { SqliteRevocations } from './sqlite-revocations.js'
-import { readSignIn } from './sqlite-rows.js'
-import { attempt, END_BATCH, type Statements } from './sqlite-statements.js'
+import { endedSignIn } from '../../revocation/revocation.js'
+import type { SignInRecord } from '../contract.js'
+import { revokedUntil } from '../rules.js'
+import type { SqliteRevocations } from './revocations.js'
+import { readSignIn } from './rows.js'
+import { attempt, END_BATCH, type Statements } from './statements.js'
 
 /** Ends sign-ins: revokes them, and removes their records and sessions in the same transaction. */
 export class SqliteEndings {

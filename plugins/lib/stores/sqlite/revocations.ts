@@ -1,18 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type Database from 'libsql'
-import type { SignInRef } from '../contract.js'
-import { RevocationList } from '../revocation/list.js'
-import type { Revocation } from '../revocation/revocation.js'
-import { UNKNOWN_REVISION } from './rules.js'
-import {
-  type RevocationRow,
-  readEnded,
-  readLiveness,
-  readNumber,
-  readRaised,
-  readSpared,
-} from './sqlite-rows.js'
-import { PAGE, type PageName, type Statements } from './sqlite-statements.js'
+import type { SignInRef } from '../../contract.js'
+import { RevocationList } from '../../revocation/list.js'
+import type { Revocation } from '../../revocation/revocation.js'
+import { UNKNOWN_REVISION } from '../rules.js'
+import { type RevocationRow, readEnded, readLiveness, readNumber, readRaised, readSpared } from './rows.js'
+import { PAGE, type PageName, type Statements } from './statements.js'
 
 /*
  * The revocation list of the embedded file, in this process's memory as well, so that a request asks the file

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { PAGE } from '../../../../plugins/lib/stores/sqlite-statements.js'
-import { aLook, END, LATER, openList, RAISE, SPARE, settle } from '../../../helpers/sqlite-list.js'
+import { PAGE } from '../../../../../plugins/lib/stores/sqlite/statements.js'
+import { aLook, END, LATER, openList, RAISE, SPARE, settle } from '../../../../helpers/sqlite-list.js'
 
 t.test('once the list is in memory, the file is not asked', async (t) => {
   const opened = await openList(t)

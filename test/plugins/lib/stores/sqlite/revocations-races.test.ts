@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import type { SignInRef } from '../../../../plugins/lib/contract.js'
-import { openDatabase } from '../../../../plugins/lib/database/embedded.js'
-import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite.js'
-import { readLiveness } from '../../../../plugins/lib/stores/sqlite-rows.js'
-import { PAGE, Statements } from '../../../../plugins/lib/stores/sqlite-statements.js'
+import type { SignInRef } from '../../../../../plugins/lib/contract.js'
+import { openDatabase } from '../../../../../plugins/lib/database/embedded.js'
+import { readLiveness } from '../../../../../plugins/lib/stores/sqlite/rows.js'
+import { PAGE, Statements } from '../../../../../plugins/lib/stores/sqlite/statements.js'
+import { createSqliteStore } from '../../../../../plugins/lib/stores/sqlite/store.js'
 import {
   aLook,
   END,
@@ -15,7 +15,7 @@ import {
   RAISE,
   SPARE,
   settle,
-} from '../../../helpers/sqlite-list.js'
+} from '../../../../helpers/sqlite-list.js'
 
 /** Fills the file with a list of more than one page, and memory with it. */
 async function fill(opened: OpenedList): Promise<void> {

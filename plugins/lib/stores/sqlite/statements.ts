@@ -1,5 +1,5 @@
 import type Database from 'libsql'
-import { StoreUnavailable } from '../errors.js'
+import { StoreUnavailable } from '../../errors.js'
 
 /*
  * All the SQL of the SQLite store. Statements are prepared when they are first used, and answer arrays

@@ -1,6 +1,6 @@
-import { databaseFile, lockDataDir, openDatabase } from '../database/embedded.js'
-import type { StateStore } from './contract.js'
-import { createSqliteStore } from './sqlite.js'
+import { databaseFile, lockDataDir, openDatabase } from '../../database/embedded.js'
+import type { StateStore } from '../contract.js'
+import { createSqliteStore } from './store.js'
 
 /**
  * The store in the embedded file of a directory, which is claimed for this process until the store is closed.

@@ -1,9 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { SignInRef } from '../contract.js'
-import type { EmbeddedDatabase } from '../database/embedded.js'
-import { raisedEpoch } from '../revocation/revocation.js'
-import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from './contract.js'
-import { GroupCommit } from './group-commit.js'
+import type { SignInRef } from '../../contract.js'
+import type { EmbeddedDatabase } from '../../database/embedded.js'
+import { raisedEpoch } from '../../revocation/revocation.js'
+import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import {
   CLOCK_MARGIN,
   isToEnd,
@@ -13,11 +12,12 @@ import {
   newestFirst,
   newGeneration,
   rotatedState,
-} from './rules.js'
-import { SqliteEndings } from './sqlite-endings.js'
-import { revocationsOf, type SqliteRevocations } from './sqlite-revocations.js'
-import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from './sqlite-rows.js'
-import { attempt, SIGN_IN_PAGE, Statements, SWEEP_BATCH, sweeps } from './sqlite-statements.js'
+} from '../rules.js'
+import { SqliteEndings } from './endings.js'
+import { GroupCommit } from './group-commit.js'
+import { revocationsOf, type SqliteRevocations } from './revocations.js'
+import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from './rows.js'
+import { attempt, SIGN_IN_PAGE, Statements, SWEEP_BATCH, sweeps } from './statements.js'
 
 /**
  * State in the embedded file, on the connection that it shares with the accounts. What answers at once does
