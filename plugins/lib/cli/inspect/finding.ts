@@ -1,5 +1,5 @@
 import type { SignInRef } from '../../contract.js'
-import type { RefreshClaims } from '../../refresh-token.js'
+import type { RefreshClaims } from '../../token/refresh-token.js'
 
 /** What was found out about a credential without asking a store. */
 export interface Finding {

@@ -1,7 +1,6 @@
 import type { Config } from '../../config/config.js'
 import type { SignInRef } from '../../contract.js'
 import type { KeyRing } from '../../credentials/keys.js'
-import type { RefreshClaims } from '../../refresh-token.js'
 import { refOfSession } from '../../session/content.js'
 import { sessionKeyOf } from '../../session/cookie.js'
 import { SessionRecords } from '../../session/records.js'
@@ -9,6 +8,7 @@ import { refOfRecord } from '../../sign-ins/record.js'
 import { SealedRecords } from '../../sign-ins/sealed-records.js'
 import type { SignInRecord, StateStore } from '../../stores/contract.js'
 import { judgeRefresh } from '../../stores/rules.js'
+import type { RefreshClaims } from '../../token/refresh-token.js'
 import type { Fault, Subject } from './finding.js'
 
 /** What the store knows of a genuine credential. */

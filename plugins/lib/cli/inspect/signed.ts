@@ -2,7 +2,7 @@ import { endOfCookie, openCookie } from '../../cookie/seal.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import type { KeyRing, Purpose } from '../../credentials/keys.js'
 import { verifyValue } from '../../credentials/signed-value.js'
-import { openRefreshToken } from '../../refresh-token.js'
+import { openRefreshToken } from '../../token/refresh-token.js'
 import { decodeObject, type Fault, type Finding, NOTHING, numberIn } from './finding.js'
 import type { Pasted } from './pasted.js'
 

@@ -1,11 +1,11 @@
 import Fastify from 'fastify'
-import { type AccessTokenRules, AccessTokens } from '../../access-token.js'
 import type { Config } from '../../config/config.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import type { KeyRing } from '../../credentials/keys.js'
-import { combineTokenKeys } from '../../signing-keys.js'
-import { createTokenCodecs, sharedTokenKeys, type TokenCodecs } from '../../token-keys.js'
-import { CLOCK_TOLERANCE } from '../../token-options.js'
+import { type AccessTokenRules, AccessTokens } from '../../token/access-token.js'
+import { createTokenCodecs, sharedTokenKeys, type TokenCodecs } from '../../token/codecs.js'
+import { CLOCK_TOLERANCE } from '../../token/options.js'
+import { combineTokenKeys } from '../../token/signing-keys.js'
 import { decodeObject, type Fault, type Finding, numberIn } from './finding.js'
 
 const refused = (sentence: string): Fault => ({ code: 'TOKEN_INVALID', sentence })

@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import type { TokenAlgorithm, TokenKeys } from './token-keys.js'
+import type { TokenAlgorithm, TokenKeys } from './codecs.js'
 
 /** A public key for verifying signatures (RFC 7517 §4). */
 export interface PublicJwk {

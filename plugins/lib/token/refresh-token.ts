@@ -1,6 +1,6 @@
-import type { PurposeKeys } from './credentials/keys.js'
-import { signValue, verifyValue } from './credentials/signed-value.js'
-import type { SignInRecord } from './stores/contract.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import { signValue, verifyValue } from '../credentials/signed-value.js'
+import type { SignInRecord } from '../stores/contract.js'
 
 /** What a refresh token stands for. */
 export interface RefreshClaims {

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, KeyObject } from 'node:crypto'
+import type { TokenAlgorithm, TokenKey, TokenKeys } from './codecs.js'
 import { thumbprint } from './jwks.js'
 import { pemBlocks } from './pem.js'
-import type { TokenAlgorithm, TokenKey, TokenKeys } from './token-keys.js'
 
 /**
  * Stands for the shared secrets. In the first place they sign, and the keys behind it are published and verify. In the

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
-import { signValue } from '../../../plugins/lib/credentials/signed-value.js'
-import { deriveRefreshToken, openRefreshToken } from '../../../plugins/lib/refresh-token.js'
-import type { SignInRecord } from '../../../plugins/lib/stores/contract.js'
-import { OLD_SECRET, SECRET } from '../../helpers/token-app.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
+import { signValue } from '../../../../plugins/lib/credentials/signed-value.js'
+import type { SignInRecord } from '../../../../plugins/lib/stores/contract.js'
+import { deriveRefreshToken, openRefreshToken } from '../../../../plugins/lib/token/refresh-token.js'
+import { OLD_SECRET, SECRET } from '../../../helpers/token-app.js'
 
 const keys = createKeyRing([SECRET, OLD_SECRET]).purpose('refresh-token')
 

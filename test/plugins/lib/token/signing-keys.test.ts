@@ -1,9 +1,9 @@
 import { createSecretKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import t from 'tap'
-import { thumbprint } from '../../../plugins/lib/jwks.js'
-import { checkSigningKeys, combineTokenKeys } from '../../../plugins/lib/signing-keys.js'
-import type { TokenKeys } from '../../../plugins/lib/token-keys.js'
-import { ALGORITHMS, keyPair, pemOf } from '../../helpers/signing-key.js'
+import type { TokenKeys } from '../../../../plugins/lib/token/codecs.js'
+import { thumbprint } from '../../../../plugins/lib/token/jwks.js'
+import { checkSigningKeys, combineTokenKeys } from '../../../../plugins/lib/token/signing-keys.js'
+import { ALGORITHMS, keyPair, pemOf } from '../../../helpers/signing-key.js'
 
 const check = (inputs: unknown) => checkSigningKeys(inputs, (fault) => new Error(fault))
 const SHARED: TokenKeys = [

@@ -1,6 +1,6 @@
 import fastifyJwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
-import type { PurposeKey, PurposeKeys } from './credentials/keys.js'
+import type { PurposeKey, PurposeKeys } from '../credentials/keys.js'
 
 /** What an access token may be signed with. Each key has one algorithm and no other. */
 export type TokenAlgorithm = 'HS256' | 'EdDSA' | 'ES256' | 'RS256'

@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import t from 'tap'
-import { pemBlocks, splitPem } from '../../../plugins/lib/pem.js'
-import { keyPair } from '../../helpers/signing-key.js'
+import { pemBlocks, splitPem } from '../../../../plugins/lib/token/pem.js'
+import { keyPair } from '../../../helpers/signing-key.js'
 
 const { privatePem, publicPem } = keyPair('RS256')
 

@@ -1,10 +1,10 @@
 import { createPublicKey } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK } from 'jose'
 import t from 'tap'
-import { publicKeySet, thumbprint } from '../../../plugins/lib/jwks.js'
-import { checkSigningKeys, combineTokenKeys } from '../../../plugins/lib/signing-keys.js'
-import type { TokenKeys } from '../../../plugins/lib/token-keys.js'
-import { ALGORITHMS, keyPair } from '../../helpers/signing-key.js'
+import type { TokenKeys } from '../../../../plugins/lib/token/codecs.js'
+import { publicKeySet, thumbprint } from '../../../../plugins/lib/token/jwks.js'
+import { checkSigningKeys, combineTokenKeys } from '../../../../plugins/lib/token/signing-keys.js'
+import { ALGORITHMS, keyPair } from '../../../helpers/signing-key.js'
 
 const SHARED: TokenKeys = [{ id: 'shared-1', algorithm: 'HS256', secret: Buffer.alloc(32, 7) }]
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'oth']

@@ -1,11 +1,11 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { AccessTokens } from '../../../plugins/lib/access-token.js'
-import { createTokenCodecs, type TokenKey, type TokenKeys } from '../../../plugins/lib/token-keys.js'
-import { parts } from '../../helpers/forge.js'
-import { ALICE, START } from '../../helpers/token-app.js'
-import { signInRecord } from '../../store-contract.js'
+import { AccessTokens } from '../../../../plugins/lib/token/access-token.js'
+import { createTokenCodecs, type TokenKey, type TokenKeys } from '../../../../plugins/lib/token/codecs.js'
+import { parts } from '../../../helpers/forge.js'
+import { ALICE, START } from '../../../helpers/token-app.js'
+import { signInRecord } from '../../../store-contract.js'
 
 const RULES = { issuer: 'i', audience: 'a', accessTtl: 900, clockTolerance: 5 }
 const ACCOUNT = { ...ALICE, epoch: 0 }

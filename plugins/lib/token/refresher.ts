@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify'
-import type { SignIns } from '../sign-ins.js'
+import type { SignIns } from '../../sign-ins.js'
+import type { AccountSource, CheckedAccount, Clock } from '../contract.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import { RefreshRefused } from '../errors.js'
+import { checkAccount } from '../identity/account-check.js'
+import type { RotationResult, RotationTerms, SignInRecord } from '../stores/contract.js'
 import type { AccessTokens } from './access-token.js'
-import type { AccountSource, CheckedAccount, Clock } from './contract.js'
-import type { PurposeKeys } from './credentials/keys.js'
-import { RefreshRefused } from './errors.js'
-import { checkAccount } from './identity/account-check.js'
 import { deriveRefreshToken, openRefreshToken, type RefreshClaims } from './refresh-token.js'
-import type { RotationResult, RotationTerms, SignInRecord } from './stores/contract.js'
 
 /** What a token sign-in hands back. */
 export interface TokenPair {

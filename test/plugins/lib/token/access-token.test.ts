@@ -1,11 +1,11 @@
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { ACCESS_TOKEN_MAX, AccessTokens } from '../../../plugins/lib/access-token.js'
-import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
-import { createTokenCodecs, sharedTokenKeys } from '../../../plugins/lib/token-keys.js'
-import { forge, keyOf, parts } from '../../helpers/forge.js'
-import { ALICE, SECRET, START } from '../../helpers/token-app.js'
-import { signInRecord } from '../../store-contract.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
+import { ACCESS_TOKEN_MAX, AccessTokens } from '../../../../plugins/lib/token/access-token.js'
+import { createTokenCodecs, sharedTokenKeys } from '../../../../plugins/lib/token/codecs.js'
+import { forge, keyOf, parts } from '../../../helpers/forge.js'
+import { ALICE, SECRET, START } from '../../../helpers/token-app.js'
+import { signInRecord } from '../../../store-contract.js'
 
 const RULES = { issuer: 'i', audience: 'a', accessTtl: 900, clockTolerance: 5 }
 const ACCOUNT = { ...ALICE, epoch: 0 }

@@ -1,12 +1,12 @@
 import t, { type Test } from 'tap'
-import type { Profile, SignInRef } from '../../../plugins/lib/contract.js'
-import { createKeyRing } from '../../../plugins/lib/credentials/keys.js'
-import { StoreUnavailable } from '../../../plugins/lib/errors.js'
-import { deriveRefreshToken } from '../../../plugins/lib/refresh-token.js'
-import type { StateStore } from '../../../plugins/lib/stores/contract.js'
-import { createMemoryStore } from '../../../plugins/lib/stores/memory/store.js'
-import { parts } from '../../helpers/forge.js'
-import { ALICE, OLD_SECRET, SECRET, START, tokenApp } from '../../helpers/token-app.js'
+import type { Profile, SignInRef } from '../../../../plugins/lib/contract.js'
+import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
+import { StoreUnavailable } from '../../../../plugins/lib/errors.js'
+import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
+import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
+import { deriveRefreshToken } from '../../../../plugins/lib/token/refresh-token.js'
+import { parts } from '../../../helpers/forge.js'
+import { ALICE, OLD_SECRET, SECRET, START, tokenApp } from '../../../helpers/token-app.js'
 
 const GRACE = 10_000
 const DAY = 86_400_000
