@@ -15,10 +15,10 @@ import type { PurposeKeys } from './lib/credentials/keys.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/http/cookies.js'
-import { checkMemo, Memo, type MemoOptions } from './lib/memo.js'
 import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
-import { ABSENT, refusedAs } from './lib/resolutions.js'
-import { resolveLive, verifiedAs } from './lib/verified.js'
+import { checkMemo, Memo, type MemoOptions } from './lib/verified/memo.js'
+import { ABSENT, refusedAs } from './lib/verified/resolutions.js'
+import { resolveLive, verifiedAs } from './lib/verified/verified.js'
 import type { SignIns } from './sign-ins.js'
 
 /** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */

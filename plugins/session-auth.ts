@@ -5,7 +5,6 @@ import fp from 'fastify-plugin'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { type CookieSpec, cookieSpec } from './lib/http/cookies.js'
-import { checkMemo, type MemoOptions } from './lib/memo.js'
 import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
 import { SessionCache } from './lib/session/cache.js'
 import { SessionCookie } from './lib/session/cookie.js'
@@ -17,6 +16,7 @@ import type { SessionObject } from './lib/session/stock.js'
 import { kSession } from './lib/session/turn.js'
 import { UnsavedWarning } from './lib/session/unsaved-warning.js'
 import { type SessionTtls, SessionUse } from './lib/session/use.js'
+import { checkMemo, type MemoOptions } from './lib/verified/memo.js'
 
 /** What a session sign-in hands back. The credential is in `Set-Cookie`. */
 export interface SessionIssued {

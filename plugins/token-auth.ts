@@ -11,15 +11,15 @@ import type {
 import { identityOf, refOf } from './lib/credentials/identity-claims.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
 import { bearerOf, readAuthorization, readBearer } from './lib/http/bearer.js'
-import { Memo } from './lib/memo.js'
-import { ABSENT, refusedAs } from './lib/resolutions.js'
 import { AccessTokens } from './lib/token/access-token.js'
 import { createTokenCodecs, sharedTokenKeys } from './lib/token/codecs.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/token/jwks.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token/options.js'
 import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token/refresher.js'
 import { combineTokenKeys } from './lib/token/signing-keys.js'
-import { resolveLive, verifiedAs } from './lib/verified.js'
+import { Memo } from './lib/verified/memo.js'
+import { ABSENT, refusedAs } from './lib/verified/resolutions.js'
+import { resolveLive, verifiedAs } from './lib/verified/verified.js'
 import type { SignIns } from './sign-ins.js'
 
 declare module './lib/contract.js' {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, Identity, MaybePromise, Resolution } from '../contract.js'
 import type { Marks } from '../sign-ins/marks.js'
-import { Recognised } from '../verified.js'
+import { Recognised } from '../verified/verified.js'
 import type { Refused } from './refusals.js'
 
 /** What the modes made of a request, together. */

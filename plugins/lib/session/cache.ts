@@ -1,6 +1,6 @@
 import type { Clock, Identity, MaybePromise, NearCacheCounts } from '../contract.js'
-import { MEMO_AGE, Memo, type MemoOptions } from '../memo.js'
-import { type Verified, verifiedAs } from '../verified.js'
+import { MEMO_AGE, Memo, type MemoOptions } from '../verified/memo.js'
+import { type Verified, verifiedAs } from '../verified/verified.js'
 import type { StoredSession } from './records.js'
 
 /*

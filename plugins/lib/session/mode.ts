@@ -9,8 +9,8 @@ import type {
   SignInRef,
 } from '../contract.js'
 import { StoreUnavailable } from '../errors.js'
-import { ABSENT, refusedAs, SIGNED_OUT } from '../resolutions.js'
-import { resolveLive } from '../verified.js'
+import { ABSENT, refusedAs, SIGNED_OUT } from '../verified/resolutions.js'
+import { resolveLive } from '../verified/verified.js'
 import { whenReady } from '../when-ready.js'
 import type { SessionCache } from './cache.js'
 import { contentOfSignIn, identityOfSession, refOfSession } from './content.js'

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { AccountSource } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
-import { checkMemo, type MemoOptions } from '../memo.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
+import { checkMemo, type MemoOptions } from '../verified/memo.js'
 import type { AccessTokenRules } from './access-token.js'
 import { checkSigningKeys, type SigningKeyInput, type SigningKeys } from './signing-keys.js'
 

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import type { AuthMode, Resolution } from '../../../../plugins/lib/contract.js'
 import { meterMode } from '../../../../plugins/lib/metrics/metered-mode.js'
-import { ABSENT, SIGNED_OUT } from '../../../../plugins/lib/resolutions.js'
+import { ABSENT, SIGNED_OUT } from '../../../../plugins/lib/verified/resolutions.js'
 import { scriptedMode } from '../../../helpers/suite.js'
 
 const REQUEST = {} as FastifyRequest

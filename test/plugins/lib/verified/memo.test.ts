@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { checkMemo, MEMO_AGE, Memo } from '../../../plugins/lib/memo.js'
-import { SIGNED_OUT } from '../../../plugins/lib/resolutions.js'
-import { type Verified, verifiedAs } from '../../../plugins/lib/verified.js'
-import { ALICE, identityFor, START } from '../../helpers/suite.js'
+import { checkMemo, MEMO_AGE, Memo } from '../../../../plugins/lib/verified/memo.js'
+import { SIGNED_OUT } from '../../../../plugins/lib/verified/resolutions.js'
+import { type Verified, verifiedAs } from '../../../../plugins/lib/verified/verified.js'
+import { ALICE, identityFor, START } from '../../../helpers/suite.js'
 
 const MIB = 1024 * 1024
 const REF = { epoch: 1, generation: 7 }

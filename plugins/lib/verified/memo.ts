@@ -1,6 +1,6 @@
-import type { NearCacheCounts } from './contract.js'
-import { OptionInvalid } from './errors.js'
-import { ownText } from './own-text.js'
+import type { NearCacheCounts } from '../contract.js'
+import { OptionInvalid } from '../errors.js'
+import { ownText } from '../own-text.js'
 import type { Verified } from './verified.js'
 
 /*

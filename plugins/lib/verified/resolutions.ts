@@ -1,4 +1,4 @@
-import type { RefusalCode, Resolution } from './contract.js'
+import type { RefusalCode, Resolution } from '../contract.js'
 
 /** None of this mode's credentials came. */
 export const ABSENT: Resolution = Object.freeze({ kind: 'absent' })

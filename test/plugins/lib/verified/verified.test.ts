@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { MaybePromise } from '../../../plugins/lib/contract.js'
-import { SIGNED_OUT } from '../../../plugins/lib/resolutions.js'
-import { resolveLive, verifiedAs } from '../../../plugins/lib/verified.js'
-import { ALICE, identityFor, START } from '../../helpers/suite.js'
+import type { MaybePromise } from '../../../../plugins/lib/contract.js'
+import { SIGNED_OUT } from '../../../../plugins/lib/verified/resolutions.js'
+import { resolveLive, verifiedAs } from '../../../../plugins/lib/verified/verified.js'
+import { ALICE, identityFor, START } from '../../../helpers/suite.js'
 
 /** A credential, and sign-ins that say what a test has them say, and count how often they are asked. */
 function setUp() {

@@ -1,8 +1,8 @@
-import type { SignIns } from '../sign-ins.js'
-import type { Identity, MaybePromise, Resolution, SignInRef } from './contract.js'
+import type { SignIns } from '../../sign-ins.js'
+import type { Identity, MaybePromise, Resolution, SignInRef } from '../contract.js'
+import { Marks } from '../sign-ins/marks.js'
+import { UNKNOWN_REVISION } from '../stores/rules.js'
 import { SIGNED_OUT } from './resolutions.js'
-import { Marks } from './sign-ins/marks.js'
-import { UNKNOWN_REVISION } from './stores/rules.js'
 
 /** Whom a credential that was verified stands for. Frozen, with the identity. */
 export class Recognised {
