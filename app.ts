@@ -19,11 +19,11 @@ import throttle from './plugins/throttle.js'
 import tokenAuth from './plugins/token-auth.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
-import { drainConnections } from './routes/drain.js'
+import { drainConnections } from './routes/http/drain.js'
+import { answerClientError, quietSerializers } from './routes/http/quiet-log.js'
+import { answerUnroutable, useSecurityHeaders } from './routes/http/security-headers.js'
 import { logDestination } from './routes/log-destination.js'
 import { pageRoutes } from './routes/page.js'
-import { answerClientError, quietSerializers } from './routes/quiet-log.js'
-import { answerUnroutable, useSecurityHeaders } from './routes/security-headers.js'
 
 export interface UserCenterOptions {
   /** Defaults to `process.env`. */
@@ -55,7 +55,7 @@ export function serverOptions(env: Environment): FastifyServerOptions {
     trustProxy: trustedProxies(env),
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
-    // While the server stops: see routes/drain.ts.
+    // While the server stops: see routes/http/drain.ts.
     return503OnClosing: false,
     // A username of 64 characters takes up to 128 UTF-16 units of a path.
     routerOptions: { maxParamLength: 256 },

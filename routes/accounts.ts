@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AccountChange, AccountDetails } from '../plugins/accounts.js'
 import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
 import { canonicalUsername } from '../plugins/lib/accounts/usernames.js'
-import { answer } from './answer.js'
-import { BodyInvalid, NotFound } from './errors.js'
-import { forgetOwn } from './own-sign-in.js'
+import { answer } from './http/answer.js'
+import { BodyInvalid, NotFound } from './http/errors.js'
+import { forgetOwn } from './http/own-sign-in.js'
 
 const PAGE = 50
 

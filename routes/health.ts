@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../plugins/lib/contract.js'
-import { answer } from './answer.js'
-import { quietRoute } from './quiet-log.js'
+import { answer } from './http/answer.js'
+import { quietRoute } from './http/quiet-log.js'
 
 /** How long an outcome stands for those who ask after it, in ms. */
 const PROBE_INTERVAL = 1000

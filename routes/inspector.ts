@@ -5,7 +5,7 @@ import type { PurposeKeys } from '../plugins/lib/credentials/keys.js'
 import { type CookieSpec, cookieSpec, readCookie } from '../plugins/lib/http/cookies.js'
 import { SessionRecords, type StoredSession } from '../plugins/lib/session/records.js'
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
-import { answer } from './answer.js'
+import { answer } from './http/answer.js'
 
 export interface InspectorOptions extends CookieNames {
   readonly production: boolean

@@ -9,8 +9,8 @@ import type {
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { readBearer } from '../plugins/lib/http/bearer.js'
-import { answer } from './answer.js'
-import { BodyInvalid } from './errors.js'
+import { answer } from './http/answer.js'
+import { BodyInvalid } from './http/errors.js'
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'POST']
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { quietRoute } from './quiet-log.js'
+import { quietRoute } from './http/quiet-log.js'
 
 /**
  * For Prometheus. Nobody has to be signed in: a scraper holds no credential, which is why it is off in production

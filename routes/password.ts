@@ -2,8 +2,8 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
 import { CredentialsRefused } from '../plugins/lib/errors.js'
-import { answer } from './answer.js'
 import { newPassword } from './fields.js'
+import { answer } from './http/answer.js'
 
 /** In code points. */
 const PasswordChange = Type.Object(

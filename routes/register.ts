@@ -2,8 +2,8 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { canonicalUsername } from '../plugins/lib/accounts/usernames.js'
 import { RegistrationClosed, UsernameInvalid } from '../plugins/lib/errors.js'
-import { answer } from './answer.js'
 import { newPassword } from './fields.js'
+import { answer } from './http/answer.js'
 
 /** Nothing else: whoever could name a role would make administrators. */
 const Registration = Type.Object(

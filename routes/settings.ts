@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
 import { cookieSpec, readCookie } from '../plugins/lib/http/cookies.js'
-import { answer } from './answer.js'
+import { answer } from './http/answer.js'
 
 export interface SettingsOptions extends CookieNames {
   readonly production: boolean

@@ -3,9 +3,9 @@ import type { FastifyInstance } from 'fastify'
 import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
 import { tellEnded } from '../plugins/lib/sign-ins/ending.js'
 import type { SignInRecord } from '../plugins/lib/stores/contract.js'
-import { answer } from './answer.js'
-import { NotFound } from './errors.js'
-import { forgetOwn } from './own-sign-in.js'
+import { answer } from './http/answer.js'
+import { NotFound } from './http/errors.js'
+import { forgetOwn } from './http/own-sign-in.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 const EndQuery = Type.Object(

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Identity, MaybePromise } from '../plugins/lib/contract.js'
-import { type Answer, answer } from './answer.js'
 import { AvatarCache } from './avatar-cache.js'
+import { type Answer, answer } from './http/answer.js'
 
 function showCaller(request: FastifyRequest, { username, role, mode }: Identity, avatar: string): Answer {
   return answer(request, 'RECOGNISED', { auth_type: mode, data: { username, role, avatar } })

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
-import { quietSerializers } from '../../routes/quiet-log.js'
-import { useSecurityHeaders } from '../../routes/security-headers.js'
+import { quietSerializers } from '../../routes/http/quiet-log.js'
+import { useSecurityHeaders } from '../../routes/http/security-headers.js'
 import { place } from '../lib/environment.js'
 import { userInfo, usernameOf } from '../lib/profile.js'
 

@@ -1,4 +1,4 @@
-import { messageOf } from '../messages.js'
+import { messageOf } from '../http/messages.js'
 import type { Operation } from './operation.js'
 import {
   Account,

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import type { MessageKey } from '../messages.js'
+import type { MessageKey } from '../http/messages.js'
 import type { Refusal } from './failures.js'
 
 /** What the document says of a route beside what the route's own schema says. */

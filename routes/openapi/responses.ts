@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import { messageOf } from '../messages.js'
+import { messageOf } from '../http/messages.js'
 import { exampleOf } from './examples.js'
 import { type Refusal, STATUSES } from './failures.js'
 import type { Operation } from './operation.js'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import * as ours from '../../plugins/lib/errors.js'
 import { refusal } from '../../plugins/lib/identity/refusals.js'
-import * as routes from '../../routes/errors.js'
+import * as routes from '../../routes/http/errors.js'
 import { STATUSES } from '../../routes/openapi/failures.js'
 import { ROOT } from './blocks.js'
 

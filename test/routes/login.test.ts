@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import suite from '../../plugins/index.js'
 import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
-import { handleFailures } from '../../routes/failures.js'
+import { handleFailures } from '../../routes/http/failures.js'
 import { loginRoutes } from '../../routes/login.js'
 import {
   ADMIN,

@@ -1,9 +1,9 @@
 import { Writable } from 'node:stream'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import { type Test, test } from 'tap'
-import userCenter, { options, serverOptions } from '../../app.js'
-import { answerClientError } from '../../routes/quiet-log.js'
-import { makeDataDir } from '../helpers/user-center.js'
+import userCenter, { options, serverOptions } from '../../../app.js'
+import { answerClientError } from '../../../routes/http/quiet-log.js'
+import { makeDataDir } from '../../helpers/user-center.js'
 
 type Line = { level: number; req?: { url: string }; [key: string]: unknown }
 

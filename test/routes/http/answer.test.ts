@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { ADMIN, signIn, userInfo } from '../helpers/http.js'
-import { startUserCenter } from '../helpers/user-center.js'
+import { ADMIN, signIn, userInfo } from '../../helpers/http.js'
+import { startUserCenter } from '../../helpers/user-center.js'
 
 test('an answer has the parts that it was given and no others', async (t) => {
   const { app } = await startUserCenter(t)

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import { SECURITY_HEADERS } from '../../routes/security-headers.js'
-import { listen, MODES, post, sendRaw, signIn, userInfo } from '../helpers/http.js'
-import { startUserCenter } from '../helpers/user-center.js'
+import { SECURITY_HEADERS } from '../../../routes/http/security-headers.js'
+import { listen, MODES, post, sendRaw, signIn, userInfo } from '../../helpers/http.js'
+import { startUserCenter } from '../../helpers/user-center.js'
 
 const PRODUCTION = {
   NODE_ENV: 'production',

@@ -1,8 +1,8 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import * as suiteErrors from '../../plugins/lib/errors.js'
-import * as routeErrors from '../../routes/errors.js'
-import { isMessageKey, messageFor } from '../../routes/messages.js'
+import * as suiteErrors from '../../../plugins/lib/errors.js'
+import * as routeErrors from '../../../routes/http/errors.js'
+import { isMessageKey, messageFor } from '../../../routes/http/messages.js'
 
 const ENGLISH = 'You are not signed in.'
 const CHINESE = '您尚未登录。'

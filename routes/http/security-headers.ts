@@ -2,10 +2,10 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import helmet, { type HelmetOptions } from 'helmet'
-import { HostAmbiguous } from '../plugins/lib/errors.js'
-import { hasTwoHosts } from '../plugins/lib/http/same-origin.js'
+import { HostAmbiguous } from '../../plugins/lib/errors.js'
+import { hasTwoHosts } from '../../plugins/lib/http/same-origin.js'
+import { PAGE_POLICY } from '../page.js'
 import { answerFailure, answerNotFound, type RaisedError } from './failures.js'
-import { PAGE_POLICY } from './page.js'
 
 /** In seconds: what browsers' preload lists ask for at least. */
 const A_YEAR = 31_536_000

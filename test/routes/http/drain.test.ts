@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import { listen, USER } from '../helpers/http.js'
-import { startUserCenter } from '../helpers/user-center.js'
+import { listen, USER } from '../../helpers/http.js'
+import { startUserCenter } from '../../helpers/user-center.js'
 
 const POST = `POST /login_cookie HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`
 const BODY = JSON.stringify(USER)
