@@ -1,13 +1,13 @@
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { RedisClock } from '../../../../plugins/lib/stores/redis/clock.js'
-import type { NearStoreOptions } from '../../../../plugins/lib/stores/redis/followed-store.js'
-import stores from '../../../../plugins/stores.js'
-import { answerAtOnce, caughtUp, eventually, openNear } from '../../../helpers/near.js'
-import { startRedis } from '../../../helpers/redis-server.js'
-import { startUserCenter, testClock } from '../../../helpers/user-center.js'
-import { signInRecord } from '../../../store-contract.js'
+import { RedisClock } from '../../../../../plugins/lib/stores/redis/clock.js'
+import type { NearStoreOptions } from '../../../../../plugins/lib/stores/redis/followed-store.js'
+import stores from '../../../../../plugins/stores.js'
+import { answerAtOnce, caughtUp, eventually, openNear } from '../../../../helpers/near.js'
+import { startRedis } from '../../../../helpers/redis-server.js'
+import { startUserCenter, testClock } from '../../../../helpers/user-center.js'
+import { signInRecord } from '../../../../store-contract.js'
 
 /* One instance's clock is wrong, or that of Redis: nothing that was ended comes back. */
 
