@@ -7,6 +7,7 @@ import { claimCookieName } from './lib/http/cookie-names.js'
 import { type CookieSpec, cookieSpec } from './lib/http/cookies.js'
 import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
 import { SessionCache } from './lib/session/cache.js'
+import type { SessionContent } from './lib/session/content.js'
 import { SessionCookie } from './lib/session/cookie.js'
 import { SessionMode } from './lib/session/mode.js'
 import type { SessionParts } from './lib/session/parts.js'
@@ -15,7 +16,7 @@ import { SessionSlot } from './lib/session/slot.js'
 import type { SessionObject } from './lib/session/stock.js'
 import { kSession } from './lib/session/turn.js'
 import { UnsavedWarning } from './lib/session/unsaved-warning.js'
-import { type SessionTtls, SessionUse } from './lib/session/use.js'
+import { endOfSession, type SessionTtls, SessionUse } from './lib/session/use.js'
 import { checkMemo, type MemoOptions } from './lib/verified/memo.js'
 
 /** What a session sign-in hands back. The credential is in `Set-Cookie`. */
@@ -113,7 +114,9 @@ function checkOptions(options: SessionAuthOptions): Settings {
 
 function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionParts {
   const { signIns, identityClock: clock, log } = app
-  const records = new SessionRecords(app.stateStore, app.keyRing.purpose('session-data'), maxBytes, clock)
+  const keys = app.keyRing.purpose('session-data')
+  const endOf = (content: SessionContent) => endOfSession(ttls, content)
+  const records = new SessionRecords(app.stateStore, keys, maxBytes, clock, endOf)
   const use = new SessionUse({ records, signIns, ttls, clock, log })
   return Object.freeze({ records, use, signIns, ttls, clock })
 }

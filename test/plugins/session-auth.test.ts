@@ -372,6 +372,26 @@ t.test('remembering outlasts an absolute limit that is shorter', async (t) => {
   refused(t, await s.me(cookie), 401, 'SIGNED_OUT')
 })
 
+t.test('who can write the store keeps no sign-in alive beyond the absolute limit', async (t) => {
+  const s = await sessionApp(t, { session: { idleTtl: 100, rememberTtl: 1000, absoluteTtl: 500 } })
+  for (const [remember, ttl] of [
+    [false, 500_000],
+    [true, 1_000_000],
+  ] as const) {
+    s.clock.now = START
+    const cookie = cookieOf(await s.post('/login', undefined, { account: ALICE, remember })) ?? ''
+    const record = await recordOf(s, cookie)
+    if (!record) throw new Error('no record')
+    const limits = { idleExpiresAt: START + 10 * ttl, absoluteExpiresAt: START + 10 * ttl }
+    await s.store.replaceSession(sessionKeyOf(idOf(cookie)), { ...record, version: 2, ...limits })
+    s.clock.now = START + ttl - 1
+    t.equal((await s.me(cookie)).statusCode, 200, 'to the last millisecond')
+    s.clock.now = START + ttl
+    refused(t, await s.me(cookie), 401, 'SIGNED_OUT')
+    t.strictSame(await s.data(cookie), {})
+  }
+})
+
 t.test('an idle limit above the absolute one is cut off there', async (t) => {
   const s = await sessionApp(t, { session: { absoluteTtl: 60 } })
   t.equal((await recordOf(s, await s.login()))?.idleExpiresAt, START + 60_000)

@@ -2,6 +2,7 @@ import type { Clock, MaybePromise } from '../contract.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { SessionDataInvalid } from '../errors.js'
 import type { SessionRecord, StateStore } from '../stores/contract.js'
+import { isWithinLimits } from '../stores/rules.js'
 import { whenReady } from '../when-ready.js'
 import { parseContent, type SessionContent } from './content.js'
 import { DestroyedSessions } from './destroyed.js'
@@ -22,6 +23,12 @@ export interface StoredSession extends SessionLimits {
   readonly stale: boolean
 }
 
+/**
+ * When a session ends at the latest (ms), by what is sealed in it. The limits beside that are the store's: who can write
+ * it could move them.
+ */
+export type EndOfSession = (content: SessionContent) => number
+
 /** Sessions in the store, sealed. Every method may throw STORE_UNAVAILABLE. */
 export class SessionRecords {
   readonly #destroyed = new DestroyedSessions()
@@ -31,11 +38,13 @@ export class SessionRecords {
     private readonly keys: PurposeKeys,
     private readonly maxBytes: number,
     private readonly clock: Clock,
+    private readonly endOf: EndOfSession = () => Number.POSITIVE_INFINITY,
   ) {}
 
   /** The session, or null: none, past a limit, or a record that does not open, which is as good as none. */
   read(key: string): MaybePromise<StoredSession | null> {
-    return whenReady(this.store.readSession(key, this.clock()), (record) => record && this.open(key, record))
+    const now = this.clock()
+    return whenReady(this.store.readSession(key, now), (record) => record && this.open(key, record, now))
   }
 
   /** Null when the key is taken. @throws SESSION_DATA_INVALID when it is too large */
@@ -75,13 +84,15 @@ export class SessionRecords {
     return this.#destroyed.has(key)
   }
 
-  private open(key: string, record: SessionRecord): StoredSession | null {
-    const text = unseal(this.keys, key, record.sealed)
+  private open(key: string, record: SessionRecord, now: number): StoredSession | null {
+    const { version, sealed } = record
+    const text = unseal(this.keys, key, sealed)
     const content = text === null ? null : parseContent(text)
     if (!content) return null
-    const { version, idleExpiresAt, absoluteExpiresAt, sealed } = record
+    const absoluteExpiresAt = Math.min(record.absoluteExpiresAt, this.endOf(content))
+    const limits = { idleExpiresAt: Math.min(record.idleExpiresAt, absoluteExpiresAt), absoluteExpiresAt }
     const stale = !isUnderSigningKey(this.keys, sealed)
-    return { key, version, content, stale, idleExpiresAt, absoluteExpiresAt }
+    return isWithinLimits(limits, now) ? { key, version, content, stale, ...limits } : null
   }
 
   private close(session: StoredSession): SessionRecord {

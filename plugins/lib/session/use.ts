@@ -3,7 +3,7 @@ import type { SignIns } from '../../sign-ins.js'
 import type { Clock, MaybePromise } from '../contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
 import { whenReady } from '../when-ready.js'
-import { refOfSession } from './content.js'
+import { refOfSession, type SessionContent } from './content.js'
 import { sessionKeyOf } from './cookie.js'
 import type { SessionRecords, StoredSession } from './records.js'
 
@@ -29,6 +29,12 @@ export function lifetimeOf(ttls: SessionTtls, remember: boolean): SessionLifetim
   return remember
     ? { idleTtl: rememberTtl, absoluteTtl: Math.max(absoluteTtl, rememberTtl) }
     : { idleTtl, absoluteTtl }
+}
+
+/** When a session ends at the latest (ms). A visitor's holds nobody's sign-in: its record's limit will do. */
+export function endOfSession(ttls: SessionTtls, { signIn }: SessionContent): number {
+  if (!signIn) return Number.POSITIVE_INFINITY
+  return signIn.auth_time + lifetimeOf(ttls, signIn.remember).absoluteTtl * 1000
 }
 
 export interface SessionUseParts {
