@@ -148,6 +148,37 @@ for (const [kind, makeStore] of Object.entries(STORES)) {
     t.equal(slow.headers['set-cookie'], undefined)
   })
 
+  t.test(`${kind}: a session is destroyed too late to clear the cookie of who signed in`, async (t) => {
+    const held = new Held()
+    const s = await sessionApp(t, {
+      store: await makeStore(t),
+      routes: (app) =>
+        app.get<{ Params: { round: string } }>(
+          '/leave/:round',
+          { onRequest: app.useSession },
+          async ({ params, session }) => {
+            await held.wait(params.round, 1)
+            await session.destroy()
+          },
+        ),
+    })
+    const begun = { visitor: () => s.write({ cart: ['pear'] }), alice: () => s.login() }
+    for (const [who, begin] of Object.entries(begun)) {
+      const leave = async (round: string, meanwhile: (cookie: string) => Promise<unknown>) => {
+        const cookie = await begin()
+        const late = s.get(`/leave/${who}-${round}`, cookie)
+        await held.arrived(`${who}-${round}`)
+        await meanwhile(cookie)
+        held.release(`${who}-${round}`)
+        return late
+      }
+      t.match((await leave('first', async () => {})).headers['set-cookie'], /^session=; Max-Age=0/)
+      const late = await leave('second', (cookie) => s.login(BOB, cookie))
+      t.equal(late.statusCode, 200)
+      t.equal(late.headers['set-cookie'], undefined, `${who}: by now the browser holds another one`)
+    }
+  })
+
   t.test(`${kind}: nor one whose time ran out meanwhile`, async (t) => {
     const [store, held, clock] = [await makeStore(t), new Held(), { now: START }]
     const session = { rememberTtl: DAY, absoluteTtl: 2 * DAY }

@@ -182,13 +182,17 @@ export class SessionSlot implements SessionHolder {
   private async end(id: string): Promise<void> {
     const stored = this.known.get(id)
     try {
-      if (stored?.content.signIn) await this.parts.signIns.end(refOfSession(stored.content.signIn))
-      else if (stored) await this.parts.records.destroy(stored.key)
+      if (stored && (await this.destroyStored(stored))) this.ended.add(id)
     } catch (error) {
       this.failure = error
       throw error
     }
     this.known.set(id, null)
-    this.ended.add(id)
+  }
+
+  /** False where somebody else was faster: the browser may hold another one's cookie by now. */
+  private destroyStored({ key, content: { signIn } }: StoredSession): Promise<boolean> {
+    const { signIns, records } = this.parts
+    return signIn ? signIns.end(refOfSession(signIn)) : records.destroy(key)
   }
 }
