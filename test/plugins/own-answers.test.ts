@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Test, test } from 'tap'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { makeGate } from '../helpers/session-app.js'
@@ -104,6 +104,25 @@ test('a sign-in that ends before its answer is not handed over', async (t) => {
   t.ok(store)
 })
 
+test('nor is it by a hijacked reply, where that is known without asking', async (t) => {
+  const { app } = await buildSuite(t, {
+    modes: [sessionMode(), cookieMode()],
+    routes(app) {
+      for (const mode of ['cookie', 'session'] as const) {
+        app.get(`/${mode}`, async (request, reply) => {
+          await request.signIn(mode, ALICE)
+          await app.signIns.endAll(ALICE.id)
+          answerRaw(reply)
+        })
+      }
+    },
+  })
+  for (const mode of ['cookie', 'session']) {
+    const { body, cookies } = await app.inject(`/${mode}`)
+    t.strictSame([body, cookies], ['raw', []], mode)
+  }
+})
+
 test('data that is changed and never saved is a warning, once a route', async (t) => {
   const { app, warned } = await start(t, (app) => {
     const used = { onRequest: app.useSession }
@@ -187,18 +206,20 @@ test('a call that nobody awaited is a warning that names it', async (t) => {
 })
 
 test('a sign-in ends by what the same request does after it', async (t) => {
-  const { app, signIn, warned } = await start(t, (app) => {
+  const { app, me, signIn, warned } = await start(t, (app) => {
     for (const mode of MODES) {
       app.get(`/in-and-out/${mode}`, async (request) => {
         await request.signIn(mode, ALICE)
         const ended = await request.signOut(mode)
         return { ended, again: await request.signOut(mode), live: await app.signIns.list(ALICE.id) }
       })
-      app.get(`/twice/${mode}`, async (request) => {
+      const twice = async (request: FastifyRequest) => {
         await request.signIn(mode, ALICE)
         await request.signIn(mode, ALICE)
         return app.signIns.list(ALICE.id)
-      })
+      }
+      app.get(`/twice/${mode}`, twice)
+      app.get(`/twice-used/${mode}`, { onRequest: app.useSession }, twice)
     }
     app.get('/in-and-out/cart', { onRequest: app.useSession }, async (request) => {
       await request.signIn('session', ALICE)
@@ -223,9 +244,11 @@ test('a sign-in ends by what the same request does after it', async (t) => {
       `${mode}: cleared`,
     )
   }
-  for (const mode of MODES) {
-    const live = (await app.inject(`/twice/${mode}`)).json()
-    t.equal(live.length, mode === 'token' ? 2 : 1, `${mode}: no browser holds two`)
+  for (const path of MODES.flatMap((mode) => [`/twice/${mode}`, `/twice-used/${mode}`])) {
+    const answer = await app.inject(path)
+    const isToken = path.endsWith('token')
+    t.equal(answer.json().length, isToken ? 2 : 1, `${path}: no browser holds two`)
+    if (!isToken) t.equal((await me(cookieHeader(answer))).statusCode, 200, `${path}: it holds the second`)
     await app.signIns.endAll(ALICE.id)
   }
   t.strictSame(warned, [])

@@ -31,6 +31,11 @@ export function begunBefore(request: FastifyRequest, { name, ambient }: AuthMode
   return ambient ? request[kBegun]?.get(name) : undefined
 }
 
+/** Whether no later sign-in by the same mode took its place: what the answer sets is then of this one. */
+export function isBegunLast(request: FastifyRequest, name: ModeName, ref: SignInRef): boolean {
+  return request[kBegun]?.get(name) === ref
+}
+
 /**
  * Ends the sign-in that the request itself began by this mode.
  * @returns whether there was one

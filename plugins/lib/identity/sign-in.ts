@@ -66,7 +66,7 @@ export async function signIn<N extends ModeName>(
     const begun = keepBegun(this, name)
     const signInId = begun?.signInId ?? null
     this.server.audit.emit({ type: 'signed_in', accountId: checked.id, signInId, mode: name }, this)
-    if (begun) takeBackEnded(this, mode, begun)
+    if (begun) takeBackEnded(this, reply, mode, begun)
     await clearRefusedBefore(this, reply, mode)
     return issued
   })

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AuthMode, SignInRef } from '../contract.js'
+import type { AuthMode, MaybePromise, SignInRef } from '../contract.js'
 import { beforeAnswer } from '../http/before-answer.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
+import { isBegunLast } from './begun.js'
 
 /**
  * Runs a call that an application must await, for the answer hands over what it brings. Warns where the answer goes out
@@ -34,17 +35,30 @@ export async function untilAnswer<T>(
 }
 
 /**
- * Takes back a sign-in that has ended by the time the answer goes out: nobody is handed a credential that is dead. A
- * mode that a browser does not attach by itself has nothing to take back.
+ * Takes back a sign-in that has ended by the time the answer goes out, or its headers are asked for by an application that
+ * writes them itself: nobody is handed a credential that is dead. A mode that a browser does not attach by itself has
+ * nothing to take back.
  */
-export function takeBackEnded(request: FastifyRequest, mode: AuthMode, ref: SignInRef): void {
+export function takeBackEnded(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  mode: AuthMode,
+  ref: SignInRef,
+): void {
   if (!mode.ambient) return
-  beforeAnswer(request, (reply) => {
-    const forgetEnded = (isLive: boolean) => {
-      if (!isLive) mode.forget(request, reply)
-    }
+  // Where the store cannot say, it is handed over: it is asked again when the credential comes back.
+  const takeBack = (isLive: boolean) => {
+    if (!isLive && isBegunLast(request, mode.name, ref)) mode.forget(request, reply)
+  }
+  const check = (): MaybePromise<void> => {
     const isLive = isLiveNow(request.server.signIns, ref)
-    // Where the store cannot say, it is handed over: it is asked again when the credential comes back.
-    return isLive instanceof Promise ? isLive.then(forgetEnded, () => {}) : forgetEnded(isLive)
-  })
+    return isLive instanceof Promise ? isLive.then(takeBack, () => {}) : takeBack(isLive)
+  }
+  beforeAnswer(request, check)
+  const { getHeaders } = reply
+  // Nobody can wait there: it is taken back where that is known at once.
+  reply.getHeaders = function getHeadersOfLive() {
+    void check()
+    return getHeaders.call(reply)
+  }
 }
