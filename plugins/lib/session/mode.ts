@@ -8,17 +8,16 @@ import type {
   SignInOptions,
   SignInRef,
 } from '../contract.js'
-import { StoreUnavailable } from '../errors.js'
 import { ABSENT, refusedAs, SIGNED_OUT } from '../verified/resolutions.js'
 import { resolveLive } from '../verified/verified.js'
 import { whenReady } from '../when-ready.js'
+import { beginSession } from './begin.js'
 import type { SessionCache } from './cache.js'
-import { contentOfSignIn, identityOfSession, refOfSession } from './content.js'
+import { identityOfSession, refOfSession } from './content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
 import type { Legacy, SessionParts } from './parts.js'
 import type { StoredSession } from './records.js'
 import { kSession, renewalOf, SessionTurn } from './turn.js'
-import { lifetimeOf } from './use.js'
 
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
@@ -93,7 +92,7 @@ export class SessionMode implements AuthMode<'session'> {
     const legacy = await this.legacyOf(request)
     // A new id at every sign-in: one that somebody planted in the browser before is worth nothing after.
     const id = newSessionId()
-    const [stored, signInId] = await this.begin(request, id, account, options, legacy)
+    const [stored, signInId] = await beginSession(this.parts, request, id, account, options, legacy)
     const turn = this.turnOf(request)
     const maxAge = options.remember === true ? this.parts.ttls.rememberTtl : undefined
     turn.held = id
@@ -133,45 +132,6 @@ export class SessionMode implements AuthMode<'session'> {
     if (credential.kind !== 'genuine') return NO_LEGACY
     const stored = await this.parts.records.read(sessionKeyOf(credential.id))
     return stored ? { key: stored.key, ...stored.content } : NO_LEGACY
-  }
-
-  /**
-   * Stores sign-in and session, then ends what they replace. When a step fails, nothing that was there
-   * before is ended, and what was begun is taken back as far as the store lets us: nobody holds it.
-   */
-  private async begin(
-    request: FastifyRequest,
-    id: string,
-    account: CheckedAccount,
-    options: SignInOptions,
-    legacy: Legacy,
-  ): Promise<[StoredSession, string]> {
-    const { signIns, records, ttls } = this.parts
-    const key = sessionKeyOf(id)
-    const lifetime = lifetimeOf(ttls, options.remember === true)
-    const replaced = options.replaces ?? (legacy.signIn ? refOfSession(legacy.signIn) : undefined)
-    const start = { mode: this.name, account, ...lifetime, sessionKey: key, leaving: replaced }
-    const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
-    try {
-      const stored = await records.create(key, contentOfSignIn(record, account, options, legacy), record)
-      if (!stored) throw new StoreUnavailable()
-      await this.endPredecessor(request, account, legacy, replaced)
-      return [stored, record.id]
-    } catch (error) {
-      await signIns.end({ accountId: account.id, signInId: record.id }, 'never_held').catch(() => {})
-      throw error
-    }
-  }
-
-  private async endPredecessor(
-    request: FastifyRequest,
-    { id: actorId }: CheckedAccount,
-    legacy: Legacy,
-    replaced: SignInOptions['replaces'],
-  ): Promise<void> {
-    if (replaced) await this.parts.signIns.end(replaced, { by: 'self', why: 'replaced', actorId, request })
-    // The session of a sign-in ends with it: in one step, so that no fault can end half of them.
-    if (legacy.key && !legacy.signIn) await this.parts.records.destroy(legacy.key)
   }
 
   private async end(request: FastifyRequest, id: string): Promise<void> {

@@ -1,0 +1,52 @@
+import type { FastifyRequest } from 'fastify'
+import type { CheckedAccount, SignInOptions } from '../contract.js'
+import { StoreUnavailable } from '../errors.js'
+import { contentOfSignIn, refOfSession } from './content.js'
+import { sessionKeyOf } from './cookie.js'
+import type { Legacy, SessionParts } from './parts.js'
+import type { StoredSession } from './records.js'
+import { lifetimeOf } from './use.js'
+
+/**
+ * Stores sign-in and session, then ends what they replace. When a step fails, nothing that was there
+ * before is ended, and what was begun is taken back as far as the store lets us: nobody holds it.
+ * @param id of the new session
+ * @returns the session, and the id of the sign-in
+ * @throws EPOCH_PASSED, STORE_UNAVAILABLE
+ */
+export async function beginSession(
+  parts: SessionParts,
+  request: FastifyRequest,
+  id: string,
+  account: CheckedAccount,
+  options: SignInOptions,
+  legacy: Legacy,
+): Promise<[StoredSession, string]> {
+  const { signIns, records, ttls } = parts
+  const key = sessionKeyOf(id)
+  const lifetime = lifetimeOf(ttls, options.remember === true)
+  const replaced = options.replaces ?? (legacy.signIn ? refOfSession(legacy.signIn) : undefined)
+  const start = { mode: 'session' as const, account, ...lifetime, sessionKey: key, leaving: replaced }
+  const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
+  try {
+    const stored = await records.create(key, contentOfSignIn(record, account, options, legacy), record)
+    if (!stored) throw new StoreUnavailable()
+    await endPredecessor(parts, request, account, legacy, replaced)
+    return [stored, record.id]
+  } catch (error) {
+    await signIns.end({ accountId: account.id, signInId: record.id }, 'never_held').catch(() => {})
+    throw error
+  }
+}
+
+async function endPredecessor(
+  { signIns, records }: SessionParts,
+  request: FastifyRequest,
+  { id: actorId }: CheckedAccount,
+  legacy: Legacy,
+  replaced: SignInOptions['replaces'],
+): Promise<void> {
+  if (replaced) await signIns.end(replaced, { by: 'self', why: 'replaced', actorId, request })
+  // The session of a sign-in ends with it: in one step, so that no fault can end half of them.
+  if (legacy.key && !legacy.signIn) await records.destroy(legacy.key)
+}
