@@ -16,7 +16,7 @@ function cookieName(env: Environment, variable: string, fallback: string): strin
   const name = text(env, variable, fallback)
   if (!isCookieName(name)) {
     throw new ConfigInvalid(
-      `${variable} must be the name of a cookie, without the prefix __Host- or __Secure-.`,
+      `${variable} must be the name of a cookie, without a prefix such as __Host- or __Secure-.`,
     )
   }
   if (RESERVED.test(name))

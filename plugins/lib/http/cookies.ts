@@ -18,7 +18,7 @@ export interface CookieSpec {
 }
 
 /** A token (RFC 9110 §5.6.2) without a prefix of its own, which a browser would take as a promise. */
-const NAME = /^(?!__(host|secure)-)[\w!#$%&'*+.^`|~-]{1,64}$/i
+const NAME = /^(?!__(host|secure|http)-)[\w!#$%&'*+.^`|~-]{1,64}$/i
 
 /** Whether a browser keeps a cookie of that name, under `__Host-` too. */
 export function isCookieName(name: string): boolean {

@@ -233,6 +233,7 @@ t.test('cookieSpec', async (t) => {
       '__Host-a',
       '__host-a',
       '__Secure-a',
+      '__Http-a',
       'x'.repeat(65),
     ]
     for (const name of names) {
