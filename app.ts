@@ -1,22 +1,27 @@
 import cors from '@fastify/cors'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import accounts from './plugins/accounts.js'
-import audit from './plugins/audit.js'
-import cookieAuth from './plugins/cookie-auth.js'
-import csrf from './plugins/csrf.js'
-import identity from './plugins/identity.js'
-import { type Config, type Environment, isAddressRange, readConfig } from './plugins/lib/config/config.js'
-import { developmentSecret } from './plugins/lib/config/development-secret.js'
-import { isOneSentence, startFault } from './plugins/lib/config/start-fault.js'
-import type { Clock } from './plugins/lib/contract.js'
-import { seedForDevelopment } from './plugins/lib/development-accounts.js'
-import metrics from './plugins/metrics.js'
-import sessionAuth from './plugins/session-auth.js'
-import signIns from './plugins/sign-ins.js'
-import stores from './plugins/stores.js'
-import throttle from './plugins/throttle.js'
-import tokenAuth from './plugins/token-auth.js'
+import { type Clock, developmentSecret } from 'fastify-identity'
+import accounts from 'fastify-identity/accounts'
+import audit from 'fastify-identity/audit'
+import {
+  type Config,
+  type Environment,
+  isAddressRange,
+  isOneSentence,
+  readConfig,
+  startFault,
+} from 'fastify-identity/config'
+import cookieAuth from 'fastify-identity/cookie-auth'
+import csrf from 'fastify-identity/csrf'
+import identity from 'fastify-identity/identity'
+import metrics from 'fastify-identity/metrics'
+import sessionAuth from 'fastify-identity/session-auth'
+import signIns from 'fastify-identity/sign-ins'
+import stores from 'fastify-identity/stores'
+import throttle from 'fastify-identity/throttle'
+import tokenAuth from 'fastify-identity/token-auth'
+import { seedForDevelopment } from './config/development-accounts.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
 import { drainConnections } from './routes/http/drain.js'

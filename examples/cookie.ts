@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import fastifyIdentity, { type AccountSource, type Clock, developmentSecret } from '../plugins/index.js'
+import fastifyIdentity, { type AccountSource, type Clock, developmentSecret } from 'fastify-identity'
 
 /*
  * The cookie mode alone: who you are travels with the browser, and the server looks nothing up.

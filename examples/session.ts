@@ -1,7 +1,7 @@
 import formbody from '@fastify/formbody'
 import { Type, type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts } from '../plugins/index.js'
+import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts } from 'fastify-identity'
 import { ITEM_MAX, PASSWORD_MAX, sendHome, sendLogin, USERNAME_MAX } from './session-pages.js'
 
 /*

@@ -1,7 +1,7 @@
 import { Type, type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyError, FastifyInstance } from 'fastify'
-import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts } from '../plugins/index.js'
-import { CredentialsRefused } from '../plugins/lib/errors.js'
+import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts } from 'fastify-identity'
+import { CredentialsRefused } from 'fastify-identity/errors'
 
 /*
  * The token mode alone: the client keeps a signed statement of who it is (a JWT), and sends it by itself.

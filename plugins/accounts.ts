@@ -38,8 +38,9 @@ export type {
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
 export type { PasswordFault, PasswordPolicy } from './lib/accounts/password-policy.js'
-export { seedDevelopmentAccounts } from './lib/accounts/seed.js'
-export { isStored } from './lib/accounts/stored-change.js'
+export { hasSeedPassword, seedDevelopmentAccounts } from './lib/accounts/seed.js'
+export { isStored, tellOnceStored } from './lib/accounts/stored-change.js'
+export { canonicalUsername } from './lib/accounts/usernames.js'
 export type { PostgresOptions } from './lib/database/postgres/options.js'
 
 /** Accounts in the embedded database of a directory. */

@@ -31,7 +31,7 @@ export * from './lib/contract.js'
 /** For a mode of your own that puts claims where a client can read them. */
 export { checkClaims } from './lib/credentials/sensitive-claims.js'
 export type { Guard, GuardOptions } from './lib/identity/guard.js'
-export type { StateStore } from './lib/stores/contract.js'
+export type { SignInRecord, StateStore } from './lib/stores/contract.js'
 export type { IdentityMetrics, MetricsOptions } from './metrics.js'
 export type { SessionAuthOptions, SessionIssued } from './session-auth.js'
 export type { Ending, SignIns } from './sign-ins.js'

@@ -17,6 +17,7 @@ import { SealedRecords } from './lib/sign-ins/sealed-records.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from './lib/stores/contract.js'
 
 export type { Ending, SignInStart, SignInsPage, SignInsQuery }
+export { tellEnded }
 
 /** The record of every live sign-in, whatever its mode. Every method may throw STORE_UNAVAILABLE. */
 export interface SignIns {

@@ -47,6 +47,7 @@ export interface PublicTokenKeys {
 }
 
 export type { PublicJwk, PublicKeySet, RefreshTokens, TokenAuthOptions, TokenPair }
+export { readBearer }
 
 const INVALID = refusedAs('TOKEN_INVALID')
 const EXPIRED = refusedAs('TOKEN_EXPIRED')

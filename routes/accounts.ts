@@ -1,8 +1,11 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { AccountChange, AccountDetails } from '../plugins/accounts.js'
-import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
-import { canonicalUsername } from '../plugins/lib/accounts/usernames.js'
+import {
+  type AccountChange,
+  type AccountDetails,
+  canonicalUsername,
+  tellOnceStored,
+} from 'fastify-identity/accounts'
 import { answer } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
 import { forgetOwn } from './http/own-sign-in.js'

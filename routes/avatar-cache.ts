@@ -1,5 +1,5 @@
-import type { AccountSource, Identity, MaybePromise } from '../plugins/lib/contract.js'
-import { SignedOut } from '../plugins/lib/errors.js'
+import type { AccountSource, Identity, MaybePromise } from 'fastify-identity'
+import { SignedOut } from 'fastify-identity/errors'
 import { initialAvatar } from './avatar.js'
 
 /**

@@ -1,10 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
-import { openCookie } from '../plugins/lib/cookie/seal.js'
-import type { PurposeKeys } from '../plugins/lib/credentials/keys.js'
-import { type CookieSpec, cookieSpec, readCookie } from '../plugins/lib/http/cookies.js'
-import { SessionRecords, type StoredSession } from '../plugins/lib/session/records.js'
-import type { SignInRecord } from '../plugins/lib/stores/contract.js'
+import type { CookieNames } from 'fastify-identity/config'
+import type { SignInRecord } from 'fastify-identity'
+import {
+  type CookieSpec,
+  cookieSpec,
+  type KeyRing,
+  openAuthCookie,
+  readCookie,
+  readSession,
+  type StoredSession,
+} from 'fastify-identity/inspect'
 import { answer } from './http/answer.js'
 
 export interface InspectorOptions extends CookieNames {
@@ -51,9 +56,9 @@ function showSession({ content, version, idleExpiresAt, absoluteExpiresAt }: Sto
 }
 
 /** What the auth cookie says, without what makes it a credential: the signature. */
-function inspectCookie(request: FastifyRequest, spec: CookieSpec, keys: PurposeKeys) {
+function inspectCookie(request: FastifyRequest, spec: CookieSpec, ring: KeyRing) {
   const reading = readCookie(request.headers.cookie, spec.name)
-  const payload = reading.kind === 'one' ? openCookie(keys, reading.value) : null
+  const payload = reading.kind === 'one' ? openAuthCookie(ring, reading.value) : null
   if (!payload) return {}
   const { username, role, epoch, remember, auth_time, iat, exp } = payload
   return {
@@ -80,15 +85,12 @@ const NOTHING = { cookie: null, cookie_fields: null, session: null, sign_in: nul
 export async function inspectorRoutes(app: FastifyInstance, options: InspectorOptions): Promise<void> {
   const { production, cookieSecure, cookieName, sessionName, rememberTtl } = options
   if (production) return
-  const cookieKeys = app.keyRing.purpose('cookie')
   const authCookie = cookieSpec(cookieName, cookieSecure)
   const sessionCookie = cookieSpec(sessionName, cookieSecure)
-  // It only reads, so that no size of a record can be too large.
-  const sessionKeys = app.keyRing.purpose('session-data')
-  const sessions = new SessionRecords(app.stateStore, sessionKeys, Number.MAX_SAFE_INTEGER, app.identityClock)
+  const sessions = { store: app.stateStore, ring: app.keyRing, clock: app.identityClock }
 
   async function inspectSession(record: SignInRecord | null) {
-    const stored = record?.sessionKey ? await sessions.read(record.sessionKey) : null
+    const stored = record?.sessionKey ? await readSession(sessions, record.sessionKey) : null
     if (!stored) return {}
     const session = showSession(stored)
     return { cookie: showCookie(sessionCookie, session.remember ? rememberTtl : null), session }
@@ -98,7 +100,7 @@ export async function inspectorRoutes(app: FastifyInstance, options: InspectorOp
     const { accountId, signInId, mode } = request.identity
     const record = await app.signIns.find(accountId, signInId)
     const sign_in = record && showSignIn(record)
-    const cookie = mode === 'cookie' ? inspectCookie(request, authCookie, cookieKeys) : {}
+    const cookie = mode === 'cookie' ? inspectCookie(request, authCookie, app.keyRing) : {}
     const session = mode === 'session' ? await inspectSession(record) : {}
     return answer(request, 'INSPECTED', {
       auth_type: mode,

@@ -1,6 +1,6 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import type { TokenPair } from '../plugins/token-auth.js'
+import type { TokenPair } from 'fastify-identity/token-auth'
 import { answer } from './http/answer.js'
 
 /** In code points. A name or password beyond these bounds is refused before anything is looked up or hashed. */

@@ -6,9 +6,9 @@ import type {
   HTTPMethods,
   RouteHandlerMethod,
 } from 'fastify'
+import { readBearer } from 'fastify-identity/token-auth'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { readBearer } from '../plugins/lib/http/bearer.js'
 import { answer } from './http/answer.js'
 import { BodyInvalid } from './http/errors.js'
 

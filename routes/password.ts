@@ -1,7 +1,7 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
-import { tellOnceStored } from '../plugins/lib/accounts/stored-change.js'
-import { CredentialsRefused } from '../plugins/lib/errors.js'
+import { tellOnceStored } from 'fastify-identity/accounts'
+import { CredentialsRefused } from 'fastify-identity/errors'
 import { newPassword } from './fields.js'
 import { answer } from './http/answer.js'
 

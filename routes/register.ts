@@ -1,7 +1,7 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { canonicalUsername } from '../plugins/lib/accounts/usernames.js'
-import { RegistrationClosed, UsernameInvalid } from '../plugins/lib/errors.js'
+import { canonicalUsername } from 'fastify-identity/accounts'
+import { RegistrationClosed, UsernameInvalid } from 'fastify-identity/errors'
 import { newPassword } from './fields.js'
 import { answer } from './http/answer.js'
 

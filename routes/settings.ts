@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { CookieNames } from '../plugins/lib/config/cookie-names.js'
-import { cookieSpec, readCookie } from '../plugins/lib/http/cookies.js'
+import type { CookieNames } from 'fastify-identity/config'
+import { cookieSpec, readCookie } from 'fastify-identity/inspect'
 import { answer } from './http/answer.js'
 
 export interface SettingsOptions extends CookieNames {

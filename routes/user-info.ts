@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Identity, MaybePromise } from '../plugins/lib/contract.js'
+import type { Identity, MaybePromise } from 'fastify-identity'
 import { AvatarCache } from './avatar-cache.js'
 import { type Answer, answer } from './http/answer.js'
 

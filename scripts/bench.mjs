@@ -29,13 +29,18 @@ function call(program, args, cwd = '.') {
   if (status !== 0) refuse(`"${program} ${args.join(' ')}" failed.`)
 }
 
-/** The benchmarks are compiled beside the product's own dist/, so that they import what a user would. */
+/**
+ * The benchmarks are compiled beside the product's own dist/, so that they import what a user would. Some look
+ * inside of the suite: where they were compiled to, that is where its sources are beside theirs.
+ */
 function build() {
   call('npm', ['run', '--silent', 'build'])
   call(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'benchmarks/tsconfig.build.json'])
   mkdirSync('dist/benchmarks', { recursive: true })
   rmSync('dist/benchmarks/node_modules', { force: true })
   symlinkSync('../../benchmarks/node_modules', 'dist/benchmarks/node_modules')
+  rmSync('dist/plugins', { force: true })
+  symlinkSync('../plugins/dist', 'dist/plugins')
 }
 
 const cores = availableParallelism()

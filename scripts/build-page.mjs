@@ -10,7 +10,8 @@ const COPIED = new Set(['.html', '.css', '.svg'])
 
 /** Whether its types hold is the type check's business. @param {string} target */
 function compile(target) {
-  const options = ['--noEmit', 'false', '--incremental', 'false', '--tsBuildInfoFile', 'null', '--noCheck']
+  const plain = ['composite', 'incremental', 'declaration'].flatMap((name) => [`--${name}`, 'false'])
+  const options = [...plain, '--tsBuildInfoFile', 'null', '--noCheck']
   const args = [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', SOURCE, '--outDir', target, ...options]
   return spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1
 }

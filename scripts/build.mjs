@@ -1,69 +1,116 @@
-// Builds the application into dist/: node scripts/build.mjs [--force]
-// It does nothing when dist/ was made from these same inputs. It never writes into dist/: a server may be running
-// from it, or starting. A build is made beside it, and takes its place when it is whole.
+// Builds the suite into plugins/dist/ and the user center into dist/: node scripts/build.mjs [--force] [--no-check]
+// It does nothing when both were made from these same inputs. It never writes into them: a server may be running
+// from there, or starting. TypeScript keeps its own outputs in .tap/build/, and compiles what has changed since;
+// they are copied, and the copies take their places when they are whole.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, extname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { hashOf, isMadeFrom, STAMP } from './inputs.mjs'
+import { withLock } from './lock.mjs'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
 const INPUTS = [
   'app.ts',
-  'bin',
+  'config',
   'examples',
   'plugins',
   'public',
   'routes',
   'scripts/build.mjs',
-  'scripts/build-page.mjs',
   'scripts/inputs.mjs',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
 ]
-const SETTINGS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
-/** On the same file system as dist/, since a rename cannot leave it. */
+const PROJECTS = ['tsconfig.build.json', 'public']
+/** On the same file system as what is built, since a rename cannot leave it. */
 const BESIDE = '.tap'
-/** @param {string[]} args @returns {Promise<number>} its status */
-async function run(...args) {
+/** What tsc -b writes. It deletes nothing, also when a source has gone. */
+const OUTPUTS = `${BESIDE}/build`
+
+/** @param {string} inputs */
+const isCurrent = (inputs) => existsSync('plugins/dist') && isMadeFrom('dist', inputs)
+
+/** @param {string[]} options @returns {Promise<boolean>} whether it compiled */
+async function compile(options) {
+  const args = ['node_modules/typescript/bin/tsc', '-b', ...PROJECTS, ...options]
   const [status] = await once(spawn(process.execPath, args, { stdio: 'inherit' }), 'exit')
-  return status ?? 1
+  return status === 0
 }
 
-/** @param {string} target an empty directory: nothing of sources that are gone stays behind */
-async function compile(target) {
-  const statuses = await Promise.all([
-    run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', target),
-    run('scripts/build-page.mjs', target),
-  ])
-  return statuses.every((status) => status === 0)
+/**
+ * Copies outputs, those alone whose sources are still there.
+ * @param {string} project its folder in the outputs
+ * @param {string} sources the folder of its sources
+ * @param {RegExp} wanted what its files end with
+ * @param {string} target
+ */
+function copy(project, sources, wanted, target) {
+  const from = `${OUTPUTS}/${project}`
+  const isWanted = (/** @type {string} */ path) =>
+    wanted.test(path) && existsSync(join(sources, relative(from, path).replace(/(\.d)?\.[jt]s$/, '.ts')))
+  cpSync(from, target, { recursive: true, filter: (path) => statSync(path).isDirectory() || isWanted(path) })
 }
 
-/** Between the two renames there is no dist/, for some microseconds. @param {string} target */
-function swap(target) {
-  const old = `${target}.old`
-  if (existsSync('dist')) renameSync('dist', old)
-  renameSync(target, 'dist')
+const PAGE_FILES = new Set(['.html', '.css', '.svg'])
+
+/** @param {string} target */
+function copyAll(target) {
+  copy('plugins', 'plugins', /\.(js|d\.ts)$/, `${target}/suite`)
+  copy('app', '.', /\.js$/, `${target}/center`)
+  copy('public', 'public', /\.js$/, `${target}/center/public`)
+  for (const file of readdirSync('public').filter((name) => PAGE_FILES.has(extname(name))))
+    cpSync(`public/${file}`, `${target}/center/public/${file}`)
+}
+
+/** Between the two renames there is none, for some microseconds. @param {string} made @param {string} place */
+function swap(made, place) {
+  const old = `${made}.old`
+  if (existsSync(place)) renameSync(place, old)
+  renameSync(made, place)
   rmSync(old, { recursive: true, force: true })
 }
 
-async function build() {
-  const inputs = hashOf([...INPUTS, ...SETTINGS])
-  const force = process.argv.includes('--force')
-  if (!force && isMadeFrom('dist', inputs)) return
-  mkdirSync(BESIDE, { recursive: true })
+/** @param {string} inputs */
+function put(inputs) {
   const target = mkdtempSync(`${BESIDE}/dist-`)
   try {
-    if (!(await compile(target))) {
-      process.exitCode = 1
-      return
-    }
-    writeFileSync(join(target, STAMP), inputs)
-    // Another build of the same may have been faster, and a server may be starting from it.
-    if (force || !isMadeFrom('dist', inputs)) swap(target)
+    copyAll(target)
+    writeFileSync(`${target}/center/${STAMP}`, inputs)
+    // The one with the stamp comes last: where this is ended in between, the next build goes on.
+    swap(`${target}/suite`, 'plugins/dist')
+    swap(`${target}/center`, 'dist')
   } finally {
     rmSync(target, { recursive: true, force: true })
   }
 }
 
-await build()
+async function build() {
+  const force = process.argv.includes('--force')
+  const inputs = hashOf(INPUTS)
+  // Also when another build of the same has just been faster.
+  if (!force && isCurrent(inputs)) return
+  if (force) rmSync(OUTPUTS, { recursive: true, force: true })
+  if (await compile(process.argv.includes('--no-check') ? ['--noCheck'] : [])) put(inputs)
+  else process.exitCode = 1
+}
+
+const isUpToDate = !process.argv.includes('--force') && isCurrent(hashOf(INPUTS))
+if (!isUpToDate) {
+  mkdirSync(BESIDE, { recursive: true })
+  await withLock(`${BESIDE}/build.lock`, build)
+}

@@ -19,7 +19,7 @@ function isTypesOnly(file) {
 /** @param {string} directory */
 function sourcesIn(directory) {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => file.endsWith('.ts') && !/^(dist|node_modules)\//.test(file))
     .map((file) => join(directory, file))
 }
 

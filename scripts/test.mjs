@@ -1,7 +1,16 @@
 // The test command. Without arguments: every test, and the coverage of plugins/. With names of test files:
 // those, without coverage. Its last line is "N passed, N failed".
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,8 +37,19 @@ function refuse(sentence) {
 }
 
 /** What is compiled, and with what. */
-const INPUTS = ['app.ts', 'bin', 'examples', 'plugins', 'public', 'routes', 'test']
+const INPUTS = ['app.ts', 'config', 'examples', 'plugins', 'public', 'routes', 'test']
 const SETTINGS = ['package-lock.json', 'scripts', 'tsconfig.json', 'tsconfig.test.json']
+
+/**
+ * What imports the suite by its name must find the very modules that the tests import by their path: of two copies
+ * neither `instanceof` nor a symbol would hold.
+ */
+function linkSuite() {
+  const suite = `${BUILT}/node_modules/fastify-identity`
+  mkdirSync(suite, { recursive: true })
+  copyFileSync('plugins/package.json', `${suite}/package.json`)
+  symlinkSync('../../plugins', `${suite}/dist`)
+}
 
 /** Types are another command's matter: here they are only taken away, and not again from what was compiled last. */
 function compile() {
@@ -40,6 +60,7 @@ function compile() {
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
   const page = spawnSync(process.execPath, ['scripts/build-page.mjs', BUILT], { stdio: 'inherit' })
   if (status !== 0 || page.status !== 0) refuse('The tests could not be compiled.')
+  linkSuite()
   writeFileSync(join(BUILT, STAMP), inputs)
 }
 

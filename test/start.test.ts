@@ -83,6 +83,7 @@ t.test('npm start builds and runs the user center; a stop signal lets requests f
   const started = run(t, cwd, 'start', { PORT })
   const pid = await listening(started)
   const origin = `http://127.0.0.1:${PORT}`
+  t.match(await (await fetch(origin)).text(), '<script type="module"', 'the page is there')
   const login = await fetch(`${origin}/login_token`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
-import fastifyIdentity, { type AccountSource, type SuiteOptions } from '../../plugins/index.js'
+import fastifyIdentity, { type AccountSource, type SuiteOptions } from 'fastify-identity'
 import { place, required, SECRET, type SignInBody } from '../lib/environment.js'
 import { accountOf, userInfo, userInfoSchema } from '../lib/profile.js'
 

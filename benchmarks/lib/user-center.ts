@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
-import accountsPlugin from '../../plugins/accounts.js'
+import accountsPlugin from 'fastify-identity/accounts'
 import type { Contender, Mode } from './contender.js'
 import { SECRET } from './environment.js'
 import { usernameOf } from './profile.js'

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ModeName } from '../../plugins/lib/contract.js'
+import type { ModeName } from 'fastify-identity'
 import { type MessageKey, messageFor } from './messages.js'
 
 /** Every answer of the user center. `code` equals the HTTP status; `error` is there on failures only. */

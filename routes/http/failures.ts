@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { PasswordRefused } from '../../plugins/lib/errors.js'
+import { PasswordRefused } from 'fastify-identity/errors'
 import { sendFailure } from './answer.js'
 import { isMessageKey, type MessageKey } from './messages.js'
 

@@ -13,7 +13,7 @@ import { main } from '../../plugins/lib/cli/main.js'
 import { databaseFile, lockDataDir, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { modulePath } from '../helpers/processes.js'
 
-const BIN = modulePath('../../bin/fastify-identity', import.meta.url)
+const BIN = modulePath('../../plugins/bin/fastify-identity', import.meta.url)
 const GOOD = 'correct horse'
 
 class Collected extends Writable {

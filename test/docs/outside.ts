@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import ts from 'typescript'
 import { ROOT } from './blocks.js'
 
-/** What the tests were compiled to, which is laid out as the package's `dist` is. */
+/** What the tests were compiled to; its `plugins` is laid out as the package's `dist` is. */
 export const BUILT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What an application of somebody else's has installed, on the pages that say so. */
@@ -25,9 +25,10 @@ const OPTIONS: ts.CompilerOptions = {
   skipLibCheck: true,
   paths: {
     'fastify-identity': [join(ROOT, 'plugins/index.ts')],
+    'fastify-identity/config': [join(ROOT, 'plugins/lib/config/config.ts')],
     'fastify-identity/errors': [join(ROOT, 'plugins/lib/errors.ts')],
-    'fastify-identity/app': [join(ROOT, 'app.ts')],
-    'fastify-identity/plugins/*': [join(ROOT, 'plugins/*.ts')],
+    'fastify-identity/inspect': [join(ROOT, 'plugins/lib/inspect.ts')],
+    'fastify-identity/*': [join(ROOT, 'plugins/*.ts')],
   },
 }
 
@@ -49,8 +50,8 @@ function link(directory: string): void {
   }
   const own = join(directory, 'node_modules/fastify-identity')
   mkdirSync(own)
-  symlinkSync(join(ROOT, 'package.json'), join(own, 'package.json'))
-  symlinkSync(BUILT, join(own, 'dist'))
+  symlinkSync(join(ROOT, 'plugins/package.json'), join(own, 'package.json'))
+  symlinkSync(join(BUILT, 'plugins'), join(own, 'dist'))
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
 }
 

@@ -68,7 +68,7 @@ function putProgram(directory: string, name: string, script: string): void {
 export function makePrograms(t: Test, programs: Readonly<Record<string, string>> = {}): string {
   const directory = join(makeDataDir(t), 'bin')
   mkdirSync(directory)
-  const command = `exec '${process.execPath}' '${join(BUILT, 'bin/fastify-identity.js')}' "$@"`
+  const command = `exec '${process.execPath}' '${join(BUILT, 'plugins/bin/fastify-identity.js')}' "$@"`
   putProgram(directory, 'npx', `[ "$1" = fastify-identity ] || exit 9\nshift\n${command}`)
   for (const [name, script] of Object.entries(programs)) putProgram(directory, name, script)
   return directory

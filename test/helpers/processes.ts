@@ -101,11 +101,7 @@ export async function until(
 /** The user center, built in a tree of its own, types unchecked: others do that. @returns the tree */
 export async function buildUserCenter(t: Teardown): Promise<string> {
   const cwd = copyTree(t)
-  await promisify(execFile)(
-    'node_modules/.bin/tsc',
-    ['-p', 'tsconfig.build.json', '--noCheck', '--declaration', 'false'],
-    { cwd },
-  )
+  await promisify(execFile)(process.execPath, ['scripts/build.mjs', '--no-check'], { cwd })
   return cwd
 }
 

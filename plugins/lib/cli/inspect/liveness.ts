@@ -1,9 +1,9 @@
 import type { Config } from '../../config/config.js'
 import type { SignInRef } from '../../contract.js'
 import type { KeyRing } from '../../credentials/keys.js'
+import { readSession } from '../../inspect.js'
 import { refOfSession } from '../../session/content.js'
 import { sessionKeyOf } from '../../session/cookie.js'
-import { SessionRecords } from '../../session/records.js'
 import { refOfRecord } from '../../sign-ins/record.js'
 import { SealedRecords } from '../../sign-ins/sealed-records.js'
 import type { SignInRecord, StateStore } from '../../stores/contract.js'
@@ -66,8 +66,7 @@ async function signInLiveness(parts: LivenessParts, ref: SignInRef): Promise<Liv
 
 async function sessionLiveness(parts: LivenessParts, id: string): Promise<Liveness> {
   const { store, ring, now } = parts
-  const records = new SessionRecords(store, ring.purpose('session-data'), 0, () => now)
-  const session = await records.read(sessionKeyOf(id))
+  const session = await readSession({ store, ring, clock: () => now }, sessionKeyOf(id))
   if (!session) return { fault: NO_SESSION, signIn: null, remark: null }
   const fields = Object.keys(session.content.data)
   const remark = `Version ${session.version} of the record; the application's fields: ${fields.join(', ') || 'none'}.`

@@ -1,7 +1,8 @@
-import { endOfCookie, openCookie } from '../../cookie/seal.js'
+import { endOfCookie } from '../../cookie/seal.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import type { KeyRing, Purpose } from '../../credentials/keys.js'
 import { verifyValue } from '../../credentials/signed-value.js'
+import { openAuthCookie } from '../../inspect.js'
 import { openRefreshToken } from '../../token/refresh-token.js'
 import { decodeObject, type Fault, type Finding, NOTHING, numberIn } from './finding.js'
 import type { Pasted } from './pasted.js'
@@ -50,16 +51,15 @@ export interface SignedRules {
 
 /** What a genuine value of that purpose says, and when it ends (ms) where it says so itself. */
 function describe({ ring, absoluteTtl }: SignedRules, purpose: SignedPurpose, text: string, payload: string) {
-  const keys = ring.purpose(purpose)
   if (purpose === 'session-id') {
     return { content: null, expiresAt: null, subject: { kind: 'session', id: payload } as const }
   }
   if (purpose === 'cookie') {
-    const content = openCookie(keys, text)
+    const content = openAuthCookie(ring, text)
     const expiresAt = content && endOfCookie(content, absoluteTtl)
     return { content, expiresAt, subject: content && ({ kind: 'sign-in', ref: refOf(content) } as const) }
   }
-  const claims = openRefreshToken(keys, text)
+  const claims = openRefreshToken(ring.purpose(purpose), text)
   return { content: claims, expiresAt: null, subject: claims && ({ kind: 'refresh', claims } as const) }
 }
 

@@ -1,8 +1,8 @@
 import { isIPv4 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { hasSeedPassword, seedDevelopmentAccounts } from './accounts/seed.js'
-import type { Config } from './config/config.js'
-import { ConfigInvalid } from './errors.js'
+import { hasSeedPassword, seedDevelopmentAccounts } from 'fastify-identity/accounts'
+import type { Config } from 'fastify-identity/config'
+import { ConfigInvalid } from 'fastify-identity/errors'
 
 /** True where only this machine can connect. */
 function isLoopback(host: string): boolean {

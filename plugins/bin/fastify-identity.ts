@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { main } from '../plugins/lib/cli/main.js'
+import { main } from '../lib/cli/main.js'
 
 /** As fastify-cli does for the server: a variable that is set already wins, and there may be no file. */
 function loadEnvironment(): void {
