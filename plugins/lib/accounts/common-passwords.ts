@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { Type } from 'typebox'
-import { Value } from 'typebox/value'
 import { loadOptional } from '../optional.js'
+import { Type } from '../shape.js'
 
 const PACKAGE = '@zxcvbn-ts/language-common'
 
@@ -16,9 +15,12 @@ const findFile = (): Promise<string> =>
     'Choosing a password',
   )
 
+const isWords = Type.Array(Type.String())
+
 /** One text with a line for each word. */
 async function readWords(file: string): Promise<string> {
-  const words = Value.Parse(Type.Array(Type.String()), JSON.parse(await readFile(file, 'utf8')))
+  const words: unknown = JSON.parse(await readFile(file, 'utf8'))
+  if (!isWords(words)) throw new TypeError(`${file} is no list of words`)
   return `\n${words.filter((word) => word.length >= LENGTH_MIN).join('\n')}\n`
 }
 

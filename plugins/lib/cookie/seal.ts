@@ -1,10 +1,9 @@
-import { type Static, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
 import type { CheckedAccount, Claims } from '../contract.js'
 import { IdentityClaims } from '../credentials/identity-claims.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
 import { ClaimInvalid } from '../errors.js'
+import { Compile, type Static, Type } from '../shape.js'
 
 /** What the cookie holds: readable by whoever holds it, so nothing that is secret. */
 const Payload = Type.Object(

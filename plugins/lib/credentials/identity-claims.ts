@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox'
 import type { CheckedAccount, Claims, Identity, ModeName, SignInRef } from '../contract.js'
+import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })

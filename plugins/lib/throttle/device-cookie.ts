@@ -1,7 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { type Static, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { comparableName } from '../accounts/usernames.js'
 import type { Account, AccountSource, Clock } from '../contract.js'
 import { Instant, Whole } from '../credentials/identity-claims.js'
@@ -9,6 +7,7 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
 import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, readCookie, setCookie } from '../http/cookies.js'
+import { Compile, type Static, Type } from '../shape.js'
 
 /** What the cookie holds. Times are in seconds. */
 const Payload = Type.Object(

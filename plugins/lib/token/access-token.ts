@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { type Static, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
 import type { CheckedAccount, Claims } from '../contract.js'
 import { claimsOf, IdentityClaims } from '../credentials/identity-claims.js'
 import { isOwnJson } from '../credentials/signed-value.js'
 import { ClaimInvalid } from '../errors.js'
+import { Compile, type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 import type { TokenCodecs } from './codecs.js'
 
