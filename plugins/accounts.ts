@@ -8,7 +8,6 @@ import { createPasswordPolicy, type PasswordPolicy } from './lib/accounts/passwo
 import { passwords, passwordsFor } from './lib/accounts/passwords.js'
 import type { AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database/embedded.js'
-import { openPostgres } from './lib/database/postgres/database.js'
 import type { PostgresOptions } from './lib/database/postgres/options.js'
 import { OptionInvalid } from './lib/errors.js'
 import { type Known, refuseUnknown } from './lib/options.js'
@@ -159,12 +158,13 @@ async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Prom
   app.decorate('passwordPolicy', { getter: () => policy })
 }
 
-function open(
+async function open(
   app: FastifyInstance,
   { dataDir, databaseUrl, pool }: DatabaseOptions,
 ): Promise<AccountsDatabase> {
   if (databaseUrl !== undefined) {
     if (dataDir !== undefined) throw new OptionInvalid('dataDir', 'would do nothing with databaseUrl')
+    const { openPostgres } = await import('./lib/database/postgres/database.js')
     return openPostgres({ databaseUrl, pool, log: app.log })
   }
   if (typeof dataDir !== 'string' || dataDir === '') {

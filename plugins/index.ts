@@ -11,11 +11,11 @@ import identity, { type IdentityOptions } from './identity.js'
 import type { AccountSource, ModeName } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
 import { type Known, refuseUnknown } from './lib/options.js'
-import metrics, { type MetricsOptions } from './metrics.js'
+import type { MetricsOptions } from './metrics.js'
 import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
 import signIns from './sign-ins.js'
 import stores, { type StoresOptions } from './stores.js'
-import throttle, { type ThrottleOptions } from './throttle.js'
+import type { ThrottleOptions } from './throttle.js'
 import tokenAuth, { type TokenAuthOptions } from './token-auth.js'
 
 export type { PostgresOptions } from './accounts.js'
@@ -141,14 +141,17 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   refuseUnknown(options, OPTIONS)
   const modes = checkModes(options)
   const { clock, secrets, onRefused, unauthenticatedStatus, allowedOrigins } = options
-  if (options.metrics) await app.register(metrics, options.metrics)
+  // A plugin that is not asked for is not loaded.
+  if (options.metrics) await app.register(import('./metrics.js'), options.metrics)
   await app.register(stores, storesOptions(options))
   await app.register(accounts, accountsOptions(options))
   await app.register(csrf, { allowedOrigins })
   await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
   await app.register(signIns, { clock, cap: options.signInCap })
   for (const name of modes) await registerMode(app, name, options)
-  if (options.throttle) await app.register(throttle, { ...options.throttle, secure: options.secure })
+  if (options.throttle) {
+    await app.register(import('./throttle.js'), { ...options.throttle, secure: options.secure })
+  }
 }
 
 export default fp(suite, { fastify: '5.x', name: 'fastify-identity' })

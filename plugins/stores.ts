@@ -4,9 +4,8 @@ import type { StateBacking } from './lib/stores/backing.js'
 import type { StateStore } from './lib/stores/contract.js'
 import { createMemoryStore } from './lib/stores/memory/store.js'
 import { type CheckedStores, checkStores, type StoresOptions } from './lib/stores/options.js'
-import { openRedisStore, useRedis } from './lib/stores/redis/open.js'
-import { RedisStore } from './lib/stores/redis/store.js'
-import { openEmbeddedStore } from './lib/stores/sqlite/open.js'
+import { loadRedis } from './lib/stores/redis/load.js'
+import { asRedisClient } from './lib/stores/redis/scripts.js'
 import { sweepRegularly } from './lib/stores/sweeper.js'
 
 declare module 'fastify' {
@@ -34,7 +33,7 @@ async function storesPlugin(app: FastifyInstance, options: StoresOptions): Promi
     return
   }
   const opened = await open(app, checked)
-  const backing = backingOf(opened, checked)
+  const backing = await backingOf(opened, checked)
   const store = metered(app, opened)
   const stopSweeping = sweepRegularly(store, checked.clock, app.log)
   app.addHook('onClose', async function closeStateStore() {
@@ -52,21 +51,26 @@ function metered(app: FastifyInstance, store: StateStore): StateStore {
 
 const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })
 
-function backingOf(store: StateStore, { choice, commandTimeout }: CheckedStores): StateBacking {
+async function backingOf(
+  store: StateStore,
+  { choice, commandTimeout }: CheckedStores,
+): Promise<StateBacking> {
   if (choice.kind === 'dataDir') return Object.freeze({ kind: 'sqlite', dataDir: choice.dataDir })
+  if (choice.kind === 'memory') return IN_PROCESS
+  const { RedisStore } = await loadRedis()
   if (!(store instanceof RedisStore)) return IN_PROCESS
   return Object.freeze({ kind: 'redis', client: store.client, commandTimeout })
 }
 
-function open(app: FastifyInstance, checked: CheckedStores): StateStore | Promise<StateStore> {
+async function open(app: FastifyInstance, checked: CheckedStores): Promise<StateStore> {
   const { choice } = checked
   switch (choice.kind) {
     case 'dataDir':
-      return openEmbeddedStore(choice.dataDir)
+      return (await import('./lib/stores/sqlite/open.js')).openEmbeddedStore(choice.dataDir)
     case 'redisUrl':
-      return openRedisStore(app, choice.redisUrl, checked)
+      return (await loadRedis()).openRedisStore(app, choice.redisUrl, checked)
     case 'redis':
-      return useRedis(app, choice.redis, checked)
+      return (await loadRedis()).useRedis(app, asRedisClient(choice.redis), checked)
     default:
       return createMemoryStore()
   }

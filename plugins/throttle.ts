@@ -7,7 +7,6 @@ import type { Throttle } from './lib/throttle/contract.js'
 import { DeviceCookie } from './lib/throttle/device-cookie.js'
 import { FailoverCounters } from './lib/throttle/failover.js'
 import { MemoryCounters } from './lib/throttle/memory-counters.js'
-import { openCounters } from './lib/throttle/open-counters.js'
 import { checkThrottle, type ThrottleOptions } from './lib/throttle/options.js'
 import { createSubjects } from './lib/throttle/subjects.js'
 
@@ -23,10 +22,16 @@ export type { ThrottleOptions } from './lib/throttle/options.js'
 
 const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })
 
+async function openShared(backing: StateBacking, { log }: FastifyInstance) {
+  if (backing.kind === 'process') return null
+  const { openCounters } = await import('./lib/throttle/open-counters.js')
+  return openCounters(backing, log)
+}
+
 /** Where the application's state is; beside a store of its own, in this process. */
 async function countersOf(app: FastifyInstance): Promise<FailoverCounters> {
   const backing = app.hasDecorator('stateBacking') ? app.stateBacking : IN_PROCESS
-  const opened = await openCounters(backing, app.log)
+  const opened = await openShared(backing, app)
   app.addHook('onClose', async function closeCounters() {
     await opened?.close()
   })

@@ -75,6 +75,8 @@ const COMPILER_OPTIONS: ts.CompilerOptions = {
   strict: true,
 }
 
+const packageOf = (file: string) => file.split('node_modules/')[1]?.match(/^(@[^/]+\/)?[^/]+/)?.[0]
+
 /**
  * Compiles files of the project where they lie, and checks them and our own declarations (a compiler that
  * is told to check those of every other package, too, takes minutes).
@@ -85,7 +87,6 @@ function compile({ directory }: Project, files: string[]): { faults: string[]; p
   host.getCurrentDirectory = () => directory
   const roots = files.map((file) => join(directory, file))
   const program = ts.createProgram(roots, COMPILER_OPTIONS, host)
-  const packageOf = (file: string) => file.split('node_modules/')[1]?.match(/^(@[^/]+\/)?[^/]+/)?.[0]
   const sources = program.getSourceFiles()
   const ours = sources.filter(({ fileName }) => [undefined, 'fastify-identity'].includes(packageOf(fileName)))
   const faults = [
@@ -241,6 +242,29 @@ t.test('what is for users can be imported, and what is inside cannot', async (t)
   )
 })
 
+t.test('importing it loads no package that only some applications need', async (t) => {
+  const script = `import { createRequire } from 'node:module'
+  await import('fastify-identity')
+  console.log(Object.keys(createRequire(import.meta.url).cache).join('\\n'))`
+  const loaded = (await node(project.directory, '--input-type=module', '-e', script)).trimEnd().split('\n')
+  const packages = new Set(loaded.map(packageOf))
+  t.ok(packages.has('fastify-plugin'))
+  const heavy = [
+    '@fastify/jwt',
+    'fast-jwt',
+    '@fastify/redis',
+    'ioredis',
+    'kysely',
+    'libsql',
+    'pg',
+    'prom-client',
+  ]
+  t.same(
+    heavy.filter((name) => packages.has(name)),
+    [],
+  )
+})
+
 t.test('the command line comes with it', async (t) => {
   t.match(await call(project.directory, 'node_modules/.bin/fastify-identity', '--help'), /account add/)
 })
@@ -248,14 +272,24 @@ t.test('the command line comes with it', async (t) => {
 t.test('the suite runs without the optional packages', async (t) => {
   await call(project.directory, 'npm', 'ci', ...NPM_QUIET, '--omit=optional')
   const installed = await readdir(join(project.directory, 'node_modules'))
-  t.notOk(installed.includes('libsql') || installed.includes('@node-rs'), 'they are gone')
+  const optional = ['libsql', '@node-rs', 'ioredis', '@fastify/redis', 'prom-client', 'typebox']
+  t.notOk(
+    optional.some((name) => installed.includes(name)),
+    'they are gone',
+  )
   const inMemory = (code: string) => code.replace("{ dataDir: './data' }", '{ memory: true }')
   t.equal((await tryExample(t, inMemory)).status, 200)
-  const script = `const { default: metrics } = await import('fastify-identity/metrics')
-  const { default: Fastify } = await import('fastify')
-  await Fastify().register(metrics).then(() => console.log('registered'), ({ code, message }) => console.log(code, message))`
-  t.match(
-    await node(project.directory, '--input-type=module', '-e', script),
-    /^DEPENDENCY_MISSING Metrics needs the package prom-client: npm install prom-client/,
-  )
+  const script = `const { default: Fastify } = await import('fastify')
+  async function tell(path, options) {
+    const { default: plugin } = await import('fastify-identity/' + path)
+    await Fastify().register(plugin, options).then(() => console.log('registered'), ({ code, message }) => console.log(code, message))
+  }
+  await tell('metrics', {})
+  await tell('stores', { redisUrl: 'redis://127.0.0.1:1' })`
+  t.same((await node(project.directory, '--input-type=module', '-e', script)).trimEnd().split('\n'), [
+    'DEPENDENCY_MISSING Metrics needs the package prom-client: npm install prom-client',
+    'DEPENDENCY_MISSING Redis needs the package ioredis: npm install ioredis',
+  ])
+  const help = await call(project.directory, 'node_modules/.bin/fastify-identity', '--help')
+  t.match(help, /account add/, 'nor does the command line need them')
 })

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import { databaseFile, openDatabase } from '../database/embedded.js'
 import type { StateStore } from '../stores/contract.js'
-import { closeRedis, firstAttempt, openRedis } from '../stores/redis/client.js'
-import { createRedisStore } from '../stores/redis/store.js'
+import { loadRedis } from '../stores/redis/load.js'
 import { createSqliteStore } from '../stores/sqlite/store.js'
 
 export interface StatePlace {
@@ -20,6 +19,7 @@ const TIMEOUT = 5000
  */
 export async function openState({ redisUrl, dataDir }: StatePlace): Promise<StateStore | null> {
   if (redisUrl !== null) {
+    const { closeRedis, createRedisStore, firstAttempt, openRedis } = await loadRedis()
     const client = openRedis(redisUrl, { commandTimeout: TIMEOUT })
     await firstAttempt(client, TIMEOUT)
     return createRedisStore(client, { commandTimeout: TIMEOUT, onClose: () => closeRedis(client) })

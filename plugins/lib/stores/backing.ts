@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis/scripts.js'
+import type { AnyRedisClient } from './redis/any-client.js'
 
 /** What a store keeps its state in, for others who keep theirs beside it. */
 export type StateBacking =
@@ -6,4 +6,4 @@ export type StateBacking =
   | { readonly kind: 'process' }
   | { readonly kind: 'sqlite'; readonly dataDir: string }
   /** `commandTimeout` is in ms. */
-  | { readonly kind: 'redis'; readonly client: RedisClient; readonly commandTimeout: number }
+  | { readonly kind: 'redis'; readonly client: AnyRedisClient; readonly commandTimeout: number }

@@ -2,7 +2,7 @@ import type { Clock } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { checkClock } from '../options.js'
 import type { StateStore } from './contract.js'
-import type { RedisClient } from './redis/scripts.js'
+import type { AnyRedisClient } from './redis/any-client.js'
 
 interface CommonOptions {
   /** Tells when something has passed and can be collected. Defaults to the system's clock. */
@@ -40,7 +40,7 @@ export type StoresOptions =
   /** `redis://`, `rediss://`, or the path of a socket. The connection is ours, and `app.redis.identity`. */
   | (CommonOptions & RedisChoice & { readonly redisUrl: string })
   /** A client of ioredis that the application has, and closes. A cluster's reads from the masters (`scaleReads`). */
-  | (CommonOptions & RedisChoice & { readonly redis: RedisClient })
+  | (CommonOptions & RedisChoice & { readonly redis: AnyRedisClient })
   /** A store of the application's own, which it sweeps and closes. */
   | { readonly store: StateStore }
 
@@ -49,7 +49,7 @@ export type StoresChoice =
   | { readonly kind: 'memory' }
   | { readonly kind: 'dataDir'; readonly dataDir: string }
   | { readonly kind: 'redisUrl'; readonly redisUrl: string }
-  | { readonly kind: 'redis'; readonly redis: RedisClient }
+  | { readonly kind: 'redis'; readonly redis: AnyRedisClient }
   | { readonly kind: 'store'; readonly store: StateStore }
 
 export interface CheckedStores {
@@ -67,7 +67,7 @@ const TIMEOUT_MAX = 60_000
 /** Every option that any of the choices has, as loosely as a caller without types may give it. */
 type Given = {
   readonly [K in (typeof KINDS)[number]]?: K extends 'redis'
-    ? RedisClient
+    ? AnyRedisClient
     : K extends 'store'
       ? StateStore
       : unknown
@@ -134,7 +134,7 @@ function choose(given: Given, kind: StoresChoice['kind']): StoresChoice {
 }
 
 /** A replica is behind: what was ended would still be live there. */
-function readsReplicas({ options }: RedisClient): boolean {
+function readsReplicas({ options }: AnyRedisClient): boolean {
   return 'scaleReads' in options && options.scaleReads !== 'master'
 }
 

@@ -3,8 +3,7 @@ import type Database from 'libsql'
 import { databaseFile, openDatabase } from '../database/embedded.js'
 import { loadOptional } from '../optional.js'
 import type { StateBacking } from '../stores/backing.js'
-import type { RedisClient } from '../stores/redis/scripts.js'
-import { PREFIX } from '../stores/redis/store.js'
+import { asRedisClient, PREFIX, type RedisClient } from '../stores/redis/scripts.js'
 import { sweepRegularly } from '../stores/sweeper.js'
 import { type Counters, limiterCounters } from './counters.js'
 import { RedisSteps } from './redis-steps.js'
@@ -49,7 +48,8 @@ export async function openCounters(
   backing: StateBacking,
   log: Pick<FastifyBaseLogger, 'warn'>,
 ): Promise<OpenedCounters | null> {
-  if (backing.kind === 'redis') return openRedisCounters(backing.client, backing.commandTimeout)
+  if (backing.kind === 'redis')
+    return openRedisCounters(asRedisClient(backing.client), backing.commandTimeout)
   if (backing.kind === 'sqlite') return openSqliteCounters(backing.dataDir, log)
   return null
 }

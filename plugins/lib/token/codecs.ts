@@ -1,4 +1,4 @@
-import fastifyJwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
+import type { FastifyJWTOptions, JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import type { PurposeKey, PurposeKeys } from '../credentials/keys.js'
 
@@ -75,6 +75,8 @@ function jwtOptions({ id, algorithm, secret }: TokenKey): FastifyJWTOptions {
  * @fastify/jwt, registered before or after, sees nothing of them.
  */
 async function createCodec(app: FastifyInstance, key: TokenKey): Promise<TokenCodec> {
+  // Loaded here: without the token mode nobody needs to wait for it.
+  const { default: fastifyJwt } = await import('@fastify/jwt')
   const { promise, resolve } = deferred<JWT>()
   await app.register(async function tokenKey(scope) {
     await scope.register(fastifyJwt, jwtOptions(key))

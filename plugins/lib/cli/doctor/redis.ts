@@ -1,11 +1,10 @@
 import type { Config } from '../../config/config.js'
 import type { Clock } from '../../contract.js'
-import { closeRedis, firstAttempt, openRedis } from '../../stores/redis/client.js'
 import { checkEviction } from '../../stores/redis/eviction.js'
+import { loadRedis } from '../../stores/redis/load.js'
 import { INFO } from '../../stores/redis/revocation-scripts.js'
 import { revocationKeys } from '../../stores/redis/revocations.js'
-import { type RedisClient, runScript } from '../../stores/redis/scripts.js'
-import { PREFIX } from '../../stores/redis/store.js'
+import { PREFIX, type RedisClient, runScript } from '../../stores/redis/scripts.js'
 import { CLOCK_MARGIN } from '../../stores/rules.js'
 import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 
@@ -59,6 +58,7 @@ export async function checkRedis(
 ): Promise<readonly Finding[]> {
   if (redisUrl === null) return []
   const problems: Error[] = []
+  const { closeRedis, firstAttempt, openRedis } = await loadRedis()
   const client = openRedis(redisUrl, { commandTimeout: TIMEOUT, onError: (error) => problems.push(error) })
   try {
     await firstAttempt(client, TIMEOUT)

@@ -1,6 +1,6 @@
-import fastifyRedis from '@fastify/redis'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { connectionLog } from '../../connection-log.js'
+import { loadOptional } from '../../optional.js'
 import type { FeedChange } from '../contract.js'
 import type { CheckedStores, EvictionRisk } from '../options.js'
 import { closeRedis, firstAttempt, openRedis } from './client.js'
@@ -88,6 +88,11 @@ function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {
  * what it then shares is the client itself.
  */
 async function shareClient(app: FastifyInstance, client: RedisClient): Promise<void> {
+  const { default: fastifyRedis } = await loadOptional(
+    '@fastify/redis',
+    () => import('@fastify/redis'),
+    'Redis',
+  )
   const ready: RedisClient = Object.create(client, { status: { value: 'ready' } })
   await app.register(fastifyRedis, { client: ready, namespace: NAMESPACE })
   // Its types know of no cluster there.

@@ -1,7 +1,20 @@
 import { createHash } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
+import { OptionInvalid } from '../../errors.js'
+import type { AnyRedisClient } from './any-client.js'
 
 export type RedisClient = Redis | Cluster
+
+const isOfIoredis = (client: AnyRedisClient): client is RedisClient => typeof client.evalsha === 'function'
+
+/** The client by its own type. @throws OPTION_INVALID for one that is not of ioredis */
+export function asRedisClient(client: AnyRedisClient): RedisClient {
+  if (!isOfIoredis(client)) throw new OptionInvalid('redis', 'wants a client of ioredis')
+  return client
+}
+
+/** Stands before every key, unless something else is asked for. */
+export const PREFIX = 'fid:'
 
 /**
  * Redis collects a key this long (ms) after its limit. The limits themselves are stored, and compared with

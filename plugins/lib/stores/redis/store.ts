@@ -6,12 +6,11 @@ import { COMMAND_TIMEOUT, redisFault } from './client.js'
 import { RedisEndings } from './endings.js'
 import type { RedisReplicas } from './replicas.js'
 import { type Looked, RedisRevocations } from './revocations.js'
-import type { RedisClient } from './scripts.js'
+import { PREFIX, type RedisClient } from './scripts.js'
 import { RedisSessions } from './sessions.js'
 import { RedisSignIns } from './sign-ins.js'
 
-/** Stands before every key, unless something else is asked for. */
-export const PREFIX = 'fid:'
+export { PREFIX }
 
 export interface RedisStoreOptions {
   /** Stands before every key. `fid:` by default. */
