@@ -9,7 +9,7 @@ import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
 import { SessionCache } from './lib/session/cache.js'
 import type { SessionContent } from './lib/session/content.js'
 import { SessionCookie } from './lib/session/cookie.js'
-import { SessionMode } from './lib/session/mode.js'
+import { type SessionIssued, SessionMode } from './lib/session/mode.js'
 import type { SessionParts } from './lib/session/parts.js'
 import { SessionRecords, type StoredSession } from './lib/session/records.js'
 import { SessionSlot } from './lib/session/slot.js'
@@ -19,10 +19,7 @@ import { UnsavedWarning } from './lib/session/unsaved-warning.js'
 import { endOfSession, type SessionTtls, SessionUse } from './lib/session/use.js'
 import { checkMemo, type MemoOptions } from './lib/verified/memo.js'
 
-/** What a session sign-in hands back. The credential is in `Set-Cookie`. */
-export interface SessionIssued {
-  readonly signInId: string
-}
+export type { SessionIssued }
 
 declare module './lib/contract.js' {
   interface AuthModes {

@@ -4,9 +4,10 @@ import { CAP_MAX } from '../sign-ins/cap.js'
 import { LIMIT_MAX } from '../throttle/options.js'
 import { readCookieNames } from './cookie-names.js'
 import { readTokenKeys, type TokenKeySettings } from './token-keys.js'
+import type { Environment } from './values.js'
 import * as read from './values.js'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type { Environment }
 
 /** The user center's settings, read once from the environment. TTLs are in seconds. */
 export interface Config {

@@ -2,8 +2,7 @@ import { readFileSync, type Stats, statSync } from 'node:fs'
 import { ConfigInvalid } from '../errors.js'
 import { pemBlocks, splitPem } from '../token/pem.js'
 import { checkSigningKeys, SHARED, type SigningKeys } from '../token/signing-keys.js'
-import type { Environment } from './config.js'
-import { text } from './values.js'
+import { type Environment, text } from './values.js'
 
 /** What `TOKEN_PRIVATE_KEY` says. */
 export interface TokenKeySettings {

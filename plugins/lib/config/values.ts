@@ -5,7 +5,8 @@ import { ConfigInvalid } from '../errors.js'
 import { parseOrigins } from '../http/same-origin.js'
 import { SECONDS_MAX } from '../options.js'
 import { readRedisUrl } from '../stores/redis/topology.js'
-import type { Environment } from './config.js'
+
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /*
  * Readers of one variable each. A variable that is empty counts as not set: that is what a blank line in an

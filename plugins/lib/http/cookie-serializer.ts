@@ -1,6 +1,13 @@
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
-import type { CookieAttributes } from './cookies.js'
+
+/** The attributes that a cookie is set with, and must be cleared with. */
+export interface CookieAttributes {
+  readonly httpOnly: true
+  readonly sameSite: 'lax'
+  readonly path: '/'
+  readonly secure: boolean
+}
 
 /** A cookie's attributes, and how long it lives: `maxAge` in seconds, or until the browser ends. */
 export interface SerializedAttributes extends CookieAttributes {

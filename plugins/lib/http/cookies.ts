@@ -1,15 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { OptionInvalid } from '../errors.js'
-import { kSerializeCookie } from './cookie-serializer.js'
+import { type CookieAttributes, kSerializeCookie } from './cookie-serializer.js'
 import { forbidStoring } from './no-store.js'
 
-/** The attributes that a cookie is set with, and must be cleared with. */
-export interface CookieAttributes {
-  readonly httpOnly: true
-  readonly sameSite: 'lax'
-  readonly path: '/'
-  readonly secure: boolean
-}
+export type { CookieAttributes }
 
 /** A cookie of ours: its full name and its attributes. */
 export interface CookieSpec {

@@ -1,6 +1,22 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { CrossSite, HostAmbiguous, OptionInvalid, Prefetch } from '../errors.js'
 import { countHeaderLines } from './header-lines.js'
+
+type Hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+
+/** The same-origin check, for routes that the guard doesn't cover. */
+export interface Csrf {
+  /** Hook for logins and refreshes: refuses a request from another site (`CROSS_SITE`). */
+  readonly sameOrigin: Hook
+  /** Hook for logouts, `GET` ones included (`CROSS_SITE`, `PREFETCH`). */
+  readonly logout: Hook
+  /**
+   * What the guard calls once a mode with ambient authority recognised the caller: refuses an unsafe request, or a
+   * WebSocket handshake, from another site.
+   * @throws CROSS_SITE
+   */
+  checkAmbient(request: FastifyRequest): void
+}
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 

@@ -5,7 +5,6 @@ import { ClaimInvalid } from '../errors.js'
 import { Compile, type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { isNestedTooDeep, jsonFault } from './json-fault.js'
-import type { Legacy } from './parts.js'
 
 const { sub, username, role, epoch, gen, sid } = IdentityClaims
 const AnyObject = Type.Record(Type.String(), Type.Unknown())
@@ -29,6 +28,14 @@ const SessionContent = Type.Object(
 
 export type SessionSignIn = Static<typeof SessionSignIn>
 export type SessionContent = Static<typeof SessionContent>
+
+/** What a session leaves to the one that a sign-in puts in its place. */
+export interface Legacy {
+  /** Of its record, if there is one. */
+  readonly key: string | null
+  readonly signIn: SessionSignIn | null
+  readonly data: Record<string, unknown>
+}
 
 const content = Compile(SessionContent)
 

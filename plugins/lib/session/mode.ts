@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { SessionIssued } from '../../session-auth.js'
 import type {
   AuthMode,
   CheckedAccount,
@@ -13,9 +12,9 @@ import { resolveLive } from '../verified/verified.js'
 import { whenReady } from '../when-ready.js'
 import { beginSession } from './begin.js'
 import type { SessionCache } from './cache.js'
-import { identityOfSession, refOfSession } from './content.js'
+import { identityOfSession, type Legacy, refOfSession } from './content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
-import type { Legacy, SessionParts } from './parts.js'
+import type { SessionParts } from './parts.js'
 import type { StoredSession } from './records.js'
 import { kSession, renewalOf, SessionTurn } from './turn.js'
 
@@ -23,6 +22,11 @@ const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
 
 type Genuine = Extract<SessionCredential, { kind: 'genuine' }>
+
+/** What a session sign-in hands back. The credential is in `Set-Cookie`. */
+export interface SessionIssued {
+  readonly signInId: string
+}
 
 /** The mode: the cookie holds a signed random id, everything else stays on the server. */
 export class SessionMode implements AuthMode<'session'> {

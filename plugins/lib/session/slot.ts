@@ -1,8 +1,8 @@
 import { callbackify } from 'node:util'
 import type { Session } from 'fastify'
-import { refOfSession, type SessionSignIn } from './content.js'
+import { type Legacy, refOfSession, type SessionSignIn } from './content.js'
 import { applyChanges, type Changes, changesBetween, dataOf, type Snapshot } from './merge.js'
-import type { Legacy, SessionParts } from './parts.js'
+import type { SessionParts } from './parts.js'
 import type { StoredSession } from './records.js'
 import {
   NO_ID,

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { SignIns } from '../../sign-ins.js'
 import type { Clock, MaybePromise } from '../contract.js'
+import type { SignIns } from '../sign-ins/contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
 import { whenReady } from '../when-ready.js'
 import { refOfSession, type SessionContent } from './content.js'

@@ -1,7 +1,7 @@
-import type { SignIns } from '../../sign-ins.js'
 import type { MaybePromise, SignInRef } from '../contract.js'
 import type { StateStore } from '../stores/contract.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
+import type { SignIns } from './contract.js'
 
 /** What a store says of who is live, whatever kind of store an application has brought. */
 export function livenessOf(

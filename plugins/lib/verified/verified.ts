@@ -1,5 +1,5 @@
-import type { SignIns } from '../../sign-ins.js'
 import type { Identity, MaybePromise, Resolution, SignInRef } from '../contract.js'
+import type { SignIns } from '../sign-ins/contract.js'
 import { Marks } from '../sign-ins/marks.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
 import { SIGNED_OUT } from './resolutions.js'

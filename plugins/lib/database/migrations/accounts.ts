@@ -1,4 +1,4 @@
-import type { Migration } from './index.js'
+import type { Migration } from './migration.js'
 
 /** The table of accounts. `canonical` is what names are compared by; times are in ms. */
 export const accountMigrations: Record<string, Migration> = {

@@ -1,4 +1,4 @@
-import type { Migration } from './index.js'
+import type { Migration } from './migration.js'
 
 /*
  * What the state store has still to be told of is in the account's row, so that a crash between the change and

@@ -1,6 +1,6 @@
-import type { Migration } from 'kysely/migration'
 import { accountMigrations } from './accounts.js'
 import { epochMigrations } from './epochs.js'
+import type { Migration } from './migration.js'
 import { collationMigrations } from './postgres.js'
 import { sealMigrations } from './seal.js'
 import { stateMigrations } from './state.js'

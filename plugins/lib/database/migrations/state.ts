@@ -1,5 +1,5 @@
 import { newGeneration } from '../../stores/rules.js'
-import type { Migration } from './index.js'
+import type { Migration } from './migration.js'
 
 /*
  * SQLite's own dialect, for these tables exist in the embedded file only. STRICT: a column holds the type it

@@ -1,4 +1,4 @@
-import type { Migration } from './index.js'
+import type { Migration } from './migration.js'
 
 /* The columns are what rate-limiter-flexible reads and writes. `expire` is in ms. */
 const STATEMENTS = [
