@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   cpSync,
   existsSync,
@@ -14,14 +15,9 @@ import { join, resolve } from 'node:path'
 import { type Test, test } from 'tap'
 
 const COPIED = [
-  ...[
-    'scripts/build.mjs',
-    'scripts/build-page.mjs',
-    'scripts/inputs.mjs',
-    'tsconfig.json',
-    'tsconfig.build.json',
-  ],
-  ...['public/tsconfig.json', 'package.json'],
+  ...['scripts/build.mjs', 'scripts/inputs.mjs', 'scripts/lock.mjs'],
+  ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],
+  ...['plugins/package.json', 'plugins/tsconfig.json', 'public/tsconfig.json'],
 ]
 
 /** A tree with one source and one page. */
@@ -30,8 +26,8 @@ function makeTree(t: Test) {
   for (const file of COPIED) cpSync(resolve(file), join(tree, file))
   symlinkSync(resolve('node_modules'), join(tree, 'node_modules'))
   const write = (file: string, text: string) => writeFileSync(join(tree, file), text)
-  mkdirSync(join(tree, 'plugins'))
   write('app.ts', 'export const version = 1\n')
+  write('plugins/index.ts', 'export {}\n')
   write('plugins/part.ts', 'export const part = 1\n')
   write('public/main.ts', 'document.title = "1"\n')
   write('public/page.css', '')
@@ -49,6 +45,8 @@ test('a build takes the place of the last one whole, and only when something has
   t.match(read('app.js'), 'version = 1')
   t.match(read('public/main.js'), 'title')
   t.equal(read('public/page.css'), '')
+  const suite = () => readdirSync(join(tree, 'plugins/dist')).sort()
+  t.same(suite(), ['index.d.ts', 'index.js', 'part.d.ts', 'part.js'])
   const first = current()
 
   write('app.ts', readFileSync(join(tree, 'app.ts'), 'utf8'))
@@ -62,12 +60,16 @@ test('a build takes the place of the last one whole, and only when something has
   t.not(current(), first)
   t.equal(read('public/page.css'), 'p {}')
   t.notOk(existsSync(join(tree, 'dist/old.js')), 'nothing of the last build stays')
-  t.notOk(existsSync(join(tree, 'dist/plugins/part.js')))
+  t.same(suite(), ['index.d.ts', 'index.js'], 'nor of a source that is gone')
 
   const second = current()
   t.equal(build('--force').status, 0)
   t.not(current(), second)
-  t.same(readdirSync(join(tree, '.tap')), [], 'and nothing stays beside it')
+  t.same(
+    readdirSync(join(tree, '.tap')),
+    ['build'],
+    'and nothing stays beside it but what the next one begins with',
+  )
   t.end()
 })
 
@@ -81,7 +83,22 @@ test('a build that fails leaves the last one as it was', (t) => {
   t.match(stdout, /app\.ts.*TS2322/)
   t.equal(current(), good)
   t.match(read('app.js'), 'version = 1')
-  t.same(readdirSync(join(tree, '.tap')), [])
+  t.same(readdirSync(join(tree, '.tap')), ['build'])
   t.equal(build().status, 1, 'and is tried again')
   t.end()
+})
+
+test('of two builds at once the later one finds it done; what a killed one left is no hindrance', async (t) => {
+  const { tree, read } = makeTree(t)
+  mkdirSync(join(tree, '.tap'))
+  // No process has this id: it is above the highest that Linux gives.
+  writeFileSync(join(tree, '.tap/build.lock'), String(2 ** 22 + 1))
+  const start = () => spawn(process.execPath, ['scripts/build.mjs'], { cwd: tree, stdio: 'inherit' })
+  const ended = await Promise.all([start(), start()].map((child) => once(child, 'exit')))
+  t.same(
+    ended.map(([status]) => status),
+    [0, 0],
+  )
+  t.match(read('app.js'), 'version = 1')
+  t.same(readdirSync(join(tree, '.tap')), ['build'])
 })
