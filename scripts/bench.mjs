@@ -30,16 +30,18 @@ function call(program, args, cwd = '.') {
 }
 
 /**
- * The benchmarks are compiled beside the product's own dist/, so that they import what a user would. Some look
- * inside of the suite: where they were compiled to, that is where its sources are beside theirs.
+ * The benchmarks are compiled beside the product's own dist/, so that they import what a user would. Some look inside
+ * of the suite, by the path of its sources: there is a link to what was built of them.
  */
 function build() {
   call('npm', ['run', '--silent', 'build'])
+  rmSync('dist/plugins', { recursive: true, force: true })
   call(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'benchmarks/tsconfig.build.json'])
   mkdirSync('dist/benchmarks', { recursive: true })
   rmSync('dist/benchmarks/node_modules', { force: true })
   symlinkSync('../../benchmarks/node_modules', 'dist/benchmarks/node_modules')
-  rmSync('dist/plugins', { force: true })
+  // The compiler has made another copy of what they look inside.
+  rmSync('dist/plugins', { recursive: true, force: true })
   symlinkSync('../plugins/dist', 'dist/plugins')
 }
 
