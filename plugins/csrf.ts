@@ -4,6 +4,7 @@ import {
   type Csrf,
   checkLogoutOrigin,
   checkSameOrigin,
+  hasTwoHosts,
   isUnsafe,
   parseOrigins,
 } from './lib/http/same-origin.js'
@@ -16,6 +17,8 @@ declare module 'fastify' {
 }
 
 export type { Csrf }
+/** Whether a request came with more than one `Host` line (RFC 9112 §3.2 asks for 400). */
+export { hasTwoHosts }
 
 export interface CsrfOptions {
   /** Other origins that may call with credentials, such as `https://app.example.com`. */

@@ -16,7 +16,7 @@ import { rotateLive } from './lib/sign-ins/rotation.js'
 import { SealedRecords } from './lib/sign-ins/sealed-records.js'
 import type { SignInRecord, StateStore } from './lib/stores/contract.js'
 
-export type { Ending, SignIns, SignInStart, SignInsPage, SignInsQuery }
+export type { Ending, SignInStart, SignIns, SignInsPage, SignInsQuery }
 export { tellEnded }
 
 declare module 'fastify' {

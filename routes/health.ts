@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Clock } from '../plugins/lib/contract.js'
+import type { Clock } from 'fastify-identity'
 import { answer } from './http/answer.js'
 import { quietRoute } from './http/quiet-log.js'
 

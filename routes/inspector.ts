@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { CookieNames } from 'fastify-identity/config'
 import type { SignInRecord } from 'fastify-identity'
+import type { CookieNames } from 'fastify-identity/config'
 import {
   type CookieSpec,
   cookieSpec,

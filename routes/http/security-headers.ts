@@ -1,9 +1,9 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { hasTwoHosts } from 'fastify-identity/csrf'
+import { HostAmbiguous } from 'fastify-identity/errors'
 import helmet, { type HelmetOptions } from 'helmet'
-import { HostAmbiguous } from '../../plugins/lib/errors.js'
-import { hasTwoHosts } from '../../plugins/lib/http/same-origin.js'
 import { PAGE_POLICY } from '../page.js'
 import { answerFailure, answerNotFound, type RaisedError } from './failures.js'
 

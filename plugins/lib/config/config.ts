@@ -2,12 +2,14 @@ import { isIP } from 'node:net'
 import { ConfigInvalid } from '../errors.js'
 import { CAP_MAX } from '../sign-ins/cap.js'
 import { LIMIT_MAX } from '../throttle/options.js'
-import { readCookieNames } from './cookie-names.js'
+import { type CookieNames, readCookieNames } from './cookie-names.js'
+import { isOneSentence, startFault } from './start-fault.js'
 import { readTokenKeys, type TokenKeySettings } from './token-keys.js'
 import type { Environment } from './values.js'
 import * as read from './values.js'
 
-export type { Environment }
+export type { CookieNames, Environment }
+export { isOneSentence, startFault }
 
 /** The user center's settings, read once from the environment. TTLs are in seconds. */
 export interface Config {

@@ -1,7 +1,6 @@
 import { ConfigInvalid } from '../errors.js'
 import { isCookieName } from '../http/cookies.js'
-import type { Environment } from './config.js'
-import { text } from './values.js'
+import { type Environment, text } from './values.js'
 
 /** What the user center calls its cookies, before the `__Host-` prefix. */
 export interface CookieNames {

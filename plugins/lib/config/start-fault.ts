@@ -1,7 +1,6 @@
 import { databaseFile } from '../database/data-dir.js'
 import { fileFault } from '../database/faults.js'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
-import type { Config } from './config.js'
 
 /**
  * Why a start fails: CONFIG_INVALID for a store that opened and fails at the first look, damaged inside or gone since; else
@@ -9,7 +8,7 @@ import type { Config } from './config.js'
  */
 export function startFault(
   error: unknown,
-  { dataDir, databaseUrl }: Pick<Config, 'dataDir' | 'databaseUrl'>,
+  { dataDir, databaseUrl }: { readonly dataDir: string; readonly databaseUrl: string | null },
 ): unknown {
   if (!(error instanceof StoreUnavailable)) return error
   if (databaseUrl === null) return fileFault(databaseFile(dataDir), error.cause)
