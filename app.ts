@@ -174,19 +174,8 @@ async function build(app: FastifyInstance, options: UserCenterOptions): Promise<
   } catch (error) {
     throw startFault(error, config)
   }
-  const { cookieName, sessionName } = config
-  if (config.docs) await app.register(docs, { secure: config.cookieSecure, cookieName, sessionName })
-  const { production, cookieSecure, docs: hasDocs, metrics: hasMetrics, rememberTtl } = config
-  await app.register(apiRoutes, {
-    production,
-    cookieSecure,
-    cookieName,
-    sessionName,
-    docs: hasDocs,
-    metrics: hasMetrics,
-    rememberTtl,
-    registrationOpen: config.registrationOpen,
-  })
+  if (config.docs) await app.register(docs, config)
+  await app.register(apiRoutes, config)
   await app.register(pageRoutes)
 }
 

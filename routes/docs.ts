@@ -10,7 +10,7 @@ import { OWN_FILES } from './page.js'
 
 export interface DocsOptions extends CookieNames {
   /** Whether cookies are named with `__Host-`. */
-  readonly secure: boolean
+  readonly cookieSecure: boolean
 }
 
 /** Of the HTTP contract: what is there keeps its meaning. */
@@ -25,8 +25,8 @@ const TAGS = [
 ]
 
 /** One for each mode: any of them is enough. */
-function securitySchemes({ secure, cookieName, sessionName }: DocsOptions) {
-  const prefix = secure ? '__Host-' : ''
+function securitySchemes({ cookieSecure, cookieName, sessionName }: DocsOptions) {
+  const prefix = cookieSecure ? '__Host-' : ''
   const cookie = (name: string, description: string) =>
     ({ type: 'apiKey', in: 'cookie', name: `${prefix}${name}`, description }) as const
   return {

@@ -27,8 +27,7 @@ function filesWith(pattern: RegExp, among: (file: string) => boolean): string[] 
 }
 
 const isSource = (file: string) =>
-  !file.endsWith('package-lock.json') &&
-  /^(app\.ts$|(plugins|config|routes|examples|scripts|benchmarks)\/)/.test(file)
+  !/\.(md|json)$/.test(file) && /^(app\.ts$|(plugins|config|routes|examples|scripts|benchmarks)\/)/.test(file)
 const isTest = (file: string) => file.startsWith('test/') && extname(file) === '.ts'
 const isHere = (file: string) => file === join('test', 'repository.test.ts')
 

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import fastifyIdentity, { type AccountSource } from '../../plugins/index.js'
+import fastifyIdentity, { type AccountSource } from 'fastify-identity'
 import { MODES, type Mode } from '../lib/contender.js'
 import { SECRET } from '../lib/environment.js'
 import { type Candidate, type Cost, measureInProcess } from '../lib/in-process.js'

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { CheckedAccount, SignInOptions } from '../contract.js'
 import { StoreUnavailable } from '../errors.js'
-import { contentOfSignIn, refOfSession } from './content.js'
+import { contentOfSignIn, type Legacy, refOfSession } from './content.js'
 import { sessionKeyOf } from './cookie.js'
-import type { Legacy, SessionParts } from './parts.js'
+import type { SessionParts } from './parts.js'
 import type { StoredSession } from './records.js'
 import { lifetimeOf } from './use.js'
 

@@ -1,4 +1,4 @@
-import type { Migration } from './index.js'
+import type { Migration } from './migration.js'
 
 /** What authenticates a sign-in's record, and holds its claims. Null for those of version 0.1. */
 export const sealMigrations: Record<string, Migration> = {
