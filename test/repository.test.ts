@@ -78,8 +78,10 @@ t.test('a source file holds one thing', async (t) => {
 })
 
 t.test('every file directly under plugins/ is a Fastify plugin', async (t) => {
-  const plugins = readdirSync(join(ROOT, 'plugins')).filter((name) => name.endsWith('.ts'))
-  for (const name of plugins) {
+  const plugins = readdirSync(join(ROOT, 'plugins'), { withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.name.endsWith('.ts'),
+  )
+  for (const { name } of plugins) {
     const { default: plugin } = await import(`../plugins/${name.replace(/\.ts$/, '.js')}`)
     t.type(plugin, 'function', `${name} exports one`)
     t.type(plugin[Symbol.for('fastify.display-name')], 'string', `${name} has a name`)
@@ -103,14 +105,13 @@ function variablesRead(): Set<string> {
   return names
 }
 
-t.test('.env.example and the README name every variable, and no other', async (t) => {
+t.test('.env.example and docs/settings.md name every variable, and no other', async (t) => {
   const read = [...variablesRead()].sort()
   const example = texts.get('.env.example') ?? ''
   const named = [...example.matchAll(/^#?([A-Z][A-Z_]+)=/gm)].map(([, name]) => name)
   t.same(named.toSorted(), read)
-  const table =
-    (texts.get('README.md') ?? '').split('## Settings of the user center')[1]?.split('\n###')[0] ?? ''
-  const rows = [...table.matchAll(/^\|((?: *,? *`[A-Z_]+`)+) \|/gm)]
+  const settings = texts.get(join('docs', 'settings.md')) ?? ''
+  const rows = [...settings.matchAll(/^\|((?: *,? *`[A-Z_]+`)+) \|/gm)]
   const documented = rows.flatMap(([, cell = '']) => cell.match(/[A-Z_]{2,}/g) ?? [])
   t.same([...documented, 'NODE_ENV'].toSorted(), read)
 })

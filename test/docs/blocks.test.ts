@@ -6,21 +6,21 @@ import { makeOutside, type Outside } from './outside.js'
 import { atPort, type ModuleRunner, makePrograms, type Page, runShell, startCenter } from './runners.js'
 
 /*
- * Runs every code block of the English pages: README.md, SECURITY.md and docs/*.md. Above each block stands
- * a comment that nobody sees who reads the page; a block without one fails.
+ * Runs every code block of the English pages (`englishPages`). Above each block is an HTML comment, which the rendered
+ * page hides. A block without one fails.
  *
- *   <!-- block: NAME -->     for any block. test/docs/pages/<page>.ts says how NAME is run (`readme.ts`,
- *                            `keys.ts` for docs/keys.md), and what must come of it:
- *                            - `ts`: `{ before?, after?, check(t, app) }`. The block becomes a module of somebody who
- *                              has installed the package, is type-checked, imported and asked. `before` is what a
- *                              fragment leaves out (setups.ts has some); without it the block is a whole program.
- *                            - anything else: a function `(t, text)`, with the helpers of runners.ts;
- *                              `notRun(reason, check)` where it cannot run here.
- *   <!-- asserts -->         for a whole program in `ts` that asserts by itself what it shows (`node:assert`).
- *   <!-- prints: A | B -->   for `sh`. Needs nothing more: all of a page are run in their order, in one shell, beside
- *                            a user center of its own; what each prints must hold A, then B.
- *   <!-- printed -->         for what the block before prints. Each line of it must be a line of that, where `…` stands
- *                            for anything.
+ *   <!-- block: NAME -->     For any block. test/docs/pages/<page>.ts says how NAME runs and what is checked (`readme.ts`,
+ *                            `keys.ts` for docs/keys.md, `plugins-readme.ts` for plugins/README.md):
+ *                            - `ts`: `{ before?, after?, check(t, app) }`. The block becomes a module in a project that
+ *                              has installed the package. It is type-checked and imported. `before` is the code that
+ *                              a fragment leaves out (setups.ts has some); without it the block is a whole program.
+ *                            - any other language: a function `(t, text)`, with the helpers of runners.ts;
+ *                              `notRun(reason, check)` if it cannot run here.
+ *   <!-- asserts -->         For a whole program in `ts` that asserts its own results (`node:assert`).
+ *   <!-- prints: A | B -->   For `sh`. All of a page run in their order, in one shell, beside a user center of their own.
+ *                            The output of each must contain A, then B. It needs no entry in test/docs/pages.
+ *   <!-- printed -->         For the output of the block before. Each line must be a line of that output; `…` stands for
+ *                            anything.
  */
 
 interface Run {
@@ -30,10 +30,12 @@ interface Run {
 
 const where = ({ page, line, value }: Block) => `${page}:${line} ${value}`
 const moduleName = ({ page, line, value }: Block) => `${page.replaceAll(/\W/g, '-')}-${value || line}`
+/** `docs/keys.md` is `keys`, `plugins/README.md` is `plugins-readme`. */
 const stemOf = (page: string) =>
   page
-    .replace(/^docs\//, '')
+    .replace(/^docs\/(?!README)/, '')
     .replace(/\.md$/, '')
+    .replaceAll('/', '-')
     .toLowerCase()
 
 async function importPage(page: string): Promise<Page> {

@@ -20,10 +20,17 @@ export interface Block {
 /** The README in Chinese. Its blocks are the README's (translation.test.ts), which are run. */
 export const TRANSLATION = 'README.zh.md'
 
-/** The English pages. A translation has the same blocks, and other letters before `.md`. */
+/** The directories beside docs/ that have a README. */
+const WITH_README = ['benchmarks', 'plugins', 'routes', 'test']
+
+/** The English pages. A translation has the same blocks, and more letters before `.md`. */
 export function englishPages(): string[] {
   const inDocs = readdirSync(join(ROOT, 'docs')).filter((file) => /^[\w-]+\.md$/.test(file))
-  return ['README.md', 'SECURITY.md', ...inDocs.toSorted().map((file) => join('docs', file))]
+  return [
+    ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+    ...WITH_README.map((directory) => join(directory, 'README.md')),
+    ...inDocs.toSorted().map((file) => join('docs', file)),
+  ]
 }
 
 const FENCE = /^ *(`{3,}|~{3,})(.*)$/

@@ -85,21 +85,3 @@ t.test('what the API says of a status is so in the table', async (t) => {
     t.equal(nobody.has(code) ? 403 : row?.status, status, code)
   }
 })
-
-t.test("the README's short table has every code of the suite, with its status", async (t) => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-  const table = readme.split('### Errors')[1]?.split('\n#')[0] ?? ''
-  const listed = [...table.matchAll(/^\| (`.+?`) \| ([^|]+) \|/gm)].flatMap(
-    ([, codes = '', statuses = '']) => {
-      const groups = codes.split(' · ')
-      const each = statuses.match(/\d{3}/g) ?? []
-      return groups.flatMap((group, index) =>
-        [...group.matchAll(/[A-Z_]{2,}/g)].map(([code]) => ({
-          code,
-          status: Number(each[groups.length > 1 ? index : 0]),
-        })),
-      )
-    },
-  )
-  t.same(pairs(listed), pairs(raised.map(({ code, statusCode: status }) => ({ code, status }))))
-})

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { signIn } from '../../helpers/http.js'
 import { makeDataDir } from '../../helpers/user-center.js'
@@ -29,6 +30,14 @@ const page: Page = {
         }
       }
     },
+  },
+  'token-key': async (t, text) => {
+    const cwd = makeDataDir(t)
+    const { stdout, stderr, status } = await runShell(`${text}\necho "$TOKEN_PRIVATE_KEY"`, { cwd })
+    t.equal(status, 0, stderr)
+    const TOKEN_PRIVATE_KEY = join(cwd, stdout.trim())
+    const { app } = await startCenter(t, { TOKEN_PRIVATE_KEY })
+    t.match((await app.inject('/.well-known/jwks.json')).json(), { keys: [{ alg: 'EdDSA', crv: 'Ed25519' }] })
   },
   'public-half': async (t, text) => {
     const cwd = makeDataDir(t)
