@@ -1,4 +1,4 @@
-# The user center, built in one image and run in another, without what only building needs, and not as root.
+# The user center. One stage builds it, and another runs it: without the build tools, and not as root.
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
