@@ -25,3 +25,10 @@ t.test('docs/README.md lists every page', async (t) => {
   const pages = englishPages().filter((page) => page !== index && !page.endsWith('/README.md'))
   t.same(listed.sort(), [...pages, 'plugins/README.md'].sort())
 })
+
+t.test('a README is read in one go: at most 1200 words, with its code', async (t) => {
+  for (const page of ['README.md', 'plugins/README.md']) {
+    const words = read(page).split(/\s+/).filter(Boolean)
+    t.ok(words.length <= 1200, `${page}: ${words.length}`)
+  }
+})
