@@ -168,7 +168,21 @@ t.test('every plugin has a subpath of its own', async (t) => {
   }
 })
 
-t.test("the suite README's example type-checks and runs in an empty project", async (t) => {
+t.test('it is light', async (t) => {
+  const modules = join(project.directory, 'node_modules')
+  const { packages } = JSON.parse(await readFile(join(modules, '.package-lock.json'), 'utf8'))
+  const names: string[] = Object.keys(packages).map((path) => path.split('node_modules/').at(-1) ?? '')
+  const brought = names.filter((name) => !['@types/node', 'undici-types'].includes(name))
+  t.ok(brought.length <= MOST_PACKAGES, `${brought.length} packages`)
+  const files = await readdir(modules, { recursive: true, withFileTypes: true })
+  const sizes = await Promise.all(
+    files.filter((file) => file.isFile()).map((file) => stat(join(file.parentPath, file.name))),
+  )
+  const megabytes = sizes.reduce((sum, { size }) => sum + size, 0) / 1e6
+  t.ok(megabytes <= MOST_MEGABYTES, `${megabytes.toFixed(1)} MB`)
+})
+
+t.test("the README's example type-checks in an empty project", async (t) => {
   await writeFile(join(project.directory, 'main.ts'), textOf('plugins/README.md', 'quick-start'))
   await writeFile(
     join(project.directory, 'fourth-mode.ts'),
