@@ -229,6 +229,32 @@ t.test('however many instances, they share some three heartbeats a second', asyn
   t.pass('what is revoked is followed by one')
 })
 
+t.test(
+  'a demoted primary vouches for nothing, though the heartbeats of others are replicated to it',
+  async (t) => {
+    const { server: old, admin } = await serve(t)
+    const { server: next, admin: successor } = await serve(t)
+    const followed = async (link: Redis) => /master_link_status:up/.test(await link.info('replication'))
+    await successor.replicaof('127.0.0.1', String(old.port))
+    await eventually(() => followed(successor))
+    const there = await openNear(t, old.url)
+    t.ok(there.store.feed.healthy())
+    await successor.replicaof('NO', 'ONE')
+    await admin.replicaof('127.0.0.1', String(next.port))
+    const here = await openNear(t, next.url)
+    await eventually(async () => (await followed(admin)) && !there.store.feed.healthy())
+    const replicated = async () => Number(await admin.xlen(FEED))
+    const upTo = (await replicated()) + 10
+    let trusted = 0
+    await eventually(async () => {
+      if (there.store.feed.healthy()) trusted++
+      return (await replicated()) > upTo
+    })
+    t.equal(trusted, 0, 'while ten heartbeats came')
+    t.ok(here.store.feed.healthy())
+  },
+)
+
 t.test('beside instances of 0.1, which do not share theirs', async (t) => {
   const { server, admin } = await serve(t)
   const { store, changes } = await openNear(t, server.url)
