@@ -41,6 +41,9 @@ t.test('what a failover forgot is written again, for no longer than it is to be 
   const score = () => client.zscore(list, `s:${id}`).then(Number)
   const kept = absoluteExpiresAt + 3_600_000
   t.equal(await score(), kept)
+  // This process may be ahead by an hour: what it keeps in mind has that margin, too.
+  await store.sweep(kept + 3_600_000 - 1)
+  t.equal(await score(), kept)
   changes.length = 0
   // Another count than the feed's: so it is interrupted.
   await client.multi().zrem(list, `s:${id}`).zincrby(list, 1, 'n').exec()

@@ -197,7 +197,7 @@ t.test(
     ])
     isRunning = false
     await others
-    t.ok(turns >= COUNT / 500, `${turns} turns`)
+    t.ok(turns >= 20, `${turns} turns: one after each hundred`)
     t.same(
       [...ended, ...alsoEnded].sort(),
       ids.filter((id) => id !== 'sign-in-7').sort(),
