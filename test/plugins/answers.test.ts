@@ -1,11 +1,21 @@
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
+import fastifyIdentity from '../../plugins/index.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { listen } from '../helpers/http.js'
 import { type Preparation, WORKS, type Work } from '../helpers/pending-work.js'
-import { buildSuite, cookieHeader, cookieMode, sessionMode, TestClock } from '../helpers/suite.js'
+import { startRedis } from '../helpers/redis-server.js'
+import {
+  accountSource,
+  buildSuite,
+  cookieHeader,
+  cookieMode,
+  SECRET,
+  sessionMode,
+  TestClock,
+} from '../helpers/suite.js'
 import { ticks, WAYS, type Way } from '../helpers/ways-of-answering.js'
 
 /** What a client and the log see of one request. */
@@ -258,4 +268,27 @@ test('every way of answering, with every kind of work before the answer', async 
       t.strictSame(unhandled.splice(0), [], `${name}: nothing is unhandled`)
     }
   }
+})
+
+test('work before an answer takes no longer than the command timeout, whatever handlerTimeout says', async (t) => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const app = Fastify()
+  await app.register(fastifyIdentity, {
+    secrets: [SECRET],
+    accounts: accountSource,
+    state: { redisUrl: server.url, commandTimeout: 100 },
+    secure: false,
+  })
+  app.get('/', { onRequest: app.useSession, handlerTimeout: 10 }, async (request, reply) => {
+    request.session.cart = ['first']
+    server.pause()
+    reply.send({ first: 1 })
+  })
+  t.teardown(() => app.close())
+  t.teardown(() => server.resume())
+  const { statusCode, body, cookies } = await app.inject('/')
+  t.equal(statusCode, 503)
+  t.match(body, '"code":"STORE_UNAVAILABLE"')
+  t.strictSame(cookies, [])
 })
