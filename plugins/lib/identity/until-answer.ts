@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AuthMode, MaybePromise, SignInRef } from '../contract.js'
+import type { AuthMode, SignInRef } from '../contract.js'
 import { beforeAnswer } from '../http/before-answer.js'
-import { isLiveNow } from '../sign-ins/liveness.js'
+import { isEndedHere, isLiveNow } from '../sign-ins/liveness.js'
 import { isBegunLast } from './begun.js'
 
 /**
@@ -46,19 +46,19 @@ export function takeBackEnded(
   ref: SignInRef,
 ): void {
   if (!mode.ambient) return
-  // Where the store cannot say, it is handed over: it is asked again when the credential comes back.
+  const { signIns } = request.server
   const takeBack = (isLive: boolean) => {
     if (!isLive && isBegunLast(request, mode.name, ref)) mode.forget(request, reply)
   }
-  const check = (): MaybePromise<void> => {
-    const isLive = isLiveNow(request.server.signIns, ref)
+  beforeAnswer(request, () => {
+    const isLive = isLiveNow(signIns, ref)
+    // Where the store cannot say, it is handed over: it is asked again when the credential comes back.
     return isLive instanceof Promise ? isLive.then(takeBack, () => {}) : takeBack(isLive)
-  }
-  beforeAnswer(request, check)
+  })
   const { getHeaders } = reply
   // Nobody can wait there: it is taken back where that is known at once.
   reply.getHeaders = function getHeadersOfLive() {
-    void check()
+    takeBack(!isEndedHere(signIns, ref))
     return getHeaders.call(reply)
   }
 }

@@ -30,10 +30,11 @@ export function isLiveNow(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): May
   return live instanceof Promise ? live.then((is) => is && !isEndedHere(signIns, ref)) : live
 }
 
-function isEndedHere(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): boolean {
+/** Whether a sign-in is known to have ended, without waiting for a store. */
+export function isEndedHere(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): boolean {
   const live = signIns.isLive(ref)
   if (!(live instanceof Promise)) return !live
-  // The store is asked again, and was asked a moment ago: nobody waits for it.
+  // The store is asked, and nobody waits for it.
   live.catch(() => {})
   return false
 }
