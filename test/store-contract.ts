@@ -193,13 +193,14 @@ async function signIns(t: Test, makeStore: MakeStore) {
     )
   })
 
-  t.test('adding drops those of the account that are past their limits, and no others', async (t) => {
+  t.test('adding drops those of the account that every clock takes for expired, and no others', async (t) => {
     const { store } = await makeStore(t)
     await store.addSignIn(signInRecord({ id: 'idle', idleExpiresAt: NOW + HOUR }))
     await store.addSignIn(signInRecord({ id: 'absolute', absoluteExpiresAt: NOW + HOUR }))
     await store.addSignIn(signInRecord({ id: 'kept', idleExpiresAt: NOW + HOUR + 1 }))
     await store.addSignIn(signInRecord({ accountId: 'account-2', id: 'other', idleExpiresAt: NOW + HOUR }))
-    await store.addSignIn(signInRecord({ id: 'new', createdAt: NOW + HOUR, idleExpiresAt: NOW + 2 * HOUR }))
+    const later = { createdAt: NOW + HOUR + MARGIN, idleExpiresAt: NOW + 2 * HOUR + MARGIN }
+    await store.addSignIn(signInRecord({ id: 'new', ...later }))
     const ids = (await store.listSignIns('account-1', NOW)).map(({ id }) => id)
     t.strictSame(ids, ['new', 'kept'])
     t.ok(await store.findSignIn('account-2', 'other', NOW))
@@ -213,9 +214,28 @@ async function signIns(t: Test, makeStore: MakeStore) {
     t.equal(await store.addSignIn(signInRecord({ id: 'b', createdAt: NOW + 5 })), 2, 'less what has passed')
     await store.endSignIn('account-1', 'a', UNTIL)
     const counts = await Promise.all(
-      times(5, (index) => store.addSignIn(signInRecord({ id: `at-once-${index}` }))),
+      times(5, (index) => store.addSignIn(signInRecord({ id: `at-once-${index}`, createdAt: NOW + 5 }))),
     )
     t.strictSame(counts.sort(), [2, 3, 4, 5, 6])
+  })
+
+  t.test('all that are on record are ended, also those that an earlier clock takes for live', async (t) => {
+    const { store } = await makeStore(t)
+    const refs = await Promise.all(['idle', 'other', 'spared'].map((signInId) => refTo(store, { signInId })))
+    const limits = { idleExpiresAt: NOW + MINUTE }
+    await store.addSignIn(signInRecord({ id: 'idle', sessionKey: 'session-1', ...limits }))
+    await store.addSignIn(signInRecord({ id: 'spared', ...limits }))
+    await store.createSession('session-1', sessionRecord(limits))
+    await store.addSignIn(signInRecord({ id: 'other', createdAt: NOW + MINUTE }))
+    t.strictSame(
+      await store.endSignIns('account-1', 'spared', NOW + MINUTE),
+      ['other'],
+      'as that clock has it',
+    )
+    t.strictSame(await Promise.all(refs.map(async (ref) => store.isLive(ref))), [false, false, true])
+    t.equal(await store.touchSignIn('account-1', 'idle', NOW, NOW + HOUR), false)
+    t.equal(await store.readSession('session-1', NOW), null)
+    t.ok(await store.findSignIn('account-1', 'spared', NOW), 'nor does a login lose it')
   })
 
   t.test('a touch moves last seen and the idle limit forward, never back', async (t) => {

@@ -132,8 +132,9 @@ export interface StateStore {
   revision?(): number
 
   /**
-   * Adds a sign-in, and drops those of the same account that are past their limits at `createdAt`.
-   * @returns how many the account has then, this one included
+   * Adds a sign-in, and drops those of the same account that have been past their limits for an hour at `createdAt`:
+   * by a clock that is behind they live on, and what has no record is missed where all are ended.
+   * @returns how many are within their limits then, this one included
    */
   addSignIn(record: SignInRecord): Promise<number>
   findSignIn(accountId: string, id: string, now: number): Promise<SignInRecord | null>
@@ -157,9 +158,10 @@ export interface StateStore {
    */
   endSignIn(accountId: string, id: string, until: number): Promise<boolean>
   /**
-   * The same for every sign-in of the account that is within its limits, but `except`; with `belowEpoch`
-   * only for those of an epoch below it. Of many, some at a time: where it fails, some may have ended.
-   * @returns the ids
+   * The same for every sign-in of the account on record, but `except`; with `belowEpoch` only for those of an epoch
+   * below it. Also for those past their limits: by a clock that is behind they live on. Of many, some at a time: where
+   * it fails, some may have ended.
+   * @returns the ids of those that were within their limits at `now`
    */
   endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number): Promise<string[]>
   /**

@@ -37,10 +37,10 @@ class MemoryStore implements StateStore {
 
   async addSignIn(record: SignInRecord) {
     const own = this.#ofAccount(record.accountId)
-    dropPassed(own, record.createdAt)
+    dropPassed(own, record.createdAt - CLOCK_MARGIN)
     own.set(record.id, Object.freeze({ ...record }))
     this.#signIns.set(record.accountId, own)
-    return own.size
+    return [...own.values()].filter((each) => isWithinLimits(each, record.createdAt)).length
   }
 
   async findSignIn(accountId: string, id: string, now: number) {
@@ -86,10 +86,11 @@ class MemoryStore implements StateStore {
   }
 
   async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
-    const own = [...this.#ofAccount(accountId).values()].filter((record) => isWithinLimits(record, now))
-    const ending = own.filter((record) => isToEnd(record, except, belowEpoch))
+    const ending = [...this.#ofAccount(accountId).values()].filter((record) =>
+      isToEnd(record, except, belowEpoch),
+    )
     for (const record of ending) this.#end(accountId, record.id, revokedUntil(record))
-    return ending.map(({ id }) => id)
+    return ending.filter((record) => isWithinLimits(record, now)).map(({ id }) => id)
   }
 
   async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {

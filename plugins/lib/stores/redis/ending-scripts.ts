@@ -41,16 +41,16 @@ return text
 `)
 
 /**
- * ARGV: see above; now, the epoch below which they are ended or nothing, and the one that is not ended, if any.
+ * ARGV: see above; the epoch below which they are ended or nothing, and the one that is not ended, if any.
  * Returns ids and texts of those that were ended, in turn.
  */
 export const END_SIGN_INS = script(`${ENDING}
-local now, below, except = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local below, except = tonumber(ARGV[2]), ARGV[3]
 local all, ending, answer = redis.call('HGETALL', KEYS[3]), {}, {}
 for i = 1, #all, 2 do
   local id, text = all[i], all[i + 1]
   local s = parse(text)
-  if s and id ~= except and not passed(s, now) then
+  if s and id ~= except then
     s = read(text)
     if not s then return false end
     if not below or s.epoch < below then ending[id] = s end

@@ -1,6 +1,6 @@
 import { endedSignIn } from '../../revocation/revocation.js'
 import type { SignInRecord } from '../contract.js'
-import { isToEnd, newestFirst, revokedUntil } from '../rules.js'
+import { isToEnd, isWithinLimits, newestFirst, revokedUntil } from '../rules.js'
 import { decodeSignIn } from './codec.js'
 import { END_SIGN_IN, END_SIGN_INS } from './ending-scripts.js'
 import type { RedisRevocations } from './revocations.js'
@@ -43,11 +43,11 @@ export class RedisEndings {
 
   async endAll(accountId: string, except: string | null, now: number, below?: number): Promise<string[]> {
     const excepted = except === null ? [] : [except]
-    const answer = await this.#atOnce(END_SIGN_INS, accountId, now, below ?? '', ...excepted)
+    const answer = await this.#atOnce(END_SIGN_INS, accountId, below ?? '', ...excepted)
     if (!Array.isArray(answer)) return this.#endAllInSteps(accountId, except, now, below)
     const ended = recordsOf(accountId, answer.map(String))
     this.#revocations.tell(ended.map(endOf))
-    return newestFirst(ended).map(({ id }) => id)
+    return idsWithin(newestFirst(ended), now)
   }
 
   /**
@@ -90,12 +90,12 @@ export class RedisEndings {
     now: number,
     below?: number,
   ): Promise<string[]> {
-    const records = await this.#signIns.list(accountId, now)
+    const records = await this.#signIns.list(accountId, Number.NEGATIVE_INFINITY)
     const ending = records.filter((record) => isToEnd(record, except, below))
     if (ending.length === 0) return []
     await this.#revocations.revoke(ending.map(endOf))
     await this.#remove(accountId, ending)
-    return ending.map(({ id }) => id)
+    return idsWithin(ending, now)
   }
 
   async #remove(accountId: string, records: readonly SignInRecord[]): Promise<number> {
@@ -109,6 +109,11 @@ export class RedisEndings {
 
 function endOf(record: SignInRecord) {
   return endedSignIn(record.id, revokedUntil(record))
+}
+
+/** Those that were within their limits. */
+function idsWithin(records: readonly SignInRecord[], now: number): string[] {
+  return records.filter((record) => isWithinLimits(record, now)).map(({ id }) => id)
 }
 
 /** Of ids and texts, in turn. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
 import { OptionInvalid } from '../../errors.js'
+import { CLOCK_MARGIN } from '../rules.js'
 import type { AnyRedisClient } from './any-client.js'
 
 export type RedisClient = Redis | Cluster
@@ -70,18 +71,22 @@ local function passed(s, now) return now >= time(s.idle) or now >= time(s.absolu
 `
 
 /**
- * KEYS: an account's sign-ins. ARGV: id, text, now, ms to keep the key. Drops what is past its limits, and
- * returns how many there are then.
+ * KEYS: an account's sign-ins. ARGV: id, text, now, ms to keep the key. Drops what has been past its limits for as long
+ * as clocks may differ, and returns how many there are then within theirs.
  */
 export const ADD_SIGN_IN = script(`${SIGN_IN}
-local all = redis.call('HGETALL', KEYS[1])
+local all, now, others = redis.call('HGETALL', KEYS[1]), tonumber(ARGV[3]), 0
 for i = 1, #all, 2 do
   local s = parse(all[i + 1])
-  if not s or passed(s, tonumber(ARGV[3])) then redis.call('HDEL', KEYS[1], all[i]) end
+  if not s or passed(s, now - ${CLOCK_MARGIN}) then
+    redis.call('HDEL', KEYS[1], all[i])
+  elseif all[i] ~= ARGV[1] and not passed(s, now) then
+    others = others + 1
+  end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
-return redis.call('HLEN', KEYS[1])
+return others + 1
 `)
 
 /** KEYS: an account's sign-ins. ARGV: id, last seen, idle limit (both in base 36). Returns 1 if there is one. */

@@ -46,7 +46,8 @@ export const SQL = {
 
   dropPassed: 'DELETE FROM sign_ins WHERE account_id = ? AND min(idle_expires_at, absolute_expires_at) <= ?',
   addSignIn: `INSERT OR REPLACE INTO sign_ins (${SIGN_IN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  countSignIns: 'SELECT count(*) FROM sign_ins WHERE account_id = ?',
+  countSignIns: `SELECT count(*) FROM sign_ins
+    WHERE account_id = ? AND min(idle_expires_at, absolute_expires_at) > ?`,
   findSignIn: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ? AND id = ?`,
   signInPage: `SELECT ${SIGN_IN} FROM sign_ins
     WHERE account_id = ? AND id >= ? AND id IS NOT ? ORDER BY id LIMIT ${SIGN_IN_PAGE}`,

@@ -59,10 +59,11 @@ class SqliteStore implements StateStore {
   }
 
   async addSignIn(record: SignInRecord) {
+    const { accountId, createdAt } = record
     return this.#atomically(() => {
-      this.#statements.run('dropPassed', record.accountId, record.createdAt)
+      this.#statements.run('dropPassed', accountId, createdAt - CLOCK_MARGIN)
       this.#statements.run('addSignIn', ...writeSignIn(record))
-      return readNumber(this.#statements.get('countSignIns', record.accountId))
+      return readNumber(this.#statements.get('countSignIns', accountId, createdAt))
     })
   }
 
@@ -103,8 +104,10 @@ class SqliteStore implements StateStore {
   }
 
   async endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number) {
-    const all = await this.listSignIns(accountId, now)
-    return this.#endings.endAll(all.filter((record) => isToEnd(record, except, belowEpoch)))
+    const all = await this.listSignIns(accountId, Number.NEGATIVE_INFINITY)
+    const ending = all.filter((record) => isToEnd(record, except, belowEpoch))
+    const ended = new Set(await this.#endings.endAll(ending))
+    return ending.filter((record) => ended.has(record.id) && isWithinLimits(record, now)).map(({ id }) => id)
   }
 
   async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
