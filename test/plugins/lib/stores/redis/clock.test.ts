@@ -78,7 +78,7 @@ t.test(
 t.test(
   'an instance that is off issues nothing and is not ready, and goes on when it is right again',
   async (t) => {
-    const { open } = await serve(t)
+    const { open, admin } = await serve(t)
     for (const offset of [-2 * HOUR, 2 * HOUR]) {
       const own = { offset: 0 }
       const { store } = await open({ clock: () => Date.now() + own.offset })
@@ -101,8 +101,13 @@ t.test(
         t.match(error, { cause: { message: /clock/ } })
       }
       await t.resolves(store.endSignIn('a', record.id, Date.now() + DAY), 'ending goes on')
+      await store.endSignIn('a', 'passed', Date.now() - DAY)
+      await store.sweep(Date.now())
+      t.type(await admin.zscore(LIST, 's:passed'), 'string', 'nothing is dropped')
       own.offset = 0
       await eventually(() => !store.clock.isOff)
+      await store.sweep(Date.now())
+      t.equal(await admin.zscore(LIST, 's:passed'), null)
       for (const issue of issuing) await issue()
     }
   },
