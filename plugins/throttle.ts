@@ -5,9 +5,10 @@ import type { StateBacking } from './lib/stores/backing.js'
 import { Attempts } from './lib/throttle/attempts.js'
 import type { Throttle } from './lib/throttle/contract.js'
 import { DeviceCookie } from './lib/throttle/device-cookie.js'
-import { FailoverCounters } from './lib/throttle/failover.js'
-import { MemoryCounters } from './lib/throttle/memory-counters.js'
+import { FailoverSteps } from './lib/throttle/failover.js'
+import { MemorySteps } from './lib/throttle/memory-steps.js'
 import { checkThrottle, type ThrottleOptions } from './lib/throttle/options.js'
+import type { Steps } from './lib/throttle/steps.js'
 import { createSubjects } from './lib/throttle/subjects.js'
 
 declare module 'fastify' {
@@ -22,21 +23,20 @@ export type { ThrottleOptions } from './lib/throttle/options.js'
 
 const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })
 
-async function openShared(backing: StateBacking, { log }: FastifyInstance) {
-  if (backing.kind === 'process') return null
-  const { openCounters } = await import('./lib/throttle/open-counters.js')
-  return openCounters(backing, log)
-}
-
-/** Where the application's state is; beside a store of its own, in this process. */
-async function countersOf(app: FastifyInstance): Promise<FailoverCounters> {
+/** Counters beside the application's state; null if that is in this process, or in a store of the application's own. */
+async function openShared(app: FastifyInstance): Promise<Steps | null> {
   const backing = app.hasDecorator('stateBacking') ? app.stateBacking : IN_PROCESS
-  const opened = await openShared(backing, app)
-  app.addHook('onClose', async function closeCounters() {
-    await opened?.close()
+  if (backing.kind === 'process') return null
+  if (backing.kind === 'redis') {
+    const { RedisSteps } = await import('./lib/throttle/redis-steps.js')
+    return new RedisSteps(backing.client, backing.commandTimeout)
+  }
+  const { openSqliteSteps } = await import('./lib/throttle/sqlite-steps.js')
+  const { steps, close } = await openSqliteSteps(backing.dataDir, app.log)
+  app.addHook('onClose', function closeCounters() {
+    return close()
   })
-  const local = new MemoryCounters(app.identityClock)
-  return new FailoverCounters({ shared: opened?.counters ?? null, local, log: app.log })
+  return steps
 }
 
 /** @throws OPTION_INVALID, DEPENDENCY_MISSING, STORE_UNAVAILABLE, all at boot */
@@ -51,8 +51,9 @@ async function throttle(app: FastifyInstance, options: ThrottleOptions): Promise
     accounts: () => app.accountSource,
   })
   const subjects = createSubjects(app.keyRing.purpose('throttle'))
-  const counters = await countersOf(app)
-  app.decorate('throttle', new Attempts({ app, settings, counters, subjects, devices }))
+  const local = new MemorySteps(app.identityClock)
+  const steps = new FailoverSteps({ shared: await openShared(app), local, log: app.log })
+  app.decorate('throttle', new Attempts({ app, settings, steps, subjects, devices }))
 }
 
 export default fp(throttle, {

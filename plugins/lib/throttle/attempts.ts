@@ -4,7 +4,7 @@ import { CredentialsRefused, Throttled } from '../errors.js'
 import { clientAddress } from '../http/client-address.js'
 import type { AddressCount, Credentials, Throttle } from './contract.js'
 import type { Device, DeviceCookie } from './device-cookie.js'
-import type { FailoverCounters } from './failover.js'
+import type { FailoverSteps } from './failover.js'
 import { type Demand, type HeldAttempt, holdAttempt, type Refused, refusalOf } from './held-attempt.js'
 import type { ThrottleSettings } from './options.js'
 import type { Subjects } from './subjects.js'
@@ -13,7 +13,7 @@ import { UnderWay } from './under-way.js'
 interface Parts {
   readonly app: FastifyInstance
   readonly settings: ThrottleSettings
-  readonly counters: FailoverCounters
+  readonly steps: FailoverSteps
   readonly subjects: Subjects
   readonly devices: DeviceCookie
 }
@@ -133,8 +133,8 @@ export class Attempts implements Throttle {
   }
 
   get #limits() {
-    const { counters, app } = this.parts
-    return { counters, clock: app.identityClock }
+    const { steps, app } = this.parts
+    return { steps, clock: app.identityClock }
   }
 
   /** A device that is known has a count of its own, which nobody else can fill. */

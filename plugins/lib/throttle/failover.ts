@@ -1,13 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { Counters } from './counters.js'
+import type { Steps } from './steps.js'
 
 /** How long the store is left alone after a fault, in ms, before an attempt asks it again. */
 const RETRY_AFTER = 1000
 
 interface Parts {
   /** Null: there is none but the process's own. */
-  readonly shared: Counters | null
-  readonly local: Counters
+  readonly shared: Steps | null
+  readonly local: Steps
   readonly log: Pick<FastifyBaseLogger, 'warn' | 'info' | 'debug'>
   /** Tells how much time has passed, in ms. */
   readonly elapsed?: () => number
@@ -18,7 +18,7 @@ interface Parts {
  * itself, from nothing, so that the limits hold for each instance and never for none. They are kept when the store
  * is back: one that comes and goes brings no new attempts with each time.
  */
-export class FailoverCounters {
+export class FailoverSteps {
   readonly #parts: Parts
   readonly #elapsed: () => number
   #isLost = false
@@ -30,7 +30,7 @@ export class FailoverCounters {
   }
 
   /** Works with the store's counters, or where they fail, anew with the local ones. */
-  async use<T>(work: (counters: Counters) => Promise<T>): Promise<T> {
+  async use<T>(work: (steps: Steps) => Promise<T>): Promise<T> {
     const { shared, local } = this.#parts
     if (shared === null || !this.#mayAsk()) return work(local)
     try {

@@ -1,8 +1,8 @@
 import type { Clock } from '../contract.js'
-import type { Counters } from './counters.js'
-import type { FailoverCounters } from './failover.js'
+import type { FailoverSteps } from './failover.js'
 import { findRefusal, isRefusal, type Refusal, type Reservation, reserve } from './limit.js'
 import type { LimitRule } from './rounds.js'
+import type { Steps } from './steps.js'
 
 /** By what an attempt is counted: who is asked for, who asks, both together, or a device that is known. */
 export type CountedBy = 'account' | 'address' | 'pair' | 'device'
@@ -36,7 +36,7 @@ interface Held {
 }
 
 interface Parts {
-  readonly counters: FailoverCounters
+  readonly steps: FailoverSteps
   readonly clock: Clock
 }
 
@@ -48,26 +48,26 @@ export async function holdAttempt(
   parts: Parts,
   groups: readonly (readonly Demand[])[],
 ): Promise<HeldAttempt | Refused> {
-  const outcome = await parts.counters.use((counters) => holdAll(counters, groups, parts.clock()))
+  const outcome = await parts.steps.use((steps) => holdAll(steps, groups, parts.clock()))
   return Array.isArray(outcome) ? new Settling(parts, outcome) : outcome
 }
 
 /** Whether an attempt would be refused. None is taken. */
-export async function refusalOf({ counters, clock }: Parts, demand: Demand): Promise<Refused | null> {
+export async function refusalOf({ steps, clock }: Parts, demand: Demand): Promise<Refused | null> {
   const { by, rule, subject } = demand
-  const refusal = await counters.use((each) => findRefusal(each, rule, subject, clock()))
+  const refusal = await steps.use((each) => findRefusal(each, rule, subject, clock()))
   return refusal && { by, ...refusal }
 }
 
 async function holdAll(
-  counters: Counters,
+  steps: Steps,
   groups: readonly (readonly Demand[])[],
   now: number,
 ): Promise<Held[] | Refused> {
   const held: Held[] = []
   try {
     for (const demands of groups) {
-      const refused = await holdGroup(counters, demands, now, held)
+      const refused = await holdGroup(steps, demands, now, held)
       if (refused === null) continue
       await Promise.all(held.map(({ reservation }) => reservation.giveBack()))
       return refused
@@ -82,14 +82,14 @@ async function holdAll(
 
 /** @returns the refusal that lasts longest, where there is one */
 async function holdGroup(
-  counters: Counters,
+  steps: Steps,
   demands: readonly Demand[],
   now: number,
   held: Held[],
 ): Promise<Refused | null> {
   let longest: Refused | null = null
   const hold = async ({ by, rule, subject }: Demand) => {
-    const outcome = await reserve(counters, rule, subject, now)
+    const outcome = await reserve(steps, rule, subject, now)
     if (!isRefusal(outcome)) held.push({ by, reservation: outcome })
     else if (longest === null || outcome.retryAfter > longest.retryAfter) longest = { by, ...outcome }
   }
@@ -121,7 +121,7 @@ class Settling implements HeldAttempt {
 
   /** What was decided stands, whether or not the store can be told. */
   async #settle(settle: (held: Held) => Promise<void>): Promise<void> {
-    const noteFault = (error: unknown) => this.parts.counters.noteFault(error)
+    const noteFault = (error: unknown) => this.parts.steps.noteFault(error)
     await Promise.all(this.held.map((held) => settle(held).catch(noteFault)))
   }
 }

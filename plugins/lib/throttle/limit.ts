@@ -1,7 +1,6 @@
-import type { Counters } from './counters.js'
 import { type Place, type Refusal, type Reservation, Taken } from './reservation.js'
 import { keepFor, type LimitRule, roundAt, secondsUntilOpen } from './rounds.js'
-import { type Steps, stepsOf } from './steps.js'
+import type { Steps } from './steps.js'
 
 export type { Refusal, Reservation } from './reservation.js'
 
@@ -15,18 +14,17 @@ export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
  * @param now in ms
  */
 export function reserve(
-  counters: Counters,
+  steps: Steps,
   rule: LimitRule,
   subject: string,
   now: number,
 ): Promise<Reservation | Refusal> {
-  const steps = stepsOf(counters)
   return onStored(steps, subject, async (seen) => {
     const place = placeAt(seen, rule, subject, now)
     const { counter, most, keep, refusal } = place
     const { stored, count } = await steps.take({ subject, seen, counter, most, keep })
     const isLast = count === most
-    const taken = new Taken({ ...place, counters, steps, rule, subject, seen, isLast })
+    const taken = new Taken({ ...place, steps, rule, subject, seen, isLast })
     return { stored, outcome: count === null ? refusal : taken }
   })
 }
@@ -37,12 +35,11 @@ export function reserve(
  * @returns null where it has
  */
 export function findRefusal(
-  counters: Counters,
+  steps: Steps,
   rule: LimitRule,
   subject: string,
   now: number,
 ): Promise<Refusal | null> {
-  const steps = stepsOf(counters)
   return onStored(steps, subject, async (seen) => {
     const { counter, most, refusal } = placeAt(seen, rule, subject, now)
     const { stored, count } = await steps.look(subject, counter)
@@ -70,7 +67,7 @@ async function onStored<T>(
   subject: string,
   ask: (seen: number) => Promise<{ readonly stored: number; readonly outcome: T }>,
 ): Promise<T> {
-  for (let seen = await steps.expect(subject); ; ) {
+  for (let seen = steps.expect(subject); ; ) {
     const { stored, outcome } = await ask(seen)
     if (stored === seen) return outcome
     seen = stored

@@ -1,11 +1,15 @@
-import { type RedisClient, runScript, type Script, script } from '../stores/redis/scripts.js'
-import { checked } from './counters.js'
-import { RecentlyStored } from './recently-stored.js'
-import type { Steps, Taking } from './steps.js'
+import type { AnyRedisClient } from '../stores/redis/any-client.js'
+import {
+  asRedisClient,
+  PREFIX,
+  type RedisClient,
+  runScript,
+  type Script,
+  script,
+} from '../stores/redis/scripts.js'
+import { checked, type Steps, type Taking } from './steps.js'
 
-/* A subject and its counter have the same text in braces, and so one slot of a cluster. What is not there is 0. */
-
-/** KEYS: subject, counter. ARGV: what is expected there, most, seconds to keep. Returns what is there, and the count or 0. */
+/** KEYS: subject, counter. ARGV: expected number, most, seconds to keep. Returns the subject's number, and the count or 0. */
 const TAKE = script(`
 local stored = redis.call('GET', KEYS[1]) or '0'
 if stored ~= ARGV[1] then return { stored, 0 } end
@@ -14,56 +18,81 @@ redis.call('SET', KEYS[2], 0, 'EX', ARGV[3], 'NX')
 return { stored, redis.call('INCRBY', KEYS[2], 1) }
 `)
 
-/** KEYS: subject, counter. What comes back to nothing is not kept. Returns what is there. */
+/** KEYS: subject, counter. A counter of 0 is not kept: shed attempts leave no keys. Returns the subject's number. */
 const RELEASE = script(`
 if redis.call('INCRBY', KEYS[2], -1) <= 0 then redis.call('DEL', KEYS[2]) end
 return redis.call('GET', KEYS[1]) or '0'
 `)
 
-/** KEYS: subject. ARGV: what is expected there, what follows it, seconds to keep. Returns what was there. */
+/** KEYS: subject. ARGV: expected number, new number, seconds to keep. Returns the number that was there. */
 const REPLACE = script(`
 local stored = redis.call('GET', KEYS[1]) or '0'
 if stored == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
 return stored
 `)
 
-interface Parts {
-  readonly client: RedisClient
-  readonly keyOf: (name: string) => string
-  /** Rejects where an operation takes too long. */
-  readonly limited: <T>(operation: Promise<T>) => Promise<T>
-}
+/** A hundred bytes each. */
+const RECENT_MAX = 10_000
 
 /**
- * Each step as one command. The library's limiter adds to one key alone: there a look and a count are two steps, and
- * each look is four commands.
+ * The numbers that were stored under names recently, except 0. Each is a guess at the present number, and every step
+ * confirms it: a wrong one costs a second question, and nothing else.
+ */
+export class RecentlyStored {
+  /** The oldest comes first. */
+  readonly #values = new Map<string, number>()
+
+  constructor(private readonly max = RECENT_MAX) {}
+
+  note(name: string, value: number): void {
+    this.#values.delete(name)
+    if (value === 0) return
+    this.#values.set(name, value)
+    for (const oldest of this.#values.keys()) {
+      if (this.#values.size <= this.max) return
+      this.#values.delete(oldest)
+    }
+  }
+
+  /** 0 if nothing is known. */
+  recall(name: string): number {
+    return this.#values.get(name) ?? 0
+  }
+}
+
+const keyOf = (name: string) => `${PREFIX}th:${name}`
+
+/**
+ * Counters in Redis, standalone or a cluster: each step is one command about keys of one slot. The client stays its
+ * owner's.
  */
 export class RedisSteps implements Steps {
   readonly #recent = new RecentlyStored()
+  readonly #client: RedisClient
 
-  constructor(private readonly parts: Parts) {}
+  /** @param timeout how long a step may take, in ms @throws OPTION_INVALID for a client that is not of ioredis */
+  constructor(
+    client: AnyRedisClient,
+    private readonly timeout: number,
+  ) {
+    this.#client = asRedisClient(client)
+  }
 
-  /** Asks nobody: mostly there is nothing, or what was there the last time. */
-  async expect(subject: string): Promise<number> {
+  /** Sends nothing: usually the number is 0, or as it was the last time. */
+  expect(subject: string): number {
     return this.#recent.recall(subject)
   }
 
   async look(subject: string, counter: string): Promise<{ stored: number; count: number }> {
-    const { client, keyOf } = this.parts
-    const [stored, count] = await this.#ask(() => client.mget(keyOf(subject), keyOf(counter)))
+    const [stored, count] = await this.#ask(() => this.#client.mget(keyOf(subject), keyOf(counter)))
     return { stored: this.#note(subject, stored), count: checked(Number(count)) }
   }
 
-  async take({
-    subject,
-    seen,
-    counter,
-    most,
-    keep,
-  }: Taking): Promise<{ stored: number; count: number | null }> {
+  async take(taking: Taking): Promise<{ stored: number; count: number | null }> {
+    const { subject, seen, counter, most, keep } = taking
     const answer = await this.#run(TAKE, [subject, counter], seen, most, keep)
     const [stored, count] = Array.isArray(answer) ? answer : []
-    // Text where the application's own client has numbers as such.
+    // The application's own client may return numbers as text.
     const taken = checked(Number(count))
     return { stored: this.#note(subject, stored), count: taken > 0 ? taken : null }
   }
@@ -85,14 +114,21 @@ export class RedisSteps implements Steps {
   }
 
   #run(step: Script, names: readonly string[], ...args: number[]): Promise<unknown> {
-    const { client, keyOf } = this.parts
-    return this.#ask(() => runScript(client, step, names.map(keyOf), ...args))
+    return this.#ask(() => runScript(this.#client, step, names.map(keyOf), ...args))
   }
 
-  /** A client that queues commands until it is connected would count an attempt that went on elsewhere. */
+  /**
+   * A client that queues commands until it is connected would count an attempt that went on elsewhere. A Redis that
+   * does not answer counts as one that fails, whatever the client's own settings are.
+   */
   async #ask<T>(command: () => Promise<T>): Promise<T> {
-    const { client, limited } = this.parts
-    if (client.status !== 'ready') throw new Error('There is no connection to Redis.')
-    return limited(command())
+    if (this.#client.status !== 'ready') throw new Error('There is no connection to Redis.')
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const refuse = () => reject(new Error(`Redis did not answer within ${this.timeout} ms`))
+      // One more turn: after a stall, an answer that has arrived may not have been read yet.
+      timer = setTimeout(() => setImmediate(refuse), this.timeout)
+    })
+    return Promise.race([command(), late]).finally(() => clearTimeout(timer))
   }
 }

@@ -1,4 +1,3 @@
-import type { Counters } from './counters.js'
 import {
   keepFor,
   type LimitRule,
@@ -39,7 +38,6 @@ export interface Place {
 }
 
 interface Context extends Place {
-  readonly counters: Counters
   readonly steps: Steps
   readonly rule: LimitRule
   readonly subject: string
@@ -63,13 +61,13 @@ export class Taken implements Reservation {
   }
 
   async giveBack(): Promise<void> {
-    const { counters, counter, keep } = this.context
-    await counters.add(counter, -1, keep)
+    const { steps, subject, counter } = this.context
+    await steps.release(subject, counter)
   }
 
   async reset(): Promise<void> {
-    const { steps, subject, counter, keep, seen, isNew } = this.context
-    const found = await steps.release(subject, counter, keep)
+    const { steps, subject, counter, seen, isNew } = this.context
+    const found = await steps.release(subject, counter)
     await this.#replace(found, (current) => {
       const isBegun = !isNew || current !== seen
       return isBegun && current !== 0 ? overRound(unpackRound(current)) : null

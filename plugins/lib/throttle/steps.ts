@@ -1,9 +1,7 @@
-import type { Counters } from './counters.js'
-
 /** One more is to be counted. `keep` is in seconds of the store's own clock. */
 export interface Taking {
   readonly subject: string
-  /** What the counter was chosen by: the number that must be stored under the subject still. */
+  /** The number under the subject that `counter` was chosen by. */
   readonly seen: number
   readonly counter: string
   readonly most: number
@@ -11,61 +9,76 @@ export interface Taking {
 }
 
 /**
- * What the limits ask of counters. A subject's counter may be a name made of the subject's and more: on a cluster
- * they are in one slot, by what the subject has in braces. Every method rejects on a fault.
+ * Whole numbers under names, and the steps that the limits take on them. Each step is atomic between all who share
+ * the store, and rejects on a fault. A subject and its counter have the same text in braces, and so one slot of a
+ * Redis Cluster. A name without a number counts as 0. Times to keep only collect garbage: no limit relies on them.
  */
 export interface Steps {
-  /** What is stored under the subject, or likely to be: the others say what was there. */
-  expect(subject: string): Promise<number>
-  /** What is stored under the subject, and how many are counted. */
+  /** The number under the subject, or a guess at it: the other steps return the number that was there. */
+  expect(subject: string): number
+  /** @returns the numbers under the subject and under the counter */
   look(subject: string, counter: string): Promise<{ readonly stored: number; readonly count: number }>
   /**
-   * Counts one more, unless that makes more than `most`, or something else than `seen` is stored by now.
-   * @returns what is stored, and how many are counted with this one: null where it is not
+   * Adds one to the counter, unless that makes more than `most` or the subject's number is no longer `seen`.
+   * @returns the subject's number, and the new count; null if nothing was added
    */
   take(taking: Taking): Promise<{ readonly stored: number; readonly count: number | null }>
-  /** Takes one off the counter. @returns what is stored under the subject */
-  release(subject: string, counter: string, keep: number): Promise<number>
-  /** Writes `value` in the place of `seen`. @returns what was stored: something else where nothing was written */
+  /** Takes one off the counter, and drops a counter of 0. @returns the subject's number */
+  release(subject: string, counter: string): Promise<number>
+  /** Replaces `seen` by `value`. @returns the number that was there: not `seen` if nothing was written */
   replace(subject: string, seen: number, value: number, keep: number): Promise<number>
 }
 
-/** Counters that bring these steps along, each as one atomic command. */
-export interface SteppedCounters extends Counters {
-  readonly steps: Steps
+/** A text that somebody else put under the name would compare as less than every limit. */
+export function checked(value: number): number {
+  if (!Number.isSafeInteger(value)) throw new Error('the store holds no whole number there')
+  return value
 }
 
-function hasSteps(counters: Counters): counters is SteppedCounters {
-  return 'steps' in counters
-}
+/** The steps over a store that answers without leaving the stack. */
+export abstract class LocalSteps implements Steps {
+  /** 0 if there is none. */
+  protected abstract read(name: string): number
+  protected abstract write(name: string, value: number, keep: number): void
+  /** Changes a number that is there. It lives no longer for that, and 0 removes it. */
+  protected abstract change(name: string, value: number): void
 
-/** The counters' own steps; where there are none, one thing after the other, which is cheap in a process. */
-export function stepsOf(counters: Counters): Steps {
-  return hasSteps(counters) ? counters.steps : stepwise(counters)
-}
+  protected atomically<T>(work: () => T): T {
+    return work()
+  }
 
-function stepwise(counters: Counters): Steps {
-  return {
-    expect: (subject) => counters.read(subject),
-    async look(subject, counter) {
-      return { stored: await counters.read(subject), count: await counters.read(counter) }
-    },
-    /** Counted first and judged by what the count is then. What is refused is taken off again. */
-    async take({ seen, counter, most, keep }) {
-      if (most === 0) return { stored: seen, count: null }
-      const count = await counters.add(counter, 1, keep)
-      if (count <= most) return { stored: seen, count }
-      await counters.add(counter, -1, keep)
-      return { stored: seen, count: null }
-    },
-    async release(subject, counter, keep) {
-      await counters.add(counter, -1, keep)
-      return counters.read(subject)
-    },
-    async replace(subject, seen, value, keep) {
-      const stored = await counters.read(subject)
-      if (stored === seen) await counters.write(subject, value, keep)
+  expect(subject: string): number {
+    return this.read(subject)
+  }
+
+  async look(subject: string, counter: string): Promise<{ stored: number; count: number }> {
+    return { stored: this.read(subject), count: this.read(counter) }
+  }
+
+  async take(taking: Taking): Promise<{ stored: number; count: number | null }> {
+    const { subject, seen, counter, most, keep } = taking
+    return this.atomically(() => {
+      const stored = this.read(subject)
+      const count = this.read(counter) + 1
+      if (stored !== seen || count > most) return { stored, count: null }
+      if (count === 1) this.write(counter, count, keep)
+      else this.change(counter, count)
+      return { stored, count }
+    })
+  }
+
+  async release(subject: string, counter: string): Promise<number> {
+    return this.atomically(() => {
+      this.change(counter, Math.max(this.read(counter) - 1, 0))
+      return this.read(subject)
+    })
+  }
+
+  async replace(subject: string, seen: number, value: number, keep: number): Promise<number> {
+    return this.atomically(() => {
+      const stored = this.read(subject)
+      if (stored === seen) this.write(subject, value, keep)
       return stored
-    },
+    })
   }
 }

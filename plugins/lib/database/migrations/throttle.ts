@@ -1,6 +1,6 @@
 import type { Migration } from './migration.js'
 
-/* The columns are what rate-limiter-flexible reads and writes. `expire` is in ms. */
+/* `expire` is in ms. Version 0.1 indexed counters of 0 as well; now none is kept. */
 const STATEMENTS = [
   `CREATE TABLE throttle_counters (
     key TEXT NOT NULL PRIMARY KEY,

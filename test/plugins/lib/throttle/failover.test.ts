@@ -1,36 +1,38 @@
 import t from 'tap'
 import { OptionInvalid } from '../../../../plugins/lib/errors.js'
-import type { Counters } from '../../../../plugins/lib/throttle/counters.js'
-import { FailoverCounters } from '../../../../plugins/lib/throttle/failover.js'
+import { FailoverSteps } from '../../../../plugins/lib/throttle/failover.js'
 import { type Demand, holdAttempt } from '../../../../plugins/lib/throttle/held-attempt.js'
-import { MemoryCounters } from '../../../../plugins/lib/throttle/memory-counters.js'
+import { MemorySteps } from '../../../../plugins/lib/throttle/memory-steps.js'
 import { packRound, roundAt, unpackRound } from '../../../../plugins/lib/throttle/rounds.js'
-import { ACCOUNT } from '../../../counters-contract.js'
+import type { Steps } from '../../../../plugins/lib/throttle/steps.js'
 import { START, TestClock } from '../../../helpers/suite.js'
+import { ACCOUNT, readNumber } from '../../../steps-contract.js'
 
 /** Shared counters that can be made to fail, and a failover with a time of its own. */
 function setUp() {
   const clock = new TestClock()
-  const inner = new MemoryCounters(clock.read)
+  const inner = new MemorySteps(clock.read)
   const shared = { asked: 0, fails: (_name: string) => false }
-  const attempt = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+  const attempt = <T>(name: string, work: () => T): T => {
     shared.asked++
     if (shared.fails(name)) throw new Error('the store is gone')
     return work()
   }
-  const faulty: Counters = {
-    add: (name, ...rest) => attempt(name, () => inner.add(name, ...rest)),
-    read: (name) => attempt(name, () => inner.read(name)),
-    write: (name, ...rest) => attempt(name, () => inner.write(name, ...rest)),
+  const faulty: Steps = {
+    expect: (subject) => inner.expect(subject),
+    look: async (...args) => attempt(args[1], () => inner.look(...args)),
+    take: async (taking) => attempt(taking.counter, () => inner.take(taking)),
+    release: async (...args) => attempt(args[1], () => inner.release(...args)),
+    replace: async (...args) => attempt(args[0], () => inner.replace(...args)),
   }
   const lines: string[] = []
   const note = (level: string) => (first: unknown, text?: string) =>
     void lines.push(`${level}: ${text ?? first}`)
   const log = { warn: note('warn'), info: note('info'), debug: note('debug') }
   const time = { elapsed: 0 }
-  const local = new MemoryCounters(clock.read)
-  const counters = new FailoverCounters({ shared: faulty, local, log, elapsed: () => time.elapsed })
-  return { clock, inner, local, shared, lines, time, counters, parts: { counters, clock: clock.read } }
+  const local = new MemorySteps(clock.read)
+  const steps = new FailoverSteps({ shared: faulty, local, log, elapsed: () => time.elapsed })
+  return { clock, inner, local, shared, lines, time, steps, parts: { steps, clock: clock.read } }
 }
 
 const LOST = 'warn: Sign-ins are throttled by this process alone.'
@@ -41,8 +43,8 @@ const demand = (by: Demand['by']): Demand => ({ by, rule, subject: `{${by}}` })
 t.test(
   'a store that fails is left alone for a second, and then asked by one attempt at a time',
   async (t) => {
-    const { shared, counters, lines, time } = setUp()
-    const read = () => counters.use((each) => each.read('{a}'))
+    const { shared, steps, lines, time } = setUp()
+    const read = () => steps.use((each) => readNumber(each, '{a}'))
     await read()
     shared.fails = () => true
     t.equal(await read(), 0)
@@ -68,7 +70,7 @@ t.test('an attempt that the store lost half-way is taken locally, and given back
   const attempt = await holdAttempt(parts, [[demand('address')], [demand('account'), demand('pair')]])
   t.notOk('retryAfter' in attempt)
   await new Promise(setImmediate)
-  t.strictSame([await inner.read('{address}:1'), await inner.read('{account}:1')], [0, 0])
+  t.strictSame([await readNumber(inner, '{address}:1'), await readNumber(inner, '{account}:1')], [0, 0])
   const next = await holdAttempt(parts, [[demand('address')]])
   t.match(next, { by: 'address' }, 'there is no second one here')
 })
@@ -91,11 +93,11 @@ t.test('the longest of several refusals is told, and what the others gave is giv
     { by: 'pair', retryAfter: 60 },
     { by: 'account', retryAfter: 30 },
   ])
-  t.equal(await inner.read('{address}:1'), 0)
+  t.equal(await readNumber(inner, '{address}:1'), 0)
 })
 
 t.test('a store that fails when an attempt is settled changes no answer', async (t) => {
-  const { shared, counters, lines, parts } = setUp()
+  const { shared, steps, lines, parts } = setUp()
   for (const settle of ['fail', 'giveBack', 'grant'] as const) {
     const attempt = await holdAttempt(parts, [[demand('address'), { ...demand('account'), subject: settle }]])
     if ('retryAfter' in attempt) throw new Error('refused')
@@ -105,7 +107,7 @@ t.test('a store that fails when an attempt is settled changes no answer', async 
     t.equal(lines[0], LOST)
   }
   await t.rejects(
-    counters.use(() => Promise.reject(new OptionInvalid('a', 'mistake'))),
+    steps.use(() => Promise.reject(new OptionInvalid('a', 'mistake'))),
     { code: 'OPTION_INVALID' },
   )
 })

@@ -8,14 +8,14 @@ import type { NearStore } from '../../../../../plugins/lib/stores/redis/followed
 import { revocationKeys } from '../../../../../plugins/lib/stores/redis/revocations.js'
 import { createRedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
 import { findRefusal, isRefusal, reserve } from '../../../../../plugins/lib/throttle/limit.js'
-import { openRedisCounters } from '../../../../../plugins/lib/throttle/open-counters.js'
+import { RedisSteps } from '../../../../../plugins/lib/throttle/redis-steps.js'
 import stores from '../../../../../plugins/stores.js'
-import { ACCOUNT } from '../../../../counters-contract.js'
 import { eventually, openNear, patientTwins } from '../../../../helpers/near.js'
 import { ownTime } from '../../../../helpers/own-time.js'
 import { type RedisCluster, startCluster } from '../../../../helpers/redis-cluster.js'
 import type { RedisServer } from '../../../../helpers/redis-server.js'
 import { START } from '../../../../helpers/suite.js'
+import { ACCOUNT } from '../../../../steps-contract.js'
 import { sessionRecord, storeContract } from '../../../../store-contract.js'
 
 t.setTimeout(600_000)
@@ -75,18 +75,18 @@ t.test('the limits of the throttle hold wherever the counters are', async (t) =>
   const client = openRedis(cluster.url, { commandTimeout: 5000 })
   t.teardown(() => client.disconnect())
   await firstAttempt(client, 3000)
-  const { counters } = await openRedisCounters(client, 5000)
+  const steps = new RedisSteps(client, 5000)
   for (const subject of ['{one}', '{two}', '{three}', '{four}']) {
-    const storm = Array.from({ length: 30 }, () => reserve(counters, ACCOUNT, subject, START))
+    const storm = Array.from({ length: 30 }, () => reserve(steps, ACCOUNT, subject, START))
     const taken = (await Promise.all(storm)).flatMap((outcome) => (isRefusal(outcome) ? [] : outcome))
     t.equal(taken.length, 10, subject)
     await Promise.all(taken.map((reservation) => reservation.fail(START)))
-    t.strictSame(await reserve(counters, ACCOUNT, subject, START), { retryAfter: 60 })
-    t.strictSame(await findRefusal(counters, ACCOUNT, subject, START), { retryAfter: 60 })
-    const single = await reserve(counters, ACCOUNT, subject, START + 60_000)
+    t.strictSame(await reserve(steps, ACCOUNT, subject, START), { retryAfter: 60 })
+    t.strictSame(await findRefusal(steps, ACCOUNT, subject, START), { retryAfter: 60 })
+    const single = await reserve(steps, ACCOUNT, subject, START + 60_000)
     if (isRefusal(single)) return t.fail(subject)
     await single.reset()
-    t.equal(await findRefusal(counters, ACCOUNT, subject, START + 60_000), null)
+    t.equal(await findRefusal(steps, ACCOUNT, subject, START + 60_000), null)
   }
 })
 

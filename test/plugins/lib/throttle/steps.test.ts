@@ -4,22 +4,23 @@ import t, { type Test } from 'tap'
 import { databaseFile, openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { openRedis } from '../../../../plugins/lib/stores/redis/client.js'
 import type { RedisClient } from '../../../../plugins/lib/stores/redis/scripts.js'
-import type { Counters } from '../../../../plugins/lib/throttle/counters.js'
 import { findRefusal, isRefusal, type Reservation, reserve } from '../../../../plugins/lib/throttle/limit.js'
-import { MemoryCounters } from '../../../../plugins/lib/throttle/memory-counters.js'
-import { openRedisCounters, openSqliteCounters } from '../../../../plugins/lib/throttle/open-counters.js'
-import { ACCOUNT, counterContract } from '../../../counters-contract.js'
+import { MemorySteps } from '../../../../plugins/lib/throttle/memory-steps.js'
+import { RecentlyStored, RedisSteps } from '../../../../plugins/lib/throttle/redis-steps.js'
+import { openSqliteSteps } from '../../../../plugins/lib/throttle/sqlite-steps.js'
+import type { Steps } from '../../../../plugins/lib/throttle/steps.js'
 import { eventually } from '../../../helpers/near.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 import { START, TestClock } from '../../../helpers/suite.js'
 import { makeDataDir } from '../../../helpers/user-center.js'
+import { ACCOUNT, readNumber, stepsContract } from '../../../steps-contract.js'
 
 const silent = { warn() {} }
 
-async function redisCounters(t: Test, client: RedisClient): Promise<Counters> {
+async function redisSteps(t: Test, client: RedisClient): Promise<Steps> {
   t.teardown(() => client.disconnect())
   if (client.status !== 'ready') await new Promise((resolve) => client.once('ready', resolve))
-  return (await openRedisCounters(client, 5000)).counters
+  return new RedisSteps(client, 5000)
 }
 
 const server = await startRedis()
@@ -29,36 +30,36 @@ t.teardown(() => admin.disconnect())
 
 async function openOnRedis(t: Test) {
   await admin.flushall()
-  const open = () => redisCounters(t, openRedis(server.url, { commandTimeout: 5000 }))
+  const open = () => redisSteps(t, openRedis(server.url, { commandTimeout: 5000 }))
   return [await open(), await open()] as const
 }
 
 async function openOnSqlite(t: Test) {
-  const opened = await openSqliteCounters(makeDataDir(t), silent)
+  const opened = await openSqliteSteps(makeDataDir(t), silent)
   t.teardown(() => opened.close())
-  return [opened.counters, opened.counters] as const
+  return [opened.steps, opened.steps] as const
 }
 
-counterContract(t, 'memory', async () => {
-  const counters = new MemoryCounters(new TestClock().read)
-  return [counters, counters]
+stepsContract(t, 'memory', async () => {
+  const steps = new MemorySteps(new TestClock().read)
+  return [steps, steps]
 })
-counterContract(t, 'sqlite', openOnSqlite)
-counterContract(t, 'redis', openOnRedis)
-counterContract(t, 'redis, whose numbers come as text', async (t) => {
+stepsContract(t, 'sqlite', openOnSqlite)
+stepsContract(t, 'redis', openOnRedis)
+stepsContract(t, 'redis, whose numbers come as text', async (t) => {
   await admin.flushall()
-  const open = () => redisCounters(t, new Redis(server.url, { stringNumbers: true }))
+  const open = () => redisSteps(t, new Redis(server.url, { stringNumbers: true }))
   return [await open(), await open()] as const
 })
 
 t.test('redis: every key goes by itself, and what came to nothing is gone at once', async (t) => {
-  const [counters] = await openOnRedis(t)
+  const [steps] = await openOnRedis(t)
   for (let name = 0; name < 20; name++) {
-    const attempt = await reserve(counters, ACCOUNT, `{${name}}`, START)
+    const attempt = await reserve(steps, ACCOUNT, `{${name}}`, START)
     if (!isRefusal(attempt)) await (name % 2 ? attempt.giveBack() : attempt.reset())
   }
   t.strictSame(await admin.keys('*'), [], 'attempts that were none, or were granted, leave nothing')
-  const failed = await reserve(counters, ACCOUNT, '{a}', START)
+  const failed = await reserve(steps, ACCOUNT, '{a}', START)
   if (!isRefusal(failed)) await failed.fail(START)
   const keys = await admin.keys('*')
   t.strictSame(keys.sort(), ['fid:th:{a}', 'fid:th:{a}:1'])
@@ -69,7 +70,7 @@ t.test('redis: every key goes by itself, and what came to nothing is gone at onc
     `a name that was tried once is not kept for hours: ${begun}`,
   )
   for (let times = 0; times < 9; times++) {
-    const attempt = await reserve(counters, ACCOUNT, '{a}', START)
+    const attempt = await reserve(steps, ACCOUNT, '{a}', START)
     if (!isRefusal(attempt)) await attempt.fail(START)
   }
   const life = await admin.ttl('fid:th:{a}')
@@ -80,13 +81,13 @@ t.test('redis: the rights that docs/scaling.md asks for are enough', async (t) =
   const [, rights = ''] = /`(~fid:\* [^`]+)`/.exec(await readFile('docs/scaling.md', 'utf8')) ?? []
   await admin.acl('SETUSER', 'app', 'on', '>secret', ...rights.split(' '))
   const client = new Redis(server.url, { username: 'app', password: 'secret', enableReadyCheck: false })
-  const counters = await redisCounters(t, client)
+  const steps = await redisSteps(t, client)
   for (let times = 0; times < 10; times++) {
-    const attempt = await reserve(counters, ACCOUNT, '{rights}', START)
+    const attempt = await reserve(steps, ACCOUNT, '{rights}', START)
     if (isRefusal(attempt)) return t.fail('refused')
     await attempt.fail(START)
   }
-  t.strictSame(await reserve(counters, ACCOUNT, '{rights}', START), { retryAfter: 60 })
+  t.strictSame(await reserve(steps, ACCOUNT, '{rights}', START), { retryAfter: 60 })
 })
 
 /** How many commands Redis is sent by a work; what scripts do inside it are none. */
@@ -109,8 +110,8 @@ t.test('redis: each look, count and settlement is one command, once the scripts 
   const known = await reserve(here, ACCOUNT, '{known}', START)
   if (!isRefusal(known)) await known.fail(START)
   const attempts: Reservation[] = []
-  const take = (counters: Counters, subject: string) => async () => {
-    const outcome = await reserve(counters, ACCOUNT, subject, START)
+  const take = (steps: Steps, subject: string) => async () => {
+    const outcome = await reserve(steps, ACCOUNT, subject, START)
     if (!isRefusal(outcome)) attempts.push(outcome)
   }
   const settle = (how: (attempt: Reservation) => Promise<void>) => async () => {
@@ -150,31 +151,31 @@ t.test('redis: each look, count and settlement is one command, once the scripts 
 t.test('redis: a client that is not connected is a fault at once, and is sent nothing later', async (t) => {
   const client = new Redis(server.url, { lazyConnect: true, enableOfflineQueue: true })
   t.teardown(() => client.disconnect())
-  const { counters } = await openRedisCounters(client, 5000)
-  await t.rejects(reserve(counters, ACCOUNT, '{offline}', START), /no connection/)
-  await t.rejects(findRefusal(counters, ACCOUNT, '{offline}', START), /no connection/)
+  const steps = new RedisSteps(client, 5000)
+  await t.rejects(reserve(steps, ACCOUNT, '{offline}', START), /no connection/)
+  await t.rejects(findRefusal(steps, ACCOUNT, '{offline}', START), /no connection/)
   await client.connect()
-  t.equal(await counters.read('{offline}:1'), 0)
+  t.equal(await readNumber(steps, '{offline}:1'), 0)
 })
 
 t.test('redis: what is no number there, and silence, are faults', async (t) => {
-  const [counters] = await openOnRedis(t)
+  const [steps] = await openOnRedis(t)
   await admin.lpush('fid:th:{a}', 'x')
   await admin.set('fid:th:{b}', 'x')
-  for (const name of ['{a}', '{b}']) await t.rejects(counters.read(name))
-  await t.rejects(counters.add('{a}', 1, 60))
+  await t.rejects(readNumber(steps, '{b}'))
+  await t.rejects(steps.release('{a}', '{a}'))
   for (const name of ['{a}', '{b}']) {
-    await t.rejects(reserve(counters, ACCOUNT, name, START))
+    await t.rejects(reserve(steps, ACCOUNT, name, START))
     await admin.rename(`fid:th:${name}`, `fid:th:${name}:1`)
-    await t.rejects(reserve(counters, ACCOUNT, name, START))
+    await t.rejects(reserve(steps, ACCOUNT, name, START))
   }
   const client = openRedis(server.url)
   t.teardown(() => client.disconnect())
   await new Promise((resolve) => client.once('ready', resolve))
-  const { counters: hasty } = await openRedisCounters(client, 50)
+  const hasty = new RedisSteps(client, 50)
   server.pause()
   t.teardown(() => server.resume())
-  await t.rejects(hasty.read('{c}'), /did not answer within 50 ms/)
+  await t.rejects(readNumber(hasty, '{c}'), /did not answer within 50 ms/)
   await t.rejects(reserve(hasty, ACCOUNT, '{c}', START), /did not answer within 50 ms/)
   server.resume()
 })
@@ -184,34 +185,57 @@ t.test('sqlite: what has passed is swept, and the connection syncs as before', a
   const database = await openDatabase(databaseFile(dataDir))
   t.teardown(() => database.close())
   const { connection } = database
-  const opened = await openSqliteCounters(dataDir, silent, 20)
+  const opened = await openSqliteSteps(dataDir, silent, 20)
   t.teardown(() => opened.close())
-  await opened.counters.add('kept', 1, 3600)
-  await opened.counters.add('nothing', 1, 3600)
-  await opened.counters.add('nothing', -1, 3600)
+  const add = (counter: string) =>
+    opened.steps.take({ subject: 'none', seen: 0, counter, most: 9, keep: 3600 })
+  await add('kept')
+  await add('nothing')
+  await opened.steps.release('none', 'nothing')
   const insert = connection.prepare('INSERT INTO throttle_counters VALUES (?, 1, ?)')
   connection.transaction(() => {
     for (let row = 0; row < 1100; row++) insert.run(`passed ${row}`, Date.now() - 1)
   })()
   const count = () => connection.prepare('SELECT key FROM throttle_counters').all().length
   await eventually(() => count() === 1)
-  t.equal(await opened.counters.read('kept'), 1)
+  t.equal(await readNumber(opened.steps, 'kept'), 1)
+  const rows = connection.prepare('SELECT key, points FROM throttle_counters').all()
+  t.strictSame(rows, [{ key: 'kept', points: 1 }], 'as version 0.1 has them')
   t.match(connection.pragma('synchronous'), [{ synchronous: 2 }])
 })
 
 t.test('memory: a flood of names is bounded, and what is counted on outlives what is not', async (t) => {
   const clock = new TestClock()
-  const counters = new MemoryCounters(clock.read, 1000)
+  const steps = new MemorySteps(clock.read, 1000)
   for (let name = 0; name < 5000; name++) {
-    const attempt = await reserve(counters, ACCOUNT, `{${name}}`, clock.now)
+    const attempt = await reserve(steps, ACCOUNT, `{${name}}`, clock.now)
     if (!isRefusal(attempt)) await attempt.giveBack()
   }
-  t.equal(counters.size, 0, 'attempts that were none take no room')
-  for (let name = 0; name < 5000; name++) await counters.add(`{${name}}`, 1, 60)
-  t.equal(counters.size, 1000)
-  t.equal(await counters.read('{4999}'), 1)
+  t.equal(steps.size, 0, 'attempts that were none take no room')
+  const add = (counter: string) => steps.take({ subject: 'none', seen: 0, counter, most: 9, keep: 60 })
+  for (let name = 0; name < 5000; name++) await add(`{${name}}`)
+  t.equal(steps.size, 1000)
+  t.equal(await readNumber(steps, '{4999}'), 1)
   clock.advance(60)
-  t.equal(await counters.read('{4999}'), 0, 'past its time')
-  for (let name = 0; name < 600; name++) await counters.add(`new ${name}`, 1, 60)
-  t.equal(counters.size, 600, 'what has passed goes first')
+  t.equal(await readNumber(steps, '{4999}'), 0, 'past its time')
+  for (let name = 0; name < 600; name++) await add(`new ${name}`)
+  t.equal(steps.size, 600, 'what has passed goes first')
+})
+
+t.test('what was noted last is recalled, nothing is 0, and the oldest give way', async (t) => {
+  const recent = new RecentlyStored(3)
+  t.equal(recent.recall('a'), 0)
+  for (const [index, name] of ['a', 'b', 'c'].entries()) recent.note(name, index + 1)
+  recent.note('a', 10)
+  recent.note('d', 4)
+  t.strictSame(
+    ['a', 'b', 'c', 'd'].map((name) => recent.recall(name)),
+    [10, 0, 3, 4],
+  )
+  recent.note('a', 0)
+  recent.note('e', 5)
+  t.strictSame(
+    ['a', 'c', 'd', 'e'].map((name) => recent.recall(name)),
+    [0, 3, 4, 5],
+  )
 })

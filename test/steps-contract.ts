@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
-import type { Counters } from '../plugins/lib/throttle/counters.js'
 import { findRefusal, isRefusal, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
 import { type LimitRule, unpackRound } from '../plugins/lib/throttle/rounds.js'
+import type { Steps } from '../plugins/lib/throttle/steps.js'
 import { TestClock } from './helpers/suite.js'
 
 /** What an account has by default, in seconds. */
@@ -13,10 +13,15 @@ export const ACCOUNT: LimitRule = {
 const ADDRESS: LimitRule = { limit: 100, window: 900, delays: null }
 
 /** How each of the implementations is opened: two views of one store, as two processes have them. */
-export type OpenCounters = (t: Test) => Promise<readonly [Counters, Counters]>
+export type OpenSteps = (t: Test) => Promise<readonly [Steps, Steps]>
 
-function subjectsOf(counters: Counters, rule: LimitRule, subject: string, clock: TestClock) {
-  const attempt = () => reserve(counters, rule, subject, clock.now)
+/** The number under a name, whether it is a subject or a counter. */
+export async function readNumber(steps: Steps, name: string): Promise<number> {
+  return (await steps.look(name, name)).stored
+}
+
+function subjectsOf(steps: Steps, rule: LimitRule, subject: string, clock: TestClock) {
+  const attempt = () => reserve(steps, rule, subject, clock.now)
   const taken = async (): Promise<Reservation> => {
     const outcome = await attempt()
     if (isRefusal(outcome)) throw new Error(`refused for ${outcome.retryAfter} s`)
@@ -38,24 +43,38 @@ function subjectsOf(counters: Counters, rule: LimitRule, subject: string, clock:
     },
     /** The same, without taking one. */
     async look(): Promise<number | null> {
-      return (await findRefusal(counters, rule, subject, clock.now))?.retryAfter ?? null
+      return (await findRefusal(steps, rule, subject, clock.now))?.retryAfter ?? null
     },
   }
 }
 
-/** What every implementation of Counters must do, and what the limits do on it. */
-export function counterContract(t: Test, name: string, open: OpenCounters): void {
+/** What every implementation of Steps must do, and what the limits do on it. */
+export function stepsContract(t: Test, name: string, open: OpenSteps): void {
   t.test(`${name}: numbers are added to, read, written, and apart from each other`, async (t) => {
     const [here, there] = await open(t)
-    t.equal(await here.read('{a}'), 0)
-    t.strictSame([await here.add('{a}', 1, 60), await there.add('{a}', 1, 60)], [1, 2])
-    t.equal(await there.add('{a}', -1, 60), 1)
-    t.equal(await here.add('{b}', 1, 60), 1)
+    const add = async (steps: Steps, subject: string, most = 9) =>
+      (await steps.take({ subject, seen: 0, counter: `${subject}:1`, most, keep: 60 })).count
+    const counts = (subject: string) => readNumber(here, `${subject}:1`)
+    t.equal(await counts('{a}'), 0)
+    t.strictSame([await add(here, '{a}'), await add(there, '{a}')], [1, 2])
+    t.equal(await add(here, '{a}', 2), null, 'no more than the most')
+    t.equal(await there.release('{a}', '{a}:1'), 0)
+    t.strictSame([await counts('{a}'), await add(here, '{b}')], [1, 1])
     const large = 2 ** 52 + 1
-    await here.write('{a}', large, 60)
-    t.strictSame([await there.read('{a}'), await there.read('{b}')], [large, 1])
-    t.equal(await here.add('{b}', -1, 60), 0)
-    t.equal(await here.add('{b}', 1, 60), 1, 'what came to nothing begins anew')
+    t.equal(await here.replace('{a}', 0, large, 60), 0)
+    t.strictSame([await readNumber(there, '{a}'), await readNumber(there, '{b}')], [large, 0])
+    t.equal(await there.replace('{a}', 0, 5, 60), large, 'what is stored is not what was expected')
+    t.strictSame(
+      await there.take({ subject: '{a}', seen: 0, counter: '{a}:1', most: 9, keep: 60 }),
+      { stored: large, count: null },
+      'and nothing is counted by it',
+    )
+    t.strictSame(await there.look('{a}', '{a}:1'), { stored: large, count: 1 })
+    await here.release('{b}', '{b}:1')
+    t.equal(await counts('{b}'), 0)
+    t.equal(await add(here, '{b}'), 1, 'what came to nothing begins anew')
+    await here.release('{c}', '{c}:1')
+    t.equal(await add(here, '{c}'), 1, 'what was released without being taken gives nothing away')
   })
 
   t.test(
@@ -63,7 +82,7 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
     async (t) => {
       const views = await open(t)
       const clock = new TestClock()
-      const subjects = views.map((counters) => subjectsOf(counters, ACCOUNT, '{storm}', clock))
+      const subjects = views.map((steps) => subjectsOf(steps, ACCOUNT, '{storm}', clock))
       const storm = () =>
         Promise.all(Array.from({ length: 50 }, () => subjects.map(({ attempt }) => attempt())).flat())
       const outcomes = await storm()
@@ -84,9 +103,9 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   t.test(
     `${name}: the delay doubles with each failure, up to the longest, and is forgotten in the end`,
     async (t) => {
-      const [counters] = await open(t)
+      const [steps] = await open(t)
       const clock = new TestClock()
-      const account = subjectsOf(counters, ACCOUNT, '{delays}', clock)
+      const account = subjectsOf(steps, ACCOUNT, '{delays}', clock)
       t.equal(await account.wait(), null)
       await account.fail(9)
       t.equal(await account.wait(), null)
@@ -109,9 +128,9 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   )
 
   t.test(`${name}: failures are counted from the first, for as long as the window`, async (t) => {
-    const [counters] = await open(t)
+    const [steps] = await open(t)
     const clock = new TestClock()
-    const account = subjectsOf(counters, ACCOUNT, '{window}', clock)
+    const account = subjectsOf(steps, ACCOUNT, '{window}', clock)
     clock.advance(777)
     await account.fail(5)
     clock.advance(899)
@@ -124,9 +143,9 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   })
 
   t.test(`${name}: without delays what is over the limit waits for the end of the window`, async (t) => {
-    const [counters] = await open(t)
+    const [steps] = await open(t)
     const clock = new TestClock()
-    const address = subjectsOf(counters, { ...ADDRESS, limit: 3 }, '{address}', clock)
+    const address = subjectsOf(steps, { ...ADDRESS, limit: 3 }, '{address}', clock)
     await address.fail(1)
     clock.advance(300)
     await address.fail(2)
@@ -139,25 +158,25 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   })
 
   t.test(`${name}: what a clock wrote that was ahead locks nobody out`, async (t) => {
-    const [counters] = await open(t)
+    const [steps] = await open(t)
     const [clock, ahead] = [new TestClock(), new TestClock()]
     for (const seconds of [24 * 3600, 3600 + 901]) {
       ahead.now = clock.now + seconds * 1000
       for (const failures of [9, 10, 11]) {
         const subject = `{${seconds} ${failures}}`
-        const early = subjectsOf(counters, ACCOUNT, subject, ahead)
+        const early = subjectsOf(steps, ACCOUNT, subject, ahead)
         await early.fail(Math.min(failures, 10))
         ahead.advance(60)
         await early.fail(Math.max(failures - 10, 0))
         ahead.advance(-60)
-        const account = subjectsOf(counters, ACCOUNT, subject, clock)
+        const account = subjectsOf(steps, ACCOUNT, subject, clock)
         await account.fail(10)
         t.equal(await account.wait(), 60, `${failures} failures, ${seconds} seconds ahead`)
       }
     }
-    const address = subjectsOf(counters, { ...ADDRESS, limit: 3 }, '{ahead}', ahead)
+    const address = subjectsOf(steps, { ...ADDRESS, limit: 3 }, '{ahead}', ahead)
     await address.fail(3)
-    await subjectsOf(counters, { ...ADDRESS, limit: 3 }, '{ahead}', clock).fail(3)
+    await subjectsOf(steps, { ...ADDRESS, limit: 3 }, '{ahead}', clock).fail(3)
   })
 
   t.test(`${name}: clocks that disagree by a minute count together`, async (t) => {
@@ -175,9 +194,9 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   })
 
   t.test(`${name}: what is given back, and no more, can be taken again`, async (t) => {
-    const [counters] = await open(t)
+    const [steps] = await open(t)
     const clock = new TestClock()
-    const account = subjectsOf(counters, ACCOUNT, '{back}', clock)
+    const account = subjectsOf(steps, ACCOUNT, '{back}', clock)
     await account.fail(8)
     const [ninth, tenth] = [await account.taken(), await account.taken()]
     t.equal(await account.wait(), 60, 'while they are under way')
@@ -194,9 +213,9 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   })
 
   t.test(`${name}: a reset forgets failures and delays, and nothing of it comes back`, async (t) => {
-    const [counters] = await open(t)
+    const [steps] = await open(t)
     const clock = new TestClock()
-    const account = subjectsOf(counters, ACCOUNT, '{reset}', clock)
+    const account = subjectsOf(steps, ACCOUNT, '{reset}', clock)
     await (await account.taken()).reset()
     await account.fail(9)
     await (await account.taken()).reset()
@@ -215,21 +234,21 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   })
 
   t.test(`${name}: the last of a round that was reset meanwhile closes nothing`, async (t) => {
-    const [counters] = await open(t)
+    const [steps] = await open(t)
     const clock = new TestClock()
-    const account = subjectsOf(counters, ACCOUNT, '{late}', clock)
+    const account = subjectsOf(steps, ACCOUNT, '{late}', clock)
     await account.fail(8)
     const [ninth, tenth] = [await account.taken(), await account.taken()]
     await ninth.reset()
     await tenth.fail(clock.now)
     t.equal(await account.wait(), null)
-    t.equal(unpackRound(await counters.read('{late}')).time, 0)
+    t.equal(unpackRound(await readNumber(steps, '{late}')).time, 0)
   })
 
   t.test(`${name}: a look says what an attempt would be told, and takes none`, async (t) => {
     const views = await open(t)
     const clock = new TestClock()
-    const [here, there] = views.map((counters) => subjectsOf(counters, ACCOUNT, '{look}', clock))
+    const [here, there] = views.map((steps) => subjectsOf(steps, ACCOUNT, '{look}', clock))
     if (!here || !there) return t.fail('There are two views.')
     const both = async () => [await here.look(), await there.look()]
     for (let failures = 0; failures < 10; failures++) {
@@ -253,7 +272,7 @@ export function counterContract(t: Test, name: string, open: OpenCounters): void
   t.test(`${name}: what another process wrote meanwhile is noticed, each time`, async (t) => {
     const views = await open(t)
     const clock = new TestClock()
-    const [here, there] = views.map((counters) => subjectsOf(counters, ACCOUNT, '{stale}', clock))
+    const [here, there] = views.map((steps) => subjectsOf(steps, ACCOUNT, '{stale}', clock))
     if (!here || !there) return t.fail('There are two views.')
     await here.fail(1)
     await there.fail(9)
