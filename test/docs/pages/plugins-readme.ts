@@ -14,7 +14,7 @@ function portOf({ server }: FastifyInstance): number {
 
 const page: Page = {
   install: notRun('it is not published: test/package.test.ts packs and installs it', async (t, text) => {
-    const { name, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const { name, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'plugins/package.json'), 'utf8'))
     const [, installed = ''] = /npm install ([\w @/-]+) &&/.exec(text) ?? []
     t.same(installed.split(' ').sort(), [name, ...Object.keys(peerDependencies)].sort())
     const directory = makeDataDir(t)
