@@ -6,7 +6,7 @@ import { join } from 'node:path'
 export const STAMP = 'made-from'
 
 /** @param {string} path @returns {string[]} the files at or under it, in order */
-function filesOf(path) {
+export function filesOf(path) {
   if (!existsSync(path)) return []
   if (statSync(path).isFile()) return [path]
   return readdirSync(path)

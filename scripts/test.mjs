@@ -1,22 +1,13 @@
 // The test command. Without arguments: every test, and the coverage of plugins/. With names of test files:
 // those, without coverage. Its last line is "N passed, N failed".
 import { spawnSync } from 'node:child_process'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensurePrograms } from './ensure-programs.mjs'
-import { hashOf, isMadeFrom, STAMP } from './inputs.mjs'
 import { runFiles } from './run-files.mjs'
+import { transpileInto } from './transpile.mjs'
 
 // In the tree itself, so that what is compiled finds node_modules.
 const BUILT = '.tap/built'
@@ -36,32 +27,14 @@ function refuse(sentence) {
   finish({ passed: 0, failed: 1 })
 }
 
-/** What is compiled, and with what. */
-const INPUTS = ['app.ts', 'config', 'examples', 'plugins', 'public', 'routes', 'test']
-const SETTINGS = ['package-lock.json', 'scripts', 'tsconfig.json', 'tsconfig.test.json']
+const SOURCES = ['app.ts', 'config', 'examples', 'plugins', 'public', 'routes', 'test']
 
-/**
- * What imports the suite by its name must find the very modules that the tests import by their path: of two copies
- * neither `instanceof` nor a symbol would hold.
- */
-function linkSuite() {
-  const suite = `${BUILT}/node_modules/fastify-identity`
-  mkdirSync(suite, { recursive: true })
-  copyFileSync('plugins/package.json', `${suite}/package.json`)
-  symlinkSync('../../plugins', `${suite}/dist`)
-}
-
-/** Types are another command's matter: here they are only taken away, and not again from what was compiled last. */
-function compile() {
-  const inputs = hashOf([...INPUTS, ...SETTINGS])
-  if (isMadeFrom(BUILT, inputs)) return
-  rmSync(BUILT, { recursive: true, force: true })
-  const args = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.test.json', '--outDir', BUILT]
-  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
-  const page = spawnSync(process.execPath, ['scripts/build-page.mjs', BUILT], { stdio: 'inherit' })
-  if (status !== 0 || page.status !== 0) refuse('The tests could not be compiled.')
-  linkSuite()
-  writeFileSync(join(BUILT, STAMP), inputs)
+/** Only what has changed since the last run. Types are another command's matter. */
+async function compile() {
+  const { faults } = await transpileInto(SOURCES, BUILT)
+  if (faults.length === 0) return
+  console.log(faults.join(''))
+  refuse('The tests could not be compiled.')
 }
 
 /** Where a compiled module says that it needs another one of ours. */
@@ -121,7 +94,7 @@ async function main() {
   }
   // Where Debian puts haproxy, and only root's PATH leads; and PostgreSQL, where nobody's does.
   process.env.PATH += ':/usr/sbin:/usr/lib/postgresql/15/bin'
-  compile()
+  await compile()
   const missing = needPrograms(files) ? ensurePrograms() : null
   if (missing) refuse(missing)
 
