@@ -5,7 +5,7 @@ import type { IdentityMetrics } from './lib/metrics/contract.js'
 import { createInstruments } from './lib/metrics/instruments.js'
 import { createMeters } from './lib/metrics/meters.js'
 import { countRefusals } from './lib/metrics/refusals.js'
-import { refuseUnknown } from './lib/options.js'
+import { checkWhole, refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -26,15 +26,13 @@ export interface MetricsOptions {
   readonly process?: boolean
 }
 
-const SAMPLING = 16
+const DEFAULTS: Required<MetricsOptions> = { sampling: 16, process: true }
 const SAMPLING_MAX = 1_000_000
 
 function checkOptions(options: MetricsOptions): Required<MetricsOptions> {
-  refuseUnknown(options, { sampling: true, process: true })
-  const { sampling = SAMPLING, process = true } = options
-  if (!Number.isSafeInteger(sampling) || sampling < 1 || sampling > SAMPLING_MAX) {
-    throw new OptionInvalid('sampling', `wants a whole number from 1 to ${SAMPLING_MAX}`)
-  }
+  refuseUnknown(options, DEFAULTS)
+  const { sampling = DEFAULTS.sampling, process = DEFAULTS.process } = options
+  checkWhole('sampling', sampling, 1, SAMPLING_MAX)
   if (typeof process !== 'boolean') throw new OptionInvalid('process', 'wants true or false')
   return { sampling, process }
 }

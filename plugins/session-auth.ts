@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { type CookieSpec, cookieSpec } from './lib/http/cookies.js'
-import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
+import { checkSeconds, checkWhole, type Known, refuseUnknown } from './lib/options.js'
 import { SessionCache } from './lib/session/cache.js'
 import type { SessionContent } from './lib/session/content.js'
 import { SessionCookie } from './lib/session/cookie.js'
@@ -98,9 +98,7 @@ const HOT_BYTES = 768 * 1024 * 1024
 function checkOptions(options: SessionAuthOptions): Settings {
   refuseUnknown(options, OPTIONS)
   const { name = 'session', secure = true, maxBytes = MAX_BYTES } = options
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1024) {
-    throw new OptionInvalid('maxBytes', 'wants whole bytes, 1024 or more')
-  }
+  checkWhole('maxBytes', maxBytes, 1024, undefined, 'whole bytes')
   const hot = checkMemo('hotSessions', options.hotSessions, options.hotBytes ?? HOT_BYTES)
   const absoluteTtl = checkSeconds('absoluteTtl', options.absoluteTtl ?? 604_800)
   const idleTtl = Math.min(checkSeconds('idleTtl', options.idleTtl ?? 7200), absoluteTtl)

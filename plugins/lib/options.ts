@@ -1,22 +1,27 @@
 import type { Clock } from './contract.js'
 import { OptionInvalid } from './errors.js'
 
-/** What Fastify itself takes of the options of a `register` call. */
-const REGISTER_OPTIONS = ['prefix', 'logLevel', 'logSerializers']
+/** The options of a `register` call that Fastify itself reads. */
+const REGISTER_OPTIONS: readonly string[] = ['prefix', 'logLevel', 'logSerializers']
 
 /**
- * The names of a plugin's options. They follow from their type: where one is missing here, or is here alone, nothing
- * compiles.
+ * An object with the names of all options of a type, and no other: anything else does not compile. A list of
+ * defaults will do.
  */
-export type Known<Options> = { readonly [Name in keyof Options]-?: true }
+export type Known<Options> = { readonly [Name in keyof Options]-?: unknown }
 
 /**
  * A misspelt option would leave its default in force without a word.
+ * @param others names that are taken as well
  * @throws OPTION_INVALID naming it
  */
-export function refuseUnknown<Options extends object>(options: Options, known: Known<Options>): void {
+export function refuseUnknown<Options extends object>(
+  options: Options,
+  known: Known<Options>,
+  others = REGISTER_OPTIONS,
+): void {
   for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(known, name) && !REGISTER_OPTIONS.includes(name)) {
+    if (!Object.hasOwn(known, name) && !others.includes(name)) {
       throw new OptionInvalid(name, `is unknown: there are ${Object.keys(known).join(', ')}`)
     }
   }
@@ -26,14 +31,27 @@ export function refuseUnknown<Options extends object>(options: Options, known: K
 export const SECONDS_MAX = 10 * 366 * 24 * 3600
 
 /**
- * A duration in whole seconds. 0 and NaN must not pass: a lifetime of 0 has made keys immortal elsewhere.
+ * A whole number from `least` to `most`, as far as they are given. NaN and text do not pass.
  * @throws OPTION_INVALID
  */
-export function checkSeconds(name: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1 || value > SECONDS_MAX) {
-    throw new OptionInvalid(name, `wants whole seconds from 1 to ${SECONDS_MAX}`)
-  }
-  return value
+export function checkWhole(
+  name: string,
+  value: number,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+  unit = 'a whole number',
+): number {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
+  const range = most === Number.MAX_SAFE_INTEGER ? `, ${least} or more` : ` from ${least} to ${most}`
+  throw new OptionInvalid(name, `wants ${unit}${range}`)
+}
+
+/**
+ * A duration in whole seconds. 0 does not pass by default: a lifetime of 0 has made keys immortal elsewhere.
+ * @throws OPTION_INVALID
+ */
+export function checkSeconds(name: string, value: number, least = 1, most = SECONDS_MAX): number {
+  return checkWhole(name, value, least, most, 'whole seconds')
 }
 
 /** @throws OPTION_INVALID */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { OptionInvalid, PasswordRefused } from '../errors.js'
 import { loadOptional } from '../optional.js'
+import { checkWhole } from '../options.js'
 import { HashQueue } from './hash-queue.js'
 import { HASH_COST, type HashCost, hashCost, hashPrefix, isWeaker, restOf } from './password-hash.js'
 
@@ -128,8 +129,6 @@ const AT_ONCE_MAX = 64
  */
 export function passwordsFor(hashesAtOnce: number | undefined): QueuedPasswords {
   if (hashesAtOnce === undefined) return passwords
-  if (!Number.isSafeInteger(hashesAtOnce) || hashesAtOnce < 1 || hashesAtOnce > AT_ONCE_MAX) {
-    throw new OptionInvalid('hashesAtOnce', `wants a whole number from 1 to ${AT_ONCE_MAX}`)
-  }
-  return createPasswords(loadArgon2, HASH_COST, hashesAtOnce)
+  const atOnce = checkWhole('hashesAtOnce', hashesAtOnce, 1, AT_ONCE_MAX)
+  return createPasswords(loadArgon2, HASH_COST, atOnce)
 }

@@ -1,5 +1,6 @@
 import type { Account, CheckedAccount } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
+import { checkWhole } from '../options.js'
 
 /** So that a credential stays well below what browsers and proxies carry. In UTF-16 units. */
 const FIELD_MAX = 256
@@ -25,8 +26,6 @@ export function checkAccount(account: Account): CheckedAccount {
       `wants id, username and role as well-formed strings of 1 to ${FIELD_MAX} characters`,
     )
   }
-  if (!Number.isSafeInteger(epoch) || epoch < 0) {
-    throw new OptionInvalid('account.epoch', 'wants a whole number, 0 or more')
-  }
+  checkWhole('account.epoch', epoch, 0)
   return Object.freeze({ id, username, role, epoch })
 }

@@ -1,6 +1,6 @@
 import type { ModeName } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
-import { checkSeconds } from '../options.js'
+import { checkSeconds, type Known, refuseUnknown } from '../options.js'
 import type { OnRefused } from './search.js'
 
 /** What a guard asks for. Everything that is given must hold. */
@@ -35,7 +35,7 @@ export interface GuardRules {
   readonly onRefused: OnRefused | undefined
 }
 
-const KNOWN = new Set(['optional', 'role', 'fresh', 'modes', 'onRefused'])
+const KNOWN: Known<GuardOptions> = { optional: true, role: true, fresh: true, modes: true, onRefused: true }
 
 /** In seconds. */
 const FRESH_FOR = 600
@@ -81,9 +81,7 @@ function ageMaxOf(options: GuardOptions): number | null {
  * @throws OPTION_INVALID
  */
 export function checkGuardOptions(options: GuardOptions): GuardRules {
-  for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name)) throw new OptionInvalid(name, 'is unknown to a guard')
-  }
+  refuseUnknown(options, KNOWN, [])
   const { optional = false, onRefused } = options
   if (typeof optional !== 'boolean') throw new OptionInvalid('optional', 'wants true or false')
   return Object.freeze({

@@ -1,4 +1,4 @@
-import { OptionInvalid } from '../errors.js'
+import { checkWhole } from '../options.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { revokedUntil } from '../stores/rules.js'
 
@@ -9,10 +9,7 @@ const ENDED_AT_ONCE = 100
 
 /** @throws OPTION_INVALID */
 export function checkCap(cap: number): number {
-  if (!Number.isSafeInteger(cap) || cap < 1 || cap > CAP_MAX) {
-    throw new OptionInvalid('cap', `wants a whole number from 1 to ${CAP_MAX}`)
-  }
-  return cap
+  return checkWhole('cap', cap, 1, CAP_MAX)
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { Audit } from '../audit.js'
 import type { CheckedAccount } from '../contract.js'
-import { EpochPassed, OptionInvalid, StoreUnavailable } from '../errors.js'
+import { EpochPassed, StoreUnavailable } from '../errors.js'
+import { checkWhole } from '../options.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { CLOCK_MARGIN } from '../stores/rules.js'
 import { livenessOf } from './liveness.js'
@@ -12,9 +13,7 @@ export const LONGEST_TTL = 400 * 24 * 3600
 
 /** Credentials start at 0: below that there is nothing to end. @throws OPTION_INVALID */
 export function checkEpoch(epoch: number): void {
-  if (!Number.isSafeInteger(epoch) || epoch < 1) {
-    throw new OptionInvalid('epoch', 'wants a whole number, 1 or more')
-  }
+  checkWhole('epoch', epoch, 1)
 }
 
 export interface EpochEndingParts {

@@ -1,6 +1,6 @@
 import type { Clock } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
-import { checkClock } from '../options.js'
+import { checkClock, checkWhole, type Known } from '../options.js'
 import type { StateStore } from './contract.js'
 import type { AnyRedisClient } from './redis/any-client.js'
 
@@ -64,20 +64,15 @@ export interface CheckedStores {
 const KINDS = ['memory', 'dataDir', 'redisUrl', 'redis', 'store'] as const
 const TIMEOUT_MAX = 60_000
 
-/** Every option that any of the choices has, as loosely as a caller without types may give it. */
-type Given = {
-  readonly [K in (typeof KINDS)[number]]?: K extends 'redis'
-    ? AnyRedisClient
-    : K extends 'store'
-      ? StateStore
-      : unknown
-} & {
-  readonly clock?: Clock
-  readonly commandTimeout?: number
-  readonly evictionRisk?: EvictionRisk
-  readonly maxRevocations?: number
-  readonly referenceClock?: Clock | undefined
-}
+/** The options of all choices, as loosely as a caller without types may give them. */
+type Given = CommonOptions &
+  RedisChoice & {
+    readonly memory?: unknown
+    readonly dataDir?: unknown
+    readonly redisUrl?: unknown
+    readonly redis?: AnyRedisClient
+    readonly store?: StateStore
+  }
 
 /** @throws OPTION_INVALID naming the option and what it wants */
 export function checkStores(options: StoresOptions): CheckedStores {
@@ -89,9 +84,7 @@ export function checkStores(options: StoresOptions): CheckedStores {
   }
   refuseUseless(given, kind)
   const { clock = Date.now, commandTimeout = 1000, evictionRisk = 'refuse', maxRevocations } = given
-  if (!Number.isSafeInteger(commandTimeout) || commandTimeout < 1 || commandTimeout > TIMEOUT_MAX) {
-    throw new OptionInvalid('commandTimeout', `wants whole milliseconds from 1 to ${TIMEOUT_MAX}`)
-  }
+  checkWhole('commandTimeout', commandTimeout, 1, TIMEOUT_MAX, 'whole milliseconds')
   if (evictionRisk !== 'refuse' && evictionRisk !== 'warn') {
     throw new OptionInvalid('evictionRisk', 'wants "refuse" or "warn"')
   }
@@ -105,19 +98,20 @@ export function checkStores(options: StoresOptions): CheckedStores {
   })
 }
 
-const FOR_REDIS = ['clock', 'commandTimeout', 'evictionRisk', 'maxRevocations', 'referenceClock']
-const USEFUL: Record<StoresChoice['kind'], readonly string[]> = {
-  memory: ['clock'],
-  dataDir: ['clock'],
-  redisUrl: FOR_REDIS,
-  redis: FOR_REDIS,
-  store: [],
+const FOR_ALL: Known<CommonOptions> = { clock: true }
+const FOR_REDIS: Known<CommonOptions & RedisChoice> = {
+  ...FOR_ALL,
+  commandTimeout: true,
+  evictionRisk: true,
+  maxRevocations: true,
+  referenceClock: true,
 }
+const USEFUL = { memory: FOR_ALL, dataDir: FOR_ALL, redisUrl: FOR_REDIS, redis: FOR_REDIS, store: {} }
 
 /** A setting that would do nothing is a mistake that must be seen. */
 function refuseUseless(given: Given, kind: StoresChoice['kind']): void {
   for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined && name !== kind && !USEFUL[kind].includes(name))
+    if (value !== undefined && name !== kind && !Object.hasOwn(USEFUL[kind], name))
       throw new OptionInvalid(name, `would do nothing with ${kind}`)
   }
 }

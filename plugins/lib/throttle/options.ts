@@ -1,6 +1,6 @@
 import { OptionInvalid } from '../errors.js'
 import { type CookieSpec, cookieSpec } from '../http/cookies.js'
-import { checkSeconds, type Known, refuseUnknown } from '../options.js'
+import { checkSeconds, checkWhole, type Known, refuseUnknown } from '../options.js'
 import type { LimitRule } from './rounds.js'
 
 /** Limits are failed attempts, durations are seconds. */
@@ -62,17 +62,8 @@ const WINDOW_MAX = 31 * 24 * 3600
 /** The longest that browsers keep a cookie (RFC 6265bis §5.5). */
 const COOKIE_MAX = 400 * 24 * 3600
 
-function checkLimit(name: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1 || value > LIMIT_MAX) {
-    throw new OptionInvalid(name, `wants a whole number from 1 to ${LIMIT_MAX}`)
-  }
-  return value
-}
-
-function checkDuration(name: string, value: number, most = WINDOW_MAX): number {
-  if (checkSeconds(name, value) > most) throw new OptionInvalid(name, `wants no more than ${most} seconds`)
-  return value
-}
+const checkLimit = (name: string, value: number) => checkWhole(name, value, 1, LIMIT_MAX)
+const checkDuration = (name: string, value: number, most = WINDOW_MAX) => checkSeconds(name, value, 1, most)
 
 function checkAccountRule(options: ThrottleOptions): LimitRule {
   const limit = checkLimit('accountLimit', options.accountLimit ?? 10)

@@ -62,13 +62,6 @@ function checkText(name: string, value: string): string {
   return value
 }
 
-function checkSpan(name: string, value: number, max: number): number {
-  if (!Number.isSafeInteger(value) || value < 0 || value > max) {
-    throw new OptionInvalid(name, `wants whole seconds from 0 to ${max}`)
-  }
-  return value
-}
-
 function checkKeys(privateKeys: readonly SigningKeyInput[] | undefined): SigningKeys {
   if (privateKeys === undefined) return []
   return checkSigningKeys(privateKeys, (fault) => new OptionInvalid('privateKeys', `is refused: ${fault}`))
@@ -105,8 +98,13 @@ export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOption
     audience: checkText('audience', options.audience ?? 'fastify-identity'),
     accessTtl: checkSeconds('accessTtl', options.accessTtl ?? 900),
     refreshTtl: checkSeconds('refreshTtl', options.refreshTtl ?? 604_800),
-    refreshGrace: checkSpan('refreshGrace', options.refreshGrace ?? 10, GRACE_MAX),
-    clockTolerance: checkSpan('clockTolerance', options.clockTolerance ?? CLOCK_TOLERANCE, TOLERANCE_MAX),
+    refreshGrace: checkSeconds('refreshGrace', options.refreshGrace ?? 10, 0, GRACE_MAX),
+    clockTolerance: checkSeconds(
+      'clockTolerance',
+      options.clockTolerance ?? CLOCK_TOLERANCE,
+      0,
+      TOLERANCE_MAX,
+    ),
     privateKeys: checkKeys(options.privateKeys),
     accounts: findAccounts(app, options),
     hot: checkMemo('hotTokens', options.hotTokens, options.hotBytes),

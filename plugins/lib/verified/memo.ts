@@ -1,5 +1,5 @@
 import type { NearCacheCounts } from '../contract.js'
-import { OptionInvalid } from '../errors.js'
+import { checkWhole } from '../options.js'
 import { ownText } from '../own-text.js'
 import type { Verified } from './verified.js'
 
@@ -29,10 +29,8 @@ const LEAST_BYTES = 1024 * 1024
  * @throws OPTION_INVALID
  */
 export function checkMemo(name: string, max = MAX, maxBytes = MAX_BYTES): MemoOptions {
-  if (!Number.isSafeInteger(max) || max < 2) throw new OptionInvalid(name, 'wants a whole number, 2 or more')
-  if (!Number.isSafeInteger(maxBytes) || maxBytes < LEAST_BYTES) {
-    throw new OptionInvalid('hotBytes', `wants whole bytes, ${LEAST_BYTES} or more`)
-  }
+  checkWhole(name, max, 2)
+  checkWhole('hotBytes', maxBytes, LEAST_BYTES, undefined, 'whole bytes')
   return Object.freeze({ max, maxBytes })
 }
 

@@ -1,5 +1,5 @@
 import { OptionInvalid } from '../../errors.js'
-import { type Known, refuseUnknown } from '../../options.js'
+import { checkWhole, refuseUnknown } from '../../options.js'
 
 /** How many connections, and how long anything may take. Times are in ms. */
 export interface PostgresOptions {
@@ -39,26 +39,15 @@ const MOST: CheckedPostgres = {
 }
 const NAMES = ['max', 'connectTimeout', 'queryTimeout', 'idleTimeout', 'startTimeout'] as const
 
-const KNOWN: Known<PostgresOptions> = {
-  max: true,
-  connectTimeout: true,
-  queryTimeout: true,
-  idleTimeout: true,
-  startTimeout: true,
-}
-
 /** @throws OPTION_INVALID naming the option and what it wants */
 export function checkPostgres(given: PostgresOptions = {}): CheckedPostgres {
   if (typeof given !== 'object' || given === null) throw new OptionInvalid('pool', 'wants an object')
-  refuseUnknown(given, KNOWN)
+  refuseUnknown(given, DEFAULTS)
   const all = { ...DEFAULTS }
   for (const name of NAMES) {
     const value = given[name] ?? DEFAULTS[name]
     // 0 would mean for ever to the driver.
-    if (!Number.isSafeInteger(value) || value < 1 || value > MOST[name]) {
-      throw new OptionInvalid(`pool.${name}`, `wants a whole number from 1 to ${MOST[name]}`)
-    }
-    all[name] = value
+    all[name] = checkWhole(`pool.${name}`, value, 1, MOST[name])
   }
   return Object.freeze(all)
 }

@@ -1,5 +1,5 @@
 import type { Clock, MaybePromise, SignInRef } from '../../contract.js'
-import { OptionInvalid } from '../../errors.js'
+import { checkWhole } from '../../options.js'
 import { RevocationList } from '../../revocation/list.js'
 import { endedSignIn, type Revocation, shortenedEnd } from '../../revocation/revocation.js'
 import type { Feed, Rotation, RotationResult, SignInRecord } from '../contract.js'
@@ -35,9 +35,7 @@ const RETIRED_MAX = 1000
  */
 export function createNearStore(client: RedisClient, options: NearStoreOptions = {}): NearStore {
   const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, maxRevocations = MAX_REVOCATIONS } = options
-  if (!Number.isSafeInteger(maxRevocations) || maxRevocations < 1) {
-    throw new OptionInvalid('maxRevocations', 'wants a whole number, 1 or more')
-  }
+  checkWhole('maxRevocations', maxRevocations, 1)
   const keys = revocationKeys(prefix)
   const list = new RevocationList(maxRevocations)
   const replicas = new RedisReplicas(client, keys, {
