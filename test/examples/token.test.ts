@@ -163,8 +163,8 @@ t.test('in production there are no accounts that everybody knows', async (t) => 
 
 t.test('a fault of ours is not explained to a client', async (t) => {
   const { app, client } = await start(t)
-  app.stateStore.isLive = () => Promise.reject(new Error('password of the database: hunter2'))
   const { token } = (await logIn(t, client)).body.data
+  app.stateStore.isLive = () => Promise.reject(new Error('password of the database: hunter2'))
   const { status, body } = await userInfo(client, `Bearer ${token}`)
   t.equal(status, 500)
   t.strictSame(body, { code: 500, msg: 'Something went wrong.', error: 'INTERNAL' })

@@ -46,7 +46,7 @@ t.test('without asymmetric keys the set is empty', async (t) => {
   refused(t, await app.inject({ method: 'POST', url: PATH, payload: {} }), 404, 'NOT_FOUND')
 })
 
-t.test('tokens of before the change to an asymmetric key are good after it', async (t) => {
+t.test('with shared, tokens of before the change to an asymmetric key are good after it', async (t) => {
   const DATA_DIR = makeDataDir(t)
   const clock = testClock()
   const before = await startUserCenter(t, { ...SECRETS, DATA_DIR }, clock)
@@ -54,7 +54,7 @@ t.test('tokens of before the change to an asymmetric key are good after it', asy
   await before.app.close()
   const { app } = await startUserCenter(
     t,
-    { ...SECRETS, DATA_DIR, TOKEN_PRIVATE_KEY: keyPair('ES256').privatePem },
+    { ...SECRETS, DATA_DIR, TOKEN_PRIVATE_KEY: `${keyPair('ES256').privatePem}\nshared` },
     clock,
   )
   t.equal((await userInfo(app, credential)).statusCode, 200)
