@@ -16,7 +16,7 @@ import {
   sessionMode,
   TestClock,
 } from '../helpers/suite.js'
-import { ticks, WAYS, type Way } from '../helpers/ways-of-answering.js'
+import { takeHandlerTimeouts, ticks, WAYS, type Way } from '../helpers/ways-of-answering.js'
 
 /** What a client and the log see of one request. */
 interface Row {
@@ -250,6 +250,7 @@ interface Expected extends Row {
 
 test('every way of answering, with every kind of work before the answer', async (t) => {
   const unhandled = watchProcess(t)
+  takeHandlerTimeouts()
   const bare = await controls(t)
   const { log, state, handled, preparation, port } = await start(t)
   for (const [workName, work] of Object.entries(WORKS)) {
