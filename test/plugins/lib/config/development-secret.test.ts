@@ -94,7 +94,7 @@ t.test('where nothing can be read or written, one sentence names DATA_DIR', asyn
 
 /** Another process that starts on the directories it is told of. */
 function startChild(t: Test) {
-  const path = modulePath('../../helpers/development-secret-child', import.meta.url)
+  const path = modulePath('../../../helpers/development-secret-child', import.meta.url)
   const child = spawn(process.execPath, [...process.execArgv, path])
   t.teardown(() => child.kill('SIGKILL'))
   child.stderr.pipe(process.stderr)

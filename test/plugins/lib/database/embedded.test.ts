@@ -20,7 +20,7 @@ import { databaseFile, lockDataDir, openDatabase } from '../../../../plugins/lib
 import { migrations } from '../../../../plugins/lib/database/migrations/index.js'
 import { modulePath } from '../../../helpers/processes.js'
 
-const CHILD = modulePath('../../helpers/database-child', import.meta.url)
+const CHILD = modulePath('../../../helpers/database-child', import.meta.url)
 
 /** Another process, that opens and locks what it is told to. */
 function startChild() {

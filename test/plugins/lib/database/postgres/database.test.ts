@@ -11,7 +11,7 @@ import { ownTime } from '../../../../helpers/own-time.js'
 import { startPostgres } from '../../../../helpers/postgres-server.js'
 import { modulePath } from '../../../../helpers/processes.js'
 
-const CHILD = modulePath('../../../helpers/postgres-child', import.meta.url)
+const CHILD = modulePath('../../../../helpers/postgres-child', import.meta.url)
 
 const server = await startPostgres()
 t.teardown(() => server.stop())
