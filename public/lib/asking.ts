@@ -7,8 +7,13 @@ import { forgetTokens } from './tokens.js'
 
 /** What a guarded route refuses with when it recognises nobody. */
 const NOBODY = [
-  ...['NOT_SIGNED_IN', 'TOKEN_EXPIRED', 'TOKEN_INVALID', 'CREDENTIAL_EXPIRED', 'CREDENTIAL_INVALID'],
-  ...['SIGNED_OUT', 'REFRESH_REFUSED'],
+  'NOT_SIGNED_IN',
+  'TOKEN_EXPIRED',
+  'TOKEN_INVALID',
+  'CREDENTIAL_EXPIRED',
+  'CREDENTIAL_INVALID',
+  'SIGNED_OUT',
+  'REFRESH_REFUSED',
 ]
 
 export const meansNobody = ({ code }: Failure): boolean => NOBODY.includes(code)

@@ -47,7 +47,10 @@ test('sign-ins in more than one browser', async (t) => {
       const told = await page.locator('#attributes dt').allTextContents()
       t.same(told, [
         name,
-        ...['HttpOnly', 'SameSite=Lax', 'Path=/', 'Secure not set'],
+        'HttpOnly',
+        'SameSite=Lax',
+        'Path=/',
+        'Secure not set',
         age === null ? 'Max-Age not set' : `Max-Age=${age}`,
       ])
       t.match(await page.locator('#script-sees').textContent(), /nothing$/)

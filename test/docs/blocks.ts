@@ -27,7 +27,10 @@ const WITH_README = ['benchmarks', 'plugins', 'routes', 'test']
 export function englishPages(): string[] {
   const inDocs = readdirSync(join(ROOT, 'docs')).filter((file) => /^[\w-]+\.md$/.test(file))
   return [
-    ...['README.md', 'plugins/CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+    'README.md',
+    'plugins/CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
     ...WITH_README.map((directory) => join(directory, 'README.md')),
     ...inDocs.toSorted().map((file) => join('docs', file)),
   ]

@@ -23,8 +23,12 @@ const raised = raise(ours)
 const besides = raise(routes)
 /** Those that stand for nobody, whose status is the guard's to choose. */
 const nobody = new Set([
-  ...['NOT_SIGNED_IN', 'TOKEN_EXPIRED', 'TOKEN_INVALID'],
-  ...['CREDENTIAL_EXPIRED', 'CREDENTIAL_INVALID', 'SIGNED_OUT'],
+  'NOT_SIGNED_IN',
+  'TOKEN_EXPIRED',
+  'TOKEN_INVALID',
+  'CREDENTIAL_EXPIRED',
+  'CREDENTIAL_INVALID',
+  'SIGNED_OUT',
 ])
 
 interface Row {

@@ -11,8 +11,15 @@ export const BUILT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What an application of somebody else's has installed, on the pages that say so. */
 const INSTALLED = [
-  ...['fastify', 'fastify-plugin', '@fastify/cookie', '@fastify/session', '@fastify/jwt', '@fastify/redis'],
-  ...['ioredis', 'jose', '@types/node'],
+  'fastify',
+  'fastify-plugin',
+  '@fastify/cookie',
+  '@fastify/session',
+  '@fastify/jwt',
+  '@fastify/redis',
+  'ioredis',
+  'jose',
+  '@types/node',
 ]
 
 /** What a careful user compiles with, and where the types are as long as no package was built. */

@@ -5,8 +5,11 @@ import { listen } from './http.js'
 import { startUserCenter, type UserCenter } from './user-center.js'
 
 const ARGUMENTS = [
-  ...['--disable-quic', '--no-first-run', '--disable-background-networking'],
-  ...['--disable-component-update', '--disable-sync'],
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ]
 
 export interface ChromiumOptions {

@@ -134,8 +134,19 @@ function noteSessions(keys: SessionKeys): Note {
 }
 
 const OPERATIONS = [
-  ...['generation', 'addSignIn', 'findSignIn', 'listSignIns', 'touchSignIn', 'rotateRefresh', 'endSignIn'],
-  ...['endSignIns', 'raiseEpoch', 'createSession', 'readSession', 'replaceSession', 'touchSession'],
+  'generation',
+  'addSignIn',
+  'findSignIn',
+  'listSignIns',
+  'touchSignIn',
+  'rotateRefresh',
+  'endSignIn',
+  'endSignIns',
+  'raiseEpoch',
+  'createSession',
+  'readSession',
+  'replaceSession',
+  'touchSession',
   'destroySession',
 ]
 

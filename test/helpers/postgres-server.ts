@@ -73,8 +73,14 @@ function run({ directory, who }: Place, program: string, ...args: string[]): voi
 const ACCESS = 'local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n'
 
 const SETTINGS = [
-  ...['fsync=off', 'full_page_writes=off', 'max_connections=60', 'shared_buffers=16MB'],
-  ...['listen_addresses=127.0.0.1', 'ssl=on', 'autovacuum=off', 'log_min_messages=fatal'],
+  'fsync=off',
+  'full_page_writes=off',
+  'max_connections=60',
+  'shared_buffers=16MB',
+  'listen_addresses=127.0.0.1',
+  'ssl=on',
+  'autovacuum=off',
+  'log_min_messages=fatal',
 ]
 
 function initialise(place: Place): void {

@@ -25,11 +25,20 @@ interface Member {
 async function startMember(): Promise<Member> {
   const bus = await freePort()
   const args = [
-    ...['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '1000'],
+    '--cluster-enabled',
+    'yes',
+    '--cluster-port',
+    String(bus),
+    '--cluster-node-timeout',
+    '1000',
     // What a lost master had is gone, the rest goes on.
-    ...['--cluster-require-full-coverage', 'no'],
+    '--cluster-require-full-coverage',
+    'no',
     // A replica is in step at once.
-    ...['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'],
+    '--repl-diskless-sync-delay',
+    '0',
+    '--repl-ping-replica-period',
+    '1',
   ]
   return { server: await startRedis({ tcp: true, args }), bus }
 }

@@ -258,9 +258,23 @@ function cookieLines(pair: string): string[] {
   const headers = [
     ...[...values, ...spelt].map((text) => `${name}=${text}`),
     ...names.map((other) => `${other}=${value}`),
-    ...[` \t${pair}\t `, `${name} = ${value}`, `${name}\t=\t${value}`, `;;${pair};`, `a=${others}; ${pair}`],
-    ...[`a ${pair}`, `a,${pair}`, `a=b ${pair}`, `a=b,${pair}`, `=${pair}`, `${name}; =${value}`, name],
-    ...[`${pair}; ${pair}`, `${pair};${name}`, `${pair}; ${name}=`, `${name}=; ${pair}`, `a="; ${pair}`],
+    ` \t${pair}\t `,
+    `${name} = ${value}`,
+    `${name}\t=\t${value}`,
+    `;;${pair};`,
+    `a=${others}; ${pair}`,
+    `a ${pair}`,
+    `a,${pair}`,
+    `a=b ${pair}`,
+    `a=b,${pair}`,
+    `=${pair}`,
+    `${name}; =${value}`,
+    name,
+    `${pair}; ${pair}`,
+    `${pair};${name}`,
+    `${pair}; ${name}=`,
+    `${name}=; ${pair}`,
+    `a="; ${pair}`,
   ]
   const lines = headers.map((header) => `Cookie: ${header}\r\n`)
   const odd = ['Cookie:', 'cookie: ', 'COOKIE:\t', 'Cookie : ', 'Cookie2: ', 'X-Cookie: '].map(
@@ -297,7 +311,10 @@ function bearerLines(header: string): string[] {
   const headers = [
     ...schemes.map((scheme) => scheme + token),
     ...[...texts, ...spelt].map((text) => `Bearer ${text}`),
-    ...[` \t${header}\t `, `${header}, ${header}`, token, `Bearer x${'y'.repeat(12_000)}${token}`],
+    ` \t${header}\t `,
+    `${header}, ${header}`,
+    token,
+    `Bearer x${'y'.repeat(12_000)}${token}`,
   ]
   const odd = ['authorization:', 'AUTHORIZATION: ', 'Authorization : ', 'Proxy-Authorization: '].map(
     (start) => start + header,

@@ -15,9 +15,15 @@ import { join, resolve } from 'node:path'
 import { type Test, test } from 'tap'
 
 const COPIED = [
-  ...['scripts/build.mjs', 'scripts/inputs.mjs', 'scripts/lock.mjs'],
-  ...['package.json', 'tsconfig.json', 'tsconfig.build.json'],
-  ...['plugins/package.json', 'plugins/tsconfig.json', 'public/tsconfig.json'],
+  'scripts/build.mjs',
+  'scripts/inputs.mjs',
+  'scripts/lock.mjs',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'plugins/package.json',
+  'plugins/tsconfig.json',
+  'public/tsconfig.json',
 ]
 
 /** A tree with one source and one page. */

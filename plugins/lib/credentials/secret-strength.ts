@@ -2,14 +2,15 @@ import { SECRET_BYTES } from './keys.js'
 
 /** Words that examples and habits put into secrets. A secret that is made of them is known to everybody. */
 const KNOWN_WORDS = new RegExp(
-  [
-    ...['change[-_ ]?(me|this|it)', 'replace[-_ ]?(me|this|it)', 'your[-_ ]?(own|key)', 'keyboard[-_ ]?cat'],
-    ...['passw(or)?d', 'secret', 'example', 'default', 'insecure', 'development', 'letmein', 'iloveyou'],
-    ...['(?:\\d+|thirty[-_ ]?two)[-_ ]?(bit|byte|char(acter)?)s?', 'at[-_ ]?least', 'bigger[-_ ]?than'],
-    ...['todo', 'openssl', 'fastify', 'identity', 'production', 'never[-_ ]?use', 'key', 'value', 'here'],
-    ...['correct[-_ ]?horse', 'battery', 'staple', 'minimum', 'length', 'very[-_ ]?long', 'string', 'phrase'],
-    ...['0123456789', '1234567890', 'abcdefgh', 'qwerty', 'asdfgh', 'zxcvbn', 'deadbeef'],
-  ].join('|'),
+  String.raw`
+change[-_ ]?(me|this|it)|replace[-_ ]?(me|this|it)|your[-_ ]?(own|key)|keyboard[-_ ]?cat|passw(or)?d
+secret|example|default|insecure|development|letmein|iloveyou
+(?:\d+|thirty[-_ ]?two)[-_ ]?(bit|byte|char(acter)?)s?|at[-_ ]?least|bigger[-_ ]?than|todo|openssl
+fastify|identity|production|never[-_ ]?use|key|value|here|correct[-_ ]?horse|battery|staple|minimum
+length|very[-_ ]?long|string|phrase|0123456789|1234567890|abcdefgh|qwerty|asdfgh|zxcvbn|deadbeef
+`
+    .trim()
+    .replaceAll('\n', '|'),
   'gi',
 )
 

@@ -10,9 +10,18 @@ import { claimsOrNull, list, number, numberOrNull, text, textOfBytes, textOrNull
 export function writeSignIn(record: SignInRecord): (string | number | null)[] {
   const { refresh, claims } = record
   return [
-    ...[record.accountId, record.id, record.mode, record.epoch, record.generation],
-    ...[record.createdAt, record.lastSeenAt, record.idleExpiresAt, record.absoluteExpiresAt],
-    ...[record.ip, record.userAgent, record.sessionKey],
+    record.accountId,
+    record.id,
+    record.mode,
+    record.epoch,
+    record.generation,
+    record.createdAt,
+    record.lastSeenAt,
+    record.idleExpiresAt,
+    record.absoluteExpiresAt,
+    record.ip,
+    record.userAgent,
+    record.sessionKey,
     ...(refresh ? [refresh.counter, refresh.keyId, refresh.rotatedAt] : [null, null, null]),
     claims && JSON.stringify(claims),
     record.seal ?? null,

@@ -41,29 +41,46 @@ t.test('TLS is what sslmode says, and verifies unless it says not to', async (t)
     t.match(readPostgresUrl(`postgres://db/identity?${query}`), { tls }, query)
   const refused = [
     ...['prefer', 'allow', 'on', 'constructor', '', 'VERIFY-FULL'].map((mode) => `sslmode=${mode}`),
-    ...[
-      'sslrootcert=/ca.pem',
-      'sslmode=no-verify&sslrootcert=/ca.pem',
-      'sslmode=disable&sslrootcert=/ca.pem',
-    ],
-    ...['sslmode=require&host=/var/run', 'sslmode=require&sslmode=disable', 'ssl=true', 'sslcert=/a'],
+    'sslrootcert=/ca.pem',
+    'sslmode=no-verify&sslrootcert=/ca.pem',
+    'sslmode=disable&sslrootcert=/ca.pem',
+    'sslmode=require&host=/var/run',
+    'sslmode=require&sslmode=disable',
+    'ssl=true',
+    'sslcert=/a',
   ]
   for (const query of refused) t.equal(readPostgresUrl(`postgres://db/identity?${query}`), null, query)
 })
 
 t.test('any other URL is none: what would be ignored too', async (t) => {
   const urls = [
-    ...['', 'identity', 'db/identity', 'mysql://db/identity', 'postgres:identity', '/var/run identity'],
-    ...['postgres://', 'postgres://db', 'postgres://db/', 'postgres:///identity', 'postgres://db/a/b'],
-    ...['postgres://one,two/identity', 'postgres://one:1,two:2/identity', 'postgres://db:0/identity'],
-    ...['postgres://db:99999/identity', 'postgres://db/identity#part', 'postgres://u:p?x@db/identity'],
-    ...['postgres://u:%zz@db/identity', 'postgres://db/%zz', 'postgres://%zz/identity', 'postgres://a%20b/d'],
-    ...[
-      'postgres://db/identity?statement_timeout=0',
-      'postgres://db/identity?options=-c',
-      'postgres://db/d?host=',
-    ],
-    ...['postgres://db/d?host=other', 'postgres://db/d?pool_max=1', 'postgres://db/d?password=x'],
+    '',
+    'identity',
+    'db/identity',
+    'mysql://db/identity',
+    'postgres:identity',
+    '/var/run identity',
+    'postgres://',
+    'postgres://db',
+    'postgres://db/',
+    'postgres:///identity',
+    'postgres://db/a/b',
+    'postgres://one,two/identity',
+    'postgres://one:1,two:2/identity',
+    'postgres://db:0/identity',
+    'postgres://db:99999/identity',
+    'postgres://db/identity#part',
+    'postgres://u:p?x@db/identity',
+    'postgres://u:%zz@db/identity',
+    'postgres://db/%zz',
+    'postgres://%zz/identity',
+    'postgres://a%20b/d',
+    'postgres://db/identity?statement_timeout=0',
+    'postgres://db/identity?options=-c',
+    'postgres://db/d?host=',
+    'postgres://db/d?host=other',
+    'postgres://db/d?pool_max=1',
+    'postgres://db/d?password=x',
   ]
   for (const url of urls) t.equal(readPostgresUrl(url), null, url)
   t.match(URL_WANTED, /^must be postgres:\/\/user:password@host:port\/database, [^.]+$/)
