@@ -6,9 +6,8 @@ import {
   canonicalUsername,
   tellOnceStored,
 } from 'fastify-identity/accounts'
-import { answer } from './http/answer.js'
+import { answer, forgetOwn } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
-import { forgetOwn } from './http/own-sign-in.js'
 
 const PAGE = 50
 

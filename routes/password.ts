@@ -2,8 +2,13 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { tellOnceStored } from 'fastify-identity/accounts'
 import { CredentialsRefused } from 'fastify-identity/errors'
-import { newPassword } from './fields.js'
 import { answer } from './http/answer.js'
+
+/**
+ * A new password, in code points. The password policy judges the length (`PASSWORD_REFUSED`); this bound only limits
+ * the work. Malformed text is refused: two such passwords could have the same hash.
+ */
+export const newPassword = Type.String({ maxLength: 4096, pattern: '^\\P{Surrogate}*$' })
 
 /** In code points. */
 const PasswordChange = Type.Object(

@@ -2,8 +2,8 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { canonicalUsername } from 'fastify-identity/accounts'
 import { RegistrationClosed, UsernameInvalid } from 'fastify-identity/errors'
-import { newPassword } from './fields.js'
 import { answer } from './http/answer.js'
+import { newPassword } from './password.js'
 
 /** Nothing else: whoever could name a role would make administrators. */
 const Registration = Type.Object(

@@ -3,9 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { SignInRecord } from 'fastify-identity'
 import { tellOnceStored } from 'fastify-identity/accounts'
 import { tellEnded } from 'fastify-identity/sign-ins'
-import { answer } from './http/answer.js'
+import { answer, forgetOwn } from './http/answer.js'
 import { NotFound } from './http/errors.js'
-import { forgetOwn } from './http/own-sign-in.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 const EndQuery = Type.Object(

@@ -1,4 +1,4 @@
-import { initialAvatar } from '../../routes/avatar.js'
+import { initialAvatar } from '../../routes/avatar-cache.js'
 
 /** Of as many users as anybody asks for; all names are of one length, so that answers are. */
 export function usernameOf(index: number): string {

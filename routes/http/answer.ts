@@ -34,3 +34,8 @@ export function sendFailure(
   const body: Answer = { code: status, msg: messageFor(request, key), error: key, ...rest }
   return reply.code(status).send(body)
 }
+
+/** The caller's own sign-in has ended. The answer therefore also clears what the client holds of it. */
+export function forgetOwn(request: FastifyRequest, reply: FastifyReply): void {
+  request.server.authModes.get(request.identity.mode).forget(request, reply)
+}
