@@ -37,7 +37,7 @@ test('accounts, in a browser', async (t) => {
     }
     await fill(page, { 'register-password': NEW })
     await send()
-    await page.getByText('The account Zoë is there.').first().waitFor()
+    await page.getByText('Created account Zoë.').first().waitFor()
     t.equal(await page.locator('#username').inputValue(), 'Zoë', 'the name need not be typed again')
     t.equal(await focused(page), 'password')
     await signInOn(page, 'session', { username: 'Zoë', password: NEW })
@@ -102,7 +102,7 @@ test('accounts, in a browser', async (t) => {
 
     const row = rows.filter({ hasText: 'user1' })
     await page.locator('#end-of-user1').click()
-    await page.getByText('1 sign-in of user1 ended.').first().waitFor()
+    await page.getByText('Ended 1 sign-in of user1.').first().waitFor()
     t.match((await userInfo(app, credential)).json(), { code: 403, error: 'SIGNED_OUT' })
 
     await page.locator('#role-user1').click()

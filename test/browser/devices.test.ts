@@ -13,7 +13,7 @@ test('sign-ins in more than one browser', async (t) => {
     await signInOn(here.page, 'session')
     t.equal(await here.page.locator('.device').count(), 2)
     await here.page.locator('#end-others').click()
-    await here.page.getByText('1 sign-in is ended.').first().waitFor()
+    await here.page.getByText('Ended 1 sign-in.').first().waitFor()
     t.equal(await here.page.locator('.device').count(), 1)
     t.equal(await here.page.evaluate('document.activeElement.id'), 'devices-title')
     await there.page.locator('#reload-devices').click()

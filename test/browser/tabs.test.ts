@@ -23,7 +23,7 @@ test('what happens elsewhere shows', async (t) => {
     await page.context().request.post(`${origin}/login_session`, login)
     await comeBackTo(other)
     await titled(other, 'Signed in as admin')
-    await other.getByText('here you are admin now').first().waitFor()
+    await other.getByText('You are now admin.').first().waitFor()
     await comeBackTo(page)
     await titled(page, 'Signed in as admin')
     await page.locator('#sign-out').click()

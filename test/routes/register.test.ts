@@ -20,7 +20,7 @@ test('a registration makes an account with the role user, and signs nobody in', 
   t.equal(answer.statusCode, 201)
   t.same(answer.json(), {
     code: 201,
-    msg: 'Your account is there: you can sign in.',
+    msg: 'Your account is created. You can sign in.',
     data: { username: 'Zoë', role: 'user' },
   })
   t.equal(answer.headers['set-cookie'], undefined)

@@ -4,11 +4,11 @@ import { startUserCenter } from '../../helpers/user-center.js'
 
 test('an answer has the parts that it was given and no others', async (t) => {
   const { app } = await startUserCenter(t)
-  t.equal((await app.inject('/healthz')).body, '{"code":200,"msg":"The process is up."}')
+  t.equal((await app.inject('/healthz')).body, '{"code":200,"msg":"The process is running."}')
   const { response, credential } = await signIn(app, 'cookie', ADMIN)
   t.same(response.json(), { code: 200, msg: 'You are signed in.', auth_type: 'cookie' })
   const { code, msg, data, auth_type, ...others } = (await userInfo(app, credential)).json()
-  t.match({ code, msg, auth_type }, { code: 200, msg: 'This is who you are.', auth_type: 'cookie' })
+  t.match({ code, msg, auth_type }, { code: 200, msg: 'You are recognised.', auth_type: 'cookie' })
   t.same(Object.keys(data), ['username', 'role', 'avatar'])
   t.same(others, {})
 })
