@@ -1,26 +1,26 @@
 import type { FastifyRequest } from 'fastify'
 
-/** English and Chinese, by error code or by what went well. */
+/** English and Chinese, by the code of an error or of a success. */
 const MESSAGES = {
   SIGNED_IN: ['You are signed in.', '登录成功。'],
   LOGGED_OUT: ['You are signed out.', '已退出登录。'],
-  REFRESHED: ['Here is a new pair of tokens.', '令牌已刷新。'],
-  RECOGNISED: ['This is who you are.', '获取用户信息成功。'],
-  LISTED: ['These are your sign-ins.', '以下是您的登录列表。'],
-  ENDED: ['Ended.', '已结束。'],
+  REFRESHED: ['You have a new pair of tokens.', '令牌已刷新。'],
+  RECOGNISED: ['You are recognised.', '获取用户信息成功。'],
+  LISTED: ['Your sign-ins are listed.', '以下是您已登录的设备。'],
+  ENDED: ['The sign-ins have ended.', '已退出相应的登录。'],
   PASSWORD_CHANGED: [
-    'Your password is changed, and every other sign-in is ended.',
-    '密码已修改，其他登录均已结束。',
+    'Your password is changed, and your other sign-ins have ended.',
+    '密码已修改，其他设备均已退出登录。',
   ],
-  SETTINGS: ['This is what can be done here.', '以下是此处可用的功能。'],
-  INSPECTED: ['This is what is known of your credential.', '以下是您的凭证信息。'],
-  REGISTERED: ['Your account is there: you can sign in.', '注册成功，请登录。'],
-  ACCOUNTS_LISTED: ['These are the accounts.', '以下是账户列表。'],
+  SETTINGS: ['These are the settings of this server.', '以下是此服务器的设置。'],
+  INSPECTED: ['This is the content of your credential.', '以下是您的凭证信息。'],
+  REGISTERED: ['Your account is created. You can sign in.', '注册成功，请登录。'],
+  ACCOUNTS_LISTED: ['The accounts are listed.', '以下是账户列表。'],
   ACCOUNT_CHANGED: [
-    'The account is changed, and all of its sign-ins are ended.',
-    '账户已更改，其所有登录均已结束。',
+    'The account is changed, and all its sign-ins have ended.',
+    '已更新账户，其所有设备均已退出登录。',
   ],
-  UP: ['The process is up.', '进程正在运行。'],
+  UP: ['The process is running.', '进程正在运行。'],
   READY: ['The stores answer.', '存储服务正常。'],
 
   NOT_SIGNED_IN: ['You are not signed in.', '您尚未登录。'],
@@ -28,7 +28,7 @@ const MESSAGES = {
   TOKEN_INVALID: ['The access token is not valid.', '访问令牌无效。'],
   CREDENTIAL_EXPIRED: ['Your sign-in has expired.', '登录已过期。'],
   CREDENTIAL_INVALID: ['The credential is not valid.', '登录凭证无效。'],
-  SIGNED_OUT: ['This sign-in was ended.', '该登录已结束。'],
+  SIGNED_OUT: ['This sign-in has ended.', '该登录已退出。'],
   CREDENTIAL_AMBIGUOUS: [
     'The Authorization header is malformed or sent twice.',
     'Authorization 请求头格式错误或重复。',
@@ -37,30 +37,27 @@ const MESSAGES = {
   CREDENTIALS_REFUSED: ['Wrong username or password.', '用户名或密码错误。'],
   REFRESH_REFUSED: ['The refresh token is not valid.', '刷新令牌无效。'],
   ROLE_REQUIRED: ['Your role does not allow this.', '您的角色无权执行此操作。'],
-  SIGN_IN_TOO_OLD: [
-    'This needs a recent sign-in: give your password again.',
-    '此操作需要近期登录，请重新输入密码。',
-  ],
-  MODE_REQUIRED: ['This way of signing in does not allow this.', '当前登录方式不允许此操作。'],
+  SIGN_IN_TOO_OLD: ['This needs a recent sign-in. Sign in again.', '此操作需要近期登录，请重新登录。'],
+  MODE_REQUIRED: ['This action does not accept your way of signing in.', '当前登录方式不允许此操作。'],
   CROSS_SITE: ['The request came from another site.', '请求来自其他站点。'],
   PREFETCH: ['A prefetch never signs anybody out.', '预取请求不会退出登录。'],
   USERNAME_INVALID: [
     'A username is 1 to 64 visible characters, with single spaces between them.',
     '用户名须为 1 至 64 个可见字符，字符间最多一个空格。',
   ],
-  REGISTRATION_CLOSED: ['Nobody can register here.', '此处不开放注册。'],
+  REGISTRATION_CLOSED: ['Registration is closed.', '此处不开放注册。'],
   USERNAME_TAKEN: ['This username is taken.', '该用户名已被使用。'],
   PASSWORD_REFUSED: ['This password cannot be used.', '不能使用该密码。'],
-  LAST_ADMIN: ['There must be another administrator first.', '必须先有另一位管理员。'],
-  BODY_INVALID: ['The request is not of the form that is expected here.', '请求格式不正确。'],
+  LAST_ADMIN: ['At least one administrator must remain.', '必须至少保留一位管理员。'],
+  BODY_INVALID: ['The request does not have the expected form.', '请求格式不正确。'],
   BODY_TOO_LARGE: ['The request body is too large.', '请求体过大。'],
   CONTENT_TYPE_UNSUPPORTED: ['Send the body as application/json.', '请以 application/json 发送请求体。'],
-  NOT_FOUND: ['There is nothing here.', '未找到。'],
+  NOT_FOUND: ['Not found.', '未找到。'],
   THROTTLED: ['Too many failed attempts. Try again later.', '失败次数过多，请稍后重试。'],
   BUSY: ['Too many sign-ins at once. Try again shortly.', '登录请求过多，请稍后重试。'],
-  STORE_UNAVAILABLE: ['The service cannot answer now. Try again shortly.', '服务暂时不可用，请稍后重试。'],
-  STOPPING: ['This server is being stopped. Try again shortly.', '服务器正在停止，请稍后重试。'],
-  INTERNAL: ['Something went wrong on our side.', '服务器内部错误。'],
+  STORE_UNAVAILABLE: ['The service is unavailable. Try again shortly.', '服务暂时不可用，请稍后重试。'],
+  STOPPING: ['This server is stopping. Try again shortly.', '服务器正在停止，请稍后重试。'],
+  INTERNAL: ['The server had an internal error.', '服务器内部错误。'],
 } as const
 
 export type MessageKey = keyof typeof MESSAGES
@@ -80,17 +77,17 @@ function weightOf(header: string, language: string): number {
   return Math.max(0, ...weights.filter(Number.isFinite))
 }
 
-/** In English, for who writes or reads about the API. */
+/** The English message, for documents about the API. */
 export const messageOf = (key: MessageKey): string => MESSAGES[key][0]
 
-/** Most headers name neither Chinese nor `*`, and need no weighing. */
+/** Most headers name neither Chinese nor `*`, and need no parsing. */
 const MAY_PREFER_CHINESE = /zh|\*/i
 
 function prefersChinese(header: string): boolean {
   return MAY_PREFER_CHINESE.test(header) && weightOf(header, 'zh') > weightOf(header, 'en')
 }
 
-/** For people, in Chinese when the request prefers it and in English otherwise. */
+/** Chinese when the request prefers it, otherwise English. */
 export function messageFor(request: FastifyRequest, key: MessageKey): string {
   const accepted = request.headers['accept-language']
   const message = MESSAGES[key]
