@@ -36,31 +36,31 @@ export interface UserCenterOptions {
   readonly clock?: Clock
   /** Stands for Redis' own clock, for tests whose clock is not the machine's. */
   readonly referenceClock?: Clock
-  /** True where the process is ours: an invalid environment ends it with one sentence instead of a stack. */
+  /** True if the user center owns the process: an invalid environment then ends it with one sentence, not a stack. */
   readonly standalone?: boolean
 }
 
 /** Credentials are short; a body beyond this is refused before it is read (`BODY_TOO_LARGE`). In bytes. */
 const BODY_LIMIT = 16 * 1024
 
-/** What a page of an allowed origin may do. */
+/** The methods that pages of allowed origins may use. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
 
-/** Nobody where the list is empty, or malformed: the plugin refuses to start on that, in a sentence of its own. */
+/** Trusts nobody if the list is empty or malformed. The plugin refuses to start on a malformed one. */
 function trustedProxies(env: Environment): boolean | string[] {
   const proxies = (env.TRUST_PROXY ?? '').split(',').map((entry) => entry.trim())
   if (proxies.length === 1 && proxies[0] === 'true') return true
-  // Not an empty list: Fastify would look for what a proxy says with every request, and believe none.
+  // Not an empty list: Fastify would then parse the proxy headers of every request and believe none.
   return proxies.every(isAddressRange) ? proxies : false
 }
 
-/** The server's own options for an environment; the plugin refuses one that is invalid. */
+/** The server's options for an environment. The plugin refuses an invalid environment. */
 export function serverOptions(env: Environment): FastifyServerOptions {
   return {
     trustProxy: trustedProxies(env),
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
-    // While the server stops: see routes/http/drain.ts.
+    // For a server that stops: see routes/http/drain.ts.
     return503OnClosing: false,
     // A username of 64 characters takes up to 128 UTF-16 units of a path.
     routerOptions: { maxParamLength: 256 },
@@ -69,13 +69,13 @@ export function serverOptions(env: Environment): FastifyServerOptions {
   }
 }
 
-/** Standard error may lead to the same full device: then nobody can be told. */
+/** Standard error may lead to the same full device. The warning is then lost too. */
 function tellLogLost({ message }: Error): void {
   if (process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {})
   process.stderr.write(`fastify-identity cannot write its log, and drops lines: ${message}\n`)
 }
 
-/** What `fastify start -o` hands to the server and to the plugin. */
+/** The options that `fastify start -o` gives to the server and the plugin. */
 export const options: FastifyServerOptions & UserCenterOptions = {
   ...serverOptions(process.env),
   // fastify-cli adds the level.
@@ -92,7 +92,7 @@ async function registerServer(app: FastifyInstance, config: Config): Promise<voi
       credentials: true,
       methods: METHODS,
       exposedHeaders: ['Retry-After', 'WWW-Authenticate'],
-      // Without it a preflight that is none is answered in a form of its own.
+      // With strict preflight, @fastify/cors answers a malformed preflight in its own form.
       strictPreflight: false,
     })
   }
@@ -104,7 +104,7 @@ function longestTtl({ refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAb
   return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl)
 }
 
-/** The suite, in the order in which its parts lean on each other; the modes in the order they are asked. */
+/** Registers the suite in the order of its dependencies, and the modes in the order of the search. */
 async function registerSuite(
   app: FastifyInstance,
   config: Config,
@@ -113,7 +113,7 @@ async function registerSuite(
   const { dataDir, redisUrl, databaseUrl, cookieSecure: secure, rememberTtl, passwordWords } = config
   const evictionRisk = config.production ? 'refuse' : 'warn'
   const secrets = config.secrets ?? [developmentSecret(dataDir)]
-  // Before the others: it measures what comes after it.
+  // First: it measures only the plugins after it.
   if (config.metrics) await app.register(metrics)
   await app.register(audit, { clock })
   await app.register(
@@ -157,7 +157,7 @@ async function registerSuite(
   })
 }
 
-/** Not refused: where secrets are mounted into a container, this is how they come, and nobody else is there. */
+/** Only a warning: secrets mounted into a container have such modes, and no other user is there. */
 function warnOfOpenFiles(app: FastifyInstance, { tokenKeys }: Config): void {
   for (const file of tokenKeys?.openFiles ?? []) {
     app.log.warn({ file }, 'TOKEN_PRIVATE_KEY names a file that is open to every user of this machine.')

@@ -4,24 +4,24 @@ import { hasSeedPassword, seedDevelopmentAccounts } from 'fastify-identity/accou
 import type { Config } from 'fastify-identity/config'
 import { ConfigInvalid } from 'fastify-identity/errors'
 
-/** True where only this machine can connect. */
+/** True if only this machine can connect. */
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 }
 
-/** The address that is listened on is the listener's to choose (fastify-cli has options of its own). */
+/** The listener chooses the address: fastify-cli has its own options for it. */
 function closeUnlessLoopback(app: FastifyInstance): void {
   app.addHook('onListen', async function keepWellKnownAccountsPrivate() {
     const address = app.server.address()
     if (address !== null && typeof address === 'object' && isLoopback(address.address)) return
-    app.log.fatal('Stopping: the well known accounts of development would be open to other machines.')
+    app.log.fatal('Stopping: other machines could use the well known development accounts.')
     await app.close()
   })
 }
 
 /**
- * Gives an empty development database accounts to try. Everybody knows their passwords, so only where
- * nobody else can connect; and a database that has them is refused in production.
+ * Adds the development accounts to an empty database. Everybody knows their passwords, so this happens only if no
+ * other machine can connect. In production, a database with these accounts is refused.
  * @throws CONFIG_INVALID, STORE_UNAVAILABLE
  */
 export async function seedForDevelopment(app: FastifyInstance, config: Config): Promise<void> {

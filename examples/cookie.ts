@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import fastifyIdentity, { type AccountSource, type Clock, developmentSecret } from 'fastify-identity'
 
 /*
- * The cookie mode alone: who you are travels with the browser, and the server looks nothing up.
+ * The cookie mode alone: the browser carries the identity, and the server needs no lookup.
  *
  *   npm run example:cookie
  *   curl -c jar http://127.0.0.1:3000/set_cookie
  *   curl -b jar http://127.0.0.1:3000/get_cookie
- *   curl -b 'user_id=123456' http://127.0.0.1:3000/get_cookie     # nobody: that one is not ours
+ *   curl -b 'user_id=123456' http://127.0.0.1:3000/get_cookie     # nobody: not our cookie
  */
 
 export interface ExampleOptions {
@@ -20,10 +20,10 @@ export interface ExampleOptions {
 /** In seconds. */
 const ONE_HOUR = 3600
 
-/** Whom /set_cookie signs in. Nothing is asked here, to keep to the cookie: session.ts asks for a password. */
+/** The account that /set_cookie signs in, without a password. session.ts asks for a password. */
 const VISITOR = { id: '123456', username: '123456', role: 'user' }
 
-/** An application's own accounts are these two functions. Here there is one, and it has no password. */
+/** An application's own accounts need these two functions. This example has one account, without a password. */
 const accounts: AccountSource = {
   verify: async () => null,
   find: async (id) => (id === VISITOR.id ? VISITOR : null),
@@ -34,32 +34,32 @@ export default async function cookieExample(app: FastifyInstance, options: Examp
   const dataDir = env.DATA_DIR || './data/example-cookie'
 
   await app.register(fastifyIdentity, {
-    // The cookie is sealed with a key made from this. Whoever has it can be anybody, so it is in no source file;
-    // on this machine one is made at the first start, and kept, so that a restart signs nobody out.
+    // The cookie is sealed with a key made from this secret. Anybody who has it can sign in as anybody, so it must
+    // not be in a source file. The first start makes one and keeps it, so that a restart signs nobody out.
     secrets: env.AUTH_SECRETS?.split(',') ?? [developmentSecret(dataDir)],
     clock,
     state: { dataDir },
     accounts,
     modes: ['cookie'],
-    // Browsers send Secure cookies over TLS alone, and 127.0.0.1 has none.
+    // Browsers send Secure cookies only over TLS, and 127.0.0.1 has none.
     secure: env.NODE_ENV === 'production',
-    // A limit of its own keeps use from prolonging it.
+    // With this limit, use does not prolong the sign-in.
     cookie: { name: 'user_id', ttl: ONE_HOUR, rememberTtl: ONE_HOUR, absoluteTtl: ONE_HOUR },
   })
 
-  // From another site's page a link here would sign somebody in without their asking.
+  // Otherwise a link on another site could sign somebody in without their consent.
   app.get(
     '/set_cookie',
     { exposeHeadRoute: false, onRequest: app.csrf.sameOrigin },
     async function setCookie(request) {
-      // Sets `user_id`: HttpOnly, so that no script on a page can read it; Max-Age one hour; and what it says is
-      // sealed with its date of expiry inside, since a browser may keep a cookie for as long as it likes.
+      // Sets `user_id`: HttpOnly, so that no script can read it, and Max-Age one hour. The sealed content contains
+      // the expiry, since a browser may keep a cookie for longer.
       const { expiresIn } = await request.signIn('cookie', VISITOR)
       return { code: 200, msg: 'The cookie is set.', data: { user_id: VISITOR.id, expires_in: expiresIn } }
     },
   )
 
-  // `optional`: nobody may ask, too, and somebody with a bad cookie is nobody.
+  // `optional`: callers without a valid cookie may ask too. They are nobody.
   const anybody = app.guard({ optional: true })
   app.get('/get_cookie', { preHandler: anybody }, async function getCookie(request) {
     const identity = request.identityOrNull

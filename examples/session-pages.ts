@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 
 /*
- * The pages of session.ts. Nothing here knows of sessions.
+ * The pages of session.ts. This file does not use sessions.
  */
 
 /** Bounds of the forms, in characters. The server checks them as well. */
@@ -9,14 +9,14 @@ export const USERNAME_MAX = 256
 export const PASSWORD_MAX = 1024
 export const ITEM_MAX = 64
 
-/** What people typed is text, never markup: `<script>` in a cart is shown, and does not run. */
+/** Input is text, never markup: `<script>` in a cart is shown and does not run. */
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-/** @param main HTML: whatever people typed is escaped in it already */
+/** @param main HTML in which all input is already escaped */
 function sendPage(reply: FastifyReply, title: string, main: string): FastifyReply {
-  // The second line of defence: were markup to slip in after all, the browser would run and load none of it.
+  // A second line of defence: if markup slips in, the browser neither runs nor loads anything.
   reply.header('content-security-policy', "default-src 'none'; form-action 'self'; frame-ancestors 'none'")
   reply.header('x-content-type-options', 'nosniff')
   return reply.type('text/html; charset=utf-8').send(`<!doctype html>
@@ -36,9 +36,9 @@ ${main}
 `)
 }
 
-/** What the home page shows. */
+/** The content of the home page. */
 export interface Home {
-  /** Of whoever is signed in, or null. */
+  /** The name of the signed-in user, or null. */
   readonly username: string | null
   readonly cart: readonly string[]
   readonly note?: string

@@ -5,7 +5,7 @@ import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts
 import { ITEM_MAX, PASSWORD_MAX, sendHome, sendLogin, USERNAME_MAX } from './session-pages.js'
 
 /*
- * The session mode alone: the browser holds an id that says nothing, and the server knows what belongs to it.
+ * The session mode alone: the browser holds a random id, and the server keeps the data.
  *
  *   npm run example:session        then open http://127.0.0.1:3000
  */
@@ -23,7 +23,7 @@ declare module 'fastify' {
   }
 }
 
-/** Anybody may fill a cart, and it is kept: so it has bounds. */
+/** Anybody may fill a cart, and the server stores it. It therefore has bounds. */
 const CART_MAX = 20
 
 const field = (maxLength: number) => Type.String({ minLength: 1, maxLength })
@@ -33,24 +33,24 @@ const LoginForm = Type.Object({ username: field(USERNAME_MAX), password: field(P
 async function registerIdentity(app: FastifyInstance, { env = process.env, clock }: ExampleOptions) {
   const dataDir = env.DATA_DIR || './data/example-session'
   await app.register(fastifyIdentity, {
-    // Ids are signed, and what is stored is sealed, with keys made from this. On this machine it is made at the
-    // first start, and kept, so that a restart signs nobody out.
+    // Keys made from this secret sign the ids and seal the stored data. The first start makes one and keeps it, so
+    // that a restart signs nobody out.
     secrets: env.AUTH_SECRETS?.split(',') ?? [developmentSecret(dataDir)],
     clock,
     state: { dataDir },
-    // Names and password hashes (argon2id) in a file. A hash, so that a copy of the file tells no passwords.
+    // Names and password hashes (argon2id) in a file. A copy of the file therefore reveals no password.
     accounts: { dataDir },
     modes: ['session'],
-    // Browsers send Secure cookies over TLS alone, and 127.0.0.1 has none.
+    // Browsers send Secure cookies only over TLS, and 127.0.0.1 has none.
     secure: env.NODE_ENV === 'production',
   })
-  // admin / admin123 and user1 / user123, which everybody knows: on your own machine only.
+  // admin / admin123 and user1 / user123. Everybody knows them: use them only on your own machine.
   if (env.NODE_ENV !== 'production') await seedDevelopmentAccounts(app.accounts, app.log)
 }
 
 function addCart(scope: FastifyInstance): void {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
-  // Guard: who is asking. `optional`: visitors may, too, and an old cookie makes a visitor.
+  // The guard recognises the caller. `optional`: visitors are let in too, also with an expired cookie.
   // `app.useSession` gives a route `request.session`; no other route pays for it.
   const preHandler = [app.guard({ optional: true }), app.useSession]
 
@@ -66,9 +66,9 @@ function addCart(scope: FastifyInstance): void {
     if (cart.length >= CART_MAX) {
       return sendHome(reply.code(409), { username, cart, note: 'The cart is full.' })
     }
-    // Only now is anything stored, and a cookie set: a visitor who puts nothing anywhere costs nothing.
+    // Only now the server stores a session and sets a cookie. Other visitors cost nothing.
     request.session.cart = [...cart, request.body.item]
-    // 303: the browser goes on with GET, so that reloading the page sends nothing again.
+    // 303: the browser continues with GET, so that a reload sends nothing again.
     return reply.redirect('/', 303)
   })
 }
@@ -80,29 +80,29 @@ function addLogin(scope: FastifyInstance): void {
     return sendLogin(reply)
   })
 
-  // Another site could log people in as somebody else, and read later what they did there: hence the check.
+  // The check stops login CSRF: another site could sign people in to its own account and read later what they did.
   const login = { schema: { body: LoginForm }, onRequest: app.csrf.sameOrigin }
   app.post('/login', login, async function logIn(request, reply) {
     const account = await app.accountSource.verify(request.body.username, request.body.password)
-    // The same answer, after the same time, for a wrong password and for a name that nobody has.
+    // A wrong password and an unknown name get the same answer, after the same time.
     if (!account) return sendLogin(reply.code(401), 'Wrong username or password.')
-    // Gives the browser a new id, never the one it came with: somebody may have planted that one (session
-    // fixation), and would be signed in with it. A visitor's cart moves over; another account's does not.
+    // Always gives the browser a new id. An attacker may have planted the old one (session fixation), and would then
+    // be signed in too. A visitor's cart is kept; another account's cart is not.
     await request.signIn('session', account)
     return reply.redirect('/', 303)
   })
 
-  // A plain link. The check keeps other sites' links and images, and prefetches, from logging anybody out.
+  // A plain link. The check stops links and images of other sites, and prefetches, from signing anybody out.
   const logout = { onRequest: app.csrf.logout, exposeHeadRoute: false }
   app.get('/logout', logout, async function logOut(request, reply) {
-    // Ends the session on the server: a copy of the cookie is worth nothing from here on.
+    // Ends the session on the server. A copy of the cookie no longer works.
     await request.signOut('session')
     return reply.redirect('/', 303)
   })
 }
 
 export default async function sessionExample(app: FastifyInstance, options: ExampleOptions): Promise<void> {
-  // Fields of a form as they came: Fastify's own validator would make text of a list.
+  // Form fields as sent: Fastify's default validator would turn a list into text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   await app.register(formbody)
   await registerIdentity(app, options)

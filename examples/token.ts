@@ -4,7 +4,7 @@ import fastifyIdentity, { type Clock, developmentSecret, seedDevelopmentAccounts
 import { CredentialsRefused } from 'fastify-identity/errors'
 
 /*
- * The token mode alone: the client keeps a signed statement of who it is (a JWT), and sends it by itself.
+ * The token mode alone: the client keeps a signed statement of its identity (a JWT), and sends it itself.
  *
  *   npm run example:token
  *   curl http://127.0.0.1:3000/login_jwt --json '{"username":"user1","password":"user123"}'
@@ -21,7 +21,7 @@ export interface ExampleOptions {
 /** In seconds. */
 const ONE_HOUR = 3600
 
-/** Bounded, so that nobody has a megabyte hashed. */
+/** Bounded, so that nobody can make the server hash a megabyte. */
 const Credentials = Type.Object(
   {
     username: Type.String({ minLength: 1, maxLength: 256 }),
@@ -32,14 +32,14 @@ const Credentials = Type.Object(
 
 type Failure = FastifyError & { readonly headers?: Record<string, string> }
 
-/** Refusals in the form of the other answers. What a fault of ours says of itself goes to the log alone. */
+/** Sends refusals in the form of the other answers. Details of internal errors go only to the log. */
 function answerFailures(app: FastifyInstance): void {
   app.setErrorHandler<Failure>(function answerFailure(failure, request, reply) {
     const { statusCode: code = 500, headers = {} } = failure
     if (code >= 500) request.log.error(failure)
     const [msg, error] =
       code === 500 ? ['Something went wrong.', 'INTERNAL'] : [failure.message, failure.code]
-    // The headers are `WWW-Authenticate`, which tells a client how it may authenticate, and `Retry-After`.
+    // The headers are `WWW-Authenticate`, which tells a client how to authenticate, and `Retry-After`.
     return reply.code(code).headers(headers).send({ code, msg, error })
   })
 }
@@ -48,29 +48,29 @@ export default async function tokenExample(scope: FastifyInstance, options: Exam
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const { env = process.env, clock } = options
   const dataDir = env.DATA_DIR || './data/example-token'
-  // Takes a body as it came: Fastify's own validator would make text of a number.
+  // Takes the body as sent: Fastify's default validator would turn a number into text.
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   answerFailures(scope)
 
   await app.register(fastifyIdentity, {
-    // Tokens are signed with a key made from this. Whoever has it can be anybody, so it is in no source file;
-    // on this machine one is made at the first start, and kept, so that a restart signs nobody out.
+    // Tokens are signed with a key made from this secret. Anybody who has it can sign in as anybody, so it must not be
+    // in a source file. The first start makes one and keeps it, so that a restart signs nobody out.
     secrets: env.AUTH_SECRETS?.split(',') ?? [developmentSecret(dataDir)],
     clock,
     state: { dataDir },
-    // Names and password hashes (argon2id) in a file. A hash, so that a copy of the file tells no passwords.
+    // Names and password hashes (argon2id) in a file. A copy of the file therefore reveals no password.
     accounts: { dataDir },
     modes: ['token'],
-    // Nobody can refresh here (the user center shows how), so a sign-in ends with its token.
+    // This example has no refresh (the user center has), so a sign-in ends with its token.
     token: { accessTtl: ONE_HOUR, refreshTtl: ONE_HOUR },
     unauthenticatedStatus: 403,
   })
-  // admin / admin123 and user1 / user123, which everybody knows: on your own machine only.
+  // admin / admin123 and user1 / user123. Everybody knows them: use them only on your own machine.
   if (env.NODE_ENV !== 'production') await seedDevelopmentAccounts(app.accounts, app.log)
 
   app.post('/login_jwt', { schema: { body: Credentials } }, async function loginJwt(request) {
     const account = await app.accountSource.verify(request.body.username, request.body.password)
-    // The same answer, after the same time, for a wrong password and for a name that nobody has.
+    // A wrong password and an unknown name get the same answer, after the same time.
     if (!account) throw new CredentialsRefused()
     const { token, tokenType, expiresIn } = await request.signIn('token', account)
     return {
@@ -80,8 +80,8 @@ export default async function tokenExample(scope: FastifyInstance, options: Exam
     }
   })
 
-  // The guard lets in who shows a good token, and says what is wrong with any other: NOT_SIGNED_IN (there is none),
-  // TOKEN_EXPIRED (it was good: log in again), TOKEN_INVALID (it never was, or somebody altered it).
+  // The guard admits a caller with a valid token. Otherwise it refuses: NOT_SIGNED_IN (no token), TOKEN_EXPIRED (log
+  // in again), TOKEN_INVALID (not ours, or altered).
   app.get('/get_user_info', { preHandler: app.guard() }, async function getUserInfo(request) {
     const { username, role } = request.identity
     return { code: 200, msg: 'Here is who you are.', data: { username, role } }

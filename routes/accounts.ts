@@ -11,7 +11,7 @@ import { BodyInvalid, NotFound } from './http/errors.js'
 
 const PAGE = 50
 
-/** Of a query all is text. */
+/** All values of a query are text. */
 const ListQuery = Type.Object(
   {
     limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|100)$' })),
@@ -29,7 +29,7 @@ const Change = Type.Object(
   { additionalProperties: false, minProperties: 1 },
 )
 
-/** Field by field: what else a row may come to hold is not for here. */
+/** Field by field, so that a new column is not sent by accident. */
 function show({ id, username, role, disabled, createdAt, updatedAt }: AccountDetails) {
   return {
     id,
@@ -41,7 +41,7 @@ function show({ id, username, role, disabled, createdAt, updatedAt }: AccountDet
   }
 }
 
-/** @throws BODY_INVALID for what is no end of a page */
+/** @throws BODY_INVALID if it is not a valid username */
 function parseAfter(after: string | undefined): string | null {
   if (after === undefined) return null
   const canonical = canonicalUsername(after)
@@ -49,7 +49,7 @@ function parseAfter(after: string | undefined): string | null {
   return canonical
 }
 
-/** One event for each: a trail is searched by what was changed. */
+/** One event for each changed field, since an audit trail is searched by field. */
 function tellChanges(request: FastifyRequest, accountId: string, { role, disabled }: AccountChange): void {
   const by = { accountId, by: 'admin', actorId: request.identity.accountId } as const
   const tell = (changed: 'role' | 'disabled', to: string | boolean) =>
@@ -58,7 +58,7 @@ function tellChanges(request: FastifyRequest, accountId: string, { role, disable
   if (disabled !== undefined) tell('disabled', disabled)
 }
 
-/** Who has an account, and what they may do: for administrators. Not there where the application brought its own. */
+/** Lists and changes accounts, for administrators. Left out if the application has its own accounts. */
 export async function accountRoutes(scope: FastifyInstance): Promise<void> {
   if (!scope.hasOwnAccounts) return
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()

@@ -16,15 +16,15 @@ import { signInRoutes } from './sign-ins.js'
 import { userInfoRoutes } from './user-info.js'
 
 export interface ApiOptions extends SettingsOptions, InspectorOptions, RegistrationOptions {
-  /** Whether there are metrics to show. */
+  /** Whether `GET /metrics` exists. */
   readonly metrics: boolean
 }
 
 /**
- * JSON is UTF-8 (RFC 8259 §8.1). Decoded all the same, every byte that is none becomes U+FFFD: of a password in
- * another encoding any other with its letters that are ASCII would be the same.
+ * JSON is UTF-8 (RFC 8259 §8.1). A lenient decoder replaces each invalid byte by U+FFFD. Two passwords in another
+ * encoding would then be equal if only their ASCII letters are.
  *
- * Many clients name a type for every request: where there is no body, there is none of a wrong form.
+ * An empty body is accepted, since many clients send a content type with every request.
  */
 function readStrictJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
@@ -43,7 +43,7 @@ function readStrictJson(app: FastifyInstance): void {
 /** The user center's JSON API. */
 export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Promise<void> {
   handleFailures(app)
-  // Only JSON is read: a form on another site could send text/plain without asking.
+  // Only JSON is read: a form on another site can send text/plain without a preflight.
   app.removeContentTypeParser('text/plain')
   readStrictJson(app)
   await app.register(healthRoutes)

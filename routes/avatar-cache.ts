@@ -1,12 +1,12 @@
 import type { AccountSource, Identity, MaybePromise } from 'fastify-identity'
 import { SignedOut } from 'fastify-identity/errors'
 
-/** Everything but letters, digits and the like could be markup. */
+/** Only a letter or digit, since any other character could be markup. */
 function initialOf(username: string): string {
   return /[\p{L}\p{N}]/u.exec(username)?.[0]?.toUpperCase() ?? '?'
 }
 
-/** A hue that stays the same for a name. */
+/** The same hue for the same name. */
 function hueOf(username: string): number {
   return [...username].reduce((hue, character) => (hue * 31 + (character.codePointAt(0) ?? 0)) % 360, 7)
 }
@@ -20,8 +20,7 @@ export function initialAvatar(username: string): string {
 }
 
 /**
- * How long (ms) an avatar is answered from memory. Who somebody is, and whether they are signed in, is never kept
- * here: the guard has said so before anybody asks for the avatar.
+ * How long an avatar is cached, in ms. Identities are never cached here: the guard checks them before each lookup.
  */
 export const AVATAR_AGE = 1000
 const MAX = 10_000
@@ -35,7 +34,7 @@ interface Kept {
   readonly from: number
 }
 
-/** The avatars of the accounts that are asked for most, so that not every `/user_info` asks the database. */
+/** Caches avatars, so that not every `/user_info` reads the database. */
 export class AvatarCache {
   readonly #kept = new Map<string, Kept>()
 
@@ -44,7 +43,7 @@ export class AvatarCache {
     private readonly clock = () => performance.now(),
   ) {}
 
-  /** @throws SIGNED_OUT (403) where the account went without its sign-ins having been ended; STORE_UNAVAILABLE */
+  /** @throws SIGNED_OUT (403) if the account was deleted but its sign-ins live on; STORE_UNAVAILABLE */
   of(identity: Identity): MaybePromise<string> {
     const now = this.clock()
     const kept = this.#kept.get(identity.accountId)

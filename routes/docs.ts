@@ -9,22 +9,22 @@ import { responsesOf } from './openapi/responses.js'
 import { OWN_FILES } from './page.js'
 
 export interface DocsOptions extends CookieNames {
-  /** Whether cookies are named with `__Host-`. */
+  /** Whether cookie names have the prefix `__Host-`. */
   readonly cookieSecure: boolean
 }
 
-/** Of the HTTP contract: what is there keeps its meaning. */
+/** The version of the HTTP contract. Existing parts keep their meaning. */
 const API_VERSION = '1'
 
 const TAGS = [
-  { name: 'Signing in', description: 'In one of three ways, and out again.' },
-  { name: 'Who am I', description: 'Who is asking, and how they were recognised.' },
-  { name: 'Sign-ins', description: 'Where somebody is signed in, whatever the mode; and the end of it.' },
-  { name: 'Accounts', description: 'One’s own, and for administrators everybody’s.' },
-  { name: 'Machinery', description: 'For whoever runs the server, and for other services.' },
+  { name: 'Signing in', description: 'Sign in and out in one of three ways.' },
+  { name: 'Who am I', description: 'The caller’s account, and how the server recognised it.' },
+  { name: 'Sign-ins', description: 'List and end sign-ins of all modes.' },
+  { name: 'Accounts', description: 'Your own account. For administrators: all accounts.' },
+  { name: 'Machinery', description: 'For operators and other services.' },
 ]
 
-/** One for each mode: any of them is enough. */
+/** One scheme for each mode. Any of them is enough. */
 function securitySchemes({ cookieSecure, cookieName, sessionName }: DocsOptions) {
   const prefix = cookieSecure ? '__Host-' : ''
   const cookie = (name: string, description: string) =>
@@ -66,7 +66,7 @@ function describe(schema: FastifySchema | undefined, operation: Operation): Fast
   }
 }
 
-/** A body that a route reads where there is one: @fastify/swagger says of every body that it must be there. */
+/** Marks optional bodies: @fastify/swagger declares every body as required. */
 const letBodiesOut: SwaggerTransformObject = (made) => {
   if (!('openapiObject' in made)) return made.swaggerObject
   for (const [name, { body }] of Object.entries(OPERATIONS)) {
@@ -78,8 +78,8 @@ const letBodiesOut: SwaggerTransformObject = (made) => {
 }
 
 /**
- * The document at `/docs/json` (OpenAPI 3.1), and a page to try it out at `/docs`. Registered before the routes,
- * which it hears of as they come.
+ * The document at `/docs/json` (OpenAPI 3.1), and a page to try it out at `/docs`. It must be registered before the
+ * routes, since it collects them from a hook.
  */
 async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<void> {
   await app.register(swagger, {
@@ -89,10 +89,10 @@ async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<v
         title: 'User center',
         version: API_VERSION,
         description:
-          'Three ways to stay signed in, and one to ask who is there. Every answer has the form { code, msg, data?, auth_type?, error? }.',
+          'Three ways to stay signed in, and one request for the caller’s account. Every answer has the form { code, msg, data?, auth_type?, error? }.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      servers: [{ url: '/', description: 'Where this document is.' }],
+      servers: [{ url: '/', description: 'This server.' }],
       tags: TAGS,
       components: { securitySchemes: securitySchemes(options) },
     },
@@ -104,9 +104,9 @@ async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<v
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    // With the package's own policy it could load from everywhere, and be framed. Trusted Types it does not know.
+    // The package's own policy allows any source and framing. Its page does not support Trusted Types.
     staticCSP: OWN_FILES,
-    // Without the bar above it, which is for documents from elsewhere, and has a style of its own in a logo.
+    // Without the top bar, which loads other documents and has an inline style in its logo.
     uiConfig: { layout: 'BaseLayout' },
   })
 }

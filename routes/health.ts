@@ -3,12 +3,12 @@ import type { Clock } from 'fastify-identity'
 import { answer } from './http/answer.js'
 import { quietRoute } from './http/quiet-log.js'
 
-/** How long an outcome stands for those who ask after it, in ms. */
+/** How long an outcome is reused, in ms. */
 const PROBE_INTERVAL = 1000
 
 /**
- * One probe for all who ask, and at most one in a second: an embedded store writes to the disk for it.
- * @param clock in ms. Where it is set back, the outcome is too old as well.
+ * All callers share one probe, at most one a second: an embedded store writes to the disk for it.
+ * @param clock in ms. If it is set back, the outcome counts as too old.
  */
 function sharedProbe(probe: () => Promise<unknown>, clock: Clock): () => Promise<unknown> {
   let outcome: Promise<unknown> = Promise.resolve()
@@ -25,7 +25,7 @@ function sharedProbe(probe: () => Promise<unknown>, clock: Clock): () => Promise
   }
 }
 
-/** For load balancers: is the process up, and do its stores take writes? */
+/** For load balancers: whether the process runs, and whether its stores take writes. */
 export async function healthRoutes(app: FastifyInstance): Promise<void> {
   const takeWrites = sharedProbe(
     async () => Promise.all([app.stateStore.ping(), app.accounts.ping()]),

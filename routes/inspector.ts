@@ -21,13 +21,13 @@ export interface InspectorOptions extends CookieNames {
 
 const iso = (time: number) => new Date(time).toISOString()
 
-/** As they were set, for a script that cannot see them. `maxAge` in seconds; null ends with the browser. */
+/** The attributes as they were set. Scripts cannot read them. `maxAge` in seconds; null: until the browser closes. */
 function showCookie({ name, attributes }: CookieSpec, maxAge: number | null) {
   const { httpOnly, sameSite, path, secure } = attributes
   return { name, http_only: httpOnly, same_site: sameSite, path, secure, max_age: maxAge }
 }
 
-/** Field by field: what else a record may come to hold is not for here. */
+/** Field by field, so that a new field of the record is not sent by accident. */
 function showSignIn(record: SignInRecord) {
   return {
     created_at: iso(record.createdAt),
@@ -47,7 +47,7 @@ function showSession({ content, version, idleExpiresAt, absoluteExpiresAt }: Sto
     role: signIn?.role ?? null,
     signed_in_at: signIn ? iso(signIn.auth_time) : null,
     remember: signIn?.remember ?? false,
-    // An application's own data may be anything: here only what it is called.
+    // Application data may be confidential, so only its names are sent.
     data_names: Object.keys(data),
     version,
     idle_expires_at: iso(idleExpiresAt),
@@ -55,7 +55,7 @@ function showSession({ content, version, idleExpiresAt, absoluteExpiresAt }: Sto
   }
 }
 
-/** What the auth cookie says, without what makes it a credential: the signature. */
+/** The content of the auth cookie, without the signature that makes it a credential. */
 function inspectCookie(request: FastifyRequest, spec: CookieSpec, ring: KeyRing) {
   const reading = readCookie(request.headers.cookie, spec.name)
   const payload = reading.kind === 'one' ? openAuthCookie(ring, reading.value) : null
@@ -78,9 +78,8 @@ function inspectCookie(request: FastifyRequest, spec: CookieSpec, ring: KeyRing)
 const NOTHING = { cookie: null, cookie_fields: null, session: null, sign_in: null }
 
 /**
- * What is known of the caller's own credential, for the page to show, while somebody develops or learns. Not
- * there in production: what it tells is harmless, but nobody needs it there. It never answers with a
- * credential, nor with a record as it is stored.
+ * Shows the content of the caller's own credential, for development and learning. Left out in production, where
+ * nobody needs it, although its answer is harmless. It never sends a credential or a record as it is stored.
  */
 export async function inspectorRoutes(app: FastifyInstance, options: InspectorOptions): Promise<void> {
   const { production, cookieSecure, cookieName, sessionName, rememberTtl } = options

@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 
 /**
- * In seconds. As long as other services may not know of a key that was added: a new one is published for
- * longer than that before it signs. The same for everybody, so that shared caches may keep it.
+ * In seconds. Other services may not know a new key for this long, so it is published for longer before it signs.
+ * The answer is the same for everybody, so shared caches may keep it.
  */
 const FRESH_FOR = 300
 
-/** The public keys of our tokens (RFC 7517), so that other services verify them without asking us. */
+/** The public keys of our tokens (RFC 7517). Other services verify the tokens with them. */
 export async function jwksRoutes(app: FastifyInstance): Promise<void> {
-  // Without asymmetric keys an empty set, and no 404: it is the truth, and a verifier can tell it from an outage.
+  // Without asymmetric keys: an empty set, not 404, so that a verifier can tell it from an outage.
   const body = JSON.stringify(app.tokenKeys.jwks())
 
   app.get('/.well-known/jwks.json', async function jwks(_request, reply) {

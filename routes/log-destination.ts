@@ -1,14 +1,14 @@
 import { write, writeSync } from 'node:fs'
 
-/** Lines that come while this much waits are dropped. In UTF-16 units. */
+/** While this much waits, new lines are dropped. In UTF-16 units. */
 const WAITING_MAX = 1024 * 1024
-/** How long a pipe that is full is left alone, in ms. */
+/** The wait before the next write to a full pipe, in ms. */
 const RETRY = 100
 
 /**
- * Writes log lines to a file descriptor, in order and without blocking, many at a time where many wait. A line that
- * cannot be written is dropped. Pino's own destination keeps all of them: on a full device memory grows, and the end
- * of the process is a loop that nothing leaves.
+ * Writes log lines to a file descriptor, in order and without blocking. Waiting lines are written together. A line
+ * that cannot be written is dropped. Pino's own destination keeps all lines: on a full device, memory grows, and the
+ * process loops for ever when it ends.
  * @param tell called with the fault when writing begins to fail
  * @returns a plain object, since fastify-cli copies what it is given
  */
@@ -37,7 +37,7 @@ export function logDestination(fd: number, tell: (error: Error) => void) {
     })
   }
 
-  /** Whatever ends the process: the last lines say why. */
+  /** Called at the end of the process: the last lines say why it ended. */
   function flush(): void {
     try {
       writeSync(fd, waiting)

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { TokenPair } from 'fastify-identity/token-auth'
 import { answer } from './http/answer.js'
 
-/** In code points. A name or password beyond these bounds is refused before anything is looked up or hashed. */
+/** In code points. Longer names and passwords are refused before any lookup or hash. */
 const credentials = {
   username: Type.String({ minLength: 1, maxLength: 256 }),
   password: Type.String({ minLength: 1, maxLength: 1024 }),
@@ -29,7 +29,7 @@ function tokenData(pair: TokenPair) {
   }
 }
 
-/** The three ways in, and the refresh of a token. All of them only from our own pages, or from no page. */
+/** The three logins and the token refresh. Requests from pages of other sites are refused. */
 export async function loginRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const preHandler = app.csrf.sameOrigin
@@ -67,7 +67,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/refresh_token',
     { schema: { body: RefreshBody }, preHandler },
     async function refreshToken(request) {
-      // Counted when it was refused: a refresh token is nothing that anybody could guess.
+      // Counted only after a refusal: nobody can guess a refresh token.
       const refresh = () => app.refreshTokens.refresh(request, request.body.refresh_token)
       const pair = await app.throttle.byAddress(request, 'refresh', refresh, 'afterwards')
       return answer(request, 'REFRESHED', { auth_type: 'token', data: tokenData(pair) })

@@ -14,19 +14,19 @@ import { BodyInvalid } from './http/errors.js'
 
 const METHODS: readonly HTTPMethods[] = ['GET', 'POST']
 
-/** Of a token's logout, where there is any. */
+/** The optional body of a logout by token. */
 export const LogoutBody = Type.Object(
   { refresh_token: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })) },
   { additionalProperties: false },
 )
 const refreshBody = Compile(LogoutBody)
 
-/** The media type itself, whatever its parameters. */
+/** The media type, with any parameters. */
 const JSON_TYPE = /^application\/json\s*(;|$)/i
 
 /**
- * A body that is not for us is let through unread. Its type is taken away, since Fastify refuses a malformed
- * one before it asks for a parser.
+ * Ignores the body. It also removes the content type, since Fastify refuses a malformed one before it asks for a
+ * parser.
  */
 function dropContentType(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
   if (!JSON_TYPE.test(request.headers['content-type'] ?? '')) delete request.headers['content-type']
@@ -42,7 +42,7 @@ function ignoreBodies(app: FastifyInstance): void {
   })
 }
 
-/** Reads JSON where there is any, and nothing else. */
+/** Reads a JSON body, and ignores any other. */
 function readJsonOnly(app: FastifyInstance): void {
   ignoreBodies(app)
   app.addContentTypeParser(
@@ -59,14 +59,14 @@ function readJsonOnly(app: FastifyInstance): void {
   )
 }
 
-/** The refresh token in the body, or null where there is no body. @throws BODY_INVALID */
+/** The refresh token in the body, or null without a body. @throws BODY_INVALID */
 function refreshTokenOf(request: FastifyRequest): string | null {
   if (request.body === undefined || request.body === null) return null
   if (!refreshBody.Check(request.body)) throw new BodyInvalid()
   return request.body.refresh_token ?? null
 }
 
-/** Of every logout, whatever its mode: which of two credentials was to be ended? */
+/** With two credentials, a logout in any mode cannot tell which one to end. */
 function refuseAmbiguous(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
   readBearer(request)
   done()
@@ -74,7 +74,7 @@ function refuseAmbiguous(request: FastifyRequest, _reply: FastifyReply, done: Ho
 
 function addLogout(app: FastifyInstance, url: string, handler: RouteHandlerMethod): void {
   const preHandler = [refuseAmbiguous, app.csrf.logout]
-  // HEAD would run the GET handler, and sign somebody out to whom a link checker came.
+  // HEAD would run the GET handler, and a link checker would sign people out.
   for (const method of METHODS) app.route({ method, url, exposeHeadRoute: false, preHandler, handler })
 }
 
@@ -100,7 +100,7 @@ async function token(app: FastifyInstance): Promise<void> {
   })
 }
 
-/** A logout for each mode. Twice, or without a credential, is 200 and does nothing. */
+/** A logout for each mode. A second one, or one without a credential, answers 200 and does nothing. */
 export async function logoutRoutes(app: FastifyInstance): Promise<void> {
   await app.register(cookieAndSession)
   await app.register(token)

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { quietRoute } from './http/quiet-log.js'
 
 /**
- * For Prometheus. Nobody has to be signed in: a scraper holds no credential, which is why it is off in production
- * unless it is asked for, and to be reached from inside only.
+ * For Prometheus. It needs no credential, since scrapers have none. In production it is therefore off by default,
+ * and should be reachable only from inside.
  */
 export async function metricsRoutes(app: FastifyInstance): Promise<void> {
   const { contentType } = app.identityMetrics

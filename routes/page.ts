@@ -4,14 +4,14 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
-/** Beside what is running: the build compiles it there. Of the sources themselves nothing is served. */
+/** Beside the running code: the build compiles the page into it. The sources are never served. */
 const ROOT = fileURLToPath(new URL('../public/', import.meta.url))
 
 const NOT_BUILT = 'The page is not built: "npm run build" makes it. The API works without it.\n'
 
 /**
- * What a page of ours may load and do (CSP 3): its own files, and calls to this server. No inline script or style, no
- * frame, and no form that a browser would send by itself.
+ * The policy for our pages (CSP 3). They may load their own files and call this server. Inline scripts and styles,
+ * frames and native form submissions are forbidden.
  */
 export const OWN_FILES = {
   'default-src': ["'none'"],
@@ -26,13 +26,13 @@ export const OWN_FILES = {
   'frame-ancestors': ["'none'"],
 }
 
-/** The same for the page, and any answer that somebody opens as one; and no string becomes script (Trusted Types). */
+/** The same for the page and for all other answers. In addition, no string becomes script (Trusted Types). */
 export const PAGE_POLICY = {
   useDefaults: false,
   directives: {
     ...OWN_FILES,
     'require-trusted-types-for': ["'script'"],
-    // And nobody may say that some string is to be trusted.
+    // No policy may declare a string as trusted.
     'trusted-types': ["'none'"],
   },
 }
@@ -48,22 +48,22 @@ const TYPES: Readonly<Record<string, string>> = {
 type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
 /**
- * Answers with a file as it is now: a build that takes the place of this one, while the server runs, must not mix
- * the page of one version with the scripts of another.
+ * Answers with a file as it is at the start. A build that replaces this one while the server runs must not mix the
+ * page of one version with the scripts of another.
  */
 function serveFile(path: string, type: string): Handler {
   const content = readFileSync(path)
   const etag = `"${createHash('sha256').update(content).digest('base64url')}"`
   return function pageFile(request, reply) {
-    // Revalidated each time: the next version may be there.
+    // Revalidated each time, since there may be a new version.
     reply.headers({ etag, 'cache-control': 'public, max-age=0' })
-    // A proxy that compresses makes the tag a weak one (RFC 9110, 13.1.2).
+    // A compressing proxy makes the tag weak (RFC 9110 §13.1.2).
     if (request.headers['if-none-match']?.replace(/^W\//, '') === etag) return reply.code(304).send()
     return reply.type(type).send(content)
   }
 }
 
-/** The user center's page at `/`, and its files. The same for everybody: who is there, it asks the API. */
+/** The user center's page at `/`, and its files. They are the same for everybody; the page asks the API for the rest. */
 export async function pageRoutes(app: FastifyInstance): Promise<void> {
   if (!existsSync(`${ROOT}main.js`)) {
     app.get('/', async function pageNotBuilt(_request, reply) {
@@ -72,7 +72,7 @@ export async function pageRoutes(app: FastifyInstance): Promise<void> {
     })
     return
   }
-  // A route for each file that is there now: no path leads anywhere else.
+  // One route for each existing file, so that no path leads anywhere else.
   for (const path of readdirSync(ROOT, { recursive: true, encoding: 'utf8' })) {
     const type = TYPES[extname(path)]
     if (type) app.get(`/page/${path}`, serveFile(join(ROOT, path), type))

@@ -20,8 +20,7 @@ const PasswordChange = Type.Object(
 )
 
 /**
- * A new password for the caller, who stays signed in here and nowhere else. Not there where the application
- * brought its own accounts: then it is not ours to change.
+ * Changes the caller's password and ends all other sign-ins. Left out if the application has its own accounts.
  */
 export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
   if (!scope.hasOwnAccounts) return

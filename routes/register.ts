@@ -5,14 +5,14 @@ import { RegistrationClosed, UsernameInvalid } from 'fastify-identity/errors'
 import { answer } from './http/answer.js'
 import { newPassword } from './password.js'
 
-/** Nothing else: whoever could name a role would make administrators. */
+/** No other fields: a caller who could choose a role could make administrators. */
 const Registration = Type.Object(
   { username: Type.String({ minLength: 1, maxLength: 256 }), password: newPassword },
   { additionalProperties: false },
 )
 
 export interface RegistrationOptions {
-  /** Whether anybody may make an account. */
+  /** Whether anybody may register an account. */
   readonly registrationOpen: boolean
 }
 
@@ -25,8 +25,7 @@ function refuseRegistration(
 }
 
 /**
- * An account for whoever asks, who signs in with it as everybody does. Not there where the application brought
- * its own accounts.
+ * Makes an account for any caller. It signs nobody in. Left out if the application has its own accounts.
  */
 export async function registrationRoutes(
   scope: FastifyInstance,
@@ -43,7 +42,7 @@ export async function registrationRoutes(
       const { username, password } = request.body
       if (canonicalUsername(username) === null) throw new UsernameInvalid()
       await app.passwordPolicy.check(password, username)
-      // Whatever comes of it: who makes accounts by the hundred is slowed down, and so is who asks which names are taken.
+      // Every attempt counts. This slows down mass registration, and probing for taken names.
       const create = () => app.accounts.create({ username, password, role: 'user' })
       const { id: accountId, role } = await app.throttle.byAddress(request, 'register', create, 'all')
       const by = { by: 'registration', actorId: null } as const

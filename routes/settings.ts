@@ -7,11 +7,11 @@ export interface SettingsOptions extends CookieNames {
   readonly production: boolean
   readonly cookieSecure: boolean
   readonly docs: boolean
-  /** Whether anybody may make an account. */
+  /** Whether anybody may register an account. */
   readonly registrationOpen: boolean
 }
 
-/** What the page must know before anybody is signed in. Nothing that an attacker could not try out. */
+/** Facts that the page needs before a sign-in. An attacker could find out each of them by trying. */
 export async function settingsRoutes(app: FastifyInstance, options: SettingsOptions): Promise<void> {
   const { production, cookieSecure, cookieName, sessionName, docs, registrationOpen } = options
   const cookie_names = {
@@ -27,7 +27,7 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
   }
 
   app.get('/settings', async function settings(request) {
-    // The page's script cannot see our cookies, and asks who is there only where somebody may be.
+    // The page's script cannot see our cookies. It calls /user_info only if one was sent.
     const cookie_sent = names.some((name) => readCookie(request.headers.cookie, name).kind !== 'absent')
     return answer(request, 'SETTINGS', { data: { ...fixed, cookie_sent } })
   })

@@ -11,9 +11,9 @@ const EndQuery = Type.Object(
   { except: Type.Optional(Type.Literal('current')) },
   { additionalProperties: false },
 )
-/** By default, and at most. */
+/** The default and the maximum of a page. */
 const PAGE = 100
-/** Of a query all is text. */
+/** All values of a query are text. */
 const ListQuery = Type.Object(
   {
     limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]?|100)$' })),
@@ -25,7 +25,7 @@ const NameParams = Type.Object({ username: Type.String({ minLength: 1, maxLength
 
 const iso = (time: number) => new Date(time).toISOString()
 
-/** A sign-in as its owner sees it: nothing in it works as a credential. */
+/** A sign-in as its owner sees it. It contains no credential. */
 function show(record: SignInRecord, currentId: string) {
   return {
     id: record.id,
@@ -39,7 +39,7 @@ function show(record: SignInRecord, currentId: string) {
   }
 }
 
-/** Where am I signed in? And not any more. */
+/** Lists and ends sign-ins. */
 export async function signInRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const preHandler = app.guard()
@@ -61,7 +61,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
     async function endSignIn(request, reply) {
       const { accountId, signInId } = request.identity
       const { id } = request.params
-      // Somebody else's sign-in is as unknown here as one that never was.
+      // The answer is the same for another account's sign-in and for an unknown id.
       if (!(await app.signIns.find(accountId, id))) throw new NotFound()
       const by = id === signInId ? 'self' : 'owner'
       await app.signIns.end({ accountId, signInId: id }, { by, why: 'asked', actorId: accountId, request })
@@ -96,7 +96,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
       if (!account) throw new NotFound()
       const live = await app.signIns.list(account.id)
       const ending = { by: 'admin', why: 'asked', actorId: request.identity.accountId, request } as const
-      // By the epoch, not by record: a sign-in that begins at this moment is ended as well.
+      // By the epoch, not by record: this also ends a sign-in that begins at this moment.
       await tellOnceStored(app.accounts.raiseEpoch(account.id), () => {
         for (const { id } of live) tellEnded(app.audit, { accountId: account.id, signInId: id }, ending)
       })

@@ -15,7 +15,7 @@ async function showLate(
   return showCaller(request, identity, await avatar)
 }
 
-/** Who am I, and how was I recognised? A credential that is bad does not stop the search here. */
+/** Tells the caller's account and mode. A bad credential does not stop the search here. */
 export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
   const preHandler = app.guard({ onRefused: 'next' })
   const avatars = new AvatarCache(app.accountSource)
@@ -23,7 +23,7 @@ export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
   app.get('/user_info', { preHandler }, function userInfo(request): MaybePromise<Answer> {
     const { identity } = request
     const avatar = avatars.of(identity)
-    // Neither a promise nor a closure where it is at hand, as it nearly always is.
+    // A cached avatar, the usual case, costs no promise and no closure.
     return typeof avatar === 'string'
       ? showCaller(request, identity, avatar)
       : showLate(request, identity, avatar)

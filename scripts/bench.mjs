@@ -1,7 +1,7 @@
-// The benchmark command: fetches what the product is compared with, builds, and runs benchmarks/main.ts.
+// The benchmark command: installs the compared libraries, builds, and runs benchmarks/main.ts.
 //   npm run bench                         everything, and writes docs/performance.md and .svg
-//   npm run bench -- --quick              as short as can be: shows that it works, and writes nothing
-//   npm run bench -- compare growth       some of the parts, which are written beside what the others gave last
+//   npm run bench -- --quick              a short run that checks the benchmarks and writes nothing
+//   npm run bench -- compare growth       only these parts; the last results of the others stay
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -30,8 +30,8 @@ function call(program, args, cwd = '.') {
 }
 
 /**
- * The benchmarks are compiled beside the product's own dist/, so that they import what a user would. Some look inside
- * of the suite, by the path of its sources: there is a link to what was built of them.
+ * Compiles the benchmarks beside dist/, so that they import the same files as a user. Some import internals of the
+ * suite by the path of the sources: a link leads from there to the build.
  */
 function build() {
   call('npm', ['run', '--silent', 'build'])
@@ -40,14 +40,14 @@ function build() {
   mkdirSync('dist/benchmarks', { recursive: true })
   rmSync('dist/benchmarks/node_modules', { force: true })
   symlinkSync('../../benchmarks/node_modules', 'dist/benchmarks/node_modules')
-  // The compiler has made another copy of what they look inside.
+  // The compiler has made another copy of these internals.
   rmSync('dist/plugins', { recursive: true, force: true })
   symlinkSync('../plugins/dist', 'dist/plugins')
 }
 
 const cores = availableParallelism()
 
-/** All but the servers that are measured runs on the last core, where there are several. */
+/** With several cores, everything except the measured servers runs on the last core. */
 function onLastCore() {
   const last = cores - 1
   const pinned = last > 0 && spawnSync('taskset', ['-V'], { stdio: 'ignore' }).status === 0
@@ -61,7 +61,7 @@ if (missing) refuse(missing)
 build()
 const [program = '', ...before] = onLastCore()
 const main = ['--enable-source-maps', 'dist/benchmarks/main.js', ...process.argv.slice(2)]
-// What is pinned to one core finds no other by itself.
+// A process that is pinned to one core cannot see the others.
 const env = { ...process.env, BENCH_CORES: String(cores) }
 spawn(program, [...before, ...main], { stdio: 'inherit', env }).once('exit', (code) =>
   process.exit(code ?? 1),

@@ -1,7 +1,7 @@
 // Builds the suite into plugins/dist/ and the user center into dist/: node scripts/build.mjs [--force] [--no-check]
-// It does nothing when both were made from these same inputs. It never writes into them: a server may be running
-// from there, or starting. TypeScript keeps its own outputs in .tap/build/, and compiles what has changed since;
-// they are copied, and the copies take their places when they are whole.
+// It does nothing if both were made from the same inputs. It never writes into them, since a server may run from
+// there. TypeScript keeps its outputs in .tap/build/ and compiles only changed files. The script copies the outputs,
+// and puts the complete copies in place.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -37,9 +37,9 @@ const INPUTS = [
   'tsconfig.build.json',
 ]
 const PROJECTS = ['tsconfig.build.json', 'public']
-/** On the same file system as what is built, since a rename cannot leave it. */
+/** On the same file system as the targets, since a rename cannot leave it. */
 const BESIDE = '.tap'
-/** What tsc -b writes. It deletes nothing, also when a source has gone. */
+/** The outputs of tsc -b. It never deletes one, even if its source is deleted. */
 const OUTPUTS = `${BESIDE}/build`
 
 /** @param {string} inputs */
@@ -53,10 +53,10 @@ async function compile(options) {
 }
 
 /**
- * Copies outputs, those alone whose sources are still there.
+ * Copies the outputs whose sources still exist.
  * @param {string} project its folder in the outputs
  * @param {string} sources the folder of its sources
- * @param {RegExp} wanted what its files end with
+ * @param {RegExp} wanted the endings of its files
  * @param {string} target
  */
 function copy(project, sources, wanted, target) {
@@ -77,7 +77,7 @@ function copyAll(target) {
     cpSync(`public/${file}`, `${target}/center/public/${file}`)
 }
 
-/** Between the two renames there is none, for some microseconds. @param {string} made @param {string} place */
+/** Between the two renames, the place is empty for some microseconds. @param {string} made @param {string} place */
 function swap(made, place) {
   const old = `${made}.old`
   if (existsSync(place)) renameSync(place, old)
@@ -91,7 +91,7 @@ function put(inputs) {
   try {
     copyAll(target)
     writeFileSync(`${target}/center/${STAMP}`, inputs)
-    // The one with the stamp comes last: where this is ended in between, the next build goes on.
+    // The one with the stamp comes last. If the process ends before that, the next build does the work again.
     swap(`${target}/suite`, 'plugins/dist')
     swap(`${target}/center`, 'dist')
   } finally {
@@ -102,7 +102,7 @@ function put(inputs) {
 async function build() {
   const force = process.argv.includes('--force')
   const inputs = hashOf(INPUTS)
-  // Also when another build of the same has just been faster.
+  // True also if another build of the same inputs was faster.
   if (!force && isCurrent(inputs)) return
   if (force) rmSync(OUTPUTS, { recursive: true, force: true })
   if (await compile(process.argv.includes('--no-check') ? ['--noCheck'] : [])) put(inputs)

@@ -5,10 +5,10 @@ import ts from 'typescript'
 
 const REPORT = '.tap/report'
 
-/** Percent of lines, and of branches, of plugins/ that the tests must run. */
+/** The minimum coverage of plugins/, for lines and for branches, in percent. */
 const FLOOR = 95
 
-/** Whether nothing is left of the file when its types are taken away. @param {string} file */
+/** Whether the file contains only types. @param {string} file */
 function isTypesOnly(file) {
   const { outputText } = ts.transpileModule(readFileSync(file, 'utf8'), {
     compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, removeComments: true },
@@ -30,7 +30,7 @@ function percent(parts) {
   return total === 0 ? 100 : (100 * covered) / total
 }
 
-/** Makes a summary by source file of what V8 has measured of the compiled ones. @param {string} measured */
+/** Converts V8's coverage of compiled files to a summary by source file. @param {string} measured */
 function summarise(measured) {
   rmSync(REPORT, { recursive: true, force: true })
   const options = [
@@ -47,9 +47,8 @@ function summarise(measured) {
 }
 
 /**
- * Judges what V8 has measured. It knows nothing of a file that no test loads, so such a file is a fault by
- * itself.
- * @param {string} directory where V8 wrote to
+ * Checks the coverage that V8 has measured. V8 does not know files that no test loads, so each such file is a fault.
+ * @param {string} directory V8's output
  * @returns {{ summary: string, faults: string[] }} one sentence for each fault
  */
 export function checkCoverage(directory) {

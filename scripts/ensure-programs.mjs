@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 
-/** What the tests start, beside Node.js, and how to ask it whether it is there; each is a Debian package. */
+/** Programs that the tests start, with a harmless option to check for each. The names are Debian packages. */
 const PROGRAMS = [
   { name: 'redis-server', command: 'redis-server', option: '-v' },
   { name: 'haproxy', command: 'haproxy', option: '-v' },
@@ -15,7 +15,7 @@ function answers(command) {
 
 /** @typedef {{ name: string, command: string, option: string }} Program */
 
-/** The packages of those that are not on the PATH. wrk says its version and fails. @param {Program[]} programs */
+/** The packages of programs that are not on the PATH. wrk prints its version and exits with an error. @param {Program[]} programs */
 const missing = (programs) =>
   programs
     .filter(({ command, option }) => spawnSync(command, [option], { stdio: 'ignore' }).error !== undefined)
@@ -23,8 +23,8 @@ const missing = (programs) =>
 
 /** @param {string[]} args */
 function aptGet(args) {
-  // RUNLEVEL=1 keeps a package from starting a server of its own: the tests start theirs.
-  // (PostgreSQL's makes the files of one all the same.)
+  // RUNLEVEL=1 stops a package from starting its own server. The tests start theirs.
+  // (PostgreSQL's package still creates the files of a server.)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const { status } = spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] })
   return status === 0
@@ -35,10 +35,10 @@ const how = (programs) =>
   `"apt-get install ${programs.join(' ')}" does it on Debian 12, https://redis.io/download, https://www.haproxy.org and https://www.postgresql.org/download help elsewhere.`
 
 /**
- * Makes sure that what the tests start is on the PATH, and installs it where it can: as root, with apt-get.
+ * Checks that the programs are on the PATH. As root, installs missing ones with apt-get.
  * @param {Program[]} [programs]
  * @param {string} [who] needs them
- * @returns {string | null} null when all of it is there, else a sentence saying what to install
+ * @returns {string | null} null if all are present, otherwise a sentence that says what to install
  */
 export function ensurePrograms(programs = PROGRAMS, who = 'The tests') {
   const absent = missing(programs)

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** In a directory that was made from sources: the hash of these. */
+/** A file in a directory that was made from sources. It contains their hash. */
 export const STAMP = 'made-from'
 
-/** @param {string} path @returns {string[]} the files at or under it, in order */
+/** @param {string} path @returns {string[]} the files at or under it, sorted */
 export function filesOf(path) {
   if (!existsSync(path)) return []
   if (statSync(path).isFile()) return [path]
@@ -15,7 +15,7 @@ export function filesOf(path) {
     .flatMap((name) => filesOf(join(path, name)))
 }
 
-/** By content: a checkout gives files new times. @param {string[]} paths files and directories */
+/** Hashes contents, since a checkout changes the times of files. @param {string[]} paths files and directories */
 export function hashOf(paths) {
   const hash = createHash('sha256')
   for (const file of paths.flatMap(filesOf)) {
@@ -24,6 +24,6 @@ export function hashOf(paths) {
   return hash.digest('hex')
 }
 
-/** @param {string} directory @param {string} inputs hash of them */
+/** @param {string} directory @param {string} inputs the hash of the sources */
 export const isMadeFrom = (directory, inputs) =>
   existsSync(join(directory, STAMP)) && readFileSync(join(directory, STAMP), 'utf8') === inputs

@@ -1,10 +1,10 @@
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** How often somebody else's lock is looked at, in ms. */
+/** The interval between two tries, in ms. */
 const LOOK = 100
 
-/** Linked into place, so that a lock is never without its owner's id. @param {string} file @returns {boolean} false when it is taken */
+/** Links a finished file, so that a lock always contains its owner's id. @param {string} file @returns {boolean} false if it is taken */
 function take(file) {
   const draft = `${file}-${process.pid}`
   writeFileSync(draft, String(process.pid))
@@ -19,7 +19,7 @@ function take(file) {
   }
 }
 
-/** @param {string} file @returns {number | null} null when it is free */
+/** @param {string} file @returns {number | null} null if it is free */
 function ownerOf(file) {
   try {
     return Number(readFileSync(file, 'utf8'))
@@ -39,8 +39,8 @@ function isRunning(pid) {
 }
 
 /**
- * A process that was killed leaves its lock behind. One of those that wait removes it, and looks again before: by
- * then it may be another's.
+ * Removes the lock of a killed process. Only one waiting process may do so, and it checks the owner again: the lock
+ * may have a new one by then.
  * @param {string} file
  */
 function removeIfLeft(file) {
@@ -53,13 +53,13 @@ function removeIfLeft(file) {
 }
 
 /**
- * Does some work while no other process of this machine does the same.
- * @param {string} file names the lock, and holds the id of its owner's process
+ * Does some work while no other process of this machine holds the lock.
+ * @param {string} file the lock. It contains the process id of its owner
  * @param {() => Promise<void>} work
  */
 export async function withLock(file, work) {
   for (let tries = 0; !take(file); tries++) {
-    if (tries === 10) console.error(`Waiting for process ${ownerOf(file)}, which has ${file}.`)
+    if (tries === 10) console.error(`Waiting for process ${ownerOf(file)}, which holds ${file}.`)
     removeIfLeft(file)
     await delay(LOOK)
   }

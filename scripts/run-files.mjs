@@ -3,17 +3,17 @@ import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 
-/** A test file that takes longer is ended, with all that it started. In ms. */
+/** A test file that takes longer is killed, with all processes that it started. In ms. */
 const TIMEOUT = 600_000
 
-/** Runs the built package, and is slowed down by being measured. */
+/** Runs the built package. Measuring coverage would slow it down. */
 const UNMEASURED = 'test/package.test.ts'
 
 /**
  * @typedef {object} Run
  * @property {string} built directory of the compiled tests
- * @property {string} coverage directory for what V8 measures, or '' for no measuring
- * @property {number} jobs how many at a time
+ * @property {string} coverage directory for V8's coverage, or '' for none
+ * @property {number} jobs the number of files at a time
  */
 
 /** @param {string} file @param {Run} run */
@@ -23,18 +23,18 @@ function environment(file, { coverage }) {
   return coverage && file !== UNMEASURED ? { ...env, NODE_V8_COVERAGE: coverage } : env
 }
 
-/** Ends a group of processes; one that has ended by itself is no matter. @param {number} pid */
+/** Kills a group of processes. The group may have ended already. @param {number} pid */
 function killGroup(pid) {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {}
 }
 
-/** A process that ends in peace before its tests have must not pass for a good one. @param {string} output */
+/** A process that exits with 0 before its tests have run must not pass. @param {string} output */
 const unplanned = (output) => (/^1\.\.[1-9]/m.test(output) ? null : 'ended without a plan')
 
 /**
- * Runs one compiled test file in a process of its own, the leader of its group.
+ * Runs one compiled test file in its own process, the leader of a process group.
  * @param {string} file @param {Run} run
  */
 async function runFile(file, run) {
@@ -60,7 +60,7 @@ async function runFile(file, run) {
   }
 }
 
-/** What tap's own runner would print of the file. @param {string} file @param {number} number @param {{ output: string, fault: string | null, ms: number }} result */
+/** The output of tap's own runner for the file. @param {string} file @param {number} number @param {{ output: string, fault: string | null, ms: number }} result */
 function block(file, number, { output, fault, ms }) {
   const inner = output.replace(/^TAP version \d+\n/, '').replace(/^(?=.)/gm, '    ')
   const point = `${fault ? 'not ok' : 'ok'} ${number} - ${file} # time=${ms.toFixed(0)}ms\n`
@@ -68,11 +68,11 @@ function block(file, number, { output, fault, ms }) {
   return `# Subtest: ${file}\n${inner}${point}${diag}`
 }
 
-/** Those nearest to the top come first: they start whole applications, and take longest. @param {string[]} files */
+/** Files near the top come first: they start whole applications and take longest. @param {string[]} files */
 const longestFirst = (files) => files.toSorted((a, b) => a.split('/').length - b.split('/').length)
 
 /**
- * Runs test files, several at a time, each as soon as there is room. The answer is TAP, as it comes.
+ * Runs test files, several at a time. It streams TAP.
  * @param {readonly string[]} files paths of the sources
  * @param {Run} run
  */

@@ -1,5 +1,5 @@
-// The test command. Without arguments: every test, and the coverage of plugins/. With names of test files:
-// those, without coverage. Its last line is "N passed, N failed".
+// The test command. Without arguments, it runs all tests and checks the coverage of plugins/. With names of test
+// files, it runs only those, without coverage. Its last line is "N passed, N failed".
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -9,7 +9,7 @@ import { ensurePrograms } from './ensure-programs.mjs'
 import { runFiles } from './run-files.mjs'
 import { transpileInto } from './transpile.mjs'
 
-// In the tree itself, so that what is compiled finds node_modules.
+// Inside the tree, so that compiled files find node_modules.
 const BUILT = '.tap/built'
 const COVERAGE = '.tap/coverage'
 
@@ -29,7 +29,7 @@ function refuse(sentence) {
 
 const SOURCES = ['app.ts', 'config', 'examples', 'plugins', 'public', 'routes', 'test']
 
-/** Only what has changed since the last run. Types are another command's matter. */
+/** Compiles only changed files. `npm run typecheck` checks the types. */
 async function compile() {
   const { faults } = await transpileInto(SOURCES, BUILT)
   if (faults.length === 0) return
@@ -37,11 +37,11 @@ async function compile() {
   refuse('The tests could not be compiled.')
 }
 
-/** Where a compiled module says that it needs another one of ours. */
+/** An import of another module of this repository. */
 const IMPORTED = /(?:from|import)\s*\(?'(\.[^']+\.js)'/g
 
 /**
- * What a compiled file leads to, itself included.
+ * The modules that a compiled file imports, directly or not, and itself.
  * @param {string} file @param {Set<string>} [reached]
  */
 function reach(file, reached = new Set()) {
@@ -52,12 +52,12 @@ function reach(file, reached = new Set()) {
   return reached
 }
 
-/** The helpers that start a program which is not Node.js. */
+/** The helpers that start other programs than Node.js. */
 const STARTERS = ['chromium', 'haproxy', 'postgres-server', 'redis-server'].map((name) =>
   join(BUILT, `test/helpers/${name}.js`),
 )
 
-/** @param {string[]} files named ones; all where there are none */
+/** @param {string[]} files the named ones. Empty means all */
 function needPrograms(files) {
   const built = files.map((file) => join(BUILT, file.replace(/\.ts$/, '.js')))
   return files.length === 0 || built.some((file) => STARTERS.some((starter) => reach(file).has(starter)))
@@ -77,7 +77,7 @@ async function runTests(named) {
   return tally(runFiles(files, { built: BUILT, coverage, jobs }), console.log)
 }
 
-/** @returns {Promise<number>} how many faults were found, all printed */
+/** @returns {Promise<number>} the number of printed faults */
 async function judgeCoverage() {
   const { checkCoverage } = await import('./coverage.mjs')
   const { summary, faults } = checkCoverage(COVERAGE)
@@ -92,7 +92,7 @@ async function main() {
     if (status !== 0)
       refuse('The tests need the packages of package-lock.json, and "npm ci" could not install them.')
   }
-  // Where Debian puts haproxy, and only root's PATH leads; and PostgreSQL, where nobody's does.
+  // Debian's folders for haproxy and PostgreSQL. The PATH of most users lacks them.
   process.env.PATH += ':/usr/sbin:/usr/lib/postgresql/15/bin'
   await compile()
   const missing = needPrograms(files) ? ensurePrograms() : null

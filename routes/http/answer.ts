@@ -2,24 +2,24 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ModeName } from 'fastify-identity'
 import { type MessageKey, messageFor } from './messages.js'
 
-/** Every answer of the user center. `code` equals the HTTP status; `error` is there on failures only. */
+/** Every answer of the user center. `code` equals the HTTP status. Only failures have `error`. */
 export interface Answer {
   readonly code: number
   readonly msg: string
   readonly data?: unknown
   readonly auth_type?: ModeName
   readonly error?: string
-  /** What `error` means here, where it alone does not say. */
+  /** The detail, if `error` alone is not clear. */
   readonly reason?: string
 }
 
-/** The body of what went well: of a 200, unless it says another code. */
+/** The body of a success, with code 200 by default. */
 export function answer(
   request: FastifyRequest,
   key: MessageKey,
   { code = 200, data, auth_type }: Partial<Pick<Answer, 'code' | 'data' | 'auth_type'>> = {},
 ): Answer {
-  // All of them each time, and none where there is none: JSON has no undefined.
+  // Always the same fields, for one hidden class. JSON leaves out undefined ones.
   return { code, msg: messageFor(request, key), data, auth_type }
 }
 

@@ -1,16 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendFailure } from './answer.js'
 
-/** In seconds: to somebody else, where several servers share the work, or to this one's successor. */
+/** In seconds. Another server, or the successor of this one, then answers. */
 const RETRY_AFTER = '1'
 
 /**
- * Lets a stopping server end in time: a request that was under way when it began to stop is answered, and its
- * connection closed. Left open for another request, it would hold up the stop until the keep-alive timeout.
+ * Lets a stopping server end in time. It answers requests that are under way, and closes their connections. An open
+ * connection would delay the stop until the keep-alive timeout.
  *
- * What comes after that, on a connection that was open already, is refused before anything is done for it. Fastify would
- * do so by itself, in a form of its own: `return503OnClosing` is to be off, and this to come after the hooks that set
- * the headers of every answer.
+ * A later request on an open connection is refused before any other work. Fastify would refuse it in its own form, so
+ * `return503OnClosing` must be off. This function must come after the hooks that set the headers of every answer.
  */
 export function drainConnections(app: FastifyInstance): void {
   let stopping = false

@@ -3,7 +3,7 @@ import { PasswordRefused } from 'fastify-identity/errors'
 import { sendFailure } from './answer.js'
 import { isMessageKey, type MessageKey } from './messages.js'
 
-/** What Fastify's own refusals are called here, by status. */
+/** Our codes for Fastify's own refusals, by status. */
 const BY_STATUS: Record<number, MessageKey> = {
   400: 'BODY_INVALID',
   404: 'NOT_FOUND',
@@ -12,7 +12,7 @@ const BY_STATUS: Record<number, MessageKey> = {
   415: 'CONTENT_TYPE_UNSUPPORTED',
 }
 
-/** An error as the suite raises it: some bring headers. */
+/** An error of the suite. Some have headers. */
 export type RaisedError = FastifyError & { readonly headers?: Readonly<Record<string, string>> }
 
 interface Failure {
@@ -21,7 +21,7 @@ interface Failure {
 }
 
 function failureOf(error: FastifyError): Failure {
-  // The password was changed, or the account disabled, between its verification and the sign-in: it is wrong by now.
+  // The password changed, or the account was disabled, after the check and before the sign-in: it is wrong now.
   if (error.code === 'EPOCH_PASSED') return { status: 401, key: 'CREDENTIALS_REFUSED' }
   const status = error.validation ? 400 : (error.statusCode ?? 500)
   if (status !== 500 && isMessageKey(error.code)) return { status, key: error.code }
@@ -34,8 +34,7 @@ function reasonOf(error: FastifyError): { readonly reason?: string } {
 }
 
 /**
- * Answers every error in the contract's form. What a store or a library says of its trouble goes to the
- * log alone.
+ * Answers every error in the contract's form. Details from a store or a library go only to the log.
  */
 export function answerFailure(
   error: RaisedError,
@@ -43,10 +42,10 @@ export function answerFailure(
   reply: FastifyReply,
 ): FastifyReply {
   const { status, key } = failureOf(error)
-  // What is shed says nothing that its code does not say, and comes in hundreds.
+  // Shed requests come in hundreds, and their code says everything.
   if (status >= 500 && key !== 'BUSY') request.log.error({ err: error }, 'request failed')
   else request.log.info({ code: key }, 'request refused')
-  // The challenge, and when to come back: Fastify sends them by itself only where nobody handles its errors.
+  // WWW-Authenticate and Retry-After: Fastify sends an error's headers only without an error handler.
   return sendFailure(request, reply.headers(error.headers ?? {}), status, key, reasonOf(error))
 }
 

@@ -4,15 +4,15 @@ import type { ConnectionError, FastifyInstance, FastifyRequest, RouteShorthandOp
 import type { Answer } from './answer.js'
 import { BARE_HEADERS } from './security-headers.js'
 
-/** Who addresses an account types its name, and now and then a password instead: the route says enough. */
+/** In a path with a username, people sometimes type a password. Only the route is logged. */
 function pathOf({ url, routeOptions }: FastifyRequest): string {
   const route = routeOptions.url
   return route?.includes(':username') ? route : url.replace(/[?#].*/s, '?…')
 }
 
 /**
- * How a request is logged: by its path alone. Links with a token in the query are never ours, but people and
- * other programs make them, and a log is read by more people than a credential is meant for.
+ * Logs only the path of a request. We never make links with a token in the query, but people and other programs do,
+ * and more people read a log than may hold a credential.
  */
 export const quietSerializers = {
   req(request: FastifyRequest) {
@@ -28,8 +28,8 @@ export const quietSerializers = {
 }
 
 /**
- * Options of a route that programs ask every few seconds. At `info`, its requests are not logged: each line would say
- * the same. Failures are, and so is everything at `debug`.
+ * Options of a route that programs call every few seconds. At `info`, only its failures are logged, since all other
+ * lines would be equal. At `debug`, all its requests are logged.
  */
 export function quietRoute({ log }: FastifyInstance): Pick<RouteShorthandOptions, 'logLevel'> {
   return log.level === 'info' ? { logLevel: 'warn' } : {}
@@ -39,11 +39,11 @@ const REFUSALS: Readonly<Record<string, Answer>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { code: 408, msg: 'The request took too long.', error: 'REQUEST_TIMEOUT' },
   HPE_HEADER_OVERFLOW: { code: 431, msg: 'The headers are too large.', error: 'HEADERS_TOO_LARGE' },
 }
-const MALFORMED: Answer = { code: 400, msg: 'This is not a request of HTTP.', error: 'REQUEST_MALFORMED' }
+const MALFORMED: Answer = { code: 400, msg: 'The request is not valid HTTP.', error: 'REQUEST_MALFORMED' }
 
 /**
- * Answers what the parser of HTTP refused. Fastify's own handler logs the error whole, at `trace`, and with it
- * the bytes that came, cookies and passwords included (`rawPacket`).
+ * Answers a request that the HTTP parser refused. Fastify's own handler logs the whole error at `trace`. Its
+ * `rawPacket` contains the received bytes, with cookies and passwords.
  */
 export function answerClientError(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return

@@ -7,10 +7,10 @@ import helmet, { type HelmetOptions } from 'helmet'
 import { PAGE_POLICY } from '../page.js'
 import { answerFailure, answerNotFound, type RaisedError } from './failures.js'
 
-/** In seconds: what browsers' preload lists ask for at least. */
+/** In seconds: the minimum of browsers' preload lists. */
 const A_YEAR = 31_536_000
 
-/** To come back over TLS alone, to guess no types, to name our addresses to nobody, and to let no other site frame or embed us. */
+/** TLS only, no type sniffing, no Referer, and no framing or embedding by other sites. */
 const OPTIONS: HelmetOptions = {
   contentSecurityPolicy: PAGE_POLICY,
   strictTransportSecurity: { maxAge: A_YEAR, includeSubDomains: true },
@@ -34,18 +34,18 @@ function headersOfHelmet(): Headers {
 }
 
 /**
- * What every answer tells a browser: that, and to run and load nothing but our own files. Helmet is asked once: for each
- * answer it would say the same, and take more time for it than finding out who asks.
+ * The headers of every answer. Helmet computes them once: they never change, and computing them takes longer than
+ * recognising the caller.
  */
 export const SECURITY_HEADERS: Headers = Object.freeze({
-  // Most answers depend on who is asking, or are true only now: what a cache may keep says so itself.
+  // Most answers depend on the caller or the moment. A cacheable answer sets its own header.
   'cache-control': 'no-store',
   ...headersOfHelmet(),
 })
 
 /**
- * The same for what is answered before any route, and so any hook, is found: the address was none, or the
- * request no HTTP. There is nothing to load in such an answer.
+ * The headers of answers to malformed URLs and malformed HTTP, which no route or hook sees. Such an answer loads
+ * nothing.
  */
 export const BARE_HEADERS: Headers = Object.freeze({
   ...SECURITY_HEADERS,
@@ -62,8 +62,8 @@ function setSecurityHeaders(
 }
 
 /**
- * Two `Host` lines are no request (RFC 9112 §3.2). And `*` is the server as a whole (§3.2.4): Fastify would take it for
- * the page at `/`.
+ * A request with two `Host` lines is invalid (RFC 9112 §3.2). `*` means the whole server (§3.2.4), but Fastify would
+ * route it to the page at `/`.
  */
 function refuseOddTargets(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
   if (hasTwoHosts(request)) answerFailure(new HostAmbiguous(), request, reply)
@@ -71,13 +71,13 @@ function refuseOddTargets(request: FastifyRequest, reply: FastifyReply, done: Ho
   else done()
 }
 
-/** To be called before whatever answers by itself, or has headers of its own to say instead. */
+/** Must be called before any plugin that answers by itself or sets its own headers. */
 export function useSecurityHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', setSecurityHeaders)
   app.addHook('onRequest', refuseOddTargets)
 }
 
-/** Answers what Fastify refuses before it has found a route. */
+/** Answers requests that Fastify refuses before routing. */
 export function answerUnroutable(
   error: RaisedError,
   request: FastifyRequest,

@@ -2,7 +2,7 @@ import { BODY, GUARDED, UNSAFE } from './failures.js'
 import type { Operation } from './operation.js'
 import { Account, AccountPage, Ended, Registered } from './schemas.js'
 
-/** Of accounts, by method and path. */
+/** Operations on accounts, by method and path. */
 export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
   'DELETE /accounts/:username/sign_ins': {
     id: 'endSignInsOfAccount',
@@ -18,7 +18,7 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Accounts',
     summary: 'Make an account',
     description:
-      'Where REGISTRATION is open. Signs nobody in. A password has 8 characters or more, is none of the common ones, and does not hold the username.',
+      'Only if REGISTRATION is open. It signs nobody in. A password has at least 8 characters, is not a common one, and does not contain the username.',
     status: 201,
     data: Registered,
     says: 'REGISTERED',
@@ -32,9 +32,9 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /accounts': {
     id: 'listAccounts',
     tag: 'Accounts',
-    summary: 'Who has an account? (administrators)',
+    summary: 'List accounts (administrators)',
     description:
-      'In the order of their names, a page at a time; with `username` those whose names begin like that, in any spelling.',
+      'Sorted by name, a page at a time. `username` filters by the beginning of the name, in any spelling.',
     guarded: true,
     data: AccountPage,
     says: 'ACCOUNTS_LISTED',
@@ -43,7 +43,7 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
   'PATCH /accounts/:username': {
     id: 'changeAccount',
     tag: 'Accounts',
-    summary: 'Give a role, disable or enable (administrators)',
+    summary: 'Change the role, disable or enable (administrators)',
     description:
       'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled.',
     guarded: true,
@@ -55,8 +55,8 @@ export const ACCOUNT_OPERATIONS: Readonly<Record<string, Operation>> = {
   'POST /password': {
     id: 'changePassword',
     tag: 'Accounts',
-    summary: 'Change one’s own password',
-    description: 'Ends every other sign-in.',
+    summary: 'Change your own password',
+    description: 'Ends all your other sign-ins.',
     guarded: true,
     authType: 'any',
     says: 'PASSWORD_CHANGED',

@@ -15,8 +15,7 @@ import {
 } from './schemas.js'
 
 /*
- * What the answers look like. Credentials are cut short: nothing here works anywhere, and nothing looks like a
- * secret that leaked.
+ * Examples of answers. Credentials are cut short, so that none works and no scanner reports a leaked secret.
  */
 
 const BEGAN = '2026-03-02T09:30:00.000Z'
@@ -100,7 +99,7 @@ const EXAMPLES = new Map<unknown, unknown>([
   [KeySet, { keys: [{ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: 'EdDSA', kid: '7FrCmMBA', x: '11qY…' }] }],
 ])
 
-/** What an operation answers when all is well. */
+/** The success answer of an operation. */
 export function exampleOf({ plain, status = 200, data, isPaged, authType, says }: Operation): unknown {
   if (plain) return EXAMPLES.get(plain.schema)
   return {

@@ -1,4 +1,4 @@
-/** Every code that the API refuses with, and its status. */
+/** Every refusal code of the API, and its status. */
 export const STATUSES = {
   BODY_INVALID: 400,
   CREDENTIAL_AMBIGUOUS: 400,
@@ -31,7 +31,7 @@ export const STATUSES = {
 
 export type Refusal = keyof typeof STATUSES
 
-/** What a guarded route refuses with when it recognises nobody, or cannot say. */
+/** Refusals of a guarded route that recognises nobody. */
 export const GUARDED: readonly Refusal[] = [
   'CREDENTIAL_AMBIGUOUS',
   'HOST_AMBIGUOUS',
@@ -44,10 +44,10 @@ export const GUARDED: readonly Refusal[] = [
   'STORE_UNAVAILABLE',
 ]
 
-/** Of a route that changes something, and whose caller a browser may have sent unasked. */
+/** Refusals of a guarded route that changes state. A browser may send such a request for another site. */
 export const UNSAFE: readonly Refusal[] = [...GUARDED, 'CROSS_SITE']
 
-/** What is wrong with a body before anybody looks into it. */
+/** Refusals of a malformed body. */
 export const BODY: readonly Refusal[] = ['BODY_INVALID', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED']
 
 export const LOGIN: readonly Refusal[] = [

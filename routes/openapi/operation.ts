@@ -2,31 +2,31 @@ import type { TSchema } from 'typebox'
 import type { MessageKey } from '../http/messages.js'
 import type { Refusal } from './failures.js'
 
-/** What the document says of a route beside what the route's own schema says. */
+/** Facts about a route for the document, in addition to the route's own schema. */
 export interface Operation {
   readonly id: string
   readonly tag: 'Signing in' | 'Who am I' | 'Sign-ins' | 'Accounts' | 'Machinery'
   readonly summary: string
   readonly description?: string
-  /** Whether a credential is wanted, of whichever mode. */
+  /** Whether it needs a credential, of any mode. */
   readonly guarded?: boolean
-  /** The credential that it takes, and does without. */
+  /** An optional credential. */
   readonly takes?: 'token'
-  /** 200 unless it says otherwise. */
+  /** 200 by default. */
   readonly status?: number
   /** `data` of the answer. */
   readonly data?: TSchema
-  /** Whether the answer says beside `data` what to ask for as `after`. */
+  /** Whether the answer has `next`, the value of `after` for the next page. */
   readonly isPaged?: boolean
-  /** Of the answer: `any`, where it is the caller's. */
+  /** `auth_type` of the answer; `any`: the caller's. */
   readonly authType?: 'token' | 'session' | 'cookie' | 'any'
   /** `msg` of the answer. */
   readonly says?: MessageKey
-  /** What to send, where the route itself has no schema of it. */
+  /** The body, if the route has no schema for it. */
   readonly body?: TSchema
-  /** What somebody may send. */
+  /** An example of the body. */
   readonly bodyExample?: object
-  /** The whole answer, where it is not of the API's form. */
+  /** The whole answer, if it does not have the API's form. */
   readonly plain?: { readonly type: string; readonly schema: TSchema }
   readonly refusals: readonly Refusal[]
 }

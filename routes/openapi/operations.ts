@@ -11,7 +11,7 @@ const login = (id: string, mode: Mode, gives: string, data?: TSchema): Operation
   id,
   tag: 'Signing in',
   summary: `Sign in by ${mode}`,
-  description: `${gives} The sign-in that the request's own credential of this mode stood for is ended.`,
+  description: `${gives} It ends the sign-in of the request’s own credential of this mode.`,
   authType: mode,
   says: 'SIGNED_IN',
   bodyExample: { username: 'user1', password: 'user123', ...(mode === 'token' ? {} : { remember: true }) },
@@ -23,7 +23,7 @@ const logout = (id: string, mode: Mode, description: string, how = ''): Operatio
   id,
   tag: 'Signing in',
   summary: `Sign out by ${mode}${how}`,
-  description: `${description} Signing out twice, or without a credential, is 200 and does nothing.`,
+  description: `${description} A second sign-out, or one without a credential, answers 200 and does nothing.`,
   authType: mode,
   says: 'LOGGED_OUT',
   ...(mode === 'token' ? { takes: mode } : {}),
@@ -33,19 +33,20 @@ const logout = (id: string, mode: Mode, description: string, how = ''): Operatio
 const BY_LINK = ', by a link'
 const COOKIE_LOGOUT = 'Ends the sign-in and clears the cookie.'
 const SESSION_LOGOUT = 'Ends the sign-in, deletes the session and clears the cookie.'
-const TOKEN_LOGOUT = 'Ends the sign-in of the access token: it and the refresh token are dead.'
+const TOKEN_LOGOUT =
+  'Ends the sign-in of the access token. The access token and the refresh token are then refused.'
 
 /** By method and path, as the routes are registered. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'POST /login_cookie': login(
     'loginByCookie',
     'cookie',
-    'Sets the signed auth cookie, and a cookie by which the throttle knows the device.',
+    'Sets the signed auth cookie, and a cookie that identifies the device to the rate limit.',
   ),
   'POST /login_session': login(
     'loginBySession',
     'session',
-    'Sets the session cookie, with a new id each time, and a cookie by which the throttle knows the device.',
+    'Sets the session cookie with a new id, and a cookie that identifies the device to the rate limit.',
   ),
   'POST /login_token': login(
     'loginByToken',
@@ -58,7 +59,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: 'Signing in',
     summary: 'Exchange a refresh token for a new pair',
     description:
-      'A retry within the grace gets the same pair’s successor again; a token that was used before that is theft, and ends the sign-in.',
+      'A retry within the grace period gets the same new pair again. Any older refresh token counts as theft and ends the sign-in.',
     data: TokenPair,
     authType: 'token',
     says: 'REFRESHED',
@@ -73,7 +74,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     ...logout(
       'logoutToken',
       'token',
-      `${TOKEN_LOGOUT} An expired one will do, and so will any refresh token of the sign-in, as { refresh_token } in a JSON body.`,
+      `${TOKEN_LOGOUT} It also accepts an expired access token, or any refresh token of the sign-in, as { refresh_token } in a JSON body.`,
     ),
     body: LogoutBody,
     bodyExample: { refresh_token: 'v1.7FrCmMBA…' },
@@ -83,8 +84,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /user_info': {
     id: 'userInfo',
     tag: 'Who am I',
-    summary: 'Who is asking, and how they were recognised',
-    description: 'Tries token, session and cookie, in this order. A bad one does not end the search here.',
+    summary: 'Get the caller’s account and mode',
+    description: 'Tries token, session and cookie, in this order. A bad credential does not end the search.',
     guarded: true,
     data: User,
     authType: 'any',
@@ -94,9 +95,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /inspector': {
     id: 'inspect',
     tag: 'Who am I',
-    summary: 'What is known of the caller’s credential',
+    summary: 'Show the content of the caller’s credential',
     description:
-      'Not there in production. A cookie’s attributes, the named fields of a session, and the sign-in: one’s own, and never a credential.',
+      'Not available in production. Shows the cookie’s attributes, the fields of the session and the sign-in. It never shows a credential.',
     guarded: true,
     data: Inspection,
     authType: 'any',
@@ -106,7 +107,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /sign_ins': {
     id: 'listSignIns',
     tag: 'Sign-ins',
-    summary: 'Where am I signed in?',
+    summary: 'List your sign-ins',
     description: 'Newest first, a page at a time.',
     guarded: true,
     data: SignIns,
@@ -126,7 +127,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'DELETE /sign_ins/:id': {
     id: 'endSignIn',
     tag: 'Sign-ins',
-    summary: 'End one sign-in of one’s own',
+    summary: 'End one of your sign-ins',
     guarded: true,
     data: Ended,
     says: 'ENDED',
@@ -136,7 +137,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /settings': {
     id: 'settings',
     tag: 'Machinery',
-    summary: 'What can be done here',
+    summary: 'Get the settings of this server',
     data: Settings,
     says: 'SETTINGS',
     refusals: [],
@@ -144,24 +145,24 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /healthz': {
     id: 'healthz',
     tag: 'Machinery',
-    summary: 'Is the process up?',
+    summary: 'Check that the process runs',
     says: 'UP',
     refusals: [],
   },
   'GET /readyz': {
     id: 'readyz',
     tag: 'Machinery',
-    summary: 'Do the stores take writes?',
+    summary: 'Check that the stores take writes',
     description:
-      'And does the clock agree with that of Redis? The outcome is shared, and asked for at most once a second.',
+      'Also checks the clock against Redis. All callers share the outcome, which is renewed at most once a second.',
     says: 'READY',
     refusals: ['STORE_UNAVAILABLE'],
   },
   'GET /metrics': {
     id: 'metrics',
     tag: 'Machinery',
-    summary: 'What Prometheus reads',
-    description: 'In production only where METRICS=true. In its text format, version 0.0.4.',
+    summary: 'Metrics for Prometheus',
+    description: 'In production only with METRICS=true. Prometheus text format, version 0.0.4.',
     plain: { type: 'text/plain', schema: Exposition },
     refusals: [],
   },

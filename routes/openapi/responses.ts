@@ -20,7 +20,7 @@ interface Response {
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait.' } }
 const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'RFC 6750 §3.' } }
 
-/** Headers that come with a status. */
+/** The headers of a status. */
 function headersOf(status: number, codes: readonly Refusal[]): Pick<Response, 'headers'> {
   if (status === 429 || status === 503) return { headers: RETRY_AFTER }
   return codes.includes('NOT_SIGNED_IN') ? { headers: CHALLENGE } : {}
@@ -52,7 +52,7 @@ function granted(operation: Operation): Response {
   return { description: summary, content: { [type]: { schema, example: exampleOf(operation) } } }
 }
 
-/** Every answer of an operation, by status: what it grants, and each code that it refuses with. */
+/** Every answer of an operation, by status: the success, and each refusal code. */
 export function responsesOf(operation: Operation): Record<string, Response> {
   const byStatus = new Map<number, Refusal[]>()
   for (const code of new Set<Refusal>([...operation.refusals, 'INTERNAL', 'STOPPING'])) {

@@ -2,8 +2,8 @@ import { type TSchema, Type } from 'typebox'
 import type { Operation } from './operation.js'
 
 /*
- * What the API answers with, for people and for generators of clients. Nothing is serialised by these: the
- * tests hold them against what is really answered.
+ * The answers of the API, for people and client generators. They do not serialise anything. Tests compare them with
+ * real answers.
  */
 
 const closed = { additionalProperties: false }
@@ -26,10 +26,10 @@ export const TokenPair = Type.Object(
   {
     token: Type.String({ description: 'The access token: a JWT of the type at+jwt (RFC 9068).' }),
     token_type: Type.Literal('Bearer'),
-    expires_in: Type.Integer({ description: 'Seconds that the access token lives.' }),
-    refresh_token: Type.String({ description: 'Good for one new pair.' }),
+    expires_in: Type.Integer({ description: 'Lifetime of the access token in seconds.' }),
+    refresh_token: Type.String({ description: 'Gives one new pair.' }),
     refresh_expires_in: Type.Integer({
-      description: 'Seconds until the sign-in ends, however often it is refreshed.',
+      description: 'Seconds until the sign-in ends. A refresh does not extend it.',
     }),
   },
   closed,
@@ -38,14 +38,14 @@ export const TokenPair = Type.Object(
 export const SignIns = Type.Array(
   Type.Object(
     {
-      id: Type.String({ description: 'Names the sign-in, and works as no credential.' }),
+      id: Type.String({ description: 'The id of the sign-in. It is not a credential.' }),
       auth_type: AuthType,
       created_at: Moment,
       last_seen_at: Moment,
       expires_at: Moment,
       ip: Type.String(),
       user_agent: Type.String(),
-      current: Type.Boolean({ description: 'Whether the caller came with this one.' }),
+      current: Type.Boolean({ description: 'Whether the caller uses this sign-in.' }),
     },
     closed,
   ),
@@ -56,9 +56,9 @@ export const Registered = Type.Object({ username: Type.String(), role: Type.Stri
 export const Account = Type.Object(
   {
     id: Type.String({
-      description: 'Immutable, and never given out again. Audit events name accounts by it.',
+      description: 'Immutable and never reused. Audit events use it.',
     }),
-    username: Type.String({ description: 'As it was typed when the account was made.' }),
+    username: Type.String({ description: 'As typed when the account was made.' }),
     role: Type.Enum(['admin', 'user']),
     disabled: Type.Boolean(),
     created_at: Moment,
@@ -71,22 +71,25 @@ export const AccountPage = Type.Object(
   {
     accounts: Type.Array(Account),
     next: Type.Union([Type.String(), Type.Null()], {
-      description: 'What to ask for as `after` to get the next page; null behind the last one.',
+      description: 'The value of `after` for the next page; null on the last page.',
     }),
   },
   closed,
 )
 
-export const Ended = Type.Object({ ended: Type.Integer({ description: 'How many.' }) }, closed)
+export const Ended = Type.Object(
+  { ended: Type.Integer({ description: 'The number of ended sign-ins.' }) },
+  closed,
+)
 
 export const Settings = Type.Object(
   {
     registration: Type.Enum(['open', 'closed']),
-    inspector: Type.Boolean({ description: 'Whether GET /inspector is there.' }),
-    docs: Type.Boolean({ description: 'Whether this document is there.' }),
+    inspector: Type.Boolean({ description: 'Whether GET /inspector exists.' }),
+    docs: Type.Boolean({ description: 'Whether this document exists.' }),
     cookie_names: Type.Object({ cookie: Type.String(), session: Type.String() }, closed),
     cookie_sent: Type.Boolean({
-      description: 'Whether the request came with a cookie of ours, good or bad.',
+      description: 'Whether the request had one of our cookies, valid or not.',
     }),
   },
   closed,
@@ -143,10 +146,10 @@ export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), 
 export const Exposition = Type.String({ description: 'Lines of metrics, each with its HELP and TYPE.' })
 
 const Next = Type.Union([Type.String(), Type.Null()], {
-  description: 'What to ask for as `after`; null after the last page.',
+  description: 'The value of `after` for the next page; null on the last page.',
 })
 
-/** The form of every 2xx of the API. */
+/** The form of every success of the API. */
 export function success({ status = 200, data, isPaged, authType }: Operation): TSchema {
   return Type.Object(
     {
