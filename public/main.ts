@@ -21,7 +21,7 @@ function fill(id: string, content: Child): void {
 function mainView(): Child {
   const { me, settings, failures } = state()
   if (me) return [outcome('page'), meView(me), devicesView(), passwordView(), accountsView()]
-  // Nothing to fill in before it is known that nobody is there.
+  // No form before the first answer says that nobody is signed in.
   return settings || failures.page ? signInView() : h('p', { class: 'lead' }, t().loading)
 }
 
@@ -39,7 +39,7 @@ function paint(): void {
 
 let triedFor = ''
 
-/** Once for each token: what could not be refreshed now is refreshed by the next call that needs it. */
+/** Once for each token. If it fails, the next call that needs a token refreshes it. */
 function refreshWhenDue(): void {
   const held = tokens()
   if (!held || held.expiresAt > Date.now() || triedFor === held.token) return

@@ -7,13 +7,13 @@ import { state, update } from './store.js'
 
 const LIMIT = '20'
 
-/** A page of accounts; from its end on (`after`), in addition to those that are shown. */
+/** Loads a page of accounts. With `after`, adds it to the list. */
 async function loadPage(filter: string, after: string | null): Promise<boolean> {
   const query = new URLSearchParams({ limit: LIMIT })
   if (filter !== '') query.set('username', filter)
   if (after !== null) query.set('after', after)
   const outcome = await call('GET', `/accounts?${query}`, accountPage)
-  // Where the application brought accounts of its own there is nothing to look after here.
+  // An application with its own accounts has no such route.
   if (!outcome.ok && outcome.failure.code === 'NOT_FOUND') return false
   const found = await ask('accounts', Promise.resolve(outcome))
   if (!found || !state().me) return false
@@ -22,7 +22,7 @@ async function loadPage(filter: string, after: string | null): Promise<boolean> 
   return true
 }
 
-/** For an administrator, the first of them. */
+/** Loads the first page, for an administrator. */
 export async function loadAccounts(): Promise<void> {
   if (state().me?.user.role === 'admin') await loadPage('', null)
 }
@@ -32,7 +32,7 @@ export const moreAccounts = (after: string) =>
     await loadPage(state().filter, after)
   })
 
-/** Those whose names begin like that. */
+/** Finds accounts by the beginning of their names. */
 export function findAccounts(filter: string): Promise<void> {
   return doing('accounts', async () => {
     if (!(await loadPage(filter, null))) return
@@ -41,7 +41,7 @@ export function findAccounts(filter: string): Promise<void> {
   })
 }
 
-/** In its place: whoever works down a list does not lose it. */
+/** Replaces an account in its place, so that the list keeps its order. */
 function showChanged(changed: Account): void {
   const { accounts } = state()
   if (!accounts) return
@@ -51,7 +51,7 @@ function showChanged(changed: Account): void {
 
 const pathOf = (username: string) => `/accounts/${encodeURIComponent(username)}`
 
-/** Another role, or disabled or not. */
+/** Changes the role, or disables or enables the account. */
 export function changeAccount(
   username: string,
   change: { readonly role?: string; readonly disabled?: boolean },

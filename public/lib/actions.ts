@@ -21,13 +21,13 @@ async function loadInspection(): Promise<void> {
   if (found && state().me) update({ inspection: found.data })
 }
 
-/** All that is theirs who is signed in. */
+/** Loads all data of the signed-in user. */
 export async function loadPanels(): Promise<void> {
   await loadDevices()
   await Promise.all([loadInspection(), loadAccounts()])
 }
 
-/** Asks who is there, and shows them all that is theirs. @returns whether somebody is */
+/** Loads the caller and all their data. @returns whether somebody is signed in */
 async function recognise(): Promise<boolean> {
   const outcome = await call('GET', '/user_info', answers.user)
   if (!outcome.ok) {
@@ -39,7 +39,7 @@ async function recognise(): Promise<boolean> {
   return true
 }
 
-/** Asks what can be done here, and who is there. */
+/** Loads the settings and the caller. */
 export async function start(): Promise<void> {
   clear('page')
   const found = await ask('page', call('GET', '/settings', answers.settings))
@@ -68,7 +68,7 @@ async function afterSignOut(words: string): Promise<void> {
   forgetTokens()
   forgetPerson()
   tellTabs()
-  // Somebody may be signed in here in two ways at once: then the other one is who they are now.
+  // This browser may have a second sign-in in another mode. It is now the current one.
   const settings = await call('GET', '/settings', answers.settings)
   if (settings.ok && settings.data.cookie_sent && (await recognise())) await loadPanels()
   else tell('page', words)
@@ -84,7 +84,7 @@ export function signOut(): Promise<void> {
   })
 }
 
-/** Ends sign-ins by the path of a DELETE. `own`: the caller's is among them. */
+/** Ends sign-ins by a DELETE on this path. `own`: the caller's is among them. */
 export function endSignIns(path: string, own: boolean): Promise<void> {
   return doing('devices', async () => {
     const done = await ask('devices', call('DELETE', path, answers.ended))
@@ -115,14 +115,14 @@ export function register(username: string, password: string): Promise<boolean> {
   return doing('register', async () => {
     const made = call('POST', '/register', anything, { username, password })
     registered = (await ask('register', made)) !== null
-    // There it is wanted next.
+    // The next step is to type the password.
     if (registered) tell('sign-in', t().register.done(username))
   }).then(() => registered)
 }
 
 let rotating = false
 
-/** A new pair of tokens, because it is time or somebody asked. */
+/** Gets a new pair of tokens, before the expiry or on request. */
 export async function refreshTokens(): Promise<void> {
   if (rotating) return
   rotating = true

@@ -1,6 +1,6 @@
 import { type Decoder, flag, listOf, number, oneOf, orNull, shape, text } from './decode.js'
 
-/** What the API answers with (`data`), as far as the page uses it. */
+/** The fields of the API's `data` that the page uses. */
 
 export const MODES = ['cookie', 'session', 'token'] as const
 export type Mode = (typeof MODES)[number]

@@ -3,13 +3,13 @@ import { anything, type Decoder, orNull, shape, text } from './decode.js'
 import { language } from './language.js'
 import { forgetTokens, hold, tokens } from './tokens.js'
 
-/** Why a call came to nothing. `status` 0: nothing was answered at all. */
+/** The failure of a call. `status` 0: there was no answer. */
 export interface Failure {
   readonly status: number
   readonly code: string
   readonly msg: string
   readonly reason: string | null
-  /** When to try again (ms), where the server said so. */
+  /** The time of the next try (ms), if the server named one. */
   readonly retryAt: number | null
 }
 
@@ -80,8 +80,8 @@ async function callOnce<T>(
 let rotation: Promise<Outcome<unknown>> | null = null
 
 /**
- * A new pair for the one that is held; where one is on its way already, that one: the second use of a refresh
- * token would look like theft. A pair that is refused is forgotten.
+ * Exchanges the token pair. Callers share a running exchange, since a second use of the refresh token would look like
+ * theft. A refused pair is forgotten.
  */
 export function rotate(): Promise<Outcome<unknown>> {
   rotation ??= rotateNow().finally(() => {
@@ -98,7 +98,7 @@ async function rotateNow(): Promise<Outcome<unknown>> {
   return outcome
 }
 
-/** Calls the API. An access token that has expired is exchanged, once, and the call made again. */
+/** Calls the API. Exchanges an expired access token once, and repeats the call. */
 export async function call<T>(
   method: Method,
   path: string,

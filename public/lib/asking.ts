@@ -5,7 +5,7 @@ import { forgetPerson, type Place, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
 import { forgetTokens } from './tokens.js'
 
-/** What a guarded route refuses with when it recognises nobody. */
+/** The codes of a guarded route that recognises nobody. */
 const NOBODY = [
   'NOT_SIGNED_IN',
   'TOKEN_EXPIRED',
@@ -18,7 +18,7 @@ const NOBODY = [
 
 export const meansNobody = ({ code }: Failure): boolean => NOBODY.includes(code)
 
-/** The person is not signed in any more, and the page says why. */
+/** Shows the sign-in form and the reason why the sign-in has ended. */
 export function lost(failure: Failure): void {
   forgetTokens()
   forgetPerson()
@@ -27,13 +27,13 @@ export function lost(failure: Failure): void {
   tellTabs()
 }
 
-/** Shows why a call came to nothing: there, or where nobody is recognised, instead of everything. */
+/** Shows a failure in its place. If nobody is recognised, the sign-in form replaces the page. */
 export function refuse(place: Place, failure: Failure): void {
   if (state().me && meansNobody(failure)) lost(failure)
   else complain(place, failure)
 }
 
-/** One thing at a time: a second click on the way does nothing. */
+/** Runs one action at a time. A second click meanwhile does nothing. */
 export async function doing(place: Place, action: () => Promise<void>): Promise<void> {
   if (state().busy) return
   clear(place)
@@ -45,7 +45,7 @@ export async function doing(place: Place, action: () => Promise<void>): Promise<
   }
 }
 
-/** Goes on with what was answered, or shows why not. */
+/** Continues with the answer, or shows the failure. */
 export async function ask<T>(
   place: Place,
   outcome: Promise<Outcome<T>>,

@@ -1,8 +1,8 @@
 import { span, t } from './language.js'
 
 /*
- * Counts down what is on the page, without painting it anew. Nothing of it is a live region: a screen reader
- * would read every second.
+ * Updates the countdowns on the page without a repaint. They are not live regions: a screen reader would read them
+ * every second.
  */
 
 function showWait(element: HTMLElement, left: number): void {
@@ -22,7 +22,7 @@ function tick(): void {
   }
 }
 
-/** Every second: what is counted down, and then what is to be done. */
+/** Every second, updates the countdowns and then runs the task. */
 export function startClock(then: () => void): void {
   setInterval(() => {
     tick()

@@ -1,4 +1,4 @@
-/** Makes a value of type T of what came from outside, or throws. */
+/** Checks outside data and returns it as a T, or throws. */
 export type Decoder<T> = (value: unknown) => T
 
 function wrong(wanted: string): never {
@@ -25,7 +25,7 @@ export const oneOf =
   (value) =>
     names.find((name) => name === value) ?? wrong(names.join(', '))
 
-/** An object with these fields; what else it has is left out. */
+/** An object with these fields. Other fields are dropped. */
 export const shape =
   <T extends object>(fields: { readonly [K in keyof T]: Decoder<T[K]> }): Decoder<T> =>
   (value) => {

@@ -9,7 +9,7 @@ function setAttribute(
 ): void {
   if (typeof value === 'function') element.addEventListener(name, value)
   else if (typeof value !== 'boolean') element.setAttribute(name, String(value))
-  // Of aria-* and data-*, false is a value; of others, absence.
+  // For aria-* and data-*, false is a value. For others, it means absence.
   else if (name.startsWith('aria-')) element.setAttribute(name, String(value))
   else element.toggleAttribute(name, value)
 }
@@ -21,8 +21,8 @@ function append(element: Element, child: Child): void {
 }
 
 /**
- * An element with attributes (a function listens to the event of that name) and children. Text stays text:
- * nothing here is ever parsed as markup.
+ * Makes an element with attributes and children. A function listens to the event of that name. Text stays text and
+ * is never parsed as markup.
  */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -37,19 +37,19 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** An element of index.html. @throws Error where the page is not of this version */
+/** Finds an element of index.html. @throws Error if the page has another version */
 export function byId(id: string): HTMLElement {
   const element = document.getElementById(id)
   if (!element) throw new Error(`The page has no #${id}.`)
   return element
 }
 
-/** Moves the focus there, where it is: for what a keyboard or a screen reader should go on from. */
+/** Moves the focus to an element, if it exists. Keyboards and screen readers continue from there. */
 export function focusOn(id: string): void {
   document.getElementById(id)?.focus()
 }
 
-/** What somebody has typed, chosen or opened, to be put back after a repaint. Kept by the elements' ids. */
+/** Saves input, choices and open details by element id, to restore them after a repaint. */
 interface Kept {
   readonly values: ReadonlyMap<string, string | boolean>
   readonly focused: string
@@ -84,7 +84,7 @@ function keep(): Kept {
   }
 }
 
-/** Runs what replaces parts of the page, and puts back what was typed there, and the focus. */
+/** Runs a repaint, and restores input and focus afterwards. */
 export function repaint(paint: () => void): void {
   const { values, focused, selection } = keep()
   paint()

@@ -3,7 +3,7 @@ import { zh } from '../text/zh.js'
 
 export type Language = 'en' | 'zh'
 
-/** A preference, and no credential: it may stay here. */
+/** A preference, not a credential, so it may stay in localStorage. */
 const KEY = 'language'
 
 function remembered(): string | null {
@@ -29,7 +29,7 @@ export function chooseLanguage(wanted: Language): void {
   try {
     localStorage.setItem(KEY, wanted)
   } catch {
-    // A browser that keeps nothing asks again next time.
+    // A browser without storage chooses again next time.
   }
 }
 
@@ -50,7 +50,7 @@ const UNITS = [
   ['minute', 60],
 ] as const
 
-/** How far a moment is from now, in words. */
+/** The distance of a moment from now, in words. */
 export function fromNow(time: string): string {
   const seconds = Math.round((Date.parse(time) - Date.now()) / 1000)
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? (['second', 1] as const)
@@ -58,7 +58,7 @@ export function fromNow(time: string): string {
   return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(value, unit)
 }
 
-/** Seconds as hours, or days where those are many, in words. */
+/** Seconds as hours, or as days if they are many, in words. */
 export function lasting(seconds: number): string {
   const [unit, size] = seconds >= 2 * 86_400 ? (['day', 86_400] as const) : (['hour', 3600] as const)
   const words = { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 } as const

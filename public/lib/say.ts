@@ -3,17 +3,17 @@ import { byId } from './dom.js'
 import { t } from './language.js'
 import { type Place, state, update } from './store.js'
 
-/** A form is not filled in: no call was made. */
+/** A form with an empty field. No call was made. */
 export const INCOMPLETE = 'INCOMPLETE'
 
-/** What happened, for people. */
+/** A sentence about the failure. */
 export function happened({ code, msg }: Failure): string {
   if (code === INCOMPLETE) return t().failure.incomplete
   if (code === 'NETWORK' || code === 'TIMEOUT') return t().failure.network
   return msg || t().failure.unexpected
 }
 
-/** What to do about it. */
+/** Advice for the user. */
 export function advice({ code, reason }: Failure): string {
   const { reasons, advice: all } = t().failure
   return (reason && reasons[reason]) || all[code] || all.INTERNAL || ''
@@ -21,21 +21,21 @@ export function advice({ code, reason }: Failure): string {
 
 function live(id: 'status' | 'alert', words: string): void {
   const region = byId(id)
-  // The same words twice would be no change, and not be read out.
+  // Screen readers do not read a text again that has not changed.
   region.textContent = ''
   setTimeout(() => {
     region.textContent = words
   }, 50)
 }
 
-/** Shows a good outcome there, and has it read out. */
+/** Shows a success in its place, and has it read out. */
 export function tell(place: Place, notice: string): void {
   const { [place]: _, ...failures } = state().failures
   update({ failures, notices: { [place]: notice } })
   live('status', notice)
 }
 
-/** Shows a failure there, and has it read out at once. */
+/** Shows a failure in its place, and has it read out at once. */
 export function complain(place: Place, failure: Failure): void {
   update({ failures: { ...state().failures, [place]: failure }, notices: {} })
   live('alert', `${happened(failure)} ${advice(failure)}`)

@@ -1,22 +1,22 @@
 import type { AccountPage, Inspection, Mode, Settings, SignIn, User } from './answers.js'
 import type { Failure } from './api.js'
 
-/** Where a failure or a notice is shown. */
+/** The place of a failure or a notice. */
 export type Place = 'page' | 'sign-in' | 'register' | 'me' | 'devices' | 'password' | 'accounts' | 'inspector'
 
 export interface State {
   readonly settings: Settings | null
-  /** The way of signing in that is chosen. */
+  /** The chosen way of signing in. */
   readonly chosen: Mode
   readonly me: { readonly user: User; readonly mode: Mode } | null
   readonly devices: readonly SignIn[] | null
   readonly accounts: AccountPage | null
-  /** How the names of those accounts begin. */
+  /** The searched beginning of account names. */
   readonly filter: string
   readonly inspection: Inspection | null
   readonly failures: Readonly<Partial<Record<Place, Failure>>>
   readonly notices: Readonly<Partial<Record<Place, string>>>
-  /** Whether a call that somebody asked for is under way. */
+  /** Whether a call that the user started is under way. */
   readonly busy: boolean
 }
 
@@ -39,13 +39,13 @@ export function onChange(paint: () => void): void {
   painter = paint
 }
 
-/** Changes the state, and shows it at once. */
+/** Changes the state and repaints the page. */
 export function update(change: Partial<State>): void {
   current = { ...current, ...change }
   painter()
 }
 
-/** Nobody is signed in any more. */
+/** The state without a signed-in user. */
 export function forgetPerson(change: Partial<State> = {}): void {
   update({ ...NOBODY, failures: {}, notices: {}, ...change })
 }

@@ -1,10 +1,10 @@
 /*
- * The tabs of one browser share its cookies: who signs in or out in one of them has done so in all. What goes
- * through the channel says only that something changed; each tab asks the server what.
+ * The tabs of one browser share its cookies: a sign-in or sign-out in one tab changes all of them. A message says only
+ * that something changed. Each tab then asks the server.
  */
 const channel = new BroadcastChannel('sign-in')
 
-/** Has the other tabs look. */
+/** Makes the other tabs check the caller. */
 export const tellTabs = (): void => channel.postMessage('changed')
 
 export function onOtherTab(look: () => void): void {

@@ -5,22 +5,22 @@ export interface Tokens {
   readonly token: string
   readonly refreshToken: string
   readonly expiresAt: number
-  /** When the access token came. */
+  /** When the access token arrived. */
   readonly since: number
-  /** However often it is refreshed. */
+  /** The end of the sign-in. A refresh does not move it. */
   readonly endsAt: number
   readonly rotations: number
 }
 
 /*
- * In memory only. localStorage would give them to every script that ever runs on this origin, now or after
- * the next injection, and would keep them when the tab is long closed. The price: a reload forgets them.
+ * In memory only. Every script on this origin could read localStorage, also an injected one, and it would outlive the
+ * tab. The price: a reload forgets the tokens.
  */
 let held: Tokens | null = null
 
 export const tokens = (): Tokens | null => held
 
-/** Lifetimes count from now, so that a clock that differs from the server's is no matter. */
+/** Lifetimes count from now, so this clock need not agree with the server's. */
 export function hold(pair: PairAnswer, now = Date.now()): void {
   held = {
     token: pair.token,
@@ -42,7 +42,7 @@ function decodePart(part: string): unknown {
   return JSON.parse(new TextDecoder().decode(bytes))
 }
 
-/** The header and payload of a JWT (RFC 7519 §3). Nothing is verified: anybody can read them like this. */
+/** The header and payload of a JWT (RFC 7519 §3). It verifies nothing: anybody can read them. */
 export function readToken(token: string): { readonly header: unknown; readonly payload: unknown } {
   const [header = '', payload = ''] = token.split('.')
   return { header: decodePart(header), payload: decodePart(payload) }

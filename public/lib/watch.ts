@@ -9,18 +9,18 @@ import { onOtherTab } from './tabs.js'
 import { forgetTokens, tokens } from './tokens.js'
 
 /*
- * A sign-in can end, and a cookie can become somebody else's, without this page doing anything. It looks when
- * somebody comes back to it, and when another tab says so. It does not ask from time to time: that would keep a
- * sign-in alive that nobody uses, for ever.
+ * A sign-in can end, and a cookie can change its owner, without any action on this page. The page checks when the user
+ * returns to it and when another tab reports a change. It does not poll: that would keep an unused sign-in alive for
+ * ever.
  */
 
-/** Whom the server recognises now; null where nobody can be. */
+/** The caller whom the server recognises now, or null. */
 async function lookWho() {
   if (!state().me) {
     const settings = await call('GET', '/settings', answers.settings)
     if (!settings.ok || !settings.data.cookie_sent) return null
   }
-  // Here a bad credential does not stop the search: with an expired token we would be taken for whom a cookie names.
+  // A bad credential does not stop the search: with an expired token, a cookie would decide who we are.
   const held = tokens()
   const renewed = held && held.expiresAt <= Date.now() ? await rotate() : null
   return renewed?.ok === false ? renewed : call('GET', '/user_info', answers.user)
@@ -29,7 +29,7 @@ async function lookWho() {
 async function look(): Promise<void> {
   const { me } = state()
   const who = await lookWho()
-  // What somebody did meanwhile is newer than what was answered.
+  // A later action of the user is newer than this answer.
   if (!who || state().busy || state().me !== me) return
   if (!who.ok) {
     if (me && meansNobody(who.failure)) lost(who.failure)
@@ -55,7 +55,7 @@ async function lookOnce(): Promise<void> {
   })
 }
 
-/** The page may be kept as it is, and shown again long after: whoever comes back to it is asked for anew. */
+/** The browser may show a stored page again much later. The page then checks the caller again. */
 function leave(event: PageTransitionEvent): void {
   if (!event.persisted) return
   forgetPerson()

@@ -47,7 +47,7 @@ function row(account: Account): HTMLElement {
       ),
       h('p', { class: 'fine' }, `${t().me.roles[role] ?? role} · ${words.since(day(created_at))}`),
     ),
-    // By a slip nobody locks themselves out here.
+    // No buttons on your own account, so that you cannot lock yourself out by mistake.
     own ? h('p', { class: 'fine own' }, words.youLine) : actions(account),
   )
 }
@@ -66,7 +66,7 @@ function search(): HTMLElement {
   )
 }
 
-/** Every account, for administrators. */
+/** The accounts, for administrators. */
 export function accountsView(): Child {
   const { me, accounts, failures } = state()
   if (me?.user.role !== 'admin' || (!accounts && !failures.accounts)) return null

@@ -6,7 +6,7 @@ import { tokens } from '../lib/tokens.js'
 
 const DOTS = '••••••••••••'
 
-/** The header by which the next request will say who is asking, as far as a script may know it. */
+/** The header that identifies the caller in the next request, as far as a script can read it. */
 export function carriedView(mode: Mode): Child {
   const { travels, sent } = t().inspector
   const name = mode === 'token' ? '' : (state().settings?.cookie_names[mode] ?? '')

@@ -23,7 +23,7 @@ const SYSTEMS = [
   ['Linux', /\bLinux\b/],
 ] as const
 
-/** What somebody would call it. Names lie: this is for recognising one's own, and proves nothing. */
+/** A readable name. User agents can lie: it helps to recognise your own devices and proves nothing. */
 function programOf(agent: string): string {
   const program = PROGRAMS.find(([, pattern]) => pattern.test(agent))?.[0]
   const system = SYSTEMS.find(([, pattern]) => pattern.test(agent))?.[0]
@@ -67,7 +67,7 @@ function row(signIn: SignIn): HTMLElement {
   )
 }
 
-/** Every sign-in of the account, and what ends them. */
+/** The sign-ins of the account, with buttons that end them. */
 export function devicesView(): HTMLElement {
   const words = t().devices
   const { devices } = state()

@@ -14,7 +14,7 @@ function choice(wanted: Language): HTMLElement {
       'aria-pressed': language() === wanted,
       click: () => {
         chooseLanguage(wanted)
-        // What was said before was said in the other language.
+        // Earlier notices are in the other language.
         update({ failures: {}, notices: {} })
       },
     },

@@ -17,7 +17,7 @@ function shown(value: unknown): string {
   return typeof value === 'string' && MOMENT.test(value) ? moment(value) : String(value)
 }
 
-/** The fields of something, by their names. */
+/** A list of fields with their names. */
 function fields(id: string, title: string, record: object | null): Child {
   if (!record) return null
   const { names } = t().inspector
@@ -82,7 +82,7 @@ function reader(can: boolean, who: string, why: string): HTMLElement {
   )
 }
 
-/** Who can read the credential, and who can't. */
+/** The readers of the credential. */
 function readers(mode: Mode): Child {
   const { who, reads, changer, colon, readers: title } = t().inspector
   return [
@@ -97,7 +97,7 @@ function readers(mode: Mode): Child {
   ]
 }
 
-/** Before anybody is signed in: what would be where. */
+/** Before a sign-in: where everything would be. */
 function plan(mode: Mode): Child {
   const words = t().inspector
   const parts = ['client', 'travels', 'server', 'good', 'mind'] as const
@@ -130,7 +130,7 @@ function credential(mode: Mode): Child {
   ]
 }
 
-/** What is really there, for the credential in use. */
+/** The content of the credential in use. */
 export function inspectorView(): Child {
   const { me, chosen } = state()
   return [

@@ -4,7 +4,7 @@ import { h } from '../lib/dom.js'
 import { t } from '../lib/language.js'
 import { badge, button, outcome } from './parts.js'
 
-/** Who is there, and how they were recognised. */
+/** The signed-in user, and the mode that recognised them. */
 export function meView({ user, mode }: { readonly user: User; readonly mode: Mode }): HTMLElement {
   const words = t().me
   return h(

@@ -5,7 +5,7 @@ import { moment, t } from '../lib/language.js'
 import { advice, complain, happened, INCOMPLETE } from '../lib/say.js'
 import { type Place, state } from '../lib/store.js'
 
-/** A part of the page under a heading, which can take the focus. */
+/** A part of the page. Its heading can take the focus. */
 export function panel(name: string, title: string, lead: string, ...children: Child[]): HTMLElement {
   const id = `${name}-title`
   return h(
@@ -30,7 +30,7 @@ function failureBox(place: Place, failure: Failure): HTMLElement {
   )
 }
 
-/** What happened there last. It is read out elsewhere, once. */
+/** The last outcome in this place. Another element has it read out once. */
 export function outcome(place: Place): Child {
   const failure = state().failures[place]
   const notice = state().notices[place]
@@ -40,7 +40,7 @@ export function outcome(place: Place): Child {
   ]
 }
 
-/** What marks a field as the one that a failure is about, and leads from it to what is said. */
+/** Attributes that mark a field as invalid and link it to the failure's text. */
 export function faulty(place: Place, id: string, codes: readonly string[]): Attributes {
   const failure = state().failures[place]
   if (!failure) return {}
@@ -48,7 +48,7 @@ export function faulty(place: Place, id: string, codes: readonly string[]): Attr
   return isIt ? { 'aria-invalid': true, 'aria-describedby': `${place}-failure` } : {}
 }
 
-/** Whether all of them are filled in. Where one is not, that is said there, and it gets the focus. */
+/** Whether all fields are filled in. Otherwise, shows that at the empty field and focuses it. */
 export function isComplete(place: Place, ...ids: readonly string[]): boolean {
   const empty = ids.find((id) => typed(id) === '')
   if (empty === undefined) return true
@@ -75,7 +75,7 @@ export function field(id: string, label: string, attributes: Attributes, hint = 
   )
 }
 
-/** Off while a call is under way, but where the focus is it stays. */
+/** Disabled while a call is under way, without losing the focus. */
 export function button(
   id: string,
   label: string,
@@ -95,7 +95,7 @@ export function button(
   )
 }
 
-/** A form that no browser sends by itself. */
+/** A form that the browser does not submit itself. */
 export function form(id: string, submit: (form: HTMLFormElement) => unknown, ...children: Child[]) {
   const element = h('form', { id, novalidate: true }, ...children)
   element.addEventListener('submit', (event) => {
@@ -110,13 +110,13 @@ export function typed(id: string): string {
   return element instanceof HTMLInputElement ? element.value : ''
 }
 
-/** Puts that into a field. */
+/** Sets the value of a field. */
 export function typeInto(id: string, words: string): void {
   const element = document.getElementById(id)
   if (element instanceof HTMLInputElement) element.value = words
 }
 
-/** Empties what was typed there. */
+/** Empties a field. */
 export function emptied(id: string): void {
   const element = document.getElementById(id)
   if (element instanceof HTMLFormElement) element.reset()

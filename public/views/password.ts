@@ -9,7 +9,7 @@ async function submit(): Promise<void> {
   if (await changePassword(typed('current-password'), typed('new-password'))) emptied('password-form')
 }
 
-/** A new password, by the one that is known. */
+/** The form for a new password. */
 export function passwordView(): HTMLElement {
   const words = t().password
   return panel(
@@ -19,7 +19,7 @@ export function passwordView(): HTMLElement {
     form(
       'password-form',
       submit,
-      // For password managers, which look for the name beside it.
+      // For password managers, which need the username.
       h('input', {
         type: 'text',
         name: 'username',

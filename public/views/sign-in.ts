@@ -114,7 +114,7 @@ function registration(): Child {
   )
 }
 
-/** What somebody sees who is not signed in. */
+/** The page without a signed-in user. */
 export function signInView(): Child {
   return [
     h('h1', { id: 'title', tabindex: -1 }, t().signIn.title),

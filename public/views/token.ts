@@ -5,7 +5,7 @@ import { moment, span, t } from '../lib/language.js'
 import { readToken, type Tokens } from '../lib/tokens.js'
 import { button } from './parts.js'
 
-/** Claims that are a time, in seconds. */
+/** Claims that are times, in seconds. */
 const TIMES = new Set(['iat', 'exp', 'nbf', 'auth_time'])
 
 function meaning(name: string, value: unknown): string {
@@ -61,7 +61,7 @@ function expiry({ since, expiresAt, rotations }: Tokens): Child {
   )
 }
 
-/** The access token, taken apart by this page alone. */
+/** The access token, decoded by this page. */
 export function tokenView(held: Tokens): Child {
   const words = t().inspector
   const { header, payload } = readToken(held.token)
