@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { readConfig } from '../plugins/lib/config/config.js'
 
@@ -114,4 +116,36 @@ t.test('.env.example and docs/settings.md name every variable, and no other', as
   const rows = [...settings.matchAll(/^\|((?: *,? *`[A-Z_]+`)+) \|/gm)]
   const documented = rows.flatMap(([, cell = '']) => cell.match(/[A-Z_]{2,}/g) ?? [])
   t.same([...documented, 'NODE_ENV'].toSorted(), read)
+})
+
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  AUTH_SECRETS: randomBytes(32).toString('hex'),
+  SINGLE_INSTANCE: 'true',
+}
+/** Only checked, and in no field of the config. */
+const PORT_AND_LEVEL: Readonly<Record<string, string>> = { PORT: '3000', LOG_LEVEL: 'info' }
+
+/** Whether a variable has this value when nobody sets it, in development or in production. */
+function isDefault(name: string, value: string): boolean {
+  if (name in PORT_AND_LEVEL) return PORT_AND_LEVEL[name] === value
+  return [{}, PRODUCTION].some((env) =>
+    isDeepStrictEqual(readConfig({ ...env, [name]: value }), readConfig(env)),
+  )
+}
+
+t.test('.env.example and docs/settings.md say the defaults', async (t) => {
+  const example = texts.get('.env.example') ?? ''
+  const shown = [...example.matchAll(/^#([A-Z_]+)=(.+)$/gm)].map(([, name = '', value = '']) => [name, value])
+  const settings = texts.get(join('docs', 'settings.md')) ?? ''
+  const rows = [...settings.matchAll(/^\|((?: *,? *`[A-Z_]+`)+) \| ([\w./`, -]+) \|/gm)]
+  const documented = rows.flatMap(([, cell = '', defaults = '']) => {
+    const names = cell.match(/[A-Z_]{2,}/g) ?? []
+    const values = defaults.replaceAll('`', '').split(', ')
+    if (values.some((value) => value.includes(' '))) return []
+    return names.map((name, index) => [name, values[index] ?? values[0] ?? ''])
+  })
+  for (const [name = '', value = ''] of [...shown, ...documented])
+    t.ok(isDefault(name, value), `${name}=${value}`)
+  t.ok(shown.length > 20 && documented.length > 15, `${shown.length} and ${documented.length} are compared`)
 })

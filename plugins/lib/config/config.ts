@@ -2,65 +2,16 @@ import { isIP } from 'node:net'
 import { ConfigInvalid } from '../errors.js'
 import { CAP_MAX } from '../sign-ins/cap.js'
 import { LIMIT_MAX } from '../throttle/options.js'
-import { type CookieNames, readCookieNames } from './cookie-names.js'
+import { type CookieNames, readCookieName } from './cookie-names.js'
 import { isOneSentence, startFault } from './start-fault.js'
-import { readTokenKeys, type TokenKeySettings } from './token-keys.js'
+import { readTokenKeys } from './token-keys.js'
 import type { Environment } from './values.js'
 import * as read from './values.js'
 
 export type { CookieNames, Environment }
 export { isOneSentence, startFault }
 
-/** The user center's settings, read once from the environment. TTLs are in seconds. */
-export interface Config {
-  readonly production: boolean
-  readonly host: string
-  readonly dataDir: string
-  readonly redisUrl: string | null
-  /** null: accounts are in `dataDir`. */
-  readonly databaseUrl: string | null
-  /** null: to be generated into `dataDir`, in development only. */
-  readonly secrets: readonly string[] | null
-  /** null: the secrets sign tokens too. */
-  readonly tokenKeys: TokenKeySettings | null
-  readonly tokenIssuer: string
-  readonly tokenAudience: string
-  readonly accessTokenTtl: number
-  readonly refreshTokenTtl: number
-  readonly refreshGrace: number
-  readonly cookieTtl: number
-  readonly rememberTtl: number
-  readonly cookieAbsoluteTtl: number
-  readonly sessionIdleTtl: number
-  readonly sessionAbsoluteTtl: number
-  /** Failed attempts at one account, and from one address, in 15 minutes. */
-  readonly loginLimitAccount: number
-  readonly loginLimitAddress: number
-  /** Live sign-ins of one account. */
-  readonly signInCap: number
-  readonly cookieSecure: boolean
-  /** Before the `__Host-` prefix. */
-  readonly cookieName: string
-  readonly sessionName: string
-  /** Addresses and CIDR ranges of the proxies in front; `true` trusts whoever connects. */
-  readonly trustProxy: readonly string[] | true
-  readonly allowedOrigins: readonly string[]
-  /** Whether `/docs` is there. */
-  readonly docs: boolean
-  /** Whether `/metrics` is there. */
-  readonly metrics: boolean
-  /** Whether anybody may make an account. */
-  readonly registrationOpen: boolean
-  /** No password may hold one of them. */
-  readonly passwordWords: readonly string[]
-}
-
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
-
-/** Only checked: it is fastify-cli that makes the logger. */
-function checkLogLevel(env: Environment): void {
-  read.choice(env, 'LOG_LEVEL', LOG_LEVELS, 'info')
-}
 
 function isRegistrationOpen(env: Environment, production: boolean): boolean {
   return read.choice(env, 'REGISTRATION', ['open', 'closed'], production ? 'closed' : 'open') === 'open'
@@ -90,20 +41,6 @@ function refuseUnsafeProduction(env: Environment): void {
   }
 }
 
-/** Lifetimes that contradict each other: the shorter would silently win. */
-function refuseContradictions(config: Config): void {
-  const pairs = [
-    ['ACCESS_TOKEN_TTL', config.accessTokenTtl, 'REFRESH_TOKEN_TTL', config.refreshTokenTtl],
-    ['REFRESH_GRACE', config.refreshGrace, 'REFRESH_TOKEN_TTL', config.refreshTokenTtl],
-    ['COOKIE_TTL', config.cookieTtl, 'COOKIE_ABSOLUTE_TTL', config.cookieAbsoluteTtl],
-    ['REMEMBER_TTL', config.rememberTtl, 'COOKIE_ABSOLUTE_TTL', config.cookieAbsoluteTtl],
-    ['SESSION_IDLE_TTL', config.sessionIdleTtl, 'SESSION_ABSOLUTE_TTL', config.sessionAbsoluteTtl],
-  ] as const
-  for (const [name, value, limitName, limit] of pairs) {
-    if (value > limit) throw new ConfigInvalid(`${name} must not be longer than ${limitName}.`)
-  }
-}
-
 export function isAddressRange(entry: string): boolean {
   const [address = '', bits, ...rest] = entry.split('/')
   const size = isIP(address) === 4 ? 32 : 128
@@ -127,46 +64,97 @@ function readTrustProxy(env: Environment, production: boolean): readonly string[
 }
 
 /**
+ * The settings: how each field of the config is read from its variable. TTLs are in seconds. The README's pages and
+ * `.env.example` name the same variables with the same defaults (test/repository.test.ts).
+ */
+const SETTINGS = {
+  host: (env) => read.text(env, 'HOST', '127.0.0.1'),
+  dataDir: (env) => read.text(env, 'DATA_DIR', './data'),
+  redisUrl: (env) => read.redisUrl(env),
+  /** null: accounts are in `dataDir`. */
+  databaseUrl: (env) => read.databaseUrl(env),
+  /** null: to be generated into `dataDir`, in development only. */
+  secrets: (env, production) => read.secrets(env, production),
+  /** null: the secrets sign tokens too. */
+  tokenKeys: (env) => readTokenKeys(env),
+  tokenIssuer: (env) => read.text(env, 'TOKEN_ISSUER', 'fastify-identity'),
+  tokenAudience: (env) => read.text(env, 'TOKEN_AUDIENCE', 'fastify-identity'),
+  accessTokenTtl: (env) => read.seconds(env, 'ACCESS_TOKEN_TTL', 900),
+  refreshTokenTtl: (env) => read.seconds(env, 'REFRESH_TOKEN_TTL', 604_800),
+  refreshGrace: (env) => read.seconds(env, 'REFRESH_GRACE', 10, 0),
+  cookieTtl: (env) => read.seconds(env, 'COOKIE_TTL', 3600),
+  rememberTtl: (env) => read.seconds(env, 'REMEMBER_TTL', 604_800),
+  cookieAbsoluteTtl: (env) => read.seconds(env, 'COOKIE_ABSOLUTE_TTL', 2_592_000),
+  sessionIdleTtl: (env) => read.seconds(env, 'SESSION_IDLE_TTL', 7200),
+  sessionAbsoluteTtl: (env) => read.seconds(env, 'SESSION_ABSOLUTE_TTL', 604_800),
+  /** Failed attempts at one account in 15 minutes. */
+  loginLimitAccount: (env) => read.count(env, 'LOGIN_LIMIT_ACCOUNT', 10, LIMIT_MAX),
+  /** Failed attempts from one address in 15 minutes. */
+  loginLimitAddress: (env) => read.count(env, 'LOGIN_LIMIT_ADDRESS', 100, LIMIT_MAX),
+  /** Live sign-ins of one account. */
+  signInCap: (env) => read.count(env, 'SIGN_IN_CAP', 100, CAP_MAX),
+  cookieSecure: (env, production) => read.flag(env, 'COOKIE_SECURE', production),
+  /** Before the `__Host-` prefix. */
+  cookieName: (env) => readCookieName(env, 'COOKIE_NAME', 'identity'),
+  /** Before the `__Host-` prefix. */
+  sessionName: (env) => readCookieName(env, 'SESSION_NAME', 'session'),
+  /** Addresses and CIDR ranges of the proxies in front; `true` trusts every peer. */
+  trustProxy: readTrustProxy,
+  allowedOrigins: (env) => read.origins(env),
+  /** Whether `/docs` is served. */
+  docs: (env, production) => read.flag(env, 'DOCS', !production),
+  /** Whether `/metrics` is served. */
+  metrics: (env, production) => read.flag(env, 'METRICS', !production),
+  /** Whether anybody may create an account. */
+  registrationOpen: isRegistrationOpen,
+  /** No password may contain one of them. */
+  passwordWords: (env) => read.passwordWords(env),
+} satisfies Record<string, (env: Environment, production: boolean) => unknown>
+
+type Settings = { readonly [Name in keyof typeof SETTINGS]: ReturnType<(typeof SETTINGS)[Name]> }
+
+/** The user center's settings, read once from the environment. TTLs are in seconds. */
+export interface Config extends Settings {
+  readonly production: boolean
+}
+
+/** Lifetimes that contradict each other: the shorter one would win without a word. */
+const NOT_LONGER = [
+  ['ACCESS_TOKEN_TTL', 'accessTokenTtl', 'REFRESH_TOKEN_TTL', 'refreshTokenTtl'],
+  ['REFRESH_GRACE', 'refreshGrace', 'REFRESH_TOKEN_TTL', 'refreshTokenTtl'],
+  ['COOKIE_TTL', 'cookieTtl', 'COOKIE_ABSOLUTE_TTL', 'cookieAbsoluteTtl'],
+  ['REMEMBER_TTL', 'rememberTtl', 'COOKIE_ABSOLUTE_TTL', 'cookieAbsoluteTtl'],
+  ['SESSION_IDLE_TTL', 'sessionIdleTtl', 'SESSION_ABSOLUTE_TTL', 'sessionAbsoluteTtl'],
+] as const
+
+function refuseContradictions(config: Config): void {
+  for (const [name, field, limitName, limit] of NOT_LONGER) {
+    if (config[field] > config[limit])
+      throw new ConfigInvalid(`${name} must not be longer than ${limitName}.`)
+  }
+  if (config.cookieName === config.sessionName) {
+    throw new ConfigInvalid('COOKIE_NAME and SESSION_NAME must differ.')
+  }
+}
+
+/** Variables that only fastify-cli or `refuseUnsafeProduction` reads, checked in every environment. */
+function checkOthers(env: Environment): void {
+  read.choice(env, 'LOG_LEVEL', LOG_LEVELS, 'info')
+  read.port(env)
+  read.flag(env, 'SINGLE_INSTANCE', false)
+}
+
+/**
  * Reads, checks and freezes the settings.
  * @throws CONFIG_INVALID with one sentence that names the variable
  */
 export function readConfig(env: Environment): Config {
   const production = isProduction(env)
   if (production) refuseUnsafeProduction(env)
-  // Not used here, but checked: it is fastify-cli that listens, and only production that asks for the other.
-  checkLogLevel(env)
-  read.port(env)
-  read.flag(env, 'SINGLE_INSTANCE', false)
-  const config: Config = Object.freeze({
-    production,
-    host: read.text(env, 'HOST', '127.0.0.1'),
-    dataDir: read.text(env, 'DATA_DIR', './data'),
-    redisUrl: read.redisUrl(env),
-    databaseUrl: read.databaseUrl(env),
-    secrets: read.secrets(env, production),
-    tokenKeys: readTokenKeys(env),
-    tokenIssuer: read.text(env, 'TOKEN_ISSUER', 'fastify-identity'),
-    tokenAudience: read.text(env, 'TOKEN_AUDIENCE', 'fastify-identity'),
-    accessTokenTtl: read.seconds(env, 'ACCESS_TOKEN_TTL', 900),
-    refreshTokenTtl: read.seconds(env, 'REFRESH_TOKEN_TTL', 604_800),
-    refreshGrace: read.seconds(env, 'REFRESH_GRACE', 10, 0),
-    cookieTtl: read.seconds(env, 'COOKIE_TTL', 3600),
-    rememberTtl: read.seconds(env, 'REMEMBER_TTL', 604_800),
-    cookieAbsoluteTtl: read.seconds(env, 'COOKIE_ABSOLUTE_TTL', 2_592_000),
-    sessionIdleTtl: read.seconds(env, 'SESSION_IDLE_TTL', 7200),
-    sessionAbsoluteTtl: read.seconds(env, 'SESSION_ABSOLUTE_TTL', 604_800),
-    loginLimitAccount: read.count(env, 'LOGIN_LIMIT_ACCOUNT', 10, LIMIT_MAX),
-    loginLimitAddress: read.count(env, 'LOGIN_LIMIT_ADDRESS', 100, LIMIT_MAX),
-    signInCap: read.count(env, 'SIGN_IN_CAP', 100, CAP_MAX),
-    cookieSecure: read.flag(env, 'COOKIE_SECURE', production),
-    ...readCookieNames(env),
-    trustProxy: readTrustProxy(env, production),
-    allowedOrigins: read.origins(env),
-    docs: read.flag(env, 'DOCS', !production),
-    metrics: read.flag(env, 'METRICS', !production),
-    registrationOpen: isRegistrationOpen(env, production),
-    passwordWords: read.passwordWords(env),
-  })
+  checkOthers(env)
+  const entries = Object.entries(SETTINGS).map(([field, read]) => [field, read(env, production)])
+  const settings: Settings = Object.fromEntries(entries)
+  const config = Object.freeze({ production, ...settings })
   refuseContradictions(config)
   return config
 }

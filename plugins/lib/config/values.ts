@@ -30,24 +30,35 @@ export function flag(env: Environment, name: string, fallback: boolean): boolean
   return value === 'true'
 }
 
-/** Digits only: `1e3`, `0x10` and ` 15m` are not what somebody meant. @throws CONFIG_INVALID */
-export function seconds(env: Environment, name: string, fallback: number, least = 1): number {
+interface Range {
+  readonly unit: string
+  readonly least: number
+  readonly most: number
+}
+
+/** Digits only: `1e3`, `0x10` and ` 15m` are mistakes. @throws CONFIG_INVALID */
+function whole(env: Environment, name: string, fallback: number, { unit, least, most }: Range): number {
   const value = text(env, name, String(fallback))
   const number = Number(value)
-  if (!/^\d+$/.test(value) || number < least || number > SECONDS_MAX) {
-    throw new ConfigInvalid(`${name} must be whole seconds, from ${least} to ${SECONDS_MAX}.`)
+  if (!/^\d+$/.test(value) || number < least || number > most) {
+    throw new ConfigInvalid(`${name} must be ${unit}, from ${least} to ${most}.`)
   }
   return number
 }
 
+/** @throws CONFIG_INVALID */
+export function seconds(env: Environment, name: string, fallback: number, least = 1): number {
+  return whole(env, name, fallback, { unit: 'whole seconds', least, most: SECONDS_MAX })
+}
+
 /** How many of something. @throws CONFIG_INVALID */
 export function count(env: Environment, name: string, fallback: number, most: number): number {
-  const value = text(env, name, String(fallback))
-  const number = Number(value)
-  if (!/^\d+$/.test(value) || number < 1 || number > most) {
-    throw new ConfigInvalid(`${name} must be a whole number, from 1 to ${most}.`)
-  }
-  return number
+  return whole(env, name, fallback, { unit: 'a whole number', least: 1, most })
+}
+
+/** Only checked: fastify-cli listens. @throws CONFIG_INVALID */
+export function port(env: Environment): void {
+  whole(env, 'PORT', 3000, { unit: 'a port number', least: 0, most: 65_535 })
 }
 
 /** One of these words. @throws CONFIG_INVALID */
@@ -70,14 +81,6 @@ export function passwordWords(env: Environment): readonly string[] {
     throw new ConfigInvalid('PASSWORD_WORDS must be a list of words of 3 characters or more.')
   }
   return words
-}
-
-/** Only checked: it is fastify-cli that listens. @throws CONFIG_INVALID */
-export function port(env: Environment): void {
-  const value = text(env, 'PORT', '3000')
-  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) {
-    throw new ConfigInvalid('PORT must be a port number, from 0 to 65535.')
-  }
 }
 
 /** @throws CONFIG_INVALID */
