@@ -4,6 +4,7 @@ import { canonicalUsername } from '../accounts/usernames.js'
 import { createAudit } from '../audit.js'
 import { UsernameInvalid } from '../errors.js'
 import { type Command, type Terminal, UsageError } from './command.js'
+import { BY_COMMAND_LINE } from './named-account.js'
 import { withAccounts } from './open-accounts.js'
 import { readNewPassword, refusePasswordArgument } from './password-input.js'
 
@@ -25,8 +26,7 @@ async function addAccount(args: string[], terminal: Terminal): Promise<void> {
   if (canonicalUsername(username) === null) throw new UsernameInvalid()
   const password = await readNewPassword(terminal, username)
   const { id } = await withAccounts(terminal, (accounts) => accounts.create({ username, password, role }))
-  const by = { by: 'command_line', actorId: null } as const
-  createAudit({ clock: Date.now }).emit({ type: 'account_created', accountId: id, role, ...by })
+  createAudit({ clock: Date.now }).emit({ type: 'account_created', accountId: id, role, ...BY_COMMAND_LINE })
   terminal.stdout.write(`The account ${username} was added, with the role ${role}.\n`)
 }
 

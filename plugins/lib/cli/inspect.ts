@@ -7,9 +7,8 @@ import { credentialsIn, type Pasted } from './inspect/pasted.js'
 import { linesOf } from './inspect/report.js'
 import { inspectSigned } from './inspect/signed.js'
 import { TokenInspector } from './inspect/token.js'
-import { openState } from './open-state.js'
+import { openState, secretsOf } from './open-state.js'
 import { printable } from './printable.js'
-import { secretsOf } from './secrets.js'
 
 /** Longer than a header that any server reads. In bytes. */
 const READ_MAX = 64 * 1024
