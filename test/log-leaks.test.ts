@@ -5,7 +5,7 @@ import userCenter, { options, serverOptions } from '../app.js'
 import { AUDIT_CHANNEL, type AuditEvent } from '../plugins/audit.js'
 import { ADMIN, type Credential, listen, MODES, type Mode, sendRaw, signIn, USER } from './helpers/http.js'
 import { startRedis } from './helpers/redis-server.js'
-import { makeDataDir, type TestClock, testClock } from './helpers/user-center.js'
+import { type CenterClock, makeDataDir, testClock } from './helpers/user-center.js'
 
 const SECRETS = [
   'the first secret of this test and long enough',
@@ -54,7 +54,7 @@ class Secrets {
 
 interface Watched {
   readonly app: FastifyInstance
-  readonly clock: TestClock
+  readonly clock: CenterClock
   /** The user, with the password of the moment. */
   readonly user: { readonly username: string; password: string }
   readonly secrets: Secrets

@@ -1,7 +1,7 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { startRedis } from './redis-server.js'
-import { makeDataDir, startUserCenter, type TestClock, testClock } from './user-center.js'
+import { type CenterClock, makeDataDir, startUserCenter, testClock } from './user-center.js'
 
 type Env = Record<string, string>
 
@@ -50,7 +50,7 @@ interface Load {
 
 /** Several instances of the user center in one process, behind a balancer that picks any that is up. */
 export class Fleet {
-  readonly clock: TestClock = testClock()
+  readonly clock: CenterClock = testClock()
   readonly #places: readonly Place[]
   readonly #shared: Env
 

@@ -15,6 +15,7 @@ import { createRedisStore } from '../../plugins/lib/stores/redis/store.js'
 import { createSqliteStore } from '../../plugins/lib/stores/sqlite/store.js'
 import sessionAuth, { type SessionAuthOptions } from '../../plugins/session-auth.js'
 import signIns from '../../plugins/sign-ins.js'
+import { START } from './clock.js'
 import { startRedis } from './redis-server.js'
 
 declare module 'fastify' {
@@ -24,9 +25,10 @@ declare module 'fastify' {
   }
 }
 
+export { START }
+
 export const SECRET = 'a-secret-that-is-long-enough-for-tests'
 export const OTHER_SECRET = 'another-secret-that-is-long-enough-too'
-export const START = Date.UTC(2026, 0, 1)
 export const ALICE: Account = { id: 'a-1', username: 'alice', role: 'admin', epoch: 0 }
 export const BOB: Account = { id: 'b-2', username: 'bob', role: 'user', epoch: 0 }
 

@@ -25,22 +25,12 @@ import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import sessionAuth, { type SessionAuthOptions } from '../../plugins/session-auth.js'
 import signIns, { type SignInsOptions } from '../../plugins/sign-ins.js'
 import tokenAuth, { type TokenAuthOptions } from '../../plugins/token-auth.js'
+import { START, TestClock } from './clock.js'
 
 export const SECRET = 'a secret for tests, at least 32 bytes long'
 export const NEXT_SECRET = 'another secret for tests, as long as that'
 
-/** On a whole second. */
-export const START = Date.UTC(2026, 0, 1)
-
-/** A clock that stands still until a test moves it. */
-export class TestClock {
-  now = START
-  readonly read = () => this.now
-
-  advance(seconds: number): void {
-    this.now += seconds * 1000
-  }
-}
+export { START, TestClock }
 
 /** Rows as an application keeps them: with what must never travel. */
 export const ALICE = {

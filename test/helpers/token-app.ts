@@ -7,10 +7,12 @@ import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import signIns from '../../plugins/sign-ins.js'
 import tokenAuth, { type TokenAuthOptions, type TokenPair } from '../../plugins/token-auth.js'
+import { START } from './clock.js'
+
+export { START }
 
 export const SECRET = 'a-secret-that-is-long-enough-for-tests'
 export const OLD_SECRET = 'an-older-secret-that-is-long-enough-too'
-export const START = Date.UTC(2026, 0, 1)
 export const ALICE: Account = { id: 'a-1', username: 'alice', role: 'admin', epoch: 0 }
 
 export interface TokenAppOptions {

@@ -5,29 +5,22 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Test } from 'tap'
 import userCenter, { serverOptions } from '../../app.js'
+import { TestClock } from './clock.js'
 
 /** Far from the real time, so that nothing can lean on the machine's clock. In ms. */
 const START = Date.UTC(2031, 0, 1)
 
-export interface TestClock {
-  (): number
-  /** Moves the time forward by so many seconds. */
-  advance(seconds: number): void
-}
+export type CenterClock = ReturnType<typeof testClock>
 
-export function testClock(): TestClock {
-  let now = START
-  const clock = () => now
-  return Object.assign(clock, {
-    advance: (seconds: number) => {
-      now += seconds * 1000
-    },
-  })
+/** A clock that can be called, and that a test moves forward by seconds. */
+export function testClock() {
+  const clock = new TestClock(START)
+  return Object.assign(() => clock.now, { advance: (seconds: number) => clock.advance(seconds) })
 }
 
 export interface UserCenter {
   readonly app: FastifyInstance
-  readonly clock: TestClock
+  readonly clock: CenterClock
   readonly dataDir: string
 }
 

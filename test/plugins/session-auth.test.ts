@@ -1,5 +1,5 @@
-import type { FastifyRequest, LightMyRequestResponse } from 'fastify'
-import t, { type Test } from 'tap'
+import type { FastifyRequest } from 'fastify'
+import t from 'tap'
 import type { ModeName } from '../../plugins/lib/contract.js'
 import { createKeyRing } from '../../plugins/lib/credentials/keys.js'
 import { signValue, verifyValue } from '../../plugins/lib/credentials/signed-value.js'
@@ -16,6 +16,7 @@ import {
   STORES,
   sessionApp,
 } from '../helpers/session-app.js'
+import { refused } from '../helpers/suite.js'
 
 const IDLE = 7_200_000
 const ABSOLUTE = 5 * IDLE
@@ -25,11 +26,6 @@ const textOf = (cookie: string) => cookie.slice(cookie.indexOf('=') + 1)
 const idOf = (cookie: string) => verifyValue(idKeys, textOf(cookie)) ?? ''
 const recordOf = ({ store, clock }: SessionApp, cookie: string) =>
   store.readSession(sessionKeyOf(idOf(cookie)), clock.now)
-
-function refused(t: Test, response: LightMyRequestResponse, status: number, code: string, name = code) {
-  t.equal(response.statusCode, status, `${name}: status`)
-  t.equal(response.json().code, code, `${name}: code`)
-}
 
 t.test('a sign-in sets a cookie that says nothing, and the identity says who', async (t) => {
   const s = await sessionApp(t)

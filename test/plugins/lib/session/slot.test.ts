@@ -1,5 +1,5 @@
-import type { FastifyInstance, LightMyRequestResponse, RouteHandlerMethod } from 'fastify'
-import t, { type Test } from 'tap'
+import type { FastifyInstance, RouteHandlerMethod } from 'fastify'
+import t from 'tap'
 import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
 import { signValue, verifyValue } from '../../../../plugins/lib/credentials/signed-value.js'
 import { sessionKeyOf } from '../../../../plugins/lib/session/cookie.js'
@@ -15,6 +15,7 @@ import {
   STORES,
   sessionApp,
 } from '../../../helpers/session-app.js'
+import { refused } from '../../../helpers/suite.js'
 
 const idKeys = createKeyRing([SECRET]).purpose('session-id')
 const idOf = (cookie: string) => verifyValue(idKeys, cookie.slice(cookie.indexOf('=') + 1)) ?? ''
@@ -28,11 +29,6 @@ function using(handlers: Record<string, RouteHandlerMethod>) {
       app.get(`/${name}`, { onRequest: app.useSession }, handler)
     }
   }
-}
-
-function refused(t: Test, response: LightMyRequestResponse, status: number, code: string, name = code) {
-  t.equal(response.statusCode, status, `${name}: status`)
-  t.equal(response.json().code, code, `${name}: code`)
 }
 
 t.test('on a route that does not ask for it, request.session throws', async (t) => {
