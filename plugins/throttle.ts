@@ -13,7 +13,7 @@ import { createSubjects } from './lib/throttle/subjects.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Sign-ins by password, and whatever else is guessed at, counted and limited. */
+    /** Counts and limits sign-ins by password, and other guesses. */
     throttle: Throttle
   }
 }

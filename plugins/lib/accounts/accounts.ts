@@ -17,7 +17,7 @@ import { first, guarded } from './queries.js'
 import { IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
 import { canonicalUsername } from './usernames.js'
 
-/** Hash and epoch come from one row read once: a login that races a change carries the epoch of its hash. */
+/** Reads hash and epoch in one row: a login that races a change carries the epoch of the hash that it matched. */
 async function verify(context: Context, username: string, password: string) {
   const { db, passwords } = context
   const canonical = canonicalUsername(username)
@@ -37,8 +37,8 @@ async function verify(context: Context, username: string, password: string) {
 }
 
 /**
- * The password that was right, under today's parameters where its hash is from weaker times. It is the same
- * password: no sign-in ends. A hash that was changed meanwhile stays, and what fails is tried at the next sign-in.
+ * Hashes the right password again if its hash is weaker than today's. The password is the same, so no sign-in ends. A
+ * hash that was changed meanwhile stays; a failure is retried at the next sign-in.
  */
 async function renewHash(
   { db, passwords }: Context,
@@ -51,12 +51,12 @@ async function renewHash(
     const row = db.updateTable('accounts').set({ password_hash })
     await row.where('id', '=', id).where('password_hash', '=', outdated).execute()
   } catch {
-    // Too many are hashing, or the database went away: neither makes the password wrong.
+    // The hash queue is full, or the database failed: the password is right all the same.
   }
 }
 
 async function find({ db }: Context, id: string): Promise<OwnProfile | null> {
-  // PostgreSQL takes it for a fault: no text of its own holds one.
+  // PostgreSQL rejects U+0000 with an error; no id contains it.
   if (id.includes('\0')) return null
   const row = await first(
     db
@@ -75,7 +75,7 @@ async function findByUsername({ db }: Context, username: string): Promise<Accoun
   return row && toDetails(row)
 }
 
-/** Of two who ask for one name at once, the unique column lets one through. */
+/** The unique column decides when two callers ask for one name at once. */
 async function create(context: Context, { username, password, role }: NewAccount): Promise<OwnProfile> {
   const canonical = canonicalUsername(username)
   if (canonical === null) throw new UsernameInvalid()
@@ -86,7 +86,7 @@ async function create(context: Context, { username, password, role }: NewAccount
     db
       .insertInto('accounts')
       .values({
-        // 128 random bits: never given out again, also when the account of that name is made anew.
+        // 128 random bits: never reused, not even for a new account of the same name.
         id: randomBytes(16).toString('base64url'),
         username,
         canonical,

@@ -5,20 +5,19 @@ function isAdmin(row: ExpressionBuilder<Tables, 'accounts'>) {
   return row.and({ role: 'admin', disabled: 0 })
 }
 
-/** The administrators besides this one who can sign in. */
+/** The other administrators who can sign in. */
 export function otherAdmins(db: Kysely<Tables>, id: string) {
   return db.selectFrom('accounts').select('id').where(isAdmin).where('id', '<>', id)
 }
 
 /**
- * Runs work on this account while nobody else takes an administrator away: two who end each other's rights at one moment must not
- * leave nobody.
+ * Runs work on this account while no other process can remove an administrator: two administrators who demote each
+ * other at the same moment must not both succeed.
  *
- * SQLite lets one statement write at a time, which sees all that was written before: one that asks and changes
- * needs nothing more. PostgreSQL lets two statements each see the other's administrator; there the rows are
- * locked first, and the work's own statement sees what the one before it has left. All of them at once and in one
- * order, the account's own with them: whoever came for it later, as one of the others, would wait for us, and we
- * for them.
+ * SQLite runs one writing statement at a time, which sees all earlier writes, so a single statement is enough. In
+ * PostgreSQL two parallel statements could each still see the other's administrator. There the rows are locked first:
+ * the administrators' and the account's own, in one statement and one order, because locking them one after the other
+ * could deadlock.
  */
 export async function lockAdmins<T>(
   db: Kysely<Tables>,

@@ -9,21 +9,21 @@ import { first, guarded } from './queries.js'
 import { SHOWN, type ShownRow, toAccount, toDetails } from './rows.js'
 import { markStored } from './stored-change.js'
 
-/** What accounts are made of. */
+/** The parts that the account functions share. */
 export interface Context extends Partial<Pick<AccountsDatabase, 'probe'>> {
   readonly db: Kysely<Tables>
   readonly passwords: Passwords
   readonly clock: Clock
   /** Runs after a change that ends the account's sign-ins, before the change is answered. */
   readonly onRaised?: (raised: RaisedAccount) => Promise<void>
-  /** Runs where such a change has failed, and may be stored all the same: its answer may have been lost. */
+  /** Runs when such a change failed and may be stored all the same: the database's answer may have been lost. */
   readonly onDoubt?: () => void
 }
 
 type Values = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | 'spared_sign_in'>>
 type ChangedRow = ShownRow & Pick<AccountRow, 'spared_sign_in'>
 
-/** The change and the end of every sign-in issued before it, in one statement. Who was spared before is not. */
+/** Changes the row and raises its epoch in one statement, which ends all earlier sign-ins, also one spared before. */
 function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values: Values) {
   return db
     .updateTable('accounts')
@@ -79,12 +79,12 @@ export async function changePassword(
   )
   if (!(await passwords.verify(stored?.password_hash ?? null, wanted.current)) || !stored) return null
   const password_hash = await passwords.hash(wanted.replacement)
-  // Of two changes that were granted on one old password, the second finds another hash.
+  // If two changes were granted with the same old password, the second finds another hash.
   const query = change(context, id, { password_hash, spared_sign_in: wanted.spare })
     .where('password_hash', '=', stored.password_hash)
     .where('disabled', '=', 0)
   const row = await store(context, () => query.executeTakeFirst())
-  // A sign-in may have hashed the same password anew: whether it is still the present one is asked once more.
+  // A sign-in may have renewed the hash of the same password: check the present hash again.
   return row ? toAccount(await raised(context, row)) : changePassword(context, id, wanted)
 }
 
@@ -116,7 +116,7 @@ export async function update(
   return row && toDetails(await raised(context, row))
 }
 
-/** A change that would take an administrator away. @throws LAST_ADMIN */
+/** Makes a change that removes an administrator, unless it is the last one. @throws LAST_ADMIN */
 async function changeUnlessLast(context: Context, id: string, values: Values) {
   const { db, clock } = context
   const row = await store(context, () =>

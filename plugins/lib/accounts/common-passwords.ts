@@ -5,7 +5,7 @@ import { Type } from '../shape.js'
 
 const PACKAGE = '@zxcvbn-ts/language-common'
 
-/** Shorter ones are refused for being short. In characters. */
+/** Shorter passwords are refused as too short anyway. In characters. */
 const LENGTH_MIN = 8
 
 const findFile = (): Promise<string> =>
@@ -17,7 +17,7 @@ const findFile = (): Promise<string> =>
 
 const isWords = Type.Array(Type.String())
 
-/** One text with a line for each word. */
+/** Returns one text, with a line for each word. */
 async function readWords(file: string): Promise<string> {
   const words: unknown = JSON.parse(await readFile(file, 'utf8'))
   if (!isWords(words)) throw new TypeError(`${file} is no list of words`)
@@ -25,16 +25,16 @@ async function readWords(file: string): Promise<string> {
 }
 
 /**
- * Whether a text, in lower case, is one of some 18 000 passwords that are guessed first.
+ * Whether a text, in lower case, is one of about 18 000 most guessed passwords.
  * @throws DEPENDENCY_MISSING
  */
 export type IsCommonPassword = (text: string) => Promise<boolean>
 
 /**
- * Reads the list when it is first asked for, and again where that failed. As a module the package would stay in
- * memory whole, 3 MB for a few looks in a day: its file is read instead, and 170 KB are kept. (A later minor version
- * may have it elsewhere, hence the range in package.json.)
- * @param find where the file is
+ * Reads the list at the first use, and again if that failed. Importing the package would keep 3 MB in memory for a few
+ * lookups a day; reading its file keeps 170 KB. (A later minor version may move the file, hence the range in
+ * package.json.)
+ * @param find returns the path of the file
  */
 export function createCommonPasswords(find: () => Promise<string> = findFile): IsCommonPassword {
   let reading: Promise<string> | undefined

@@ -1,6 +1,6 @@
 import type { AccountSource, CheckedAccount, Profile } from '../contract.js'
 
-/** What an account of ours can be. */
+/** The roles of an account. */
 export const ROLES = ['admin', 'user'] as const
 export type Role = (typeof ROLES)[number]
 
@@ -25,7 +25,7 @@ export interface AccountDetails extends OwnProfile {
   readonly updatedAt: number
 }
 
-/** What an administrator may change of an account. What is left out stays. */
+/** The fields that an administrator may change. Omitted fields stay as they are. */
 export interface AccountChange {
   readonly role?: Role
   readonly disabled?: boolean
@@ -36,13 +36,13 @@ export interface ListQuery {
   readonly limit: number
   /** `next` of the page before. */
   readonly after?: string | null
-  /** What the names begin with, in any spelling. */
+  /** A prefix of the names, in any spelling. */
   readonly username?: string
 }
 
 export interface AccountPage {
   readonly accounts: readonly AccountDetails[]
-  /** What to ask for as `after` to get the next page, or null after the last one. */
+  /** The `after` of the next page; null after the last page. */
   readonly next: string | null
 }
 
@@ -53,24 +53,23 @@ export interface RaisedAccount {
 }
 
 /**
- * The suite's own accounts. Each change that ends the account's sign-ins raises its epoch in the same
- * statement, and is answered with the new one after the state store refuses what was issued before. Where
- * that fails the change is STORE_UNAVAILABLE although it is stored (`isStored` says so of the error), and the store is
- * told until it knows.
- * All throw STORE_UNAVAILABLE on a database fault.
+ * The suite's own accounts. A change that ends the account's sign-ins raises its epoch in the same statement. It
+ * resolves with the new epoch when the state store refuses all earlier credentials. If the store cannot be told, the
+ * change throws STORE_UNAVAILABLE although it is stored (`isStored` recognises the error), and the store is told later.
+ * All methods throw STORE_UNAVAILABLE on a database fault.
  */
 export interface Accounts extends AccountSource {
   verify(username: string, password: string): Promise<CheckedAccount | null>
   find(id: string): Promise<OwnProfile | null>
   /**
-   * Adds an account. Whether the password may be chosen is the caller's to ask (`app.passwordPolicy`).
+   * Adds an account. The caller checks the password first (`app.passwordPolicy`).
    * @throws USERNAME_INVALID, USERNAME_TAKEN, or PASSWORD_REFUSED for one above 1024 bytes
    */
   create(account: NewAccount): Promise<OwnProfile>
   /**
-   * Replaces the password if `current` is the present one, and still is when the new one is stored. Ends
-   * every sign-in but the one named by `spare`.
-   * @returns null when it is not, or the account is gone or disabled
+   * Replaces the password if `current` is right, and still is when the new one is stored. Ends every sign-in except
+   * `spare`.
+   * @returns null if `current` is wrong, or the account is gone or disabled
    * @throws PASSWORD_REFUSED when the new one is above 1024 bytes
    */
   changePassword(
@@ -88,9 +87,9 @@ export interface Accounts extends AccountSource {
   /** Signs the account out everywhere, and changes nothing else. @returns null when there is no such account */
   raiseEpoch(id: string): Promise<CheckedAccount | null>
   /**
-   * Gives a role, disables or enables, and ends every sign-in of the account, also where it had the role before.
+   * Sets the role or the disabled flag, and ends every sign-in of the account, even if nothing changes.
    * @returns null when there is no such account
-   * @throws LAST_ADMIN when nobody would be left who is an administrator and not disabled
+   * @throws LAST_ADMIN if no enabled administrator would be left
    */
   update(id: string, change: AccountChange): Promise<AccountDetails | null>
   /** `update` of the role alone. */
@@ -99,9 +98,9 @@ export interface Accounts extends AccountSource {
   setDisabled(id: string, disabled: boolean): Promise<CheckedAccount | null>
   /** The account of that name, disabled or not. */
   findByUsername(username: string): Promise<AccountDetails | null>
-  /** A page of accounts in the order of their names, from the first or from where a page ended. */
+  /** A page of accounts in the order of their names, from the start or after the previous page. */
   list(query: ListQuery): Promise<AccountPage>
   count(): Promise<number>
-  /** Resolves when the database has taken a write, of something that changes nothing. */
+  /** Resolves when the database has accepted a write that changes nothing. */
   ping(): Promise<void>
 }

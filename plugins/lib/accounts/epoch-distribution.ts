@@ -5,8 +5,8 @@ import { EpochDistributor } from './epoch-distributor.js'
 import { createEpochLedger } from './epoch-ledger.js'
 
 /**
- * Has the sign-ins ended of accounts whose epoch was raised, by this process or by one that did not live to do
- * it. Without sign-ins there is nothing to end, and what was raised waits for a process that has them.
+ * Ends the sign-ins of accounts whose epoch was raised, by this process or by one that crashed before it could. In an
+ * application without sign-ins, raised epochs wait for a process that has them.
  */
 export function distributeEpochs(app: FastifyInstance, database: AccountsDatabase) {
   const distributor = new EpochDistributor({

@@ -4,10 +4,10 @@ import type { EpochLedger } from './epoch-ledger.js'
 
 /** In ms. */
 export interface RetryTimes {
-  /** After the first failure. Each further one doubles it. */
+  /** The delay after the first failure. Each further failure doubles it. */
   readonly first: number
   readonly longest: number
-  /** How often the ledger is looked at while all is well: for what another process raised, and did not live to tell. */
+  /** How often the ledger is read while all is well, for epochs of a process that crashed before it told the store. */
   readonly look: number
 }
 
@@ -23,14 +23,14 @@ const TIMES: RetryTimes = { first: 100, longest: 5000, look: 30_000 }
 const BATCH = 100
 
 /**
- * Tells the state store of every epoch that was raised, until it knows. Any number of processes may do so at
- * once: telling twice does no harm, and the highest epoch counts.
+ * Tells the state store of every raised epoch, and retries until it knows. Any number of processes may do so at once:
+ * telling twice does no harm, and the highest epoch wins.
  */
 export class EpochDistributor {
   readonly #parts: DistributorParts
   readonly #times: RetryTimes
   #delay: number
-  /** How long until the next look while all is well. */
+  /** The time until the next look while all is well, in ms. */
   #calm: number
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> = Promise.resolve()
@@ -43,13 +43,13 @@ export class EpochDistributor {
     this.#calm = this.#times.look
   }
 
-  /** Tells of what a process left behind before, and goes on looking. Never rejects. */
+  /** Tells of epochs that an earlier process left behind, and keeps looking. Never rejects. */
   async start(): Promise<void> {
     this.#look()
     await this.#looking
   }
 
-  /** Tells of one, and goes on trying where that fails. @throws what the store throws */
+  /** Tells of one epoch, and retries later if that fails. @throws the store's error */
   async distribute(raised: RaisedAccount): Promise<void> {
     try {
       await this.#parts.raise(raised)
@@ -57,22 +57,22 @@ export class EpochDistributor {
       this.#lookIn(this.#times.first)
       throw error
     }
-    // It is told, and that is what counts: where this is not noted it will be told again.
+    // The store knows it. If the ledger cannot note that, the epoch is told once more later.
     await this.#parts.ledger.settle(raised).catch((error: unknown) => {
       this.#parts.log.warn({ err: error }, 'a distributed epoch could not be noted')
     })
   }
 
   /**
-   * Looks soon, and for a while more often than else: a change may be stored of which the database has not said so,
-   * or be about to be.
+   * Looks soon, and more often for a while: a change may be stored, now or soon, although the database did not confirm
+   * it.
    */
   doubt(): void {
     this.#calm = this.#times.first
     this.#lookIn(this.#calm)
   }
 
-  /** Resolves when nothing is under way any more. What is still to be told is in the ledger. */
+  /** Resolves when no work is running. Epochs still to be told stay in the ledger. */
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)

@@ -4,15 +4,15 @@ import type { RaisedAccount } from './contract.js'
 import { guarded } from './queries.js'
 import { IDENTIFYING, toAccount } from './rows.js'
 
-/** Which raised epochs the state store has still to be told of. It outlives the process that raised them. */
+/** The raised epochs that the state store does not know yet. It outlives the process that raised them. */
 export interface EpochLedger {
   /** At most `limit` of them. @throws STORE_UNAVAILABLE */
   pending(limit: number): Promise<RaisedAccount[]>
-  /** Notes that the store knows of this one, and so of those below it. @throws STORE_UNAVAILABLE */
+  /** Notes that the store knows this epoch, and so all lower ones. @throws STORE_UNAVAILABLE */
   settle(raised: RaisedAccount): Promise<void>
 }
 
-/** The ledger in the rows of the accounts: epoch and spared sign-in are read as they were written, together. */
+/** Keeps the ledger in the accounts' rows, where epoch and spared sign-in are written and read together. */
 export function createEpochLedger(db: Kysely<Tables>): EpochLedger {
   return Object.freeze({
     async pending(limit: number) {
@@ -29,7 +29,7 @@ export function createEpochLedger(db: Kysely<Tables>): EpochLedger {
         .updateTable('accounts')
         .set({ distributed_epoch: epoch })
         .where('id', '=', id)
-        // Whoever distributed a later one was first: it stays.
+        // A later epoch that was noted first stays.
         .where('distributed_epoch', '<', epoch)
       await guarded(() => query.execute())
     },

@@ -1,12 +1,12 @@
 import { Busy } from '../errors.js'
 
 /**
- * How many may wait for each that runs. A hash takes some 10 ms, so who is let in waits for a fraction of a
- * second; without a bound, one connection that pipelines logins holds up everybody else's for minutes.
+ * How many may wait for each hash that runs. A hash takes about 10 ms, so an admitted caller waits for a fraction of a
+ * second. Without a bound, one connection that pipelines logins would delay everybody's logins for minutes.
  */
 const WAITING_FOR_EACH = 16
 
-/** Runs at most `max` works at once. Some wait in the order they came, the rest are shed. */
+/** Runs at most `max` works at once. Some wait in order of arrival; the rest are shed. */
 export class HashQueue {
   readonly #max: number
   readonly #waiting: (() => void)[] = []
@@ -26,7 +26,7 @@ export class HashQueue {
     return this.#waiting.length
   }
 
-  /** Whether what comes now is shed, and counted as that: also where it is asked before there is anything to run. */
+  /** Whether work that arrives now is shed. A true answer counts as one that was shed, even without any work. */
   sheds(): boolean {
     const isFull = this.#waiting.length >= this.#max * WAITING_FOR_EACH
     if (isFull) this.#shed += 1
@@ -39,8 +39,8 @@ export class HashQueue {
   }
 
   /**
-   * Tells how long (ms) each work took, its wait included, when it has ended.
-   * @returns what ends that
+   * Reports how long (ms) each work took, including its wait, when it has ended.
+   * @returns unsubscribes
    */
   onDone(listener: (took: number) => void): () => void {
     this.#listeners.add(listener)

@@ -7,13 +7,13 @@ import { canonicalPrefix } from './usernames.js'
 
 const NOBODY: AccountPage = Object.freeze({ accounts: [], next: null })
 
-/** Behind every name that begins in one way. No name holds it: it stands for nothing. */
+/** Sorts after every name with the same prefix. No name contains this noncharacter. */
 const LAST = '\u{10ffff}'
 
-/** Names are ordered by their bytes, in both databases: what begins alike stands together. */
+/** Both databases order names by their bytes, so names with one prefix are adjacent. */
 function select(db: Kysely<Tables>, limit: number, after: string | null, prefix: string) {
   const sorted = db.selectFrom('accounts').select(SHOWN).orderBy('canonical').limit(limit)
-  // PostgreSQL takes no U+0000. No name holds one, so that what follows it makes no difference.
+  // PostgreSQL rejects U+0000. No name contains it, so the text after it makes no difference.
   const rest = after === null ? sorted : sorted.where('canonical', '>', after.replace(/\0.*/s, ''))
   if (prefix === '') return rest
   return rest.where('canonical', '>=', prefix).where('canonical', '<', prefix + LAST)

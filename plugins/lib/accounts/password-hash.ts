@@ -1,4 +1,4 @@
-/** How much work a hash of argon2id takes: KiB of memory, passes over it, lanes. */
+/** The cost of an argon2id hash: KiB of memory, passes, lanes. */
 export interface HashCost {
   readonly memoryCost: number
   readonly timeCost: number
@@ -9,9 +9,8 @@ export interface HashCost {
 export const HASH_COST: HashCost = Object.freeze({ memoryCost: 19456, timeCost: 2, parallelism: 1 })
 
 /**
- * A stored hash may ask for more than we do today (a newer version wrote it, and was taken back), but not for
- * what would be an outage: a text in the database must never decide how much memory we take. In KiB, and in
- * passes times KiB.
+ * A stored hash may cost more than today's (a newer version wrote it, and was rolled back), but not so much that it
+ * causes an outage: a text in the database must never decide how much memory we use. In KiB, and in passes times KiB.
  */
 const MEMORY_MAX = 128 * 1024
 const WORK_MAX = 4 * MEMORY_MAX
@@ -21,12 +20,12 @@ const LANES_MAX = 4
 const PHC =
   /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,2})\$[A-Za-z0-9+/]{21}[AQgw]\$[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/
 
-/** What stands before salt and digest (the PHC string format). */
+/** The part before salt and digest (the PHC string format). */
 export function hashPrefix({ memoryCost, timeCost, parallelism }: HashCost): string {
   return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$`
 }
 
-/** The cost of a stored hash, or null where it is damaged or absurd: then it is nobody's. */
+/** The cost of a stored hash; null if it is damaged or absurd: then it matches no password. */
 export function hashCost(hash: string): HashCost | null {
   const [, memoryCost, timeCost, parallelism] = (PHC.exec(hash) ?? []).map(Number)
   if (memoryCost === undefined || timeCost === undefined || parallelism === undefined) return null
@@ -36,7 +35,7 @@ export function hashCost(hash: string): HashCost | null {
   return isBounded && memoryCost >= 8 * parallelism ? cost : null
 }
 
-/** What time goes by: passes times KiB. */
+/** The time of a hash grows with passes times KiB. */
 function workOf({ memoryCost, timeCost }: HashCost): number {
   return memoryCost * timeCost
 }
@@ -46,7 +45,7 @@ export function isWeaker(cost: HashCost, than: HashCost): boolean {
   return workOf(cost) < workOf(than)
 }
 
-/** The cost of a hash that takes as long as what a weaker one leaves over of a full one. */
+/** The cost of a hash that takes the difference between a full hash and a weaker one. */
 export function restOf(full: HashCost, weaker: HashCost): HashCost {
   const { timeCost, parallelism } = full
   const memoryCost = Math.ceil((workOf(full) - workOf(weaker)) / timeCost)

@@ -3,13 +3,13 @@ import { isCommonPassword } from './common-passwords.js'
 import { isTooLong } from './passwords.js'
 import { foldText } from './usernames.js'
 
-/** The fewest characters (code points) of a password that somebody chooses. */
+/** The minimum length of a new password, in code points. */
 export const PASSWORD_MIN_LENGTH = 8
 
-/** What is wrong with a password that somebody chooses: `reason` on the wire. */
+/** Why a new password is refused: `reason` on the wire. */
 export type PasswordFault = 'too_short' | 'too_long' | 'common' | 'like_username'
 
-/** Which passwords may be chosen. It never changes one: what is accepted is hashed as it came. */
+/** Decides which passwords may be chosen. It never changes one: an accepted password is hashed as it came. */
 export interface PasswordPolicy {
   /** @throws DEPENDENCY_MISSING */
   fault(password: string, username: string): Promise<PasswordFault | null>
@@ -17,7 +17,7 @@ export interface PasswordPolicy {
   check(password: string, username: string): Promise<void>
 }
 
-/** Shorter names and words are in too many good passwords by chance. In code points, as compared. */
+/** Shorter names and words occur in too many good passwords by chance. In code points after folding. */
 const WORD_MIN_LENGTH = 3
 
 const lengthOf = (text: string) => [...text].length
@@ -34,7 +34,7 @@ function checkWords(words: readonly string[]): readonly string[] {
   return words.map(foldText)
 }
 
-/** In the form in which names are compared, so that neither case nor full-width letters make another word. */
+/** Compares texts as usernames are compared: neither case nor full-width letters make another word. */
 async function faultOf(words: readonly string[], password: string, username: string) {
   if (isTooLong(password)) return 'too_long'
   if (lengthOf(password) < PASSWORD_MIN_LENGTH) return 'too_short'
@@ -45,9 +45,9 @@ async function faultOf(words: readonly string[], password: string, username: str
 }
 
 /**
- * 8 characters to 1024 bytes, whatever they are; none of the most common ones; neither the username in it, nor
- * one of the words.
- * @param words such as the product's name: whoever guesses thinks of them first
+ * Accepts any characters, from 8 characters to 1024 bytes. Refuses the most common passwords, and those that contain the
+ * username or one of the words.
+ * @param words such as the product's name: attackers try them first
  * @throws OPTION_INVALID
  */
 export function createPasswordPolicy(words: readonly string[] = []): PasswordPolicy {

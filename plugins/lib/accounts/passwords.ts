@@ -6,10 +6,10 @@ import { checkWhole } from '../options.js'
 import { HashQueue } from './hash-queue.js'
 import { HASH_COST, type HashCost, hashCost, hashPrefix, isWeaker, restOf } from './password-hash.js'
 
-/** The longest password, in bytes of UTF-8. A longer one is never hashed. */
+/** The longest password, in bytes of UTF-8. Longer ones are never hashed. */
 export const PASSWORD_MAX_BYTES = 1024
 
-/** What `createPasswords` needs of the argon2 package. */
+/** The part of the argon2 package that `createPasswords` uses. */
 export interface Argon2 {
   /** The package's default variant is argon2id. */
   hash(password: string, cost: HashCost): Promise<string>
@@ -24,23 +24,23 @@ export interface Passwords {
    */
   hash(password: string): Promise<string>
   /**
-   * Whether the password is the one that was hashed. Without a hash (nobody has that name), or with one
-   * that is damaged, absurd or weaker than today's, the same work is done: the time tells nothing.
+   * Whether the password is the one that was hashed. The same work is done without a hash (no such account), and with
+   * a damaged, absurd or weaker one, so that the time reveals nothing.
    * @throws BUSY when too many are hashing
    */
   verify(hash: string | null, password: string): Promise<boolean>
-  /** Whether to hash or verify now would be BUSY. Whoever asks refuses then: it counts as shed. */
+  /** Whether hashing or verifying now would be BUSY. The caller must then refuse: it counts as shed. */
   isBusy?(): boolean
-  /** Whether the hash is weaker than one that is made today, and should be made anew. */
+  /** Whether the hash is weaker than today's and should be renewed. */
   isOutdated(hash: string): boolean
 }
 
-/** Passwords that are hashed a few at once. */
+/** Passwords with a bound on parallel hashes. */
 export interface QueuedPasswords extends Passwords {
   readonly queue: HashQueue
 }
 
-/** UTF-8 has no bytes for it, and every one would be hashed as U+FFFD: many passwords would be one. */
+/** UTF-8 cannot encode it, and all would be hashed as U+FFFD: many passwords would be equal. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 function base64(bytes: number): string {
@@ -48,12 +48,12 @@ function base64(bytes: number): string {
 }
 
 /**
- * Hashes run in libuv's pool, which has 4 threads and serves files and DNS as well: one is left to them.
- * A larger pool was tried, and made the rest of the process slower.
+ * Hashes run in libuv's pool of 4 threads, which also serves files and DNS: one thread is left to them. A larger pool
+ * was tried, and slowed the rest of the process down.
  */
 const CONCURRENCY = Math.min(availableParallelism(), 3)
 
-/** Whether nobody can have this password. */
+/** Whether the password is too long to be anybody's. */
 export function isTooLong(password: string): boolean {
   return Buffer.byteLength(password) > PASSWORD_MAX_BYTES
 }
@@ -61,14 +61,14 @@ export function isTooLong(password: string): boolean {
 const loadArgon2 = (): Promise<Argon2> =>
   loadOptional('@node-rs/argon2', () => import('@node-rs/argon2'), 'Hashing passwords')
 
-/** What one hash is checked with, and what is worked on where there is none to check. */
+/** The hasher, the cost of today's hashes, and the decoy that is verified if there is no hash. */
 interface Checking {
   readonly argon2: Argon2
   readonly cost: HashCost
   readonly decoy: string
 }
 
-/** However it ends, it has cost one hash of today's, or a stored one that is stronger. */
+/** Always costs as much as one of today's hashes, or as the stored one if that is stronger. */
 async function check({ argon2, cost, decoy }: Checking, hash: string | null, password: string) {
   const stored = hash === null ? null : hashCost(hash)
   try {
@@ -77,16 +77,16 @@ async function check({ argon2, cost, decoy }: Checking, hash: string | null, pas
     return stored !== null && matches
   } catch (error) {
     if (stored === null) throw error
-    // What the hasher itself does not take is damaged as well: a refusal, not an outage for its owner.
+    // A hash that the hasher rejects is damaged too: a refusal for its owner, not an outage.
     return check({ argon2, cost, decoy }, null, password)
   }
 }
 
 /**
- * Hashes and verifies, a few at once.
- * @param load where argon2 comes from
- * @param cost of new hashes. Raised, it is reached by each account at its next sign-in
- * @param atOnce how many hashes run at once. For each, some more wait
+ * Hashes and verifies, with a bound on parallel hashes.
+ * @param load imports argon2
+ * @param cost of new hashes. After it is raised, each account reaches it at its next sign-in
+ * @param atOnce how many hashes run at once; some more wait for each
  */
 export function createPasswords(
   load: () => Promise<Argon2> = loadArgon2,
@@ -94,7 +94,7 @@ export function createPasswords(
   atOnce = CONCURRENCY,
 ): QueuedPasswords {
   const queue = new HashQueue(atOnce)
-  // No password is known to have it, and nobody needs to hash one to make it.
+  // A random digest: nobody knows a password for it, and making it takes no hashing.
   const decoy = `${hashPrefix(cost)}${base64(16)}$${base64(32)}`
   return Object.freeze({
     queue,
@@ -117,14 +117,14 @@ export function createPasswords(
   })
 }
 
-/** One for the process, so that the bound on hashes holds for all who hash. */
+/** One for the process, so that its bound holds for all callers. */
 export const passwords = createPasswords()
 
-/** Of more threads than that, the hashes of one process have nothing. */
+/** libuv never gives one process more useful threads than this. */
 const AT_ONCE_MAX = 64
 
 /**
- * The process's own, or where another bound is wanted, one with that.
+ * The process's own instance, or a new one with another bound.
  * @throws OPTION_INVALID
  */
 export function passwordsFor(hashesAtOnce: number | undefined): QueuedPasswords {

@@ -1,6 +1,6 @@
 import { StoreUnavailable } from '../errors.js'
 
-/** Whatever the database has to say about itself goes to the log, not to the client. */
+/** Hides the database's error from the client: it travels to the log as `cause`. */
 export async function guarded<T>(query: () => Promise<T>): Promise<T> {
   try {
     return await query()

@@ -2,7 +2,7 @@ import type { CheckedAccount } from '../contract.js'
 import type { AccountRow } from '../database/embedded.js'
 import type { AccountDetails, OwnProfile } from './contract.js'
 
-/** What is read of an account to show it: all but the hash. */
+/** The columns that are read to show an account: all except the hash. */
 export const SHOWN = [
   'id',
   'username',
@@ -16,15 +16,15 @@ export const SHOWN = [
 ] as const
 export type ShownRow = Pick<AccountRow, (typeof SHOWN)[number]>
 
-/** What a credential says of its owner. */
+/** The columns that a credential contains. */
 export const IDENTIFYING = ['id', 'username', 'role', 'epoch'] as const
 
-/** Nothing but what a credential says of its owner. */
+/** Only the fields that a credential contains. */
 export function toAccount({ id, username, role, epoch }: CheckedAccount): CheckedAccount {
   return Object.freeze({ id, username, role, epoch })
 }
 
-/** The account without what only an administrator sees. */
+/** The account without the fields that only an administrator sees. */
 export function toProfile(row: ShownRow): OwnProfile {
   return Object.freeze({ ...toAccount(row), ...(row.avatar === null ? {} : { avatar: row.avatar }) })
 }

@@ -2,13 +2,13 @@ import type { FastifyBaseLogger } from 'fastify'
 import { UsernameTaken } from '../errors.js'
 import type { Accounts, NewAccount } from './contract.js'
 
-/** Known to everybody who reads this: for development on loopback only. */
+/** Everybody who reads this knows them: for development on loopback only. */
 const SEEDS: readonly NewAccount[] = [
   { username: 'admin', password: 'admin123', role: 'admin' },
   { username: 'user1', password: 'user123', role: 'user' },
 ]
 
-/** Whether anybody who has read this could sign in. @throws STORE_UNAVAILABLE */
+/** Whether an account still has its well-known password. @throws STORE_UNAVAILABLE */
 export async function hasSeedPassword(accounts: Accounts): Promise<boolean> {
   for (const { username, password } of SEEDS) {
     const exists = (await accounts.findByUsername(username)) !== null
@@ -17,7 +17,7 @@ export async function hasSeedPassword(accounts: Accounts): Promise<boolean> {
   return false
 }
 
-/** Another process that shares the database may seed it at the same moment. */
+/** Another process may seed the shared database at the same moment. */
 async function createUnlessTaken(accounts: Accounts, account: NewAccount): Promise<void> {
   try {
     await accounts.create(account)
@@ -27,7 +27,7 @@ async function createUnlessTaken(accounts: Accounts, account: NewAccount): Promi
 }
 
 /**
- * Puts the two well-known accounts into an empty database, and says so in the log.
+ * Adds the two well-known accounts to an empty database, and logs a warning.
  * @returns whether it was empty
  * @throws STORE_UNAVAILABLE
  */

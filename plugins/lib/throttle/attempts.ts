@@ -18,13 +18,13 @@ interface Parts {
   readonly devices: DeviceCookie
 }
 
-/** Who an attempt is about, as far as a credential says: a name that was typed says nothing. */
+/** The subject of an attempt. Only a credential proves an account id: a typed name does not. */
 interface About {
   readonly what: string
   readonly accountId: string | null
 }
 
-/** The client's doing, and not ours. */
+/** Whether the client caused the error, and not a fault of ours. */
 function isRefused(error: unknown): boolean {
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
   return typeof status === 'number' && status < 500
@@ -62,7 +62,7 @@ export class Attempts implements Throttle {
   ): Promise<AuthModes[N]> {
     const { app, devices } = this.parts
     const isAmbient = app.authModes.get(mode).ambient
-    // From a body that nobody validated, or that never came. There is nothing to verify, and nothing to count.
+    // The body may be missing or not validated. Then there is nothing to verify and nothing to count.
     const { username, password }: Partial<Credentials> = credentials ?? {}
     if (typeof username !== 'string' || typeof password !== 'string') throw new CredentialsRefused()
     const device = await devices.recognise(request, username)
@@ -126,7 +126,7 @@ export class Attempts implements Throttle {
     }
   }
 
-  /** Where others have filled the round meanwhile, there is nothing to add. */
+  /** Adds nothing if others have filled the round meanwhile. */
   async #countFailure(demand: Demand): Promise<void> {
     const outcome = await holdAttempt(this.#limits, [[demand]])
     if (!('retryAfter' in outcome)) await outcome.fail()
@@ -137,7 +137,7 @@ export class Attempts implements Throttle {
     return { steps, clock: app.identityClock }
   }
 
-  /** A device that is known has a count of its own, which nobody else can fill. */
+  /** A known device has a counter of its own, which nobody else can fill. */
   #holdAtName(
     request: FastifyRequest,
     username: string,

@@ -1,21 +1,21 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 
-/** What somebody types to sign in. */
+/** A username and a password, as typed. */
 export interface Credentials {
   readonly username: string
   readonly password: string
 }
 
 /**
- * Attempts that are counted before anything is verified. A failed one stays counted; one that the hash queue shed
- * or a store's fault ended (any error of status 500 or more) was none. All throw THROTTLED where no attempt is
- * left, with `Retry-After`, and the same whether or not there is an account.
+ * Counts attempts before anything is verified. A failed attempt stays counted. An error of status 500 or more (the
+ * hash queue shed it, a store failed) takes the attempt back. All methods throw THROTTLED with `Retry-After` if no
+ * attempt is left, in the same way whether or not the account exists.
  */
 export interface Throttle {
   /**
-   * Signs in whoever gives the right password, by the application's account source. Granted, it resets what was
-   * counted against the account; by a mode of ambient authority it leaves a device cookie as well.
+   * Verifies the password with the application's account source, and signs in. Success resets the account's
+   * counters. A mode of ambient authority also sets a device cookie.
    * @throws THROTTLED, CREDENTIALS_REFUSED, and what the account source and `request.signIn` throw
    */
   signIn<N extends ModeName>(
@@ -25,8 +25,8 @@ export interface Throttle {
     options?: SignInOptions,
   ): Promise<AuthModes[N]>
   /**
-   * A password that somebody who is signed in gives once more. A right one resets nothing.
-   * @param verify answers null for a wrong one
+   * Checks a password that a signed-in person gives again. The right one resets nothing.
+   * @param verify returns null for a wrong password
    */
   guess<T>(
     request: FastifyRequest,
@@ -34,11 +34,11 @@ export interface Throttle {
     verify: () => Promise<T | null>,
   ): Promise<T | null>
   /**
-   * What names no account, counted by address: a refresh, a registration.
+   * Counts by address alone, for requests that name no account: a refresh, a registration.
    * @param what a word for the audit event
-   * @param counts `refusals`: errors of a status below 500 alone; `all`: what succeeds, too; `afterwards`: refusals, and
-   *   each only when it is there. For what nobody can guess: it asks the store half as often, and of many at once more
-   *   than the limit get through
+   * @param counts `refusals`: only errors of a status below 500; `all`: successes as well; `afterwards`: refusals, each
+   *   counted after it happened. Use that for secrets that nobody can guess: it asks the store half as often, but
+   *   parallel requests can exceed the limit
    */
   byAddress<T>(
     request: FastifyRequest,

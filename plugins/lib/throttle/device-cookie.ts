@@ -9,14 +9,14 @@ import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, readCookie, setCookie } from '../http/cookies.js'
 import { Compile, type Static, Type } from '../shape.js'
 
-/** What the cookie holds. Times are in seconds. */
+/** The cookie's content. Times are in seconds. */
 const Payload = Type.Object(
   {
     v: Type.Literal(1),
-    /** Of the device, at random. */
+    /** The device's random id. */
     id: Type.String({ pattern: '^[\\w-]{22}$' }),
     sub: Type.String({ minLength: 1, maxLength: 256 }),
-    /** The name that was given with the right password, as a digest. */
+    /** A digest of the username that was given with the right password. */
     name: Type.String({ pattern: '^[\\w-]{22}$' }),
     epoch: Whole,
     exp: Instant,
@@ -26,7 +26,7 @@ const Payload = Type.Object(
 type DevicePayload = Static<typeof Payload>
 const payload = Compile(Payload)
 
-/** A device from which somebody signed in to an account before. */
+/** A device that was used to sign in to an account before. */
 export interface Device {
   readonly id: string
   readonly accountId: string
@@ -41,7 +41,7 @@ interface Parts {
   readonly accounts: () => Pick<AccountSource, 'find'>
 }
 
-/** Salted by the device, so that a name is not to be looked up by its digest. */
+/** Salted by the device's id, so that nobody can look a name up by its digest. */
 function nameDigest(id: string, username: string): string {
   const digest = createHash('sha256')
     .update(`${id}\0${comparableName(username)}`)
@@ -50,16 +50,16 @@ function nameDigest(id: string, username: string): string {
 }
 
 /**
- * Tells a device from which an account was signed in to before (OWASP, "Slow Down Online Guessing Attacks with
- * Device Cookies"). It opens nothing: what is tried from there is counted apart, and no more.
+ * Recognises a device that was used to sign in to an account (OWASP, "Slow Down Online Guessing Attacks with Device
+ * Cookies"). The cookie grants nothing: attempts from the device are only counted apart.
  */
 export class DeviceCookie {
   constructor(private readonly parts: Parts) {}
 
   /**
-   * The device, if its cookie is for this name, in time, and of the account's present epoch. Every other answer
-   * is the same null, and leaves the cookie as it is.
-   * @throws STORE_UNAVAILABLE where the account cannot be looked up
+   * The device, if its cookie names this username and the account's present epoch and has not expired. Otherwise
+   * null, always the same, and the cookie stays.
+   * @throws STORE_UNAVAILABLE if the account cannot be looked up
    */
   async recognise(request: FastifyRequest, username: string): Promise<Device | null> {
     const found = this.#open(request)
@@ -69,7 +69,7 @@ export class DeviceCookie {
     return isCurrent ? { id: found.id, accountId: found.sub } : null
   }
 
-  /** After a sign-in: the answer will tell the device. One that was recognised stays the same. */
+  /** After a sign-in, sets the cookie with the answer. A recognised device keeps its id. */
   remember(request: FastifyRequest, account: Account, username: string, device: Device | null): void {
     const { spec, keys, ttl, clock } = this.parts
     const id = device?.accountId === account.id ? device.id : randomBytes(16).toString('base64url')
@@ -82,7 +82,7 @@ export class DeviceCookie {
       exp: Math.floor(clock() / 1000) + ttl,
     }
     const value = signValue(keys, encodeJson(content))
-    // Behind the credential, which a session gets no earlier.
+    // After the credential: a session sets its cookie no earlier.
     beforeAnswer(request, (reply) => setCookie(reply, spec, value, ttl))
   }
 

@@ -1,22 +1,22 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Steps } from './steps.js'
 
-/** How long the store is left alone after a fault, in ms, before an attempt asks it again. */
+/** How long after a fault the store is not asked, in ms. */
 const RETRY_AFTER = 1000
 
 interface Parts {
-  /** Null: there is none but the process's own. */
+  /** Null: only this process's counters are used. */
   readonly shared: Steps | null
   readonly local: Steps
   readonly log: Pick<FastifyBaseLogger, 'warn' | 'info' | 'debug'>
-  /** Tells how much time has passed, in ms. */
+  /** Monotonic time, in ms. */
   readonly elapsed?: () => number
 }
 
 /**
- * The store's counters, and this process's own while the store fails: with them an instance counts what it sees by
- * itself, from nothing, so that the limits hold for each instance and never for none. They are kept when the store
- * is back: one that comes and goes brings no new attempts with each time.
+ * Uses the store's counters, and this process's own while the store fails. Each instance then counts from zero what
+ * it sees itself, so the limits still hold for each instance. The local counters stay when the store is back: a
+ * store that comes and goes must not give new attempts each time.
  */
 export class FailoverSteps {
   readonly #parts: Parts
@@ -29,7 +29,7 @@ export class FailoverSteps {
     this.#elapsed = parts.elapsed ?? (() => performance.now())
   }
 
-  /** Works with the store's counters, or where they fail, anew with the local ones. */
+  /** Runs the work with the store's counters; if they fail, again with the local ones. */
   async use<T>(work: (steps: Steps) => Promise<T>): Promise<T> {
     const { shared, local } = this.#parts
     if (shared === null || !this.#mayAsk()) return work(local)
@@ -43,7 +43,7 @@ export class FailoverSteps {
     }
   }
 
-  /** The driver hangs the command and its arguments on its errors: the text alone goes to the log. */
+  /** Logs the text alone: the driver's errors carry the command and its arguments. */
   noteFault(error: unknown): void {
     this.#askAgain = this.#elapsed() + RETRY_AFTER
     const err = new Error(String(error))
@@ -57,7 +57,7 @@ export class FailoverSteps {
     this.#isLost = false
   }
 
-  /** One attempt at a time tries a store that was lost; the others do not wait for it. */
+  /** One attempt at a time asks a lost store; the others do not wait for it. */
   #mayAsk(): boolean {
     if (!this.#isLost) return true
     const now = this.#elapsed()

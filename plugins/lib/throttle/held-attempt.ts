@@ -4,29 +4,29 @@ import { findRefusal, isRefusal, type Refusal, type Reservation, reserve } from 
 import type { LimitRule } from './rounds.js'
 import type { Steps } from './steps.js'
 
-/** By what an attempt is counted: who is asked for, who asks, both together, or a device that is known. */
+/** The subject that an attempt is counted by: account, client address, both together, or a known device. */
 export type CountedBy = 'account' | 'address' | 'pair' | 'device'
 
 /** One limit that an attempt is subject to. */
 export interface Demand {
   readonly by: CountedBy
   readonly rule: LimitRule
-  /** Names the counter. It says nothing of the name or address that it was made from. */
+  /** Names the counter, without revealing the username or address that it was made from. */
   readonly subject: string
 }
 
-/** No attempt is left, for so many seconds. */
+/** No attempt is left. `retryAfter` is in seconds. */
 export interface Refused extends Refusal {
   readonly by: CountedBy
 }
 
-/** An attempt that may be made, and is counted until it is settled. Settling never throws. */
+/** An attempt that may go on. It counts as failed until it is settled. Settling never throws. */
 export interface HeldAttempt {
   /** The guess was wrong. */
   fail(): Promise<void>
-  /** There was no guess: it was shed, or a store failed. Or there was a right one that grants no sign-in. */
+  /** Nothing was guessed (shed, or a store failed), or the guess was right and grants no sign-in. */
   giveBack(): Promise<void>
-  /** A sign-in was granted: the account's counters start anew, the address gets back this attempt and no more. */
+  /** A sign-in was granted: the account's counters are reset; the address gets only this attempt back. */
   grant(): Promise<void>
 }
 
@@ -41,8 +41,8 @@ interface Parts {
 }
 
 /**
- * Takes an attempt at every limit, or at none. The groups are asked one after the other, so that an address
- * without attempts left makes no counters for the names that it goes through.
+ * Takes an attempt at every limit, or at none. Groups are asked in order: an address without attempts left must not
+ * create counters for the names that it tries.
  */
 export async function holdAttempt(
   parts: Parts,
@@ -52,7 +52,7 @@ export async function holdAttempt(
   return Array.isArray(outcome) ? new Settling(parts, outcome) : outcome
 }
 
-/** Whether an attempt would be refused. None is taken. */
+/** The refusal that an attempt would get; null if none. Takes nothing. */
 export async function refusalOf({ steps, clock }: Parts, demand: Demand): Promise<Refused | null> {
   const { by, rule, subject } = demand
   const refusal = await steps.use((each) => findRefusal(each, rule, subject, clock()))
@@ -74,13 +74,13 @@ async function holdAll(
     }
     return held
   } catch (fault) {
-    // As far as the store lets us, and without waiting for it: the attempt goes on elsewhere.
+    // Without waiting, and even if the store fails: the attempt goes on with other counters.
     for (const { reservation } of held) reservation.giveBack().catch(() => {})
     throw fault
   }
 }
 
-/** @returns the refusal that lasts longest, where there is one */
+/** @returns the longest refusal, or null */
 async function holdGroup(
   steps: Steps,
   demands: readonly Demand[],
@@ -119,7 +119,7 @@ class Settling implements HeldAttempt {
     )
   }
 
-  /** What was decided stands, whether or not the store can be told. */
+  /** The decision stands even if the store cannot be told. */
   async #settle(settle: (held: Held) => Promise<void>): Promise<void> {
     const noteFault = (error: unknown) => this.parts.steps.noteFault(error)
     await Promise.all(this.held.map((held) => settle(held).catch(noteFault)))

@@ -9,8 +9,8 @@ export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
 }
 
 /**
- * Takes one attempt of a subject, before anything is verified: of any number at once, over any number of
- * processes that share the counters, no more than the rule allows get one. Rejects on a store's fault.
+ * Takes one attempt of a subject, before anything is verified. No more than the rule allows succeed, however many ask at
+ * once in however many processes. Rejects on a store's fault.
  * @param now in ms
  */
 export function reserve(
@@ -30,9 +30,9 @@ export function reserve(
 }
 
 /**
- * Whether the subject has an attempt left. Nothing is taken: of any number that look at once all are told the same.
+ * Whether the subject has an attempt left. Takes nothing, so parallel callers all get the same answer.
  * @param now in ms
- * @returns null where it has
+ * @returns null if it has
  */
 export function findRefusal(
   steps: Steps,
@@ -61,7 +61,7 @@ function placeAt(stored: number, rule: LimitRule, subject: string, now: number):
   }
 }
 
-/** Asks by what is expected to be stored, and where that was wrong, again by what is. */
+/** Asks with the expected number; if another one is stored, asks again with that. */
 async function onStored<T>(
   steps: Steps,
   subject: string,

@@ -5,27 +5,27 @@ import type { LimitRule } from './rounds.js'
 
 /** Limits are failed attempts, durations are seconds. */
 export interface ThrottleOptions {
-  /** Of one account, by its name, whether or not there is one of that name. Defaults to 10. */
+  /** For one account name, whether or not the account exists. Defaults to 10. */
   readonly accountLimit?: number
   /** Counted from the first failure. Defaults to 900. */
   readonly accountWindow?: number
-  /** After `accountLimit` failures one attempt at a time is let through, the first after so long. Defaults to 60. */
+  /** After `accountLimit` failures one attempt at a time is allowed, the first after this delay. Defaults to 60. */
   readonly firstDelay?: number
-  /** Each further one doubles the delay, up to so long. Defaults to 900. */
+  /** Each further failure doubles the delay, up to this. Defaults to 900. */
   readonly longestDelay?: number
-  /** After so long without an attempt that was let through the delays are forgotten. Defaults to 9000. */
+  /** The delays are forgotten after this long without an allowed attempt. Defaults to 9000. */
   readonly forgetAfter?: number
-  /** Of one address (IPv6: its /64), whatever the account. Defaults to 100. */
+  /** For one address (IPv6: its /64), whatever the account. Defaults to 100. */
   readonly addressLimit?: number
   /** Defaults to 900. */
   readonly addressWindow?: number
-  /** Of one address at one account. Defaults to twice `accountLimit`, or `accountLimit` + 10 if that is more. */
+  /** For one address at one account. Defaults to twice `accountLimit`, or `accountLimit` + 10 if that is more. */
   readonly pairLimit?: number
   /** Defaults to four times `accountWindow`. */
   readonly pairWindow?: number
-  /** How long a device is known after a sign-in from it. Defaults to 7776000, 90 days. */
+  /** How long a device is recognised after a sign-in. Defaults to 7776000, 90 days. */
   readonly deviceTtl?: number
-  /** The device cookie, before the `__Host-` prefix. Defaults to `device`. */
+  /** The name of the device cookie, before the `__Host-` prefix. Defaults to `device`. */
   readonly deviceName?: string
   /** `Secure`, and the `__Host-` prefix. Defaults to true. */
   readonly secure?: boolean
@@ -57,7 +57,7 @@ const OPTIONS: Known<ThrottleOptions> = {
 
 /** The most failures that a limit may let through. */
 export const LIMIT_MAX = 1_000_000
-/** A month: longer than that nobody is to wait, or to be remembered for. */
+/** A month: nobody should wait, or be remembered, for longer. */
 const WINDOW_MAX = 31 * 24 * 3600
 /** The longest that browsers keep a cookie (RFC 6265bis §5.5). */
 const COOKIE_MAX = 400 * 24 * 3600
@@ -72,12 +72,12 @@ function checkAccountRule(options: ThrottleOptions): LimitRule {
   const first = checkDuration('firstDelay', options.firstDelay ?? Math.min(60, longest))
   const forget = checkDuration('forgetAfter', options.forgetAfter ?? Math.max(9000, window))
   if (first > longest) throw new OptionInvalid('firstDelay', 'must not be longer than longestDelay')
-  // Whoever waits for that would have as many attempts as if nothing had been counted.
+  // Otherwise an attacker who waits for `forgetAfter` would get more attempts than the window allows.
   if (forget < window) throw new OptionInvalid('forgetAfter', 'must not be shorter than accountWindow')
   return Object.freeze({ limit, window, delays: Object.freeze({ first, longest, forget }) })
 }
 
-/** Above what the delays let through in the default windows, so that it is they which a person meets. */
+/** More than the delays let through in the default windows, so that a person meets the delays first. */
 function defaultPairLimit({ limit }: LimitRule): number {
   return Math.min(Math.max(2 * limit, limit + 10), LIMIT_MAX)
 }

@@ -9,31 +9,31 @@ import {
 } from './rounds.js'
 import type { Steps } from './steps.js'
 
-/** An attempt that is counted as failed until something better is known. Each is settled once. */
+/** An attempt that counts as failed until it is settled, once. */
 export interface Reservation {
-  /** It did fail, at `now` (ms): what follows a failure begins. */
+  /** It failed, at `now` (ms). The last one of a round starts the delay. */
   fail(now: number): Promise<void>
-  /** It was none. */
+  /** It was no attempt. */
   giveBack(): Promise<void>
-  /** Whoever made it is who they say: what failed before is forgotten. */
+  /** The caller proved who they are: earlier failures are forgotten. */
   reset(): Promise<void>
 }
 
-/** No attempt is left for so many seconds. */
+/** No attempt is left. `retryAfter` is in seconds. */
 export interface Refusal {
   readonly retryAfter: number
 }
 
-/** Where an attempt of a subject is counted at `now`, as what is stored says. */
+/** Where a subject's attempt is counted now, according to the stored number. */
 export interface Place {
   readonly round: Round
   readonly isNew: boolean
   readonly counter: string
-  /** How many are let through. */
+  /** How many attempts are let through. */
   readonly most: number
-  /** Of the counter, in seconds. */
+  /** How long the counter is kept, in seconds. */
   readonly keep: number
-  /** Of those that are not. */
+  /** The refusal of all further attempts. */
   readonly refusal: Refusal
 }
 
@@ -41,7 +41,7 @@ interface Context extends Place {
   readonly steps: Steps
   readonly rule: LimitRule
   readonly subject: string
-  /** What was stored when the attempt was taken. */
+  /** The number that was stored when the attempt was taken. */
   readonly seen: number
   /** Whether it filled the round. */
   readonly isLast: boolean
@@ -74,7 +74,7 @@ export class Taken implements Reservation {
     })
   }
 
-  /** Neither reset nor followed by another since the attempt was taken. */
+  /** Whether the round was neither reset nor followed by another since the attempt was taken. */
   #isUnderWay(current: number): boolean {
     if (current === this.context.seen) return true
     const { number, level, time } = unpackRound(current)
@@ -82,7 +82,7 @@ export class Taken implements Reservation {
     return number === round.number && level === round.level && time > 0
   }
 
-  /** Writes what follows on what is stored, judged again where that has changed meanwhile. */
+  /** Writes the round that follows the stored one; decides again if that has changed meanwhile. */
   async #replace(expected: number, follow: (current: number) => Round | null): Promise<void> {
     const { steps, rule, subject } = this.context
     for (let current = expected; ; ) {

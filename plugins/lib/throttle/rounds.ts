@@ -1,9 +1,9 @@
-/** How much is too much. Durations are in seconds. */
+/** One limit. Durations are in seconds. */
 export interface LimitRule {
   /** Failures in `window`, counted from the first. */
   readonly limit: number
   readonly window: number
-  /** What follows the last of them; null where nothing does but the rest of the window. */
+  /** The delays after the last allowed failure; null: wait for the end of the window. */
   readonly delays: Delays | null
 }
 
@@ -11,25 +11,25 @@ export interface LimitRule {
 export interface Delays {
   readonly first: number
   readonly longest: number
-  /** After so long without an attempt that was open to anybody, all is forgotten. */
+  /** All is forgotten when an attempt was open to anybody for this long and nobody made one. */
   readonly forget: number
 }
 
-/** Where a subject of counting stands. */
+/** The state of a subject. */
 export interface Round {
-  /** Counts up. Each round's attempts are counted apart, so that what belongs to an old one changes nothing. */
+  /** Counts up. Each round has its own counter, so late attempts of an old round change nothing. */
   readonly number: number
-  /** 0: open to `limit` attempts. Above: open to a single one, behind so many delays. */
+  /** 0: open to `limit` attempts. Above 0: open to a single one, after that many delays. */
   readonly level: number
-  /** When it began; above level 0 when its attempt may be made. In seconds since 1970; 0 for a round that is over. */
+  /** When it began; above level 0, when its attempt is allowed. In seconds since 1970; 0 if the round is over. */
   readonly time: number
 }
 
-/** Far more than come about while a counter is kept. */
+/** Far more rounds than can begin while a counter is kept. */
 const NUMBERS = 2 ** 14
 const LEVELS = 2 ** 5
 
-/** As one whole number, below 2^53 for the next centuries, so that a store reads and writes it in one step. */
+/** Packs a round into one whole number, below 2^53 for centuries, so that a store handles it in one step. */
 export function packRound({ number, level, time }: Round): number {
   return (time * NUMBERS + (number % NUMBERS)) * LEVELS + Math.min(level, LEVELS - 1)
 }
@@ -50,8 +50,8 @@ function endOf({ level, time }: Round, { window, delays }: LimitRule): number {
 }
 
 /**
- * By how much the clock that wrote a round may have been ahead of ours, in seconds. One that was wrong by a day would
- * lock out for a day after it was put right; and a process whose clock is behind must not find every round over.
+ * How far ahead the clock that wrote a round may have been, in seconds. Without a bound, a clock that was wrong by a
+ * day locks out for a day after its correction; with none allowed, a slow clock would find every round over.
  */
 const AHEAD_MAX = 3600
 
@@ -60,8 +60,8 @@ function isFarAhead({ time }: Round, { delays }: LimitRule, now: number): boolea
 }
 
 /**
- * The round at `now` (ms): the stored one, or the next where that is over. Whoever finds it over comes to the same
- * next one, however many look at once.
+ * The round at `now` (ms): the stored one, or the next if that is over. All processes that find it over derive the
+ * same next round.
  */
 export function roundAt(packed: number, rule: LimitRule, now: number): { round: Round; isNew: boolean } {
   const stored = unpackRound(packed)
@@ -73,18 +73,18 @@ export function roundAt(packed: number, rule: LimitRule, now: number): { round: 
   }
 }
 
-/** What follows a failure that closed the round, at `now` (ms). */
+/** The round after a failure at `now` (ms) that closed this one. */
 export function roundAfter({ number, level }: Round, delays: Delays, now: number): Round {
   const time = Math.ceil(now / 1000) + delayAt(delays, level + 1)
   return { number: (number % (NUMBERS - 1)) + 1, level: level + 1, time }
 }
 
-/** The same round as over: what is tried next belongs to another. */
+/** The same round, marked as over: the next attempt begins another. */
 export function overRound({ number }: Round): Round {
   return { number, level: 0, time: 0 }
 }
 
-/** How long a round that has no attempt left refuses, in whole seconds. */
+/** How long a round without attempts left refuses, in whole seconds. */
 export function secondsUntilOpen(round: Round, { window, delays }: LimitRule, now: number): number {
   const windowEnd = round.time + window - Math.floor(now / 1000)
   if (!delays) return Math.max(windowEnd, 1)
@@ -94,13 +94,13 @@ export function secondsUntilOpen(round: Round, { window, delays }: LimitRule, no
 }
 
 /**
- * How long counters of a round, and the round itself, are worth keeping. A minute for clocks that disagree. A round
- * outlives its counters, so that none of them is found by one that begins the numbers anew; where it has no delays
- * yet not by much, for whoever tries a name once leaves one.
+ * How long a round and its counters are kept, in seconds. One minute is added for clocks that disagree. A round outlives
+ * its counters, so that a subject that starts again at number 1 finds none of them. Without delays yet it is kept only
+ * a little longer, because every name that is tried once leaves a round.
  */
 export function keepFor({ window, delays }: LimitRule, { level }: Round): { counter: number; round: number } {
   if (level === 0 || !delays)
     return { counter: window + 60, round: Math.max(window, delays?.longest ?? 0) + 120 }
-  // Of a single attempt's: should its process die under it, the next one's turn comes after the next delay.
+  // A single attempt's counter: if its process dies, the next attempt is allowed after the next delay.
   return { counter: delayAt(delays, level + 1), round: window + 120 + delays.longest + delays.forget }
 }

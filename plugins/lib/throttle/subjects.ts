@@ -3,11 +3,11 @@ import { isIP } from 'node:net'
 import { comparableName } from '../accounts/usernames.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 
-/** Names counters. */
+/** Makes the names of counters. */
 export interface Subjects {
-  /** @param username as it was typed */
+  /** @param username as typed */
   account(username: string): string
-  /** @param ip as `clientAddress` has it */
+  /** @param ip as `clientAddress` returns it */
   address(ip: string): string
   pair(username: string, ip: string): string
   /** @param id from a device cookie */
@@ -32,7 +32,7 @@ function dotted(high: string, low: string): string {
   return bytes.join('.')
 }
 
-/** What some proxies write into `X-Forwarded-For`: of one client, as many as it has ports. */
+/** Some proxies add the port in `X-Forwarded-For`: one client would have as many addresses as ports. */
 const WITH_PORT = /^(?:\[([^\]]+)\](?::\d+)?|([\d.]+):\d+)$/
 
 function withoutPort(address: string): string {
@@ -42,8 +42,8 @@ function withoutPort(address: string): string {
 }
 
 /**
- * What one client has as its address: IPv4 as it is, also where it comes mapped into IPv6 (RFC 4291 §2.5.5.2), and
- * of IPv6 the first 64 bits, for the others are the client's to choose (§2.5.4).
+ * The part of an address that a client cannot choose: all of an IPv4 address, also when it is mapped into IPv6
+ * (RFC 4291 §2.5.5.2), and the first 64 bits of an IPv6 address (§2.5.4).
  */
 export function addressBlock(ip: string): string {
   const [bare = ''] = withoutPort(ip).split('%')
@@ -55,8 +55,8 @@ export function addressBlock(ip: string): string {
 }
 
 /**
- * Under a key of its own: a name that somebody typed may be a password, and neither the store nor who reads it is
- * to learn it. In braces, so that the counters of one subject share a slot of a Redis Cluster.
+ * A keyed MAC: somebody may type a password as the name, and neither the store nor its readers may learn it. Braces
+ * put all counters of one subject into one slot of a Redis Cluster.
  */
 export function createSubjects({ signing }: PurposeKeys): Subjects {
   const name = (kind: string, ...parts: string[]) => {
