@@ -4,7 +4,7 @@ import type { StateStore } from '../plugins/index.js'
 import { databaseFile, openDatabase } from '../plugins/lib/database/embedded.js'
 import { createMemoryStore } from '../plugins/lib/stores/memory/store.js'
 import { closeRedis, firstAttempt, openRedis } from '../plugins/lib/stores/redis/client.js'
-import { createNearStore } from '../plugins/lib/stores/redis/followed-store.js'
+import { FollowedStore } from '../plugins/lib/stores/redis/followed-store.js'
 import { createSqliteStore } from '../plugins/lib/stores/sqlite/store.js'
 import { History } from './helpers/history.js'
 import { HistoryAccounts, historyApp } from './helpers/history-app.js'
@@ -72,9 +72,9 @@ const ENGINES: Record<string, Engine> = {
         const client = openRedis(redis.url, { commandTimeout: TIME_LIMIT })
         await firstAttempt(client, 5000)
         const options = { commandTimeout: TIME_LIMIT, onClose: () => closeRedis(client) }
-        const store = createNearStore(gatedClient(client, gate), options)
+        const store = new FollowedStore(gatedClient(client, gate), options)
         t.teardown(() => store.close())
-        await store.settle(5000)
+        await store.feed.settle(5000)
         return [store, notedStore(store, gate, keys)] as const
       }
       return [await open(), await open()]

@@ -1,10 +1,10 @@
 import { required } from '../lib/environment.js'
-import { openNearState } from '../lib/suite-store.js'
+import { openFollowedState } from '../lib/suite-store.js'
 
 /** Some idle instances of a fleet in one process: says what they cost it when it is asked. CPU is in microseconds. */
 const url = required('REDIS_URL')
 const stores = await Promise.all(
-  Array.from({ length: Number(required('INSTANCES')) }, () => openNearState(url)),
+  Array.from({ length: Number(required('INSTANCES')) }, () => openFollowedState(url)),
 )
 
 process.on('message', () => {

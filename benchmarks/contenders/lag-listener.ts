@@ -1,9 +1,9 @@
 import { required } from '../lib/environment.js'
 import { refOf } from '../lib/lag.js'
-import { openNearState } from '../lib/suite-store.js'
+import { openFollowedState } from '../lib/suite-store.js'
 
 /** The other process: is told of a sign-in over IPC, and says when it first refused it. */
-const store = await openNearState(required('REDIS_URL'))
+const store = await openFollowedState(required('REDIS_URL'))
 const generation = await store.generation()
 
 function listen(signInId: string): void {

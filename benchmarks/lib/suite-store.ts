@@ -1,6 +1,6 @@
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
-import { createNearStore } from '../../plugins/lib/stores/redis/followed-store.js'
+import { FollowedStore } from '../../plugins/lib/stores/redis/followed-store.js'
 import { RedisStore } from '../../plugins/lib/stores/redis/store.js'
 import { openEmbeddedStore } from '../../plugins/lib/stores/sqlite/open.js'
 
@@ -15,11 +15,11 @@ export async function openRedisState(url: string): Promise<StateStore> {
 }
 
 /** The same with the copy, once it is complete. */
-export async function openNearState(url: string) {
+export async function openFollowedState(url: string) {
   const client = openRedis(url)
   await firstAttempt(client, 2000)
-  const store = createNearStore(client, { onClose: () => closeRedis(client) })
-  await store.settle(2000)
+  const store = new FollowedStore(client, { onClose: () => closeRedis(client) })
+  await store.feed.settle(2000)
   return store
 }
 

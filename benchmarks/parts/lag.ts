@@ -5,7 +5,7 @@ import type { Part } from '../lib/part.js'
 import { openStore } from '../lib/redis.js'
 import { goal } from '../lib/report.js'
 import { quantile } from '../lib/statistics.js'
-import { openNearState } from '../lib/suite-store.js'
+import { openFollowedState } from '../lib/suite-store.js'
 
 const text = `
 How long after a revocation was answered another process still accepts what was revoked: one process revokes, the other
@@ -19,7 +19,7 @@ function now(): number {
 
 /** @returns how late the other process was each time (ms), and how often this one was */
 async function measure(count: number, url: string) {
-  const store = await openNearState(url)
+  const store = await openFollowedState(url)
   const generation = await store.generation()
   const other = fork('dist/benchmarks/contenders/lag-listener.js', {
     env: { ...process.env, REDIS_URL: url },

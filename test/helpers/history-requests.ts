@@ -1,11 +1,11 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { ModeName, StateStore } from '../../plugins/index.js'
 import { openCookie } from '../../plugins/lib/cookie/seal.js'
+import { caughtUp } from './followed.js'
 import { parts } from './forge.js'
 import type { HistoryAccounts } from './history-app.js'
 import type { Alarm, Credential, Event, SignIn } from './history-events.js'
 import type { Gate, SessionKeys } from './history-gate.js'
-import { caughtUp } from './near.js'
 import type { TestClock } from './suite.js'
 
 /** Where histories run. */

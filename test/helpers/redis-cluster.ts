@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { eventually } from './near.js'
+import { eventually } from './followed.js'
 import { freePort, type RedisServer, startRedis } from './redis-server.js'
 
 /** A cluster of three masters, without replicas at first. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { Redis } from 'ioredis'
-import { eventually } from './near.js'
+import { eventually } from './followed.js'
 import { type RedisServer, startRedis } from './redis-server.js'
 
 /** A primary with two replicas, and three sentinels that watch them. */

@@ -11,7 +11,7 @@ import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
-import { createRedisStore } from '../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../plugins/lib/stores/redis/store.js'
 import { createSqliteStore } from '../../plugins/lib/stores/sqlite/store.js'
 import sessionAuth, { type SessionAuthOptions } from '../../plugins/session-auth.js'
 import signIns from '../../plugins/sign-ins.js'
@@ -184,6 +184,6 @@ export const STORES: Record<string, (t: Test) => Promise<StateStore>> = {
       await closeRedis(client)
       await server.stop()
     })
-    return createRedisStore(client)
+    return new RedisStore(client)
   },
 }

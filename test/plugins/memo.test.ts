@@ -2,8 +2,8 @@ import type { LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
 import type { Identity } from '../../plugins/lib/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
+import { eventually, openFollowed } from '../helpers/followed.js'
 import { listen, sendRaw } from '../helpers/http.js'
-import { eventually, openNear } from '../helpers/near.js'
 import { startRedis } from '../helpers/redis-server.js'
 import {
   ALICE,
@@ -388,8 +388,8 @@ t.test('a memo without room is refused at boot, by its option', async (t) => {
 t.test('over Redis: no command while the feed is healthy; asked, or 503, once it is lost', async (t) => {
   const server = await startRedis({ tcp: true })
   t.teardown(() => server.stop())
-  const { store, client } = await openNear(t, server.url, { commandTimeout: 200 })
-  const elsewhere = await openNear(t, server.url)
+  const { store, client } = await openFollowed(t, server.url, { commandTimeout: 200 })
+  const elsewhere = await openFollowed(t, server.url)
   const s = await warmSuite(t, { store })
   const other = await warmSuite(t, { store: elsewhere.store, clock: s.clock })
   const credentials: Headers[] = []

@@ -3,7 +3,7 @@ import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
-import { createRedisStore } from '../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../plugins/lib/stores/redis/store.js'
 import { createSqliteStore } from '../../plugins/lib/stores/sqlite/store.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { START, tokenApp } from '../helpers/token-app.js'
@@ -30,7 +30,7 @@ async function redis(t: Test): Promise<Opened> {
     const client = openRedis(server.url, { commandTimeout: 10_000 })
     t.teardown(() => closeRedis(client))
     await firstAttempt(client, 5000)
-    return createRedisStore(client, { commandTimeout: 10_000 })
+    return new RedisStore(client, { commandTimeout: 10_000 })
   }
   return [await open(), await open()]
 }

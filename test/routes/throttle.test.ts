@@ -5,6 +5,7 @@ import { type Test, test } from 'tap'
 import userCenter, { serverOptions } from '../../app.js'
 import type { AuditEvent } from '../../plugins/audit.js'
 import { Busy, StoreUnavailable } from '../../plugins/lib/errors.js'
+import { eventually } from '../helpers/followed.js'
 import {
   ADMIN,
   type Credential,
@@ -17,7 +18,6 @@ import {
   signIn,
   USER,
 } from '../helpers/http.js'
-import { eventually } from '../helpers/near.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { makeDataDir, startUserCenter, testClock } from '../helpers/user-center.js'
 

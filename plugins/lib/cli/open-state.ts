@@ -23,10 +23,10 @@ const TIMEOUT = 5000
  */
 export async function openState({ redisUrl, dataDir }: StatePlace): Promise<StateStore | null> {
   if (redisUrl !== null) {
-    const { closeRedis, createRedisStore, firstAttempt, openRedis } = await loadRedis()
+    const { closeRedis, RedisStore, firstAttempt, openRedis } = await loadRedis()
     const client = openRedis(redisUrl, { commandTimeout: TIMEOUT })
     await firstAttempt(client, TIMEOUT)
-    return createRedisStore(client, { commandTimeout: TIMEOUT, onClose: () => closeRedis(client) })
+    return new RedisStore(client, { commandTimeout: TIMEOUT, onClose: () => closeRedis(client) })
   }
   const file = databaseFile(dataDir)
   return existsSync(file) ? createSqliteStore(await openDatabase(file)) : null

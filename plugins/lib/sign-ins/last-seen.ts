@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, SignInRef } from '../contract.js'
+import { keepNewest } from '../newest.js'
 import type { StateStore } from '../stores/contract.js'
 import { isPast, type Marks } from './marks.js'
 
@@ -50,9 +51,7 @@ export class LastSeen {
 
   /** For what writes it as well: so it is not due again for a minute. */
   mark(signInId: string, now = this.#parts.clock()): void {
-    this.#written.delete(signInId)
-    this.#written.set(signInId, now)
-    if (this.#written.size > this.#max) this.#dropFirst()
+    keepNewest(this.#written, signInId, now, this.#max)
   }
 
   /** Resolves when no write is under way any more. */
@@ -68,13 +67,6 @@ export class LastSeen {
     // written with every request. Rather this one is not written now.
     const [oldest] = this.#written.values()
     return oldest !== undefined && isPast(oldest, now)
-  }
-
-  #dropFirst(): void {
-    for (const first of this.#written.keys()) {
-      this.#written.delete(first)
-      return
-    }
   }
 
   async #write(accountId: string, signInId: string, now: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Cluster, RedisOptions } from 'ioredis'
+import { withDeadline } from '../../deadline.js'
 import type { RedisClient } from './scripts.js'
 
 const CONNECT_TIMEOUT = 2000
@@ -56,18 +57,14 @@ export function besideOf(client: RedisClient, silence: number): RedisClient {
  * cluster's `connect()` whose check fails ends the connection, and leaves its promise as it is for ever.
  */
 export async function connectInTime(beside: RedisClient): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const failed = new Promise<never>((_, reject) => {
-    const fail = () => reject(new Error('The connection did not come to be'))
-    timer = setTimeout(fail, CONNECT_TIMEOUT)
-    beside.once('end', fail)
-  })
+  const fail = () => {
+    throw new Error('The connection did not come to be')
+  }
+  const ended = new Promise<void>((resolve) => beside.once('end', resolve)).then(fail)
   try {
-    await Promise.race([beside.connect(), failed])
+    await withDeadline(Promise.race([beside.connect(), ended]), CONNECT_TIMEOUT, fail)
   } catch (error) {
     beside.disconnect()
     throw error
-  } finally {
-    clearTimeout(timer)
   }
 }

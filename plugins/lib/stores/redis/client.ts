@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { withDeadline } from '../../deadline.js'
 import { OptionInvalid, StoreUnavailable } from '../../errors.js'
 import type { RedisClient } from './scripts.js'
 import { connectSentinels, stayClosed } from './sentinels.js'
@@ -127,12 +128,7 @@ function connectCluster({ nodes, access }: ClusterTopology, commandTimeout: numb
 
 /** Resolves when the client is connected, has failed to connect, or `timeout` ms have passed. */
 export async function firstAttempt(client: RedisClient, timeout: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeout)
-  })
-  await Promise.race([attempt(client), late])
-  clearTimeout(timer)
+  await withDeadline(attempt(client), timeout, () => {})
 }
 
 async function attempt(client: RedisClient): Promise<void> {
@@ -154,15 +150,7 @@ async function settled(client: RedisClient, failed: 'error' | 'end'): Promise<vo
 /** Closes the client, politely where the server answers soon. Never hangs and never fails. */
 export async function closeRedis(client: RedisClient): Promise<void> {
   stayClosed(client)
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, QUIT_DEADLINE)
-  })
-  const quit = client.quit().then(
-    () => undefined,
-    () => undefined,
-  )
-  await Promise.race([quit, deadline])
-  clearTimeout(timer)
+  const noop = () => {}
+  await withDeadline(client.quit().then(noop, noop), QUIT_DEADLINE, noop)
   client.disconnect()
 }

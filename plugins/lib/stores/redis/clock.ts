@@ -1,4 +1,6 @@
+import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../../contract.js'
+import { keepNewest } from '../../newest.js'
 import { CLOCK_MARGIN } from '../rules.js'
 
 /*
@@ -97,9 +99,7 @@ export class RedisClock {
   /** Takes in how far Redis' clock is ahead of that of the instance which sent a heartbeat. */
   hear(beat: string, offset: number): void {
     const instance = beat.slice(0, beat.indexOf(':'))
-    this.#heard.delete(instance)
-    this.#heard.set(instance, { offset, at: performance.now() })
-    for (const oldest of this.#heard.keys()) if (this.#heard.size > HEARD_MAX) this.#heard.delete(oldest)
+    keepNewest(this.#heard, instance, { offset, at: performance.now() }, HEARD_MAX)
     if (this.isOff) this.#judge()
   }
 
@@ -124,4 +124,24 @@ export class RedisClock {
     const isAlike = ({ offset }: Heard) => Math.abs(offset - own) <= CLOCK_MARGIN
     return others.length > 0 && others.every(isAlike) ? 'redis' : 'unclear'
   }
+}
+
+const CONSEQUENCE =
+  'nobody can sign in or refresh here, nothing is collected, and this instance is not ready.'
+
+const SENTENCES: Record<Exclude<ClockVerdict, 'agrees'>, string> = {
+  own: `The clock of this machine is wrong, for other instances agree with Redis: ${CONSEQUENCE}`,
+  redis: `The clock of Redis is wrong, for other instances differ from it as this one does: ${CONSEQUENCE}`,
+  unclear: `The clock of this machine, or that of Redis, is wrong: ${CONSEQUENCE}`,
+}
+
+/** Says in the log when the clocks begin to differ, whose it is as soon as that is known, and when they agree again. */
+export function tellOfClock(log: Pick<FastifyBaseLogger, 'error' | 'info'>, clock: RedisClock): void {
+  const tell = (verdict: ClockVerdict, offset: number) => {
+    const details = { redisAheadBySeconds: Math.round(offset / 1000) }
+    if (verdict === 'agrees') log.info(details, 'The clock agrees with that of Redis again.')
+    else log.error(details, SENTENCES[verdict])
+  }
+  if (clock.isOff) tell(clock.verdict, clock.difference)
+  clock.onChange(({ verdict, offset }) => tell(verdict, offset))
 }

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../deadline.js'
 import type { RevocationList } from '../../revocation/list.js'
 import type { Feed, FeedChange } from '../contract.js'
 import { type Beat, FeedConnection } from './feed-connection.js'
@@ -81,15 +82,11 @@ export class RevocationFeed implements Feed {
   /** Resolves when it is healthy, or `timeout` ms have passed. */
   async settle(timeout: number): Promise<void> {
     if (this.healthy()) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, timeout)
-      const stop = this.onChange(({ kind }) => kind === 'feed_restored' && done())
-      function done() {
-        clearTimeout(timer)
-        stop()
-        resolve()
-      }
+    let stop = () => {}
+    const restored = new Promise<void>((resolve) => {
+      stop = this.onChange(({ kind }) => kind === 'feed_restored' && resolve())
     })
+    await withDeadline(restored, timeout, () => {}).finally(() => stop())
   }
 
   /** Has the whole list read again. */

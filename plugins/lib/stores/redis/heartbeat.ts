@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { keepNewest } from '../../newest.js'
 
 /** How often this process asks for the newest heartbeat, in ms, give or take the jitter. */
 const ASK_INTERVAL = 250
@@ -58,7 +59,7 @@ export class Heartbeat {
   readonly #asked = new Map<string, Times>()
   /** When those were asked for that have not come yet. */
   readonly #awaited = new Map<string, Times>()
-  readonly #come = new Set<string>()
+  readonly #come = new Map<string, true>()
   #count = 0
   #newest: Times | null = null
 
@@ -70,7 +71,12 @@ export class Heartbeat {
   next(): string {
     this.#count++
     const name = `${this.#nonce}:${this.#count}`
-    keep(this.#asked, name, { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() }, ASKED_MAX)
+    keepNewest(
+      this.#asked,
+      name,
+      { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() },
+      ASKED_MAX,
+    )
     return name
   }
 
@@ -90,7 +96,7 @@ export class Heartbeat {
     // One that was added now is still to say how long it takes.
     if (asked !== last) this.#asked.delete(asked)
     if (this.#come.has(last)) this.#vouch(times)
-    else keep(this.#awaited, last, times, ASKED_MAX)
+    else keepNewest(this.#awaited, last, times, ASKED_MAX)
   }
 
   /**
@@ -98,8 +104,7 @@ export class Heartbeat {
    * @returns how long it was under way, in ms; null where another process added it
    */
   arrived(name: string): number | null {
-    this.#come.add(name)
-    for (const oldest of this.#come) if (this.#come.size > COME_MAX) this.#come.delete(oldest)
+    keepNewest(this.#come, name, true, COME_MAX)
     const times = this.#awaited.get(name)
     if (times) {
       this.#awaited.delete(name)
@@ -124,11 +129,4 @@ export class Heartbeat {
   #vouch(times: Times): void {
     if (!this.#newest || times.monotonic > this.#newest.monotonic) this.#newest = times
   }
-}
-
-/** Sets a key, as the youngest, and drops the oldest beyond `max`. */
-function keep(map: Map<string, Times>, key: string, times: Times, max: number): void {
-  map.delete(key)
-  map.set(key, times)
-  for (const oldest of map.keys()) if (map.size > max) map.delete(oldest)
 }

@@ -1,8 +1,8 @@
 import { loadOptional } from '../../optional.js'
 
 /**
- * All of the suite that needs ioredis, loaded when it is asked for: an application that uses no Redis need not have
- * the package, and does not wait for it.
+ * Loads everything of the suite that needs ioredis. An application without Redis need not install that package,
+ * and does not spend time on loading it.
  * @throws DEPENDENCY_MISSING
  */
-export const loadRedis = () => loadOptional('ioredis', () => import('./with-driver.js'), 'Redis')
+export const loadRedis = () => loadOptional('ioredis', () => import('./open.js'), 'Redis')

@@ -4,12 +4,14 @@ import { loadOptional } from '../../optional.js'
 import type { FeedChange } from '../contract.js'
 import type { CheckedStores, EvictionRisk } from '../options.js'
 import { closeRedis, firstAttempt, openRedis } from './client.js'
-import { tellOfClock } from './clock-log.js'
+import { tellOfClock } from './clock.js'
 import { checkEviction } from './eviction.js'
-import { createNearStore, type NearStore, type NearStoreOptions } from './followed-store.js'
+import { FollowedStore } from './followed-store.js'
 import { revocationKeys } from './revocations.js'
-import type { RedisClient } from './scripts.js'
-import { PREFIX } from './store.js'
+import { PREFIX, type RedisClient } from './scripts.js'
+
+export { closeRedis, firstAttempt, openRedis } from './client.js'
+export { RedisStore } from './store.js'
 
 /** Where the application finds the client: `app.redis.identity`. */
 const NAMESPACE = 'identity'
@@ -28,7 +30,7 @@ export async function openRedisStore(
   app: FastifyInstance,
   redisUrl: string,
   settings: Settings,
-): Promise<NearStore> {
+): Promise<FollowedStore> {
   const log = connectionLog(app.log, 'Redis')
   const client = openRedis(redisUrl, { commandTimeout: settings.commandTimeout, onError: log.lost })
   client.on('ready', log.found)
@@ -53,27 +55,19 @@ export async function useRedis(
   client: RedisClient,
   settings: Settings,
   onClose?: () => Promise<void>,
-): Promise<NearStore> {
-  const { commandTimeout, evictionRisk } = settings
+): Promise<FollowedStore> {
+  const { clock, referenceClock, commandTimeout, maxRevocations, evictionRisk } = settings
   await firstAttempt(client, commandTimeout)
   const isThere = client.status === 'ready'
   const look = (risk: EvictionRisk) => checkEviction(client, revocationKeys(PREFIX)[0], risk, app.log)
-  // Too late to refuse the start once it has begun.
+  // A start that has begun can no longer be refused.
   if (isThere) await look(evictionRisk)
   else client.once('ready', () => void look('warn'))
-  const store = createNearStore(client, nearOptions(settings, onClose))
+  const store = new FollowedStore(client, { clock, referenceClock, commandTimeout, maxRevocations, onClose })
   tellOfClock(app.log, store.clock)
-  if (isThere) await store.settle(commandTimeout)
+  if (isThere) await store.feed.settle(commandTimeout)
   store.feed.onChange((change) => logChange(app.log, change))
   return store
-}
-
-function nearOptions(
-  { clock, referenceClock, commandTimeout, maxRevocations }: Settings,
-  onClose: (() => Promise<void>) | undefined,
-): NearStoreOptions {
-  const own = { clock, referenceClock, commandTimeout, onClose }
-  return maxRevocations === undefined ? own : { ...own, maxRevocations }
 }
 
 function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {

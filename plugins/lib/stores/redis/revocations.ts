@@ -31,6 +31,7 @@ export function revocationKeys(prefix: string): readonly [list: string, feed: st
 }
 
 export interface RedisRevocationsOptions {
+  /** Stands before every key. `fid:` by default. */
   readonly prefix: string
   /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
   readonly onRevoked?: ((revocation: Revocation) => void) | undefined
@@ -55,19 +56,12 @@ export class RedisRevocations {
   /** Of the list and of its feed. */
   readonly keys: readonly [list: string, feed: string]
   readonly #client: RedisClient
-  readonly #onRevoked: ((revocation: Revocation) => void) | undefined
-  readonly #onShortened: ((signInId: string, until: number) => void) | undefined
-  readonly #replicas: RedisReplicas | undefined
-  readonly #referenceClock: Clock | undefined
+  readonly #options: RedisRevocationsOptions
 
   constructor(client: RedisClient, options: RedisRevocationsOptions) {
-    const { prefix, onRevoked, onShortened, replicas, referenceClock } = options
     this.#client = client
-    this.keys = revocationKeys(prefix)
-    this.#onRevoked = onRevoked
-    this.#onShortened = onShortened
-    this.#replicas = replicas
-    this.#referenceClock = referenceClock
+    this.#options = options
+    this.keys = revocationKeys(options.prefix)
   }
 
   /**
@@ -93,7 +87,7 @@ export class RedisRevocations {
 
   async revoke(revocations: readonly Revocation[]): Promise<void> {
     const args = revocations.flat()
-    const kept = await this.#replicas?.revoke(args)
+    const kept = await this.#options.replicas?.revoke(args)
     if (kept === undefined) await runScript(this.#client, REVOKE, this.keys, ...args)
     // Stored, also where no replica has it yet: refused from here on, though nothing may be claimed.
     this.tell(revocations)
@@ -102,12 +96,12 @@ export class RedisRevocations {
 
   /** Whether replicas must have a revocation before it counts as stored. */
   async isForReplicas(): Promise<boolean> {
-    return (await this.#replicas?.areThere()) ?? false
+    return (await this.#options.replicas?.areThere()) ?? false
   }
 
   /** Tells of revocations that are stored. */
   tell(revocations: readonly Revocation[]): void {
-    for (const revocation of revocations) this.#onRevoked?.(revocation)
+    for (const revocation of revocations) this.#options.onRevoked?.(revocation)
   }
 
   /** Has a sign-in's end, which is stored, kept until `until` (ms) at most. Where that fails it is kept for longer. */
@@ -118,7 +112,7 @@ export class RedisRevocations {
     } catch {
       return
     }
-    this.#onShortened?.(signInId, until)
+    this.#options.onShortened?.(signInId, until)
   }
 
   /** Those of them that the list does not have (any more), or has less strictly, are written again. */
@@ -131,7 +125,7 @@ export class RedisRevocations {
 
   /** Drops one batch of what has passed at `now` (ms) and by Redis' clock. */
   async sweep(now: number): Promise<Swept> {
-    const args = [now, SWEEP_BATCH, CLOCK_MARGIN, this.#referenceClock?.() ?? '']
+    const args = [now, SWEEP_BATCH, CLOCK_MARGIN, this.#options.referenceClock?.() ?? '']
     const [dropped, upTo] = list(await runScript(this.#client, SWEEP, this.keys[0], ...args))
     return { more: Number(dropped) === SWEEP_BATCH, upTo: Number(upTo) }
   }

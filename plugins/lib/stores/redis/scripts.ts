@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
+import { withDeadline } from '../../deadline.js'
 import { OptionInvalid } from '../../errors.js'
 import { CLOCK_MARGIN } from '../rules.js'
 import type { AnyRedisClient } from './any-client.js'
@@ -47,6 +48,13 @@ export async function runScript(
     if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
     return client.eval(lua, all.length, ...all, ...args)
   }
+}
+
+/** A Redis that does not answer within `timeout` (ms) counts as failed, whatever the client's own settings are. */
+export function inTime<T>(operation: Promise<T>, timeout: number): Promise<T> {
+  return withDeadline(operation, timeout, () => {
+    throw new Error(`Redis did not answer within ${timeout} ms`)
+  })
 }
 
 /** For scripts: a sign-in's text (see redis-codec.ts). What they change stands before the first line break. */

@@ -1,42 +1,25 @@
-import type { Clock, MaybePromise, SignInRef } from '../../contract.js'
+import type { MaybePromise, SignInRef } from '../../contract.js'
 import { type Revocation, raisedEpoch } from '../../revocation/revocation.js'
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import { UNKNOWN_REVISION } from '../rules.js'
 import { COMMAND_TIMEOUT, redisFault } from './client.js'
 import { RedisEndings } from './endings.js'
-import type { RedisReplicas } from './replicas.js'
-import { type Looked, RedisRevocations } from './revocations.js'
-import { PREFIX, type RedisClient } from './scripts.js'
+import { type Looked, RedisRevocations, type RedisRevocationsOptions } from './revocations.js'
+import { inTime, PREFIX, type RedisClient } from './scripts.js'
 import { RedisSessions } from './sessions.js'
 import { RedisSignIns } from './sign-ins.js'
 
-export { PREFIX }
-
-export interface RedisStoreOptions {
-  /** Stands before every key. `fid:` by default. */
-  readonly prefix?: string
+export interface RedisStoreOptions extends Partial<RedisRevocationsOptions> {
   /** How long an operation may take, in ms. 1000 by default. */
   readonly commandTimeout?: number
   /** Runs at `close`, for a client that belongs to the store. */
   readonly onClose?: (() => Promise<void>) | undefined
-  /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
-  readonly onRevoked?: (revocation: Revocation) => void
-  /** Told that an end that was stored is kept until then (ms) at most. */
-  readonly onShortened?: (signInId: string, until: number) => void
-  /** Without them a revocation is stored as soon as the primary has it. */
-  readonly replicas?: RedisReplicas
-  /** Stands for Redis' own clock. For tests. */
-  readonly referenceClock?: Clock | undefined
 }
 
 /**
- * State in Redis 6.2 or newer, standalone or a cluster: there, no script touches keys of several slots.
+ * State in Redis 6.2 or newer, standalone or a cluster: no script touches keys of several slots there.
  * An operation that takes longer than the timeout is a fault, whatever the client's own settings are.
  */
-export function createRedisStore(client: RedisClient, options: RedisStoreOptions = {}): StateStore {
-  return new RedisStore(client, options)
-}
-
 export class RedisStore implements StateStore {
   readonly kind = 'redis'
   readonly #client: RedisClient
@@ -47,14 +30,12 @@ export class RedisStore implements StateStore {
   readonly #sessions: RedisSessions
   readonly #endings: RedisEndings
 
-  constructor(client: RedisClient, options: RedisStoreOptions) {
+  constructor(client: RedisClient, options: RedisStoreOptions = {}) {
     const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, onClose } = options
-    const { onRevoked, onShortened, replicas, referenceClock } = options
     this.#client = client
     this.#timeout = commandTimeout
     this.#onClose = onClose
-    const told = { onRevoked, onShortened }
-    this.#revocations = new RedisRevocations(client, { prefix, ...told, replicas, referenceClock })
+    this.#revocations = new RedisRevocations(client, { ...options, prefix })
     this.#signIns = new RedisSignIns(client, prefix)
     this.#sessions = new RedisSessions(client, prefix)
     this.#endings = new RedisEndings(client, this.#revocations, this.#signIns, this.#sessions)
@@ -166,18 +147,10 @@ export class RedisStore implements StateStore {
 
   /** @throws STORE_UNAVAILABLE when it fails or takes too long */
   async #inTime<T>(operation: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      const refuse = () => reject(new Error(`Redis did not answer within ${this.#timeout} ms`))
-      // The sockets have one more turn: after a stall, an answer that has come may not have been read yet.
-      timer = setTimeout(() => setImmediate(refuse), this.#timeout)
-    })
     try {
-      return await Promise.race([operation, late])
+      return await inTime(operation, this.#timeout)
     } catch (error) {
       throw redisFault(error)
-    } finally {
-      clearTimeout(timer)
     }
   }
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { sessionKeyOf } from '../../../../plugins/lib/session/cookie.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
-import { caughtUp, eventually, openNear } from '../../../helpers/near.js'
+import { caughtUp, eventually, openFollowed } from '../../../helpers/followed.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 import {
   ALICE,
@@ -264,8 +264,8 @@ t.test(
   async (t) => {
     const server = await startRedis()
     t.teardown(() => server.stop())
-    const here = await openNear(t, server.url)
-    const there = await openNear(t, server.url)
+    const here = await openFollowed(t, server.url)
+    const there = await openFollowed(t, server.url)
     const one = await sessionApp(t, { store: here.store })
     const other = await sessionApp(t, { store: there.store })
     const cookie = await one.login()
@@ -298,8 +298,8 @@ t.test(
 t.test('a read that fails, fails for all who asked, and is not remembered', async (t) => {
   const server = await startRedis({ tcp: true })
   t.teardown(() => server.stop())
-  const { store } = await openNear(t, server.url, { commandTimeout: 200 })
-  const { store: other } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, server.url, { commandTimeout: 200 })
+  const { store: other } = await openFollowed(t, server.url)
   const one = await sessionApp(t, { store: other })
   const s = await sessionApp(t, { store })
   const cookie = await one.login()

@@ -6,7 +6,7 @@ import { newSignInId } from '../../../../plugins/lib/sign-ins/record-seal.js'
 import { SealedRecords } from '../../../../plugins/lib/sign-ins/sealed-records.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
-import { createRedisStore } from '../../../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../../../plugins/lib/stores/redis/store.js'
 import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite/store.js'
 import { startRedis } from '../../../helpers/redis-server.js'
 import { signInRecord } from '../../../store-contract.js'
@@ -23,7 +23,7 @@ t.teardown(() => redis.disconnect())
 const STORES: Record<string, (t: Test) => Promise<StateStore>> = {
   memory: async () => createMemoryStore(),
   sqlite: async (t) => createSqliteStore(await openDatabase(databaseFile(t.testdir()))),
-  redis: async () => createRedisStore(redis),
+  redis: async () => new RedisStore(redis),
 }
 
 const record = signInRecord({
@@ -81,7 +81,7 @@ for (const [name, open] of Object.entries(STORES)) {
 }
 
 t.test('claims that are written into Redis are nobody’s', async (t) => {
-  const records = new SealedRecords(createRedisStore(redis), KEYS)
+  const records = new SealedRecords(new RedisStore(redis), KEYS)
   await records.add(record)
   const key = `fid:si:{${accountId}}`
   const text = (await redis.hget(key, id)) ?? ''
@@ -104,7 +104,7 @@ t.test('claims that are written into Redis are nobody’s', async (t) => {
 })
 
 t.test('version 0.1 reads a record without claims, and refuses one whose claims it cannot see', async (t) => {
-  const records = new SealedRecords(createRedisStore(redis), KEYS)
+  const records = new SealedRecords(new RedisStore(redis), KEYS)
   await records.add(record)
   await records.add({ ...record, id: newSignInId(), accountId: 'bare', claims: null })
   // What it took for claims: the eighth of a list whose further members it did not look at.

@@ -2,9 +2,9 @@ import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { RedisClock } from '../../../../../plugins/lib/stores/redis/clock.js'
-import type { NearStoreOptions } from '../../../../../plugins/lib/stores/redis/followed-store.js'
+import type { FollowedStoreOptions } from '../../../../../plugins/lib/stores/redis/followed-store.js'
 import stores from '../../../../../plugins/stores.js'
-import { answerAtOnce, caughtUp, eventually, openNear } from '../../../../helpers/near.js'
+import { answerAtOnce, caughtUp, eventually, openFollowed } from '../../../../helpers/followed.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 import { startUserCenter, testClock } from '../../../../helpers/user-center.js'
 import { signInRecord } from '../../../../store-contract.js'
@@ -28,7 +28,7 @@ async function serve(t: Test) {
   t.teardown(() => server.stop())
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())
-  const open = (options: NearStoreOptions = {}) => openNear(t, server.url, options)
+  const open = (options: FollowedStoreOptions = {}) => openFollowed(t, server.url, options)
   return { server, admin, open }
 }
 
@@ -237,7 +237,7 @@ t.test('a user who may not ask for the time has heartbeats, and a sweep by its o
   const { server, admin } = await serve(t)
   await admin.acl('SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-time')
   const url = server.url.replace('redis://', 'redis://app:secret@')
-  const { store } = await openNear(t, url, { clock: by(2 * HOUR) })
+  const { store } = await openFollowed(t, url, { clock: by(2 * HOUR) })
   t.ok(store.feed.healthy())
   t.equal(store.clock.offset, null)
   await store.endSignIn('a', 's', Date.now())

@@ -4,13 +4,13 @@ import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { SignInRef } from '../../../../../plugins/lib/contract.js'
 import { closeRedis, firstAttempt, openRedis } from '../../../../../plugins/lib/stores/redis/client.js'
-import type { NearStore } from '../../../../../plugins/lib/stores/redis/followed-store.js'
+import type { FollowedStore } from '../../../../../plugins/lib/stores/redis/followed-store.js'
 import { revocationKeys } from '../../../../../plugins/lib/stores/redis/revocations.js'
-import { createRedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
 import { findRefusal, isRefusal, reserve } from '../../../../../plugins/lib/throttle/limit.js'
 import { RedisSteps } from '../../../../../plugins/lib/throttle/redis-steps.js'
 import stores from '../../../../../plugins/stores.js'
-import { eventually, openNear, patientTwins } from '../../../../helpers/near.js'
+import { eventually, openFollowed, patientTwins } from '../../../../helpers/followed.js'
 import { ownTime } from '../../../../helpers/own-time.js'
 import { type RedisCluster, startCluster } from '../../../../helpers/redis-cluster.js'
 import type { RedisServer } from '../../../../helpers/redis-server.js'
@@ -40,7 +40,7 @@ const clusterInfo = async (admin: Redis) => String(await admin.call('CLUSTER', '
 async function openStore(t: Test, prefix: string) {
   const client = openRedis(cluster.url)
   await firstAttempt(client, 3000)
-  const store = createRedisStore(client, { prefix, onClose: () => closeRedis(client) })
+  const store = new RedisStore(client, { prefix, onClose: () => closeRedis(client) })
   t.teardown(() => store.close())
   return store
 }
@@ -52,10 +52,10 @@ if (!process.env.ONLY)
   })
 
 if (!process.env.ONLY)
-  storeContract(t, 'near a cluster', async (t) => {
+  storeContract(t, 'followed, over a cluster', async (t) => {
     const prefix = newPrefix()
-    const { store } = await openNear(t, cluster.url, { prefix })
-    const { store: other } = await openNear(t, cluster.url, { prefix })
+    const { store } = await openFollowed(t, cluster.url, { prefix })
+    const { store: other } = await openFollowed(t, cluster.url, { prefix })
     t.ok(store.feed.healthy() && other.feed.healthy())
     const [patient, twin] = patientTwins([store, other])
     return { store: patient, twin }
@@ -100,7 +100,7 @@ t.test('the first operations at once do not find a node that is not connected ye
 
 t.test('a lost master is 503 for what it has; the others go on, and it is found again', async (t) => {
   const prefix = newPrefix()
-  const { store } = await openNear(t, cluster.url, { prefix })
+  const { store } = await openFollowed(t, cluster.url, { prefix })
   const list = await cluster.masterOf(revocationKeys(prefix)[0])
   const keys = await keysByNode(prefix)
   const lost = cluster.nodes.find((node) => node !== list)
@@ -132,15 +132,15 @@ async function ask<T>(node: RedisServer, question: (admin: Redis) => Promise<T>)
 }
 
 /** Resolves when its end was answered. Some of what an end takes may still be on a node that is not well. */
-function isEnded(store: NearStore, signInId: string): Promise<void> {
+function isEnded(store: FollowedStore, signInId: string): Promise<void> {
   return eventually(async () => (await store.endSignIn('a', signInId, UNTIL)) === false, PATIENCE)
 }
 
 /** Two stores, a sign-in that is live at both, and what goes on between them while there are faults. */
 async function openTwo(t: Test) {
   const prefix = newPrefix()
-  const { store: one } = await openNear(t, cluster.url, { prefix, commandTimeout: COMMAND_TIMEOUT })
-  const { store: other } = await openNear(t, cluster.url, { prefix, commandTimeout: COMMAND_TIMEOUT })
+  const { store: one } = await openFollowed(t, cluster.url, { prefix, commandTimeout: COMMAND_TIMEOUT })
+  const { store: other } = await openFollowed(t, cluster.url, { prefix, commandTimeout: COMMAND_TIMEOUT })
   const ref = { accountId: 'a', signInId: 'live', epoch: 1, generation: await one.generation() }
   const ended = { ...ref, signInId: 'ended' }
   await isEnded(one, 'ended')
@@ -159,7 +159,7 @@ async function openTwo(t: Test) {
  * Ends one sign-in after the other here, and looks there at those whose end was answered a second ago.
  * @returns what judges it: none was live, and no operation took much longer than it may
  */
-function watch(t: Test, here: NearStore, there: NearStore, ref: SignInRef) {
+function watch(t: Test, here: FollowedStore, there: FollowedStore, ref: SignInRef) {
   const answered: { signInId: string; at: number }[] = []
   const revived: string[] = []
   let slowest = 0

@@ -2,8 +2,8 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { StateStore } from '../../../../../plugins/lib/stores/contract.js'
 import { END_SIGN_IN, END_SIGN_INS } from '../../../../../plugins/lib/stores/redis/ending-scripts.js'
-import { createNearStore } from '../../../../../plugins/lib/stores/redis/followed-store.js'
-import { answerAtOnce, eventually, openNear } from '../../../../helpers/near.js'
+import { FollowedStore } from '../../../../../plugins/lib/stores/redis/followed-store.js'
+import { answerAtOnce, eventually, openFollowed } from '../../../../helpers/followed.js'
 import { freePort, startRedis } from '../../../../helpers/redis-server.js'
 import { startProxy } from '../../../../helpers/tcp-proxy.js'
 import { sessionRecord, signInRecord } from '../../../../store-contract.js'
@@ -52,7 +52,7 @@ async function sent(admin: Redis, work: () => Promise<unknown>): Promise<string[
 
 t.test('an end is one command, with the session and with all others', async (t) => {
   const { server, admin } = await open(t)
-  const { store } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, server.url)
   await begin(store)
   // Redis knows the scripts after that.
   await store.endSignIn('nobody', 'nothing', UNTIL)
@@ -75,7 +75,7 @@ t.test('what ended is known here before the feed tells of it', async (t) => {
   const { server } = await open(t)
   const proxy = await startProxy(server.port)
   t.teardown(() => proxy.close())
-  const { store } = await openNear(t, proxy.url)
+  const { store } = await openFollowed(t, proxy.url)
   const generation = await store.generation()
   const isLive = (signInId: string) =>
     answerAtOnce(store, { accountId: 'account-1', signInId, epoch: 1, generation })
@@ -90,7 +90,7 @@ t.test('what ended is known here before the feed tells of it', async (t) => {
 
 t.test('what is ended comes as it is listed: newest first', async (t) => {
   const { server } = await open(t)
-  const { store } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, server.url)
   for (const [id, age] of [
     ['old', 2],
     ['new', 0],
@@ -103,7 +103,7 @@ t.test('what is ended comes as it is listed: newest first', async (t) => {
 
 t.test('a revocation that Redis has no room for leaves what was to be ended', async (t) => {
   const { server, admin } = await open(t)
-  const { store } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, server.url)
   await begin(store)
   await admin.config('SET', 'maxmemory', '1')
   await t.rejects(store.endSignIn('account-1', 'a', UNTIL), UNAVAILABLE)
@@ -117,7 +117,7 @@ t.test('a revocation that Redis has no room for leaves what was to be ended', as
 t.test('a script that is broken off leaves nothing that is gone and not refused', async (t) => {
   const { server, admin } = await open(t)
   await admin.acl('SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-del')
-  const { store } = await openNear(t, server.url.replace('redis://', 'redis://app:secret@'))
+  const { store } = await openFollowed(t, server.url.replace('redis://', 'redis://app:secret@'))
   const generation = await store.generation()
   // The first of them has nothing that it fails on.
   await store.addSignIn(signInRecord({ id: 'first' }))
@@ -139,9 +139,9 @@ t.test('a client that puts a prefix of its own before keys: the session goes all
   const { server, admin } = await open(t)
   const client = new Redis(server.url, { keyPrefix: 'app:' })
   t.teardown(() => client.disconnect())
-  const store = createNearStore(client)
+  const store = new FollowedStore(client)
   t.teardown(() => store.close())
-  await store.settle(3000)
+  await store.feed.settle(3000)
   await begin(store)
   t.equal(await store.endSignIn('account-1', 'a', UNTIL), true)
   t.strictSame(await store.endSignIns('account-1', 'b', NOW), ['c'])
@@ -157,7 +157,7 @@ t.test('one node of a cluster, behind a client that knows of none: ended in step
     String(await freePort()),
   ])
   await admin.call('CLUSTER', 'ADDSLOTSRANGE', 0, 16_383)
-  const { store } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, server.url)
   await begin(store)
   const names = async (work: () => Promise<unknown>) => (await sent(admin, work)).map(([name]) => name)
   const one = await names(async () => t.equal(await store.endSignIn('account-1', 'a', UNTIL), true))

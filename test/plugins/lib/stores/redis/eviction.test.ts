@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { EvictionRisk } from '../../../../../plugins/lib/stores/options.js'
 import stores from '../../../../../plugins/stores.js'
-import { eventually } from '../../../../helpers/near.js'
+import { eventually } from '../../../../helpers/followed.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 
 async function serve(t: Test, policy: string, maxmemory = '64mb') {

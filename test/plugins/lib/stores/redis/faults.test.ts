@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { StateStore } from '../../../../../plugins/lib/stores/contract.js'
 import { closeRedis, firstAttempt, openRedis } from '../../../../../plugins/lib/stores/redis/client.js'
-import { createRedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
 import { ownTime } from '../../../../helpers/own-time.js'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../../../../helpers/redis-server.js'
 import { sessionRecord, signInRecord } from '../../../../store-contract.js'
@@ -23,7 +23,7 @@ function openStore(t: Test, url: string, onError?: (error: Error) => void) {
   const client = openRedis(url, { commandTimeout: TIMEOUT, ...(onError ? { onError } : {}) })
   const onClose = () => closeRedis(client)
   t.teardown(onClose)
-  return { client, store: createRedisStore(client, { commandTimeout: TIMEOUT, onClose }) }
+  return { client, store: new RedisStore(client, { commandTimeout: TIMEOUT, onClose }) }
 }
 
 async function connected(t: Test, url: string) {
@@ -144,7 +144,7 @@ t.test('an application’s client keeps its own settings, and stays open', async
   const server = await serve(t)
   const client = new Redis(server.url)
   t.teardown(() => client.disconnect())
-  const store = createRedisStore(client, { commandTimeout: TIMEOUT })
+  const store = new RedisStore(client, { commandTimeout: TIMEOUT })
   await untilItAnswers(store)
   const generation = await store.generation()
   server.pause()

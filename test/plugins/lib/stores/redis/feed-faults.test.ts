@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { SignInRef } from '../../../../../plugins/lib/contract.js'
-import { answerAtOnce, eventually, openNear } from '../../../../helpers/near.js'
+import { answerAtOnce, eventually, openFollowed } from '../../../../helpers/followed.js'
 import { ownTime } from '../../../../helpers/own-time.js'
 import { type RedisServer, startRedis } from '../../../../helpers/redis-server.js'
 import { startProxy, type TcpProxy } from '../../../../helpers/tcp-proxy.js'
@@ -18,15 +18,15 @@ const SECOND = 1000
 const AIR = 350
 const UNTIL = 2 ** 50
 
-type Near = Awaited<ReturnType<typeof openNear>>
+type Followed = Awaited<ReturnType<typeof openFollowed>>
 
 interface Scene {
   readonly t: Test
   readonly server: RedisServer
   readonly proxy: TcpProxy
   readonly admin: Redis
-  readonly here: Near
-  readonly there: Near
+  readonly here: Followed
+  readonly there: Followed
   /** Of a sign-in that nobody has ended. */
   ref(signInId: string): SignInRef
 }
@@ -39,8 +39,8 @@ async function setTheScene(t: Test): Promise<Scene> {
   const admin = new Redis(server.url, { maxRetriesPerRequest: 0 })
   admin.on('error', () => {})
   t.teardown(() => admin.disconnect())
-  const here = await openNear(t, server.url, { commandTimeout: TIMEOUT })
-  const there = await openNear(t, proxy.url, { commandTimeout: TIMEOUT })
+  const here = await openFollowed(t, server.url, { commandTimeout: TIMEOUT })
+  const there = await openFollowed(t, proxy.url, { commandTimeout: TIMEOUT })
   const generation = await here.store.generation()
   const ref = (signInId: string) => ({ accountId: 'a', signInId, epoch: 1, generation })
   t.equal(there.store.isLive(ref('ended')), true, 'answered from memory')

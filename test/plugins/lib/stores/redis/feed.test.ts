@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { createNearStore } from '../../../../../plugins/lib/stores/redis/followed-store.js'
-import { caughtUp, eventually, openNear } from '../../../../helpers/near.js'
+import { FollowedStore } from '../../../../../plugins/lib/stores/redis/followed-store.js'
+import { caughtUp, eventually, openFollowed } from '../../../../helpers/followed.js'
 import { ownTime } from '../../../../helpers/own-time.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 import { startProxy } from '../../../../helpers/tcp-proxy.js'
@@ -27,7 +27,7 @@ const refOf = (generation: number, signInId: string) => ({ accountId: 'a', signI
 /** Cuts the feed of `there` while `work` runs, and says how it was made up for. */
 async function missing(
   proxy: Awaited<ReturnType<typeof startProxy>>,
-  there: Awaited<ReturnType<typeof openNear>>,
+  there: Awaited<ReturnType<typeof openFollowed>>,
   work: () => Promise<unknown>,
 ): Promise<string | undefined> {
   there.changes.length = 0
@@ -43,8 +43,8 @@ t.test(
   'what was missed in a gap is replayed where the stream has it, and else the list is read',
   async (t) => {
     const { server, proxy, admin } = await serve(t)
-    const here = await openNear(t, server.url)
-    const there = await openNear(t, proxy.url)
+    const here = await openFollowed(t, server.url)
+    const there = await openFollowed(t, proxy.url)
     const generation = await here.store.generation()
     const live = (id: string) => there.store.isLive(refOf(generation, id))
     t.equal(live('one'), true)
@@ -68,7 +68,7 @@ t.test(
 
 t.test('an entry that is missing under a feed that goes on is noticed by the count', async (t) => {
   const { server, admin } = await serve(t)
-  const { store, changes } = await openNear(t, server.url)
+  const { store, changes } = await openFollowed(t, server.url)
   const generation = await store.generation()
   // As a primary would that had lost its last writes: in the list, and never in the stream.
   await admin.zadd('fid:{rev}', UNTIL, 's:lost')
@@ -84,7 +84,7 @@ t.test('an entry that is missing under a feed that goes on is noticed by the cou
 
 t.test('what a lagging replica forgot when it took over stays refused where it was known', async (t) => {
   const { proxy, admin } = await serve(t)
-  const there = await openNear(t, proxy.url)
+  const there = await openFollowed(t, proxy.url)
   const generation = await there.store.generation()
   await there.store.endSignIn('a', 'one', UNTIL)
   await missing(proxy, there, async () => {
@@ -96,13 +96,13 @@ t.test('what a lagging replica forgot when it took over stays refused where it w
 
 t.test('a list of many is read whole, also when it changes meanwhile', async (t) => {
   const { server, admin } = await serve(t)
-  const here = await openNear(t, server.url)
+  const here = await openFollowed(t, server.url)
   const generation = await here.store.generation()
   const ids = Array.from({ length: 20_000 }, (_, index) => `s${index}`)
   const scores = ids.slice(0, 19_500).flatMap((id) => [UNTIL, `s:${id}`])
   await admin.zadd('fid:{rev}', ...scores)
   const more = ids.slice(19_500).map((id) => () => here.store.endSignIn('a', id, UNTIL))
-  const [there] = await Promise.all([openNear(t, server.url), ...more.map((revoke) => revoke())])
+  const [there] = await Promise.all([openFollowed(t, server.url), ...more.map((revoke) => revoke())])
   await caughtUp(here.store, there.store)
   t.equal(ids.filter((id) => there.store.isLive(refOf(generation, id)) !== false).length, 0)
   t.equal(there.store.isLive(refOf(generation, 'other')), true)
@@ -110,8 +110,8 @@ t.test('a list of many is read whole, also when it changes meanwhile', async (t)
 
 t.test('more revocations than are kept: each question goes to Redis, until there are fewer', async (t) => {
   const { server } = await serve(t)
-  const here = await openNear(t, server.url)
-  const { store, changes } = await openNear(t, server.url, { maxRevocations: 10 })
+  const here = await openFollowed(t, server.url)
+  const { store, changes } = await openFollowed(t, server.url, { maxRevocations: 10 })
   const generation = await here.store.generation()
   for (let index = 0; index < 12; index++) await here.store.endSignIn('a', `s${index}`, 1000)
   await here.store.raiseEpoch('b', 3, 'spared', UNTIL)
@@ -135,7 +135,7 @@ t.test('more revocations than are kept: each question goes to Redis, until there
 
 t.test('a process that stood still trusts nothing when it goes on', async (t) => {
   const { server } = await serve(t)
-  const { store } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, server.url)
   const generation = await store.generation()
   t.equal(store.isLive(refOf(generation, 'x')), true)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800)
@@ -148,8 +148,8 @@ t.test(
   'a list that was lost: all sign in again, and those who did are known at once everywhere',
   async (t) => {
     const { server, admin } = await serve(t)
-    const here = await openNear(t, server.url)
-    const there = await openNear(t, server.url)
+    const here = await openFollowed(t, server.url)
+    const there = await openFollowed(t, server.url)
     const before = await here.store.generation()
     await admin.flushall()
     const after = await here.store.generation()
@@ -168,13 +168,13 @@ t.test('closing hangs on no server, and ends every connection', async (t) => {
       .trim()
       .split('\n').length
   const before = await clients()
-  const near = await openNear(t, server.url)
+  const followed = await openFollowed(t, server.url)
   t.equal(await clients(), before + 2, 'one for commands, one for the feed')
-  await near.store.close()
+  await followed.store.close()
   await eventually(async () => (await clients()) === before)
-  t.notOk(near.store.feed.healthy())
+  t.notOk(followed.store.feed.healthy())
   for (const fault of [() => proxy.freeze(), () => proxy.cut('all', true)]) {
-    const { store } = await openNear(t, proxy.url)
+    const { store } = await openFollowed(t, proxy.url)
     fault()
     const start = ownTime()
     await store.close()
@@ -194,9 +194,9 @@ t.test('in a cluster the feed follows the node that has the list', async (t) => 
   const open = async () => {
     const client = new Cluster([{ host: '127.0.0.1', port: server.port }])
     t.teardown(() => client.disconnect())
-    const store = createNearStore(client)
+    const store = new FollowedStore(client)
     t.teardown(() => store.close())
-    await store.settle(3000)
+    await store.feed.settle(3000)
     return store
   }
   const [here, there] = [await open(), await open()]
@@ -216,7 +216,7 @@ async function beatsIn(admin: Redis): Promise<string[][]> {
 
 t.test('however many instances, they share some three heartbeats a second', async (t) => {
   const { server, admin } = await serve(t)
-  const all = await Promise.all(Array.from({ length: 12 }, () => openNear(t, server.url)))
+  const all = await Promise.all(Array.from({ length: 12 }, () => openFollowed(t, server.url)))
   const senders = async () => new Set((await beatsIn(admin)).map(([, name = '']) => name.split(':')[0]))
   await eventually(async () => (await beatsIn(admin)).length > 20 && (await senders()).size > 3, 60_000)
   const times = (await beatsIn(admin)).map((fields) => Number(fields[7]))
@@ -237,11 +237,11 @@ t.test(
     const followed = async (link: Redis) => /master_link_status:up/.test(await link.info('replication'))
     await successor.replicaof('127.0.0.1', String(old.port))
     await eventually(() => followed(successor))
-    const there = await openNear(t, old.url)
+    const there = await openFollowed(t, old.url)
     t.ok(there.store.feed.healthy())
     await successor.replicaof('NO', 'ONE')
     await admin.replicaof('127.0.0.1', String(next.port))
-    const here = await openNear(t, next.url)
+    const here = await openFollowed(t, next.url)
     await eventually(async () => (await followed(admin)) && !there.store.feed.healthy())
     const replicated = async () => Number(await admin.xlen(FEED))
     const upTo = (await replicated()) + 10
@@ -257,7 +257,7 @@ t.test(
 
 t.test('beside instances of 0.1, which do not share theirs', async (t) => {
   const { server, admin } = await serve(t)
-  const { store, changes } = await openNear(t, server.url)
+  const { store, changes } = await openFollowed(t, server.url)
   const generation = await store.generation()
   await store.endSignIn('a', 'one', UNTIL)
   const old = (name: string) =>
@@ -281,7 +281,7 @@ t.test('beside instances of 0.1, which do not share theirs', async (t) => {
 
 t.test('a clock of Redis that is set back delays no heartbeat', async (t) => {
   const { server, admin } = await serve(t)
-  const { store } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, server.url)
   const generation = await store.generation()
   const later = String(Date.now() + 3_600_000)
   await admin.xadd(FEED, '*', 'h', 'ahead:1', 'g', String(-generation), 'n', '0', 't', later, 'o', '')
@@ -295,14 +295,14 @@ t.test('a clock of Redis that is set back delays no heartbeat', async (t) => {
 t.test('maxRevocations is checked', async (t) => {
   const client = new Redis({ lazyConnect: true })
   for (const maxRevocations of [0, 1.5, Number.NaN]) {
-    t.throws(() => createNearStore(client, { maxRevocations }), { code: 'OPTION_INVALID' })
+    t.throws(() => new FollowedStore(client, { maxRevocations }), { code: 'OPTION_INVALID' })
   }
 })
 
 t.test('it tells how late its own heartbeats come back, and how many revocations it holds', async (t) => {
   const { server, proxy } = await serve(t)
-  const { store } = await openNear(t, proxy.url)
-  const { store: other } = await openNear(t, server.url)
+  const { store } = await openFollowed(t, proxy.url)
+  const { store: other } = await openFollowed(t, server.url)
   const lags: number[] = []
   const stop = store.feed.onBeat?.((lag) => lags.push(lag))
   await eventually(() => lags.length >= 3, 60_000)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RecentRevocations } from '../../../../../plugins/lib/stores/redis/recent-revocations.js'
 import { revocationKeys } from '../../../../../plugins/lib/stores/redis/revocations.js'
-import { eventually, openNear, patientTwins } from '../../../../helpers/near.js'
+import { eventually, openFollowed, patientTwins } from '../../../../helpers/followed.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 import { signInRecord, storeContract } from '../../../../store-contract.js'
 
@@ -11,19 +11,19 @@ t.teardown(() => server.stop())
 let stores = 0
 const FAR = 2 ** 51
 
-storeContract(t, 'near', async (t) => {
+storeContract(t, 'followed', async (t) => {
   const prefix = `t${++stores}:`
   // The contract's times are far from the machine's own.
   const options = { prefix, commandTimeout: 5000, clock: () => FAR, referenceClock: () => FAR }
-  const { store } = await openNear(t, server.url, options)
-  const { store: other } = await openNear(t, server.url, options)
+  const { store } = await openFollowed(t, server.url, options)
+  const { store: other } = await openFollowed(t, server.url, options)
   t.ok(store.feed.healthy() && other.feed.healthy())
   const [patient, twin] = patientTwins([store, other])
   return { store: patient, twin }
 })
 
 t.test('a revocation that finds no room is known at once all the same', async (t) => {
-  const { store } = await openNear(t, server.url, { prefix: `t${++stores}:`, maxRevocations: 1 })
+  const { store } = await openFollowed(t, server.url, { prefix: `t${++stores}:`, maxRevocations: 1 })
   const generation = await store.generation()
   for (const signInId of ['one', 'two']) {
     await store.endSignIn('a', signInId, 2 ** 52)
@@ -33,7 +33,7 @@ t.test('a revocation that finds no room is known at once all the same', async (t
 
 t.test('what a failover forgot is written again, for no longer than it is to be kept', async (t) => {
   const prefix = `t${++stores}:`
-  const { store, client, changes } = await openNear(t, server.url, { prefix })
+  const { store, client, changes } = await openFollowed(t, server.url, { prefix })
   const [list] = revocationKeys(prefix)
   const { id, accountId, absoluteExpiresAt } = signInRecord()
   await store.addSignIn(signInRecord())
@@ -74,14 +74,14 @@ t.test('what was revoked lately is kept in mind, up to a bound', async (t) => {
 t.test(
   'there is a revision while the feed is healthy and everything has found room, and none otherwise',
   async (t) => {
-    const { store } = await openNear(t, server.url, { prefix: `t${++stores}:`, maxRevocations: 1 })
+    const { store } = await openFollowed(t, server.url, { prefix: `t${++stores}:`, maxRevocations: 1 })
     const generation = await store.generation()
     t.ok(store.revision() >= 0)
     for (const signInId of ['one', 'two']) await store.endSignIn('a', signInId, 2 ** 52)
     t.equal(store.revision(), -1, 'what found no room may be anything')
     t.equal(await store.isLive({ accountId: 'a', signInId: 'three', epoch: 0, generation }), true)
 
-    const { store: other } = await openNear(t, server.url, { prefix: `t${++stores}:` })
+    const { store: other } = await openFollowed(t, server.url, { prefix: `t${++stores}:` })
     t.ok(other.revision() >= 0)
     await other.close()
     t.equal(other.feed.healthy(), false)

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { StateStore } from '../../../../../plugins/lib/stores/contract.js'
 import { AttachedReplicas, readAttached } from '../../../../../plugins/lib/stores/redis/attached.js'
-import { eventually, openNear } from '../../../../helpers/near.js'
+import { eventually, openFollowed } from '../../../../helpers/followed.js'
 import { ownTime } from '../../../../helpers/own-time.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 import { sessionRecord, signInRecord } from '../../../../store-contract.js'
@@ -82,7 +82,7 @@ t.test('a revocation is stored when the replicas have it', async (t) => {
   const { primary, replica } = await pair(t)
   const second = await serve(t)
   await follow(second, primary)
-  const { store } = await openNear(t, primary.server.url, { commandTimeout: 10_000 })
+  const { store } = await openFollowed(t, primary.server.url, { commandTimeout: 10_000 })
   for (let index = 0; index < 20; index++) {
     await store.endSignIn('a', `s${index}`, UNTIL)
     for (const { admin } of [replica, second]) {
@@ -97,7 +97,7 @@ t.test('one of two replicas is promoted: what it does not know is not answered a
   const { primary, replica } = await pair(t)
   const promoted = await serve(t)
   await follow(promoted, primary)
-  const { store } = await openNear(t, primary.server.url)
+  const { store } = await openFollowed(t, primary.server.url)
   await eventually(() => isStored(store, 'before'))
   await promoted.admin.replicaof('NO', 'ONE')
   await t.rejects(store.endSignIn('a', 's1', UNTIL), UNAVAILABLE)
@@ -107,7 +107,7 @@ t.test('one of two replicas is promoted: what it does not know is not answered a
 
 t.test('what a failover forgot is written again by those who had revoked it', async (t) => {
   const { server, admin } = await serve(t)
-  const { store, changes } = await openNear(t, server.url)
+  const { store, changes } = await openFollowed(t, server.url)
   const generation = await store.generation()
   for (let index = 0; index < 600; index++) await store.endSignIn('a', `s${index}`, UNTIL)
   await store.raiseEpoch('b', 5, 'spared', UNTIL)
@@ -126,13 +126,13 @@ t.test('what a failover forgot is written again by those who had revoked it', as
   })
   t.equal(changes[0]?.kind, 'feed_lost')
   t.equal(await store.generation(), generation)
-  const { store: later } = await openNear(t, server.url)
+  const { store: later } = await openFollowed(t, server.url)
   t.equal(await later.isLive(refOf(generation, 's599')), false)
 })
 
 t.test('a primary other than the one that was looked at: 503, and the next one is looked at', async (t) => {
   const { primary } = await pair(t)
-  const { store } = await openNear(t, primary.server.url)
+  const { store } = await openFollowed(t, primary.server.url)
   await primary.admin.call('DEBUG', 'CHANGE-REPL-ID')
   await t.rejects(store.endSignIn('a', 's2', UNTIL), UNAVAILABLE)
   await eventually(() => isStored(store, 's2'))
@@ -140,7 +140,7 @@ t.test('a primary other than the one that was looked at: 503, and the next one i
 
 t.test('a replica that does not confirm: 503, nothing claimed, and everything else goes on', async (t) => {
   const { primary, replica } = await pair(t)
-  const { store } = await openNear(t, primary.server.url, { commandTimeout: 400 })
+  const { store } = await openFollowed(t, primary.server.url, { commandTimeout: 400 })
   const generation = await store.generation()
   await store.endSignIn('a', 'before', UNTIL)
   const listed = signInRecord({ accountId: 'a', id: 's1', sessionKey: 'k' })
@@ -169,7 +169,7 @@ t.test('a replica that does not confirm: 503, nothing claimed, and everything el
 
 t.test('a replica that is gone is noticed, and one that comes as well', async (t) => {
   const { primary, replica } = await pair(t)
-  const { store, client } = await openNear(t, primary.server.url, { replicasMissedFor: 500 })
+  const { store, client } = await openFollowed(t, primary.server.url, { replicasMissedFor: 500 })
   await store.endSignIn('a', 's1', UNTIL)
   await replica.server.kill()
   await eventually(() => isStored(store, 's2'))
@@ -187,7 +187,7 @@ t.test('a replica that is gone is noticed, and one that comes as well', async (t
 
 t.test('the connection for revocations is lost and made again', async (t) => {
   const { primary } = await pair(t)
-  const { store } = await openNear(t, primary.server.url)
+  const { store } = await openFollowed(t, primary.server.url)
   await store.endSignIn('a', 's1', UNTIL)
   await primary.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   await eventually(() => isStored(store, 's2'))
@@ -201,7 +201,7 @@ t.test('a user who may not ask for replicas revokes without them', async (t) => 
   // The driver says on the console that it may not ask.
   const warned = t.capture(console, 'warn', () => {})
   const url = server.url.replace('redis://', 'redis://app:secret@')
-  const { store } = await openNear(t, url)
+  const { store } = await openFollowed(t, url)
   t.equal(await store.endSignIn('a', 's1', UNTIL), false)
   t.type(await admin.zscore('fid:{rev}', 's:s1'), 'string')
   for (const { args } of warned()) t.match(args, [/^Skipping the ready check because INFO/])
@@ -209,13 +209,13 @@ t.test('a user who may not ask for replicas revokes without them', async (t) => 
 
 t.test('a primary that was demoted for good: revoked elsewhere, refused here within a second', async (t) => {
   const { primary: old, replica: next } = await pair(t)
-  const there = await openNear(t, old.server.url, { commandTimeout: 400 })
+  const there = await openFollowed(t, old.server.url, { commandTimeout: 400 })
   const generation = await there.store.generation()
   await there.store.endSignIn('a', 'before', UNTIL)
   t.equal(there.store.isLive(refOf(generation, 's1')), true)
   await next.admin.replicaof('NO', 'ONE')
   await old.admin.replicaof('127.0.0.1', next.server.port)
-  const here = await openNear(t, next.server.url)
+  const here = await openFollowed(t, next.server.url)
   await here.store.endSignIn('a', 's1', UNTIL).catch(() => here.store.endSignIn('a', 's1', UNTIL))
   const answered = ownTime()
   const isLive = async () => there.store.isLive(refOf(generation, 's1'))

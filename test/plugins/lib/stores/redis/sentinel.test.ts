@@ -7,9 +7,9 @@ import {
   firstAttempt,
   openRedis,
 } from '../../../../../plugins/lib/stores/redis/client.js'
-import { createRedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
 import { FailoverLoad } from '../../../../helpers/failover-load.js'
-import { eventually, openNear, patientTwins } from '../../../../helpers/near.js'
+import { eventually, openFollowed, patientTwins } from '../../../../helpers/followed.js'
 import { startSentinelSet } from '../../../../helpers/redis-sentinel.js'
 import { storeContract } from '../../../../store-contract.js'
 
@@ -28,7 +28,7 @@ let prefixes = 0
 async function openStore(t: Test, prefix: string) {
   const client = openRedis(set.url, PATIENT)
   await firstAttempt(client, 3000)
-  const store = createRedisStore(client, { ...PATIENT, prefix, onClose: () => closeRedis(client) })
+  const store = new RedisStore(client, { ...PATIENT, prefix, onClose: () => closeRedis(client) })
   t.teardown(() => store.close())
   return store
 }
@@ -38,10 +38,10 @@ storeContract(t, 'sentinel', async (t) => {
   return { store: await openStore(t, prefix), twin: await openStore(t, prefix) }
 })
 
-storeContract(t, 'near a sentinel set', async (t) => {
+storeContract(t, 'followed, over a sentinel set', async (t) => {
   const prefix = `t${++prefixes}:`
-  const { store } = await openNear(t, set.url, { ...PATIENT, prefix })
-  const { store: other } = await openNear(t, set.url, { ...PATIENT, prefix })
+  const { store } = await openFollowed(t, set.url, { ...PATIENT, prefix })
+  const { store: other } = await openFollowed(t, set.url, { ...PATIENT, prefix })
   const [patient, twin] = patientTwins([store, other])
   return { store: patient, twin }
 })
@@ -76,15 +76,15 @@ async function orderFailover(): Promise<void> {
   await eventually(isBegun, PATIENCE).finally(() => admin.disconnect())
 }
 
-type Near = Awaited<ReturnType<typeof openNear>>
+type Followed = Awaited<ReturnType<typeof openFollowed>>
 
 /** Until another primary is named, both instances hear of revocations again, and endings are stored. */
-async function failOver(load: FailoverLoad, near: readonly Near[], begin: () => Promise<void>) {
+async function failOver(load: FailoverLoad, followed: readonly Followed[], begin: () => Promise<void>) {
   const old = await set.primary()
-  for (const { changes } of near) changes.length = 0
+  for (const { changes } of followed) changes.length = 0
   await begin()
   await eventually(async () => (await set.primary()) !== old, PATIENCE)
-  await eventually(() => near.every(({ changes }) => changes.at(-1)?.kind === 'feed_restored'), PATIENCE)
+  await eventually(() => followed.every(({ changes }) => changes.at(-1)?.kind === 'feed_restored'), PATIENCE)
   const before = load.ended.length
   await eventually(() => load.ended.length > before + 20, PATIENCE)
 }
@@ -92,20 +92,20 @@ async function failOver(load: FailoverLoad, near: readonly Near[], begin: () => 
 t.test(
   'failovers under load: what was answered as ended stays ended, and they go on by themselves',
   async (t) => {
-    const near = [await openNear(t, set.url), await openNear(t, set.url)] as const
-    const generation = await near[0].store.generation()
-    const load = new FailoverLoad([near[0].store, near[1].store])
+    const followed = [await openFollowed(t, set.url), await openFollowed(t, set.url)] as const
+    const generation = await followed[0].store.generation()
+    const load = new FailoverLoad([followed[0].store, followed[1].store])
     t.teardown(() => load.stop())
     await eventually(() => load.ended.length > 100, PATIENCE)
-    await failOver(load, near, set.killPrimary)
+    await failOver(load, followed, set.killPrimary)
     t.ok(load.unavailable > 0, 'what could not be stored was refused')
-    await failOver(load, near, orderFailover)
+    await failOver(load, followed, orderFailover)
     await load.stop()
     t.strictSame([...load.wrong], [])
     t.ok(load.slowest < 2 * COMMAND_TIMEOUT, `the slowest took ${load.slowest} ms`)
-    t.equal(await near[0].store.generation(), generation, 'nobody had to sign in again')
-    const { store: later } = await openNear(t, set.url)
+    t.equal(await followed[0].store.generation(), generation, 'nobody had to sign in again')
+    const { store: later } = await openFollowed(t, set.url)
     for (const store of [...load.stores, later]) t.strictSame(await load.acceptedBy(store), [])
-    for (const { store } of near) t.ok(store.feed.healthy())
+    for (const { store } of followed) t.ok(store.feed.healthy())
   },
 )

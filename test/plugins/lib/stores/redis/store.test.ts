@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { closeRedis, firstAttempt, openRedis } from '../../../../../plugins/lib/stores/redis/client.js'
-import { createRedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 import { sessionRecord, signInRecord, storeContract } from '../../../../store-contract.js'
 
@@ -15,7 +15,7 @@ async function openStore(t: Test, prefix: string, url = server.url) {
   await firstAttempt(client, 2000)
   // The contract's times are far from the machine's own.
   const referenceClock = () => 2 ** 51
-  const store = createRedisStore(client, { prefix, referenceClock, onClose: () => closeRedis(client) })
+  const store = new RedisStore(client, { prefix, referenceClock, onClose: () => closeRedis(client) })
   t.teardown(() => store.close())
   return { store, client }
 }

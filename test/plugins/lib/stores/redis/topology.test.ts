@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import t from 'tap'
 import { closeRedis, firstAttempt, openRedis } from '../../../../../plugins/lib/stores/redis/client.js'
-import { createRedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
+import { RedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
 import { readRedisUrl } from '../../../../../plugins/lib/stores/redis/topology.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 
@@ -74,7 +74,7 @@ t.test('an answer that came while the event loop stood still is not late', async
   const client = openRedis(server.url, { commandTimeout: 100 })
   await firstAttempt(client, 2000)
   const options = { commandTimeout: 100, onClose: () => closeRedis(client) }
-  const store = createRedisStore(client, options)
+  const store = new RedisStore(client, options)
   t.teardown(() => store.close())
   const generation = await store.generation()
   for (let i = 0; i < 3; i++) {
@@ -103,7 +103,7 @@ t.test('servers and sentinels may want a user and a password, each another one',
     const url = `redis+sentinel://${access}127.0.0.1:${sentinel.port}/main${query}`
     const client = openRedis(url, { onError: (error) => errors.push(error) })
     await firstAttempt(client, 5000)
-    const store = createRedisStore(client, { onClose: () => closeRedis(client) })
+    const store = new RedisStore(client, { onClose: () => closeRedis(client) })
     t.teardown(() => store.close())
     return { store, errors }
   }

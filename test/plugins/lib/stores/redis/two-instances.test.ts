@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { ModeName } from '../../../../../plugins/lib/contract.js'
-import { openNear } from '../../../../helpers/near.js'
+import { openFollowed } from '../../../../helpers/followed.js'
 import { ownTime } from '../../../../helpers/own-time.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 import {
@@ -15,7 +15,7 @@ import {
   tokenMode,
 } from '../../../../helpers/suite.js'
 
-/* What near memory promises, seen from outside: two applications with every mode, over one Redis. */
+/* What the copy of the revocation list promises, seen from outside: two applications with every mode, over one Redis. */
 
 t.setTimeout(600_000)
 
@@ -26,7 +26,7 @@ async function twoSuites(t: Test) {
   t.teardown(() => redis.stop())
   const clock = new TestClock()
   const start = async () => {
-    const { store, changes } = await openNear(t, redis.url)
+    const { store, changes } = await openFollowed(t, redis.url)
     const signIns = { cap: 1000 }
     const modes = [tokenMode(), sessionMode(), cookieMode()]
     return { ...(await buildSuite(t, { modes, store, clock, signIns })), changes }

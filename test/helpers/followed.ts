@@ -3,7 +3,7 @@ import type { SignInRef } from '../../plugins/lib/contract.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { FeedChange, StateStore } from '../../plugins/lib/stores/contract.js'
 import { closeRedis, firstAttempt, openRedis } from '../../plugins/lib/stores/redis/client.js'
-import { createNearStore, type NearStoreOptions } from '../../plugins/lib/stores/redis/followed-store.js'
+import { FollowedStore, type FollowedStoreOptions } from '../../plugins/lib/stores/redis/followed-store.js'
 
 /** What the condition says, or false where the store has just no answer. */
 async function holds(condition: () => Promise<boolean> | boolean): Promise<boolean> {
@@ -34,15 +34,19 @@ export async function eventually(
   }
 }
 
-/** A near store over a connection of its own, with what its feed has told. */
-export async function openNear(t: Pick<Test, 'teardown'>, url: string, options: NearStoreOptions = {}) {
+/** A followed store over a connection of its own, and the changes that its feed has told of. */
+export async function openFollowed(
+  t: Pick<Test, 'teardown'>,
+  url: string,
+  options: FollowedStoreOptions = {},
+) {
   const client = openRedis(url, { commandTimeout: options.commandTimeout ?? 1000 })
   await firstAttempt(client, 2000)
-  const store = createNearStore(client, { ...options, onClose: () => closeRedis(client) })
+  const store = new FollowedStore(client, { ...options, onClose: () => closeRedis(client) })
   const changes: FeedChange[] = []
   store.feed.onChange((change) => changes.push(change))
   t.teardown(() => store.close())
-  await store.settle(3000)
+  await store.feed.settle(3000)
   return { store, client, changes }
 }
 
