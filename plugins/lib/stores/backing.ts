@@ -1,8 +1,18 @@
-import type { AnyRedisClient } from './redis/any-client.js'
+/**
+ * A client of ioredis, `Redis` or `Cluster`, described without the types of that package: an application that uses
+ * no Redis need not install it.
+ */
+export interface AnyRedisClient {
+  readonly status: string
+  readonly options: object
+  evalsha(sha: string, keys: number, ...args: (string | number)[]): Promise<unknown>
+  duplicate(): AnyRedisClient
+  disconnect(): void
+}
 
-/** What a store keeps its state in, for others who keep theirs beside it. */
+/** Where a store keeps its state, for others that keep theirs beside it. */
 export type StateBacking =
-  /** This process; or a store of the application's own, of which nothing is known. */
+  /** This process; or an application's own store, of which nothing is known. */
   | { readonly kind: 'process' }
   | { readonly kind: 'sqlite'; readonly dataDir: string }
   /** `commandTimeout` is in ms. */

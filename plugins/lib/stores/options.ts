@@ -1,8 +1,8 @@
 import type { Clock } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { checkClock, checkWhole, type Known } from '../options.js'
+import type { AnyRedisClient } from './backing.js'
 import type { StateStore } from './contract.js'
-import type { AnyRedisClient } from './redis/any-client.js'
 
 interface CommonOptions {
   /** Tells when something has passed and can be collected. Defaults to the system's clock. */

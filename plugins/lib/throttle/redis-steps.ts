@@ -1,6 +1,7 @@
-import type { AnyRedisClient } from '../stores/redis/any-client.js'
+import type { AnyRedisClient } from '../stores/backing.js'
 import {
   asRedisClient,
+  inTime,
   PREFIX,
   type RedisClient,
   runScript,
@@ -123,12 +124,6 @@ export class RedisSteps implements Steps {
    */
   async #ask<T>(command: () => Promise<T>): Promise<T> {
     if (this.#client.status !== 'ready') throw new Error('There is no connection to Redis.')
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      const refuse = () => reject(new Error(`Redis did not answer within ${this.timeout} ms`))
-      // One more turn: after a stall, an answer that has arrived may not have been read yet.
-      timer = setTimeout(() => setImmediate(refuse), this.timeout)
-    })
-    return Promise.race([command(), late]).finally(() => clearTimeout(timer))
+    return inTime(command(), this.timeout)
   }
 }

@@ -1,29 +1,13 @@
-import { accountMigrations } from './accounts.js'
-import { epochMigrations } from './epochs.js'
-import type { Migration } from './migration.js'
-import { collationMigrations } from './postgres.js'
-import { sealMigrations } from './seal.js'
+import type { Migration } from 'kysely/migration'
+import { accountMigrations, collationMigrations } from './accounts.js'
 import { stateMigrations } from './state.js'
-import { throttleMigrations } from './throttle.js'
-
-export type { Migration }
 
 /*
- * Run in the order of their names; one that was released never changes. What concerns accounts stands in both.
+ * Migrations run in the order of their names. A released one never changes. Those of accounts stand in both lists.
  */
 
 /** Every migration of the embedded file. */
-export const migrations: Record<string, Migration> = {
-  ...accountMigrations,
-  ...stateMigrations,
-  ...epochMigrations,
-  ...throttleMigrations,
-  ...sealMigrations,
-}
+export const migrations: Record<string, Migration> = { ...accountMigrations, ...stateMigrations }
 
 /** Every migration of a PostgreSQL database: it holds accounts only. */
-export const postgresMigrations: Record<string, Migration> = {
-  ...accountMigrations,
-  ...collationMigrations,
-  ...epochMigrations,
-}
+export const postgresMigrations: Record<string, Migration> = { ...accountMigrations, ...collationMigrations }

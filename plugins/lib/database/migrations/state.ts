@@ -1,12 +1,13 @@
+import type { Kysely } from 'kysely'
+import type { Migration } from 'kysely/migration'
 import { newGeneration } from '../../stores/rules.js'
-import type { Migration } from './migration.js'
 
 /*
- * SQLite's own dialect, for these tables exist in the embedded file only. STRICT: a column holds the type it
- * names. WITHOUT ROWID: a row lives in its primary key's tree, and is reached in one search. Times are in ms;
- * what has passed is found by index.
+ * These tables exist in the embedded file only, so this is SQLite's own dialect. STRICT: a column holds the type it
+ * names. WITHOUT ROWID: a row lives in its primary key's tree, and one search finds it. Times are in ms; an index finds
+ * what has expired.
  */
-const STATEMENTS = [
+const STATE = [
   `CREATE TABLE sign_ins (
     account_id TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -60,14 +61,30 @@ const STATEMENTS = [
   ) STRICT`,
 ]
 
-/** The tables of sign-ins, sessions and revocations, and the generation that this revocation list has for good. */
+/* rate-limiter-flexible reads and writes these columns. `expire` is in ms. */
+const THROTTLE = [
+  `CREATE TABLE throttle_counters (
+    key TEXT NOT NULL PRIMARY KEY,
+    points INTEGER NOT NULL,
+    expire INTEGER
+  ) STRICT, WITHOUT ROWID`,
+  'CREATE INDEX throttle_counters_expire ON throttle_counters (expire)',
+  'CREATE INDEX throttle_counters_nothing ON throttle_counters (key) WHERE points <= 0',
+]
+
+/** Of sign-ins, sessions, revocations, and the throttle. */
 export const stateMigrations: Record<string, Migration> = {
+  /** The revocation list keeps this generation for good. */
   '0002_state': {
-    async up(db) {
-      // Imported here: kysely is optional, and whoever migrates has loaded it.
-      const { sql } = await import('kysely')
-      for (const statement of STATEMENTS) await sql.raw(statement).execute(db)
-      await sql`INSERT INTO revocation_list VALUES (1, ${newGeneration()})`.execute(db)
-    },
+    up: (db) => run(db, [...STATE, `INSERT INTO revocation_list VALUES (1, ${newGeneration()})`]),
   },
+  '0004_throttle': { up: (db) => run(db, THROTTLE) },
+  /** Authenticates a sign-in's record, and holds its claims. Null for records of version 0.1. */
+  '0005_sealed_sign_ins': { up: (db) => run(db, ['ALTER TABLE sign_ins ADD COLUMN seal text']) },
+}
+
+async function run<T>(db: Kysely<T>, statements: readonly string[]): Promise<void> {
+  // Imported here: kysely is optional, and is loaded by the time of a migration.
+  const { sql } = await import('kysely')
+  for (const statement of statements) await sql.raw(statement).execute(db)
 }

@@ -3,51 +3,46 @@ import { checkWhole, refuseUnknown } from '../../options.js'
 
 /** How many connections, and how long anything may take. Times are in ms. */
 export interface PostgresOptions {
-  /** Connections of this process at the most: 10 by default. */
+  /** The maximum number of connections of this process: 10 by default. */
   readonly max?: number
-  /** How long a query waits for a connection, a new one or one of those in use: 2000 by default. */
+  /** How long a query waits for a connection, a new one or a free one: 2000 by default. */
   readonly connectTimeout?: number
   /**
-   * How long a query may run before PostgreSQL ends it (`statement_timeout`), and half as long again until a
-   * server that does not say so is given up: 2000 by default. After half of it PostgreSQL ends a transaction whose
-   * process has gone silent, with what it has locked (`idle_in_transaction_session_timeout`). A pooler in between
-   * has to let both settings pass (PgBouncer: `ignore_startup_parameters = statement_timeout,
-   * idle_in_transaction_session_timeout`); where it drops them, only the giving up is left.
+   * How long a query may run before PostgreSQL ends it (`statement_timeout`): 2000 by default. A server that does not
+   * say so is given up after half as long again. After half of this time, PostgreSQL ends a transaction whose process
+   * has gone silent, and frees its locks (`idle_in_transaction_session_timeout`). A pooler in between must let both
+   * settings pass (PgBouncer: `ignore_startup_parameters = statement_timeout, idle_in_transaction_session_timeout`).
+   * If it drops them, only the giving up is left.
    */
   readonly queryTimeout?: number
-  /** How long a connection is kept that nobody uses: 30 000 by default. */
+  /** How long an unused connection is kept: 30 000 by default. */
   readonly idleTimeout?: number
-  /** How long a start waits for a PostgreSQL that is not there yet: 5000 by default. */
+  /** How long a start waits for a PostgreSQL that cannot be reached yet: 5000 by default. */
   readonly startTimeout?: number
 }
 
 export type CheckedPostgres = Required<PostgresOptions>
 
-const DEFAULTS: CheckedPostgres = {
+const DEFAULTS = {
   max: 10,
   connectTimeout: 2000,
   queryTimeout: 2000,
   idleTimeout: 30_000,
   startTimeout: 5000,
 }
-const MOST: CheckedPostgres = {
-  max: 1000,
-  connectTimeout: 60_000,
-  queryTimeout: 60_000,
-  idleTimeout: 3_600_000,
-  startTimeout: 600_000,
-}
-const NAMES = ['max', 'connectTimeout', 'queryTimeout', 'idleTimeout', 'startTimeout'] as const
 
 /** @throws OPTION_INVALID naming the option and what it wants */
 export function checkPostgres(given: PostgresOptions = {}): CheckedPostgres {
   if (typeof given !== 'object' || given === null) throw new OptionInvalid('pool', 'wants an object')
-  refuseUnknown(given, DEFAULTS)
-  const all = { ...DEFAULTS }
-  for (const name of NAMES) {
-    const value = given[name] ?? DEFAULTS[name]
-    // 0 would mean for ever to the driver.
-    all[name] = checkWhole(`pool.${name}`, value, 1, MOST[name])
-  }
-  return Object.freeze(all)
+  refuseUnknown<PostgresOptions>(given, DEFAULTS)
+  // The driver takes 0 to mean forever.
+  const check = (name: keyof PostgresOptions, most: number) =>
+    checkWhole(`pool.${name}`, given[name] ?? DEFAULTS[name], 1, most)
+  return Object.freeze({
+    max: check('max', 1000),
+    connectTimeout: check('connectTimeout', 60_000),
+    queryTimeout: check('queryTimeout', 60_000),
+    idleTimeout: check('idleTimeout', 3_600_000),
+    startTimeout: check('startTimeout', 600_000),
+  })
 }

@@ -4,31 +4,27 @@ import type { PoolClient, PoolConfig } from 'pg'
 import { loadOptional } from '../../optional.js'
 import type { PostgresAddress, PostgresTls } from './address.js'
 import { fault, isAftermath, isAnswer, type PostgresFault } from './faults.js'
+import type { CheckedPostgres } from './options.js'
 
-/** How many connections, and how long anything may take. Times are in ms. */
-export interface PoolLimits {
-  readonly max: number
-  readonly connectTimeout: number
-  readonly queryTimeout: number
-  readonly idleTimeout: number
+/** Times are in ms. */
+export interface PoolLimits extends Omit<CheckedPostgres, 'startTimeout'> {
   /** After how long PostgreSQL ends a transaction whose process has gone silent. */
   readonly silence: number
 }
 
-/** What the pool tells of: the first connection that is lost, and the first that is made after it. */
+/** Is told of the first connection that is lost, and of the first that is made after it. */
 export interface PoolLog {
   lost(error: Error): void
   found(): void
 }
 
-/** bigint, which the driver hands out as text: ours are times in ms and counts, which a number holds precisely. */
+/** bigint. The driver returns it as text. Ours are times in ms and counts, which a number holds exactly. */
 const BIGINT = 20
 
 /**
- * A pool on which nothing hangs and which needs no care: a connection on which anything went wrong but what
- * PostgreSQL itself has answered is closed, and the next query makes another one. What it rejects with names no
- * value that a query carried.
- * @throws DEPENDENCY_MISSING, or what reading the file of certificates throws
+ * A pool on which nothing hangs. After any fault except an answer of PostgreSQL itself, it closes the connection,
+ * and the next query makes another one. Its errors name no value that a query carried.
+ * @throws DEPENDENCY_MISSING, or the error of reading the file of certificates
  */
 export async function openPool(
   address: PostgresAddress,
@@ -41,7 +37,7 @@ export async function openPool(
       id === BIGINT ? Number : pg.types.getTypeParser(id, format),
   }
   const pool = new pg.Pool({ ...where(address), ...timesOf(limits), types })
-  // Unheard, an error of a connection ends the process: the pool hears of those that are idle, and we of the others.
+  // An error event without a listener ends the process. The pool listens on idle connections, and we on the others.
   pool.on('error', (error) => log.lost(fault(error)))
   pool.on('connect', (client) => {
     client.on('error', (error) => log.lost(fault(error)))
@@ -60,7 +56,10 @@ export async function openPool(
 
 function where({ host, port, database, user, password, tls, applicationName }: PostgresAddress): PoolConfig {
   return {
-    ...{ host, port, database, application_name: applicationName },
+    host,
+    port,
+    database,
+    application_name: applicationName,
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
     ssl: tls !== null && trust(tls),
@@ -79,19 +78,19 @@ function timesOf({ max, connectTimeout, queryTimeout, idleTimeout, silence }: Po
     max,
     connectionTimeoutMillis: connectTimeout,
     statement_timeout: queryTimeout,
-    // For a server that is frozen or out of reach. Later than its own, whose answer leaves the connection sound.
+    // For a server that is frozen or out of reach. Later than PostgreSQL's own limit, which leaves the connection sound.
     query_timeout: Math.ceil(queryTimeout * 1.5),
     idleTimeoutMillis: idleTimeout,
     idle_in_transaction_session_timeout: silence,
     keepAlive: true,
-    // A frozen server does not answer the goodbye either, and must not hold up the end of the process.
+    // A frozen server does not answer the goodbye either. It must not delay the end of the process.
     allowExitOnIdle: true,
   }
 }
 
 /**
- * The client, which goes back to the pool only while it is sound: behind a query that was given up, the next one
- * would wait in vain.
+ * Returns the client to the pool only while it is sound: behind a query that was given up, the next one would wait
+ * in vain.
  */
 function guard(client: PoolClient, log: PoolLog): PoolClient {
   let broken: Error | undefined

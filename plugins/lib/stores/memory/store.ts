@@ -1,4 +1,6 @@
 import type { SignInRef } from '../../contract.js'
+import { RevocationList } from '../../revocation/list.js'
+import { endedSignIn, type Revocation, raisedEpoch } from '../../revocation/revocation.js'
 import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import {
   CLOCK_MARGIN,
@@ -8,14 +10,14 @@ import {
   meetsTerms,
   movedIdleLimit,
   newestFirst,
+  newGeneration,
   revokedUntil,
   rotatedState,
 } from '../rules.js'
-import { MemoryRevocations } from './revocations.js'
 
 /**
  * A state store in this process's memory, for tests: everybody is signed out when the process ends.
- * No operation awaits anything, so each is atomic.
+ * No operation awaits anything, except the end of a sweep. So each is atomic.
  */
 export function createMemoryStore(): StateStore {
   return new MemoryStore()
@@ -23,16 +25,21 @@ export function createMemoryStore(): StateStore {
 
 class MemoryStore implements StateStore {
   readonly kind = 'memory'
-  readonly #revocations = new MemoryRevocations()
+  readonly #generation = newGeneration()
+  readonly #revocations = new RevocationList(Number.POSITIVE_INFINITY)
   readonly #signIns = new Map<string, Map<string, SignInRecord>>()
   readonly #sessions = new Map<string, SessionRecord>()
 
+  constructor() {
+    this.#revocations.adopt(this.#generation)
+  }
+
   generation() {
-    return this.#revocations.generation
+    return this.#generation
   }
 
   isLive(ref: SignInRef) {
-    return this.#revocations.isLive(ref)
+    return this.#revocations.judge(ref) === 'live'
   }
 
   async addSignIn(record: SignInRecord) {
@@ -94,7 +101,7 @@ class MemoryStore implements StateStore {
   }
 
   async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
-    this.#revocations.raise(accountId, epoch, spared, until)
+    for (const revocation of raisedEpoch(accountId, epoch, spared, until)) this.#revoke(revocation)
   }
 
   async createSession(key: string, record: SessionRecord) {
@@ -133,15 +140,19 @@ class MemoryStore implements StateStore {
   async ping() {}
 
   async sweep(now: number) {
-    this.#revocations.sweep(now - CLOCK_MARGIN)
     dropPassed(this.#sessions, now)
     for (const [accountId, own] of this.#signIns) {
       dropPassed(own, now)
       if (own.size === 0) this.#signIns.delete(accountId)
     }
+    await this.#revocations.sweep(now - CLOCK_MARGIN)
   }
 
   async close() {}
+
+  #revoke([member, score, keep]: Revocation) {
+    this.#revocations.put(member, score, Number(keep))
+  }
 
   /** A map that is not stored yet when the account has no sign-in. */
   #ofAccount(accountId: string): Map<string, SignInRecord> {
@@ -154,7 +165,7 @@ class MemoryStore implements StateStore {
   }
 
   #end(accountId: string, id: string, until: number): boolean {
-    this.#revocations.end(id, until)
+    this.#revoke(endedSignIn(id, until))
     const own = this.#ofAccount(accountId)
     const sessionKey = own.get(id)?.sessionKey
     if (sessionKey) this.#sessions.delete(sessionKey)

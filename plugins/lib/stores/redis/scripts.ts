@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
 import { withDeadline } from '../../deadline.js'
 import { OptionInvalid } from '../../errors.js'
+import type { AnyRedisClient } from '../backing.js'
 import { CLOCK_MARGIN } from '../rules.js'
-import type { AnyRedisClient } from './any-client.js'
 
 export type RedisClient = Redis | Cluster
 
