@@ -1,13 +1,23 @@
 import type { Migration } from 'kysely/migration'
-import { accountMigrations, collationMigrations } from './accounts.js'
-import { stateMigrations } from './state.js'
+import { accounts, byteOrder, distributedEpochs } from './accounts.js'
+import { sealedSignIns, state, throttle } from './state.js'
 
 /*
  * Migrations run in the order of their names. A released one never changes. Those of accounts stand in both lists.
  */
 
 /** Every migration of the embedded file. */
-export const migrations: Record<string, Migration> = { ...accountMigrations, ...stateMigrations }
+export const migrations: Record<string, Migration> = {
+  '0001_accounts': accounts,
+  '0002_state': state,
+  '0003_distributed_epochs': distributedEpochs,
+  '0004_throttle': throttle,
+  '0005_sealed_sign_ins': sealedSignIns,
+}
 
 /** Every migration of a PostgreSQL database: it holds accounts only. */
-export const postgresMigrations: Record<string, Migration> = { ...accountMigrations, ...collationMigrations }
+export const postgresMigrations: Record<string, Migration> = {
+  '0001_accounts': accounts,
+  '0001_accounts_collation': byteOrder,
+  '0003_distributed_epochs': distributedEpochs,
+}

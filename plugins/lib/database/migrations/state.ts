@@ -72,16 +72,15 @@ const THROTTLE = [
   'CREATE INDEX throttle_counters_nothing ON throttle_counters (key) WHERE points <= 0',
 ]
 
-/** Of sign-ins, sessions, revocations, and the throttle. */
-export const stateMigrations: Record<string, Migration> = {
-  /** The revocation list keeps this generation for good. */
-  '0002_state': {
-    up: (db) => run(db, [...STATE, `INSERT INTO revocation_list VALUES (1, ${newGeneration()})`]),
-  },
-  '0004_throttle': { up: (db) => run(db, THROTTLE) },
-  /** Authenticates a sign-in's record, and holds its claims. Null for records of version 0.1. */
-  '0005_sealed_sign_ins': { up: (db) => run(db, ['ALTER TABLE sign_ins ADD COLUMN seal text']) },
+/** The tables of sign-ins, sessions and revocations. The revocation list keeps this generation for good. */
+export const state: Migration = {
+  up: (db) => run(db, [...STATE, `INSERT INTO revocation_list VALUES (1, ${newGeneration()})`]),
 }
+
+export const throttle: Migration = { up: (db) => run(db, THROTTLE) }
+
+/** Authenticates a sign-in's record, and holds its claims. Null for records of version 0.1. */
+export const sealedSignIns: Migration = { up: (db) => run(db, ['ALTER TABLE sign_ins ADD COLUMN seal text']) }
 
 async function run<T>(db: Kysely<T>, statements: readonly string[]): Promise<void> {
   // Imported here: kysely is optional, and is loaded by the time of a migration.
