@@ -61,7 +61,7 @@ const STATE = [
   ) STRICT`,
 ]
 
-/* rate-limiter-flexible reads and writes these columns. `expire` is in ms. */
+/* `expire` is in ms. Version 0.1 indexed counters of 0 as well; none is kept now. */
 const THROTTLE = [
   `CREATE TABLE throttle_counters (
     key TEXT NOT NULL PRIMARY KEY,
