@@ -1,12 +1,12 @@
 import type { Claims, MaybePromise, SignInRef } from '../contract.js'
 
-/** Where the counter of a sign-in's refresh token stands. No token is stored: it is derived. */
+/** The counter of a sign-in's refresh token. No token is stored: it is derived from the counter. */
 export interface RefreshState {
-  /** Of the newest refresh token handed out. The first is 0. */
+  /** Of the newest refresh token. The first is 0. */
   readonly counter: number
   /** Id of the key under which the newest one was derived. */
   readonly keyId: string
-  /** When the newest one was handed out, in ms. */
+  /** When the newest one was issued, in ms. */
   readonly rotatedAt: number
 }
 
@@ -19,26 +19,26 @@ export interface SignInRecord {
   readonly generation: number
   readonly createdAt: number
   readonly lastSeenAt: number
-  /** When it ends unless it is used before; `absoluteExpiresAt` where there is no idle limit. */
+  /** When it ends if it is not used. Equals `absoluteExpiresAt` if there is no idle limit. */
   readonly idleExpiresAt: number
   /** When it ends however much it is used. */
   readonly absoluteExpiresAt: number
   readonly ip: string
   readonly userAgent: string
-  /** Session mode: key of the session record, to be destroyed with the sign-in. */
+  /** Session mode: key of the session record, which is destroyed with the sign-in. */
   readonly sessionKey: string | null
   /** Token mode. */
   readonly refresh: RefreshState | null
-  /** What the application added at sign-in, for credentials issued later. In a store null, but for records of 0.1. */
+  /** Added by the application at sign-in, for credentials issued later. Null in a store, except in records of 0.1. */
   readonly claims: Claims | null
   /**
-   * In a store: authenticates what never changes, and holds the claims. A store keeps it as it is: a record that comes
-   * back without it is taken for an altered one.
+   * In a store: authenticates the fields that never change, and holds the claims. A store must keep it unchanged: a
+   * record without its seal counts as altered.
    */
   readonly seal?: string | null
 }
 
-/** What a store keeps of a session. It cannot read `sealed`. Times are in ms. */
+/** A session in a store, which cannot read `sealed`. Times are in ms. */
 export interface SessionRecord {
   /** Raised by one at each replacement. The first is 1. */
   readonly version: number
@@ -47,148 +47,159 @@ export interface SessionRecord {
   readonly absoluteExpiresAt: number
 }
 
-/** What a sign-in must be like, so that whoever has its token rotated will not have to refuse the client after all. */
+/** Conditions for rotating a sign-in's token, so that no client is refused after the rotation. */
 export interface RotationTerms {
-  /** The least epoch that it began under. */
+  /** The lowest epoch that it may have begun under. */
   readonly epoch: number
-  /** When its absolute limit is at the earliest, in ms. */
+  /** The earliest absolute limit, in ms. */
   readonly endsAfter: number
-  /** How long its claims may be, in bytes of JSON. A store may count more than the claims. */
+  /** The largest size of its claims, in bytes of JSON. A store may count more than the claims. */
   readonly claimsMax: number
 }
 
 export interface Rotation {
-  /** Counter of the refresh token that the client presented (its genuineness is checked already). */
+  /** Counter of the refresh token that the client presented. The token is verified already. */
   readonly presented: number
   /** Id of the key under which a successor would be derived. */
   readonly keyId: string
   readonly now: number
   /** How long after a rotation the predecessor still gets the same successor, in ms. */
   readonly grace: number
-  /** Without them every sign-in will do. */
+  /** Without them, any sign-in is rotated. */
   readonly terms?: RotationTerms
 }
 
 export type RotationResult =
-  /** `presented` was the newest (or above it: the store had lost a write); its successor is `refresh`. */
+  /** `presented` was the newest, or above it because the store had lost a write. Its successor is `refresh`. */
   | { readonly outcome: 'rotated'; readonly signIn: SignInRecord }
   /** `presented` was the immediate predecessor, within the grace: the same successor again. */
   | { readonly outcome: 'repeated'; readonly signIn: SignInRecord }
-  /** Anything older or later: theft, or a copy. Nothing was changed. */
+  /** An older token, or one presented too late: theft, or a copy. Nothing was changed. */
   | { readonly outcome: 'reused'; readonly signIn: SignInRecord }
-  /** The sign-in is not as the terms want it. Nothing was changed, and the token was not judged. */
+  /** The sign-in does not meet the terms. Nothing was changed, and the token was not judged. */
   | { readonly outcome: 'unmet'; readonly signIn: SignInRecord }
   /** No such sign-in, or past its limits. */
   | { readonly outcome: 'gone' }
 
-/** When a process could no longer trust its own copy of the revocation list, and when it can again. */
+/** Says that a process no longer trusts its own copy of the revocation list, or trusts it again. */
 export interface FeedChange {
   readonly kind: 'feed_lost' | 'feed_restored'
-  /** Why it was lost, or how it was made up for. For people, without a credential. */
+  /** Why the feed was lost, or how the copy was brought up to date. For people; names no credential. */
   readonly reason: string
 }
 
-/** What keeps a process's copy of the revocation list up to date. */
+/** Keeps a process's copy of the revocation list up to date. */
 export interface Feed {
-  /** Whether the copy may be trusted now. While it is not, every question goes to the store. */
+  /** Whether the copy can be trusted now. If not, every question goes to the store. */
   healthy(): boolean
-  /** @returns what ends the subscription */
+  /** @returns a function that ends the subscription */
   onChange(listener: (change: FeedChange) => void): () => void
   /**
-   * For metrics: tells how long (ms) it took until what this process wrote came back through the feed, a few times a
-   * second, as a revocation of another process would come.
-   * @returns what ends the subscription
+   * For metrics: a few times a second, tells how long (ms) a write of this process took to come back through the feed.
+   * A revocation of another process would take as long.
+   * @returns a function that ends the subscription
    */
   onBeat?(listener: (lag: number) => void): () => void
-  /** For metrics: how many revocations the copy holds. */
+  /** For metrics: the number of revocations in the copy. */
   readonly held?: number
 }
 
-/**
- * Where sign-ins, sessions and revocations live. Every operation is atomic, also between processes that
- * share the store. Limits are stored times compared with the `now` that is handed in; a store's own TTLs
- * only collect garbage. Every fault is thrown as STORE_UNAVAILABLE with the driver's error as `cause`.
- */
-export interface StateStore {
-  readonly kind: string
-  /** Where the store answers `isLive` from a copy in this process. */
-  readonly feed?: Feed
-
+/** The revocation list. Every request asks it whether its sign-in is live. */
+export interface RevocationStore {
   /**
-   * The revocation list's generation: made once, together with the list. When the list is lost (flushed,
-   * evicted, deleted), so is the generation, and the next one differs.
+   * The revocation list's generation, made once, together with the list. If the list is lost (flushed, evicted,
+   * deleted), so is its generation, and the next one differs.
    */
   generation(): MaybePromise<number>
   /**
-   * True unless the sign-in was ended, its account's epoch was raised above `ref.epoch` (and the sign-in
-   * not spared by that), or the generation is another one. Redis: one command.
+   * True unless the sign-in was ended, its account's epoch was raised above `ref.epoch` (and that raise did not spare
+   * the sign-in), or the generation is another one. Redis: one command.
    */
   isLive(ref: SignInRef): MaybePromise<boolean>
   /**
-   * A number, 0 or more, that is another one as soon as anything more was revoked: what was live under it is live,
-   * and need not be asked for again, while it stays the same. -1 while the store knows of no such number, as one that
-   * must ask elsewhere. To be left out, or -1, where `isLive` looks at more than that list, as in a store around another.
+   * A number, 0 or more, that changes with each further revocation. A sign-in that was live under it is live while it
+   * stays the same, and need not be looked up again. -1 while the store has no such number, for example because it must
+   * ask elsewhere. Leave it out, or return -1, if `isLive` looks at more than that list, as in a store around another.
    */
   revision?(): number
-
   /**
-   * Adds a sign-in, and drops those of the same account that have been past their limits for an hour at `createdAt`:
-   * by a clock that is behind they live on, and what has no record is missed where all are ended.
+   * Revokes the sign-in first, then removes its record and its session. Idempotent: it also revokes a sign-in without a
+   * record, and one whose record is another account's. The revocation is kept until `until` (ms), or, if the account has
+   * a record of the sign-in, until an hour after the record's absolute limit, if that is earlier.
+   * @returns whether a record existed
+   */
+  endSignIn(accountId: string, id: string, until: number): Promise<boolean>
+  /**
+   * The same for every sign-in of the account on record, except `except`. With `belowEpoch`, only for those of a lower
+   * epoch. Also for those past their limits: by a clock that is behind they are live. Ends many in batches, so that some
+   * may have ended if it fails.
+   * @returns the ids of those that were within their limits at `now`
+   */
+  endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number): Promise<string[]>
+  /**
+   * Refuses every credential of the account with an epoch below `epoch`, except that of the sign-in `spared`.
+   * Combines by max: never lowers. Keeps the entry until `until` (ms), when everything that it refuses has expired.
+   */
+  raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number): Promise<void>
+}
+
+/** The records of sign-ins, for lists and for refreshing. */
+export interface SignInStore {
+  /**
+   * Adds a sign-in. Drops those of the same account that have been past their limits for an hour at `createdAt`: by a
+   * clock that is behind they are live, and `endSignIns` misses a sign-in without a record.
    * @returns how many are within their limits then, this one included
    */
   addSignIn(record: SignInRecord): Promise<number>
   findSignIn(accountId: string, id: string, now: number): Promise<SignInRecord | null>
   /** The account's sign-ins within their limits, newest first. */
   listSignIns(accountId: string, now: number): Promise<SignInRecord[]>
-  /** Moves `lastSeenAt` and `idleExpiresAt` forward, never back, of a sign-in that exists. False when it does not. */
+  /** Moves `lastSeenAt` and `idleExpiresAt` of a sign-in forward, never back. False if it does not exist. */
   touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number): Promise<boolean>
   /** Compares the counter and sets it, in one step. See RotationResult. */
   rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult>
   /**
-   * Gives the sign-in another seal, unless it has another one than `record` by now. Without it a token sign-in ends when
-   * the secret that it began under leaves the ring.
+   * Replaces the sign-in's seal, unless it differs from that of `record` by now. Without this method a token sign-in
+   * ends when the secret that it began under leaves the ring.
    */
   resealSignIn?(record: SignInRecord, seal: string): Promise<void>
-  /**
-   * Revokes the sign-in first, then removes its record and its session. Idempotent: a sign-in without
-   * a record is revoked all the same, and so is one whose record is another account's. The revocation is kept
-   * until `until` (ms) where the account has no record of it; where it has, until an hour after the record's
-   * absolute limit, if that is earlier.
-   * @returns whether a record existed
-   */
-  endSignIn(accountId: string, id: string, until: number): Promise<boolean>
-  /**
-   * The same for every sign-in of the account on record, but `except`; with `belowEpoch` only for those of an epoch
-   * below it. Also for those past their limits: by a clock that is behind they live on. Of many, some at a time: where
-   * it fails, some may have ended.
-   * @returns the ids of those that were within their limits at `now`
-   */
-  endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number): Promise<string[]>
-  /**
-   * Refuses every credential of the account with an epoch below `epoch`, except that of the sign-in `spared`.
-   * Combines by max: never lowers. The entry is kept until `until` (ms), when all that it refuses has expired.
-   */
-  raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number): Promise<void>
+}
 
-  /** Create-only. False when the key is taken. */
+/** Sessions, for the session mode. */
+export interface SessionStore {
+  /** Create-only. False if the key is taken. */
   createSession(key: string, record: SessionRecord): Promise<boolean>
-  /** The record, or null when it does not exist or is past a limit at `now`. */
+  /** The record, or null if it does not exist or is past a limit at `now`. */
   readSession(key: string, now: number): MaybePromise<SessionRecord | null>
   /**
-   * Replaces a session that exists with `record` if its stored version is `record.version - 1`.
-   * `conflict`: somebody else replaced it meanwhile. `gone`: destroyed meanwhile, and it stays destroyed.
+   * Replaces an existing session with `record` if its stored version is `record.version - 1`.
+   * `conflict`: another request has replaced it. `gone`: it was destroyed, and stays destroyed.
    */
   replaceSession(key: string, record: SessionRecord): Promise<'replaced' | 'conflict' | 'gone'>
   /** Moves the idle limit forward, never back, never past the absolute one, without raising the version. */
   touchSession(key: string, idleExpiresAt: number): Promise<boolean>
   destroySession(key: string): Promise<boolean>
+}
 
+/** For the plugin that owns the store, for health checks and metrics. */
+export interface StoreUpkeep {
+  readonly kind: string
+  /** Present if the store answers `isLive` from a copy in this process. */
+  readonly feed?: Feed
   /** Resolves when the store has taken a write, of something that changes nothing. */
   ping(): Promise<void>
   /**
-   * Collects what is past its limits at `now` (ms), where the engine does not by itself. A revocation goes an hour after
-   * its time: it must outlive, on every instance, what it refuses. A store that is shared goes by its own clock as well.
+   * Collects what is past its limits at `now` (ms), if the engine does not do so itself. Drops a revocation an hour
+   * after its time: on every instance, it must outlive the credentials that it refuses. A shared store also goes by its
+   * own clock.
    */
   sweep(now: number): Promise<void>
   close(): Promise<void>
 }
+
+/**
+ * Where sign-ins, sessions and revocations live. Every operation is atomic, also between processes that share the store.
+ * Limits are stored times, compared with the `now` that is handed in. A store's own TTLs only collect garbage. Every
+ * fault is thrown as STORE_UNAVAILABLE with the driver's error as `cause`.
+ */
+export interface StateStore extends RevocationStore, SignInStore, SessionStore, StoreUpkeep {}
