@@ -2,9 +2,10 @@ import { checkWhole } from '../options.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { revokedUntil } from '../stores/rules.js'
 
-/** More than this no list shows to anybody's use. */
+export const CAP = 100
+/** A longer list helps nobody. */
 export const CAP_MAX = 10_000
-/** A cap that was lowered is reached login by login: none waits for thousands to be ended. */
+/** After the cap was lowered, each login ends some: none waits until thousands have ended. */
 const ENDED_AT_ONCE = 100
 
 /** @throws OPTION_INVALID */
@@ -13,10 +14,10 @@ export function checkCap(cap: number): number {
 }
 
 /**
- * Ends the account's oldest sign-ins, so that with the new one there are `cap`. The new one stays, however many
- * begin at once: then there may be more for a moment, by no more than those, and the next login sees to it.
- * @param leaving id of one that is about to be ended anyway, and makes room by that
- * @returns the ids of those that were there to be ended
+ * Ends the account's oldest sign-ins, so that `cap` remain with the new one. The new one always stays. If several
+ * begin at once, the account exceeds the cap by no more than those, until the next login.
+ * @param leaving id of a sign-in that is about to be ended, and so makes room
+ * @returns the ids of those that this call has ended
  */
 export async function endBeyondCap(
   store: StateStore,

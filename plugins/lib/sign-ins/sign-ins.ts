@@ -1,0 +1,90 @@
+import type { FastifyRequest } from 'fastify'
+import type { Audit } from '../audit.js'
+import type { Clock, SignInRef } from '../contract.js'
+import type { SignInRecord, StateStore } from '../stores/contract.js'
+import { endBeyondCap } from './cap.js'
+import type { SignIns } from './contract.js'
+import { noteBegun, tellEnded } from './ending.js'
+import { checkEpoch, endBelowEpoch, keptUntil, refuseDeadAtBirth } from './epoch.js'
+import type { LastSeen } from './last-seen.js'
+import { listLive, pageLive } from './listing.js'
+import { livenessOf } from './liveness.js'
+import { makeRecord, refOfRecord, type SignInStart } from './record.js'
+import { rotateLive } from './rotation.js'
+import type { SealedRecords } from './sealed-records.js'
+
+export interface SignInsParts {
+  readonly store: StateStore
+  readonly records: SealedRecords
+  readonly seen: LastSeen
+  readonly audit: Audit
+  readonly clock: Clock
+  /** In seconds. */
+  readonly longestTtl: number
+  readonly cap: number
+}
+
+/** The sign-ins of an application. See SignIns. */
+export function createSignIns(parts: SignInsParts): SignIns {
+  const { store, records, seen, audit, clock, longestTtl, cap } = parts
+  const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
+    store.endSignIn(ref.accountId, ref.signInId, keptUntil(clock(), longestTtl))
+  const endAndTell: SignIns['end'] = async (ref, ending) => {
+    const existed = await end(ref)
+    if (existed) tellEnded(audit, ref, ending)
+    return existed
+  }
+  const makeRoom = async (
+    request: FastifyRequest,
+    record: SignInRecord,
+    { options: { replaces: replaced }, leaving }: SignInStart,
+    count: number,
+  ) => {
+    const { accountId } = record
+    try {
+      await refuseDeadAtBirth(store, request, record)
+      if (replaced) await endAndTell(replaced, { by: 'self', why: 'replaced', actorId: accountId, request })
+      const left = leaving?.signInId ?? null
+      const beyond = count > cap ? await endBeyondCap(store, record, left, cap, clock()) : []
+      for (const signInId of beyond)
+        tellEnded(audit, { accountId, signInId }, { by: 'suite', why: 'cap', request })
+    } catch (error) {
+      // Nobody will hold the new one. Take it back if the store can, so that no list shows it.
+      await end({ accountId, signInId: record.id }).catch(() => {})
+      throw error
+    }
+  }
+  return {
+    async begin(request, start) {
+      const absoluteTtl = Math.min(start.absoluteTtl, longestTtl)
+      const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
+      const count = await records.add(record)
+      await makeRoom(request, record, start, count)
+      seen.mark(record.id)
+      noteBegun(request, refOfRecord(record))
+      return record
+    },
+    ...livenessOf(store),
+    find: (accountId, id) => records.find(accountId, id, clock()),
+    list: (accountId) => listLive(store, records, accountId, clock()),
+    page: (accountId, query) => pageLive(store, records, accountId, query, clock()),
+    noteSeen: (caller, marks, now) => seen.note(caller, marks, now),
+    touch(ref, idleTtl) {
+      const now = clock()
+      seen.mark(ref.signInId)
+      return store.touchSignIn(ref.accountId, ref.signInId, now, now + idleTtl * 1000)
+    },
+    rotate: (accountId, id, rotation) =>
+      rotateLive(store, records, accountId, id, { ...rotation, now: clock() }),
+    end: endAndTell,
+    async endAll(accountId, except, ending) {
+      const ids = await store.endSignIns(accountId, except ?? null, clock())
+      for (const signInId of ids) tellEnded(audit, { accountId, signInId }, ending)
+      return ids.length
+    },
+    async raiseEpoch({ id, epoch }, { spare = null } = {}) {
+      checkEpoch(epoch)
+      return endBelowEpoch({ store, audit, longestTtl, now: clock() }, { id, epoch }, spare)
+    },
+  }
+}
