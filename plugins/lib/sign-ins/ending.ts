@@ -2,23 +2,23 @@ import type { FastifyRequest } from 'fastify'
 import type { Audit, EndedBy, EndReason } from '../audit.js'
 import type { SignInRef } from '../contract.js'
 
-/** How a sign-in came to its end, for the audit event of that. */
+/** Why a sign-in ended, for the audit event. */
 export type Ending =
-  /** Its client handed back a credential of this mode. */
+  /** The client signed out with a credential of this mode. */
   | { readonly signedOut: string; readonly request?: FastifyRequest }
   | {
       readonly by: EndedBy
       readonly why: EndReason
-      /** The account of whoever asked for it. */
+      /** The account that asked for it. */
       readonly actorId?: string
       readonly request?: FastifyRequest
     }
-  /** Nobody ever held it: a sign-in that is taken back is no event. */
+  /** No client ever held its credential, so there is no event. */
   | 'never_held'
 
 const BY_APPLICATION: Ending = Object.freeze({ by: 'application', why: 'asked' })
 
-/** Tells of a sign-in that was ended. */
+/** Emits the audit event of a sign-in that was ended. */
 export function tellEnded(
   audit: Audit,
   { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,

@@ -8,10 +8,10 @@ import { CLOCK_MARGIN } from '../stores/rules.js'
 import { livenessOf } from './liveness.js'
 import { refOfRecord } from './record.js'
 
-/** The longest that a browser keeps a cookie, and so that any sign-in lives, in seconds (RFC 6265bis §5.5). */
+/** In seconds. No browser keeps a cookie for longer (RFC 6265bis §5.5), so no sign-in lives longer. */
 export const LONGEST_TTL = 400 * 24 * 3600
 
-/** Credentials start at 0: below that there is nothing to end. @throws OPTION_INVALID */
+/** Credentials start at epoch 0, and nothing is below that. @throws OPTION_INVALID */
 export function checkEpoch(epoch: number): void {
   checkWhole('epoch', epoch, 1)
 }
@@ -26,8 +26,8 @@ export interface EpochEndingParts {
 }
 
 /**
- * Until when (ms) an end is to be kept that says nothing about when what it refuses expires: as long as any sign-in can
- * live, and the margin, for what is refused may have been issued by a clock that is ahead.
+ * Until when (ms) an end is kept if the limit of its credentials is not known: as long as any sign-in can live, plus
+ * the margin, because a clock that is ahead may have issued them.
  * @param longestTtl in seconds
  */
 export function keptUntil(now: number, longestTtl: number): number {
@@ -35,8 +35,8 @@ export function keptUntil(now: number, longestTtl: number): number {
 }
 
 /**
- * Has everything refused that was issued to the account below its epoch, but for one sign-in that is spared.
- * The list first: what is in no record is refused as well.
+ * Refuses everything that was issued to the account below its epoch, except one sign-in that is spared. Writes the
+ * revocation first, so that credentials without a record are refused too.
  * @returns how many sign-ins were on record
  * @throws STORE_UNAVAILABLE
  */
@@ -51,7 +51,7 @@ export async function endBelowEpoch(
   return ended
 }
 
-/** An id that no sign-in has, so that nobody can have ended it. */
+/** No sign-in has this id, so nobody can have ended it. */
 const NOBODY = '-'
 
 const HAND_ON =
@@ -59,9 +59,9 @@ const HAND_ON =
   'and find do not hand on the raised epoch'
 
 /**
- * Refuses a new sign-in that is dead already: its client would be told that it is signed in, and refused with the
- * next request. One that was ended by its id meanwhile is not refused: it lived.
- * @throws EPOCH_PASSED, with a warning in the log; STORE_UNAVAILABLE where the revocation list was lost meanwhile
+ * Refuses a new sign-in that is dead on arrival: the client would be told that it is signed in, and the next request
+ * would be refused. Does not refuse a sign-in that was ended by its id meanwhile: it was live.
+ * @throws EPOCH_PASSED, with a warning in the log; STORE_UNAVAILABLE if the revocation list was lost meanwhile
  */
 export async function refuseDeadAtBirth(
   store: Pick<StateStore, 'generation' | 'isLive' | 'revision'>,

@@ -8,22 +8,22 @@ export interface LastSeenParts {
   readonly store: Pick<StateStore, 'touchSignIn'>
   readonly clock: Clock
   readonly log: Pick<FastifyBaseLogger, 'warn'>
-  /** How many sign-ins are remembered, at some 100 bytes each. */
+  /** How many sign-ins are remembered, at about 100 bytes each. */
   readonly max?: number
 }
 
 const MAX = 100_000
-/** Moves no limit: a store moves it forward only. */
+/** Leaves the limit as it is: a store only moves it forward. */
 const SAME_LIMIT = 0
 
 /**
- * Writes when a sign-in was seen last, at most once a minute for each (by each instance: they don't ask each
- * other). No request waits for it, or fails with it.
+ * Writes when a sign-in was last seen, at most once a minute for each sign-in and instance. No request waits for the
+ * write, or fails with it.
  */
 export class LastSeen {
   readonly #parts: LastSeenParts
   readonly #max: number
-  /** When each was written, in ms; the one that was written longest ago comes first. */
+  /** When each was written, in ms. The oldest comes first. */
   readonly #written = new Map<string, number>()
   readonly #running = new Set<Promise<void>>()
 
@@ -32,7 +32,7 @@ export class LastSeen {
     this.#max = parts.max ?? MAX
   }
 
-  /** Writes it where that is due. Never throws, and brings no ended sign-in back: the store updates what is there. */
+  /** Writes it if a write is due. Never throws. Brings no ended sign-in back: the store only updates existing records. */
   note(
     { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,
     marks?: Marks,
@@ -49,12 +49,12 @@ export class LastSeen {
     this.#running.add(writing)
   }
 
-  /** For what writes it as well: so it is not due again for a minute. */
+  /** Says that the sign-in was written elsewhere: no write is due for a minute. */
   mark(signInId: string, now = this.#parts.clock()): void {
     keepNewest(this.#written, signInId, now, this.#max)
   }
 
-  /** Resolves when no write is under way any more. */
+  /** Resolves when all writes have ended. */
   async settle(): Promise<void> {
     await Promise.all(this.#running)
   }
@@ -63,8 +63,8 @@ export class LastSeen {
     const written = this.#written.get(signInId)
     if (written !== undefined) return isPast(written, now)
     if (this.#written.size < this.#max) return true
-    // With more sign-ins in a minute than are remembered, forgetting one that was just written would have it
-    // written with every request. Rather this one is not written now.
+    // If more sign-ins are seen in a minute than are remembered, forgetting one that was just written would write it
+    // with every request. So this one is not written now.
     const [oldest] = this.#written.values()
     return oldest !== undefined && isPast(oldest, now)
   }

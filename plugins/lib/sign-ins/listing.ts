@@ -2,24 +2,24 @@ import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { refOfRecord } from './record.js'
 import type { SealedRecords } from './sealed-records.js'
 
-/** Some of an account's sign-ins. */
+/** A page of an account's sign-ins. */
 export interface SignInsPage {
   readonly signIns: readonly SignInRecord[]
-  /** What to ask for as `after` to get the next page, or null after the last one. */
+  /** Pass it as `after` to get the next page. Null on the last page. */
   readonly next: string | null
 }
 
 export interface SignInsQuery {
-  /** At most so many. */
+  /** The size of the page. */
   readonly limit: number
-  /** `next` of the page before. One that is none begins at the newest. */
+  /** `next` of the page before. Anything else begins at the newest. */
   readonly after?: string | null | undefined
 }
 
 type Store = Pick<StateStore, 'isLive'>
 type Records = Pick<SealedRecords, 'list'>
 
-/** A login that raced the end of its account's sign-ins left a record of what was dead on arrival. */
+/** A login that raced the end of its account's sign-ins may have left the record of a sign-in that never was live. */
 async function liveOf(store: Store, records: readonly SignInRecord[]): Promise<SignInRecord[]> {
   const live = await Promise.all(records.map((record) => store.isLive(refOfRecord(record))))
   return records.filter((_, index) => live[index])
@@ -35,12 +35,12 @@ export async function listLive(
   return liveOf(store, await records.list(accountId, now))
 }
 
-/** Where a page ended: the sign-in may be gone by the time that the next one is asked for. */
+/** Marks the end of a page. It does not need the sign-in, which may have ended by the next request. */
 const cursorOf = ({ createdAt, id }: SignInRecord) => `${createdAt.toString(36)}.${id}`
 
 const CURSOR = /^([0-9a-z]{1,11})\.(.+)$/s
 
-/** Whether a record comes after a page, in the order of the list: newest first, those of one instant by id. */
+/** Whether a record comes after a page. The list is newest first, and by id for equal times. */
 function isBehind(after: string | null): (record: SignInRecord) => boolean {
   const [, created = '', id = ''] = CURSOR.exec(after ?? '') ?? []
   if (id === '') return () => true
@@ -48,7 +48,7 @@ function isBehind(after: string | null): (record: SignInRecord) => boolean {
   return (record) => record.createdAt < createdAt || (record.createdAt === createdAt && record.id > id)
 }
 
-/** A page of them: whether a sign-in is live is asked of no more than are shown. */
+/** Checks liveness only for as many sign-ins as the page needs. */
 export async function pageLive(
   store: Store,
   records: Records,

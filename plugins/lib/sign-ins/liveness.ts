@@ -3,14 +3,14 @@ import type { StateStore } from '../stores/contract.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
 import type { SignIns } from './contract.js'
 
-/** What a store says of who is live, whatever kind of store an application has brought. */
+/** Liveness by a store, which may be an application's own. */
 export function livenessOf(
   store: Pick<StateStore, 'isLive' | 'revision'>,
 ): Pick<SignIns, 'isLive' | 'revision'> {
   return {
     isLive(ref) {
       const live = store.isLive(ref)
-      // A driver's own kind of promise is no `Promise`, and a mode would take it for "yes".
+      // A driver's own kind of promise is no `Promise`, and a mode would take it for `true`.
       return typeof live === 'boolean' ? live : Promise.resolve(live)
     },
     revision() {
@@ -21,8 +21,8 @@ export function livenessOf(
 }
 
 /**
- * Whether a sign-in is live as an answer is written. A store that had to be asked tells of a moment ago: an end that this
- * process has made since then is known without asking, and counts.
+ * Whether a sign-in is live while an answer is written. The reply of a store is a moment old. An end that this process
+ * has made since then is known without a lookup, and counts.
  * @throws STORE_UNAVAILABLE
  */
 export function isLiveNow(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): MaybePromise<boolean> {

@@ -4,22 +4,22 @@ import { clientAddress } from '../http/client-address.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { newSignInId } from './record-seal.js'
 
-/** What a mode says of a sign-in that it starts. TTLs are in seconds. */
+/** A sign-in that a mode starts. TTLs are in seconds. */
 export interface SignInStart {
   readonly mode: string
   readonly account: CheckedAccount
   readonly options: SignInOptions
-  /** Ends it when it is not used for so long. Without it only the absolute limit counts. */
+  /** Ends the sign-in if it is not used for this time. Without it, only the absolute limit applies. */
   readonly idleTtl?: number
-  /** Ends it however much it is used. */
+  /** Ends the sign-in, used or not. */
   readonly absoluteTtl: number
-  /** Session mode: key of the session record that ends with the sign-in. */
+  /** Session mode: key of the session record, which ends with the sign-in. */
   readonly sessionKey?: string
-  /** A sign-in that the mode itself ends after this one began. The cap does not count it. */
+  /** A sign-in that the mode itself ends after this one has begun. The cap does not count it. */
   readonly leaving?: Pick<SignInRef, 'accountId' | 'signInId'> | undefined
   /** Token mode: id of the key under which the first refresh token is derived. */
   readonly refreshKeyId?: string
-  /** Token mode: what access tokens issued later carry as well. Checked by the mode. */
+  /** Token mode: claims for access tokens issued later. Checked by the mode. */
   readonly claims?: Claims
 }
 
@@ -53,7 +53,7 @@ export function makeRecord(
   }
 }
 
-/** What a credential of the sign-in refers to. */
+/** The reference in the sign-in's credentials. */
 export function refOfRecord({ accountId, id, epoch, generation }: SignInRecord): SignInRef {
   return { accountId, signInId: id, epoch, generation }
 }

@@ -8,12 +8,11 @@ type Store = Pick<StateStore, 'feed' | 'isLive' | 'revision'>
 type Records = Pick<SealedRecords, 'findGenuine' | 'rotate'>
 
 /**
- * Rotates on terms, in one round trip: whether the sign-in is live is asked afterwards, of this process's memory. One that
- * is not never will be again, so nobody notices that it was rotated.
+ * Rotates on terms, in one round trip: liveness is checked afterwards, in this process's memory. A sign-in that has
+ * ended never becomes live again, so its rotation does no harm.
  *
- * While memory may not be trusted, that is a question to the store, which may have no answer: then the sign-in is only
- * read, as if it were not as the terms want it. A token that was rotated and refused with 503 would look like a stolen
- * one when it comes again.
+ * While memory cannot be trusted, the check is a lookup in the store, which may fail. Then the sign-in is only read, as
+ * if it did not meet the terms. A token that was rotated and then refused with 503 would look stolen at its next use.
  */
 export async function rotateLive(
   store: Store,

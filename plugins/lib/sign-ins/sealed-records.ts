@@ -4,7 +4,7 @@ import { isStale, openRecord, sealRecord } from './record-seal.js'
 
 type Store = Pick<StateStore, 'addSignIn' | 'findSignIn' | 'listSignIns' | 'resealSignIn' | 'rotateRefresh'>
 
-/** The records of sign-ins in a store, whatever kind of store it is: sealed on the way in, opened on the way out. */
+/** The records of sign-ins in any store: sealed when written, opened when read. */
 export class SealedRecords {
   readonly #store: Store
   readonly #keys: PurposeKeys
@@ -14,18 +14,18 @@ export class SealedRecords {
     this.#keys = keys
   }
 
-  /** @returns how many the account has then */
+  /** @returns how many the account then has */
   add(record: SignInRecord): Promise<number> {
     return this.#store.addSignIn(sealRecord(this.#keys, record))
   }
 
-  /** One to be shown, or to be ended. */
+  /** A record to show, or of a sign-in to end. */
   async find(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
     const stored = await this.#store.findSignIn(accountId, id, now)
     return stored && (openRecord(this.#keys, stored)?.signIn ?? null)
   }
 
-  /** One that a token is issued by. */
+  /** A record from which a token may be issued. */
   async findGenuine(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
     const stored = await this.#store.findSignIn(accountId, id, now)
     return stored && this.#genuine(stored)
@@ -36,7 +36,7 @@ export class SealedRecords {
     return all.flatMap((stored) => openRecord(this.#keys, stored)?.signIn ?? [])
   }
 
-  /** `gone` also for a record that is not genuine. */
+  /** Returns `gone` also for a record that is not genuine. */
   async rotate(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
     const result = await this.#store.rotateRefresh(accountId, id, rotation)
     if (result.outcome === 'gone') return result
@@ -47,8 +47,8 @@ export class SealedRecords {
   }
 
   /**
-   * Under the key of the successor, which was just made: both go with one secret. What was rotated is answered, and the next
-   * rotation tries again.
+   * Renews the seal under the key of the new refresh token: both go with one secret. If that fails, the rotation still
+   * counts, and the next one tries again.
    */
   async #renewSeal(stored: SignInRecord, signIn: SignInRecord): Promise<void> {
     const { seal } = isStale(this.#keys, stored) ? sealRecord(this.#keys, signIn) : stored
