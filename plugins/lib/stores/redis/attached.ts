@@ -1,16 +1,16 @@
-/** How long a replica may not have been heard of until it does not keep up any more, in seconds. */
+/** A replica that was silent for longer no longer keeps up, in seconds. */
 const LAG_MAX = 2
 
-/** What a primary says of itself, or what it owes. */
+/** A primary and its replicas, or those that must confirm. */
 export interface Attached {
-  /** Names the primary: one that was promoted has another name. Empty for one that may not be asked. */
+  /** The name of the primary. A promoted one has another name. Empty if it may not be asked. */
   readonly primary: string
   readonly replicas: number
 }
 
 /**
- * Reads `INFO replication`. Counts those that keep up: one that is still being sent everything, or is silent,
- * cannot confirm anything.
+ * Reads `INFO replication`. Counts the replicas that keep up: one that is silent, or is still loading everything, cannot
+ * confirm anything.
  */
 export function readAttached(info: string): Attached {
   const lags = [...info.matchAll(/^slave\d+:.*state=online,offset=[1-9]\d*,lag=(\d+)/gm)]
@@ -21,13 +21,13 @@ export function readAttached(info: string): Attached {
 }
 
 /**
- * How many replicas each primary had lately. One that has left may have been promoted: what the old primary stores
- * from then on is lost, while the sentinels go on naming it, for seconds.
+ * How many replicas each primary had lately. A replica that has left may have been promoted. Then everything that the
+ * old primary stores is lost, although the sentinels still name it for seconds.
  */
 export class AttachedReplicas {
   readonly #missedFor: number
   readonly #clock: () => number
-  /** By primary: a client that is led back to an old one finds what that one owes. */
+  /** By primary: a client that returns to an old primary finds how many must confirm there. */
   readonly #most = new Map<string, { readonly replicas: number; readonly at: number }>()
 
   /**

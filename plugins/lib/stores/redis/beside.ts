@@ -4,7 +4,7 @@ import type { RedisClient } from './scripts.js'
 
 const CONNECT_TIMEOUT = 2000
 
-/** How the further connections behave: each is used until it fails, and then a new one is made. */
+/** For the additional connections: each is used until it fails, and then replaced. */
 const ONCE: RedisOptions = {
   protocol: 2,
   connectTimeout: CONNECT_TIMEOUT,
@@ -22,16 +22,16 @@ function isCluster(client: RedisClient): client is Cluster {
   return 'nodes' in client
 }
 
-/** Those that are not known to be lost, for the ones that it was told of at first may all have gone. */
+/** The nodes that are not known to be lost. The original ones may all have gone. */
 function knownNodes(cluster: Cluster) {
-  // "wait": named by the others, and not asked yet.
+  // "wait": named by other nodes, and not connected yet.
   const known = cluster.nodes().filter(({ status }) => status === 'ready' || status === 'wait')
   return known.map(({ options: { host = '', port = 0 } }) => ({ host, port }))
 }
 
 /**
- * A connection of its own to where `client` leads, not connected yet.
- * @param silence how long it may take to hear something after a command, in ms: then it is half-open, and ends
+ * An additional connection to the servers of `client`, not connected yet.
+ * @param silence after a command, the connection counts as half-open and ends if nothing comes for this time, in ms
  */
 export function besideOf(client: RedisClient, silence: number): RedisClient {
   const own = { ...ONCE, socketTimeout: silence, commandTimeout: silence }
@@ -42,19 +42,19 @@ export function besideOf(client: RedisClient, silence: number): RedisClient {
         enableOfflineQueue: false,
         retryDelayOnFailover: 0,
         retryDelayOnClusterDown: 0,
-        // It would ask any node, also one that is lost while the one that is wanted is not.
+        // The check may ask a node that is lost while the wanted one is not.
         enableReadyCheck: false,
         redisOptions: own,
       })
     : client.duplicate({ ...own, lazyConnect: true, retryStrategy: () => null })
-  // What fails, fails where it was asked for.
+  // Each fault reaches its own caller.
   beside.on('error', () => {})
   return beside
 }
 
 /**
- * Rejects when it does not come to be in time; the connection has ended then. The driver alone would not do: a
- * cluster's `connect()` whose check fails ends the connection, and leaves its promise as it is for ever.
+ * Connects. Rejects if that takes too long, and then the connection has ended. The driver alone is not enough: if the
+ * check of a cluster's `connect()` fails, it ends the connection and never settles its promise.
  */
 export async function connectInTime(beside: RedisClient): Promise<void> {
   const fail = () => {

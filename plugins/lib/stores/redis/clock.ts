@@ -4,14 +4,14 @@ import { keepNewest } from '../../newest.js'
 import { CLOCK_MARGIN } from '../rules.js'
 
 /*
- * An instance whose clock is wrong does harm to all: it would collect revocations that others still need, and issue
- * credentials that live too long, or are dead on arrival. So each compares its clock with Redis' own, several times a
- * second and without a further trip, and tells the others the difference with the heartbeats that it adds.
+ * An instance whose clock is wrong harms all: it would collect revocations that others still need, and issue credentials
+ * that live too long, or are dead on arrival. So each instance compares its clock with Redis' clock, several times a
+ * second and without an extra round trip. The heartbeats that it adds tell the others the difference.
  */
 
 /**
- * `agrees`: within the margin. Beyond it, whose clock is wrong: `own` where others agree with Redis, `redis` where
- * all others differ from it in the same way, and `unclear` where none has been heard of.
+ * `agrees`: within the margin. Beyond it, the clock that is wrong: `own` if others agree with Redis, `redis` if all
+ * others differ from it in the same way, `unclear` if no other instance is known.
  */
 export type ClockVerdict = 'agrees' | 'own' | 'redis' | 'unclear'
 
@@ -21,7 +21,7 @@ export interface ClockChange {
   readonly offset: number
 }
 
-/** How long the difference of another instance counts, in ms, and of how many instances it is kept. */
+/** How long the difference of another instance counts, in ms, and for how many instances it is kept. */
 const HEARD_FOR = 60_000
 const HEARD_MAX = 64
 
@@ -33,11 +33,11 @@ interface Heard {
 
 export interface RedisClockOptions {
   readonly clock: Clock
-  /** Stands for Redis' clock. For tests. */
+  /** Replaces Redis' clock. For tests. */
   readonly referenceClock?: Clock | undefined
 }
 
-/** What is known of Redis' clock, as against this instance's. */
+/** Compares Redis' clock with this instance's. */
 export class RedisClock {
   readonly now: Clock
   readonly #reference: Clock | undefined
@@ -51,7 +51,7 @@ export class RedisClock {
     this.#reference = referenceClock
   }
 
-  /** How far Redis' clock is ahead of this instance's, in ms. null while that is not known. */
+  /** How far Redis' clock is ahead of this instance's, in ms. null while unknown. */
   get offset(): number | null {
     return this.#offset
   }
@@ -66,37 +66,37 @@ export class RedisClock {
   }
 
   /**
-   * Whether others may have collected revocations that this instance, by its own clock, would still need: it cannot tell
-   * then who is live.
+   * Whether others may have collected revocations that this instance still needs by its own clock. Then it cannot tell
+   * which sign-ins are live.
    */
   get isBehind(): boolean {
     return (this.#verdict === 'own' || this.#verdict === 'unclear') && (this.#offset ?? 0) > 0
   }
 
-  /** Where the clocks differ, how far Redis' is ahead (ms): 0 within the margin. */
+  /** How far Redis' clock is ahead if the clocks differ (ms). 0 within the margin. */
   get difference(): number {
     return this.isOff ? (this.#offset ?? 0) : 0
   }
 
   /**
-   * Takes in what Redis said.
+   * Takes in Redis' answer.
    * @param sent when it was asked, by this instance's clock (ms)
-   * @param time what it answered (ms); null where it may not be asked
+   * @param time the answer (ms); null if Redis may not be asked
    */
   compare(sent: number, time: number | null): void {
     const redis = this.#reference?.() ?? time
     if (redis === null) return
     const received = this.now()
-    // It was that time at some moment in between.
+    // Redis read its clock at some moment in between.
     const [early, late] = [Math.min(sent, received), Math.max(sent, received)]
     this.#offset = redis > late ? redis - late : Math.min(0, redis - early)
     const differs = Math.abs(this.#offset) > CLOCK_MARGIN
-    // Those that were heard of before may have changed with it.
+    // The other instances may have changed as well.
     if (differs !== this.isOff) this.#heard.clear()
     this.#judge()
   }
 
-  /** Takes in how far Redis' clock is ahead of that of the instance which sent a heartbeat. */
+  /** Takes in how far Redis' clock is ahead of the clock of the instance that sent a heartbeat. */
   hear(beat: string, offset: number): void {
     const instance = beat.slice(0, beat.indexOf(':'))
     keepNewest(this.#heard, instance, { offset, at: performance.now() }, HEARD_MAX)
@@ -135,7 +135,7 @@ const SENTENCES: Record<Exclude<ClockVerdict, 'agrees'>, string> = {
   unclear: `The clock of this machine, or that of Redis, is wrong: ${CONSEQUENCE}`,
 }
 
-/** Says in the log when the clocks begin to differ, whose it is as soon as that is known, and when they agree again. */
+/** Logs when the clocks begin to differ, which of them is wrong once that is known, and when they agree again. */
 export function tellOfClock(log: Pick<FastifyBaseLogger, 'error' | 'info'>, clock: RedisClock): void {
   const tell = (verdict: ClockVerdict, offset: number) => {
     const details = { redisAheadBySeconds: Math.round(offset / 1000) }

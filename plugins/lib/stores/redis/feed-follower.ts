@@ -1,43 +1,43 @@
 import type { RevocationList } from '../../revocation/list.js'
 import { type Beat, type FeedConnection, type FeedEntry, readEntry } from './feed-connection.js'
 
-/** Why a connection cannot be followed any further. */
+/** The reason why a connection cannot be followed any further. */
 export class FeedBroken extends Error {}
 
-/** How the list was brought up to date. */
+/** How the copy was brought up to date. */
 export type CaughtUp = 'replayed' | 'loaded'
 
 /**
- * Keeps a list as the feed says, over one connection after another.
- * What makes it stop is that the copy cannot be right any more; then the list is loaded by the next connection.
+ * Applies the feed to a copy of the list, over one connection after another. It stops when the copy cannot be right any
+ * more. Then the next connection loads the list.
  */
 export class FeedFollower {
   readonly #list: RevocationList
   readonly #onBeat: (beat: Beat) => void
-  /** The last entry that was taken in. null: the list must be loaded. */
+  /** The last entry that was applied. null: the list must be loaded. */
   #last: Pick<FeedEntry, 'id' | 'text'> | null = null
-  /** Id of the entry after which to go on. */
+  /** Id of the entry after which reading continues. */
   #after = '0-0'
-  /** How many revocations had been written by then. */
+  /** The number of revocations written by then. */
   #count = 0
-  /** The heartbeat that is the last entry, if it is one. */
+  /** The last entry, if it is a heartbeat. */
   #beat: Beat | null = null
 
-  /** @param onBeat gets each heartbeat, when all that came before it has been taken in */
+  /** @param onBeat gets each heartbeat, after everything before it has been applied */
   constructor(list: RevocationList, onBeat: (beat: Beat) => void) {
     this.#list = list
     this.#onBeat = onBeat
   }
 
-  /** Has the next connection load the whole list. */
+  /** Makes the next connection load the whole list. */
   forget(): void {
     this.#last = null
   }
 
-  /** Makes up for what was missed, so far as following does not: by its entries where the feed still has them. */
+  /** Loads the list, unless the feed still has the last entry: then following replays the entries after it. */
   async catchUp(connection: FeedConnection): Promise<CaughtUp> {
     const how = this.#last && (await connection.holds(this.#last)) ? 'replayed' : await this.#load(connection)
-    // It will not come again, and everything before it is here.
+    // It will not come again, and everything before it has been applied.
     if (this.#beat) this.#onBeat(this.#beat)
     return how
   }
@@ -58,7 +58,7 @@ export class FeedFollower {
     return 'loaded'
   }
 
-  /** Takes in what comes. Never returns. @throws FeedBroken, or the connection's error */
+  /** Applies entries as they come. Never returns. @throws FeedBroken, or the connection's error */
   async follow(connection: FeedConnection): Promise<never> {
     for (;;) {
       for (const row of await connection.read(this.#after)) this.#takeIn(row)

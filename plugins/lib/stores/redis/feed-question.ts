@@ -12,10 +12,10 @@ export interface QuestionParts {
 }
 
 /**
- * Asks which heartbeat stands last in the feed, and what time it is, which the clock takes in.
+ * Asks which heartbeat is last in the feed. The answer also holds Redis' time, for the clock.
  * @param name of a new heartbeat, in case one is due
- * @returns the name of the one that stands last
- * @throws what Redis says itself (READONLY, OOM): it would not store a revocation either
+ * @returns the name of the last heartbeat
+ * @throws the error of Redis itself (READONLY, OOM): it would not store a revocation either
  */
 export async function askForBeat({ client, keys, clock }: QuestionParts, name: string): Promise<string> {
   const sent = clock.now()

@@ -7,25 +7,25 @@ import { askForBeat, type QuestionParts } from './feed-question.js'
 import { askDelay, Heartbeat } from './heartbeat.js'
 
 /*
- * How every process learns of every revocation: a stream beside the revocation list, which the script that
- * stores a revocation appends to, and which each process reads (XREAD BLOCK) on a connection of its own.
+ * Every process learns of every revocation through a stream beside the revocation list. The script that stores a
+ * revocation appends to the stream. Each process reads it (XREAD BLOCK) on a connection of its own.
  *
- * Why a stream, and not server-assisted tracking (CLIENT TRACKING): what was missed in a gap can be read afterwards, and
- * one connection does in a cluster: see docs/revocation.md. Ended sign-ins, raised epochs and the list's generation are all
- * that ever invalidates an identity; a session's record with one disappears together with its sign-in.
+ * A stream rather than server-assisted tracking (CLIENT TRACKING): entries missed in a gap can be read afterwards, and one
+ * connection is enough in a cluster (see docs/revocation.md). Only ended sign-ins, raised epochs and the list's generation
+ * invalidate an identity. The record of a session goes with its sign-in.
  *
- * What it promises: `healthy()` means that everything revoked up to 750 ms ago has been taken in. The proof is
- * a heartbeat that the *command* connection says stands last in the stream, and that has come through the feed: see
- * heartbeat.ts. (A ping would be happy on a demoted primary, and a feed of its own on a server that nobody writes to any
- * more.) Instances share them: if each wrote its own, the cost would grow with the square of the fleet.
- * Each entry carries how many revocations there were: a stream that was trimmed, deleted or rolled back shows.
+ * `healthy()` promises that this process knows everything revoked until 750 ms ago. A heartbeat proves it: the *command*
+ * connection says which heartbeat is last in the stream, and that one has come through the feed (see heartbeat.ts). A
+ * ping would succeed on a demoted primary, and a separate feed on a server that nobody writes to. Instances share the
+ * heartbeats: if each wrote its own, the cost would grow with the square of the fleet.
+ * Each entry holds the number of revocations so far, which reveals a stream that was trimmed, deleted or rolled back.
  */
 
-/** How long no heartbeat may come back before the connection is made anew, in ms. */
+/** The connection is made anew if no heartbeat comes back for this time, in ms. */
 const PATIENCE = 1000
 const RETRY_MIN = 25
 const RETRY_MAX = 500
-/** Questions that are not answered yet: a client of the application's may queue them for long. */
+/** The maximum number of open questions: an application's own client may queue them for long. */
 const UNANSWERED_MAX = 4
 
 const HOW: Record<CaughtUp, string> = {
@@ -37,7 +37,7 @@ export interface FeedParts extends QuestionParts {
   readonly list: RevocationList
 }
 
-/** The feed of revocations. It starts at once, and does not give up before `close`. */
+/** The feed of revocations. It starts at once, and does not give up until `close`. */
 export class RevocationFeed implements Feed {
   readonly #parts: FeedParts
   readonly #follower: FeedFollower
@@ -47,7 +47,7 @@ export class RevocationFeed implements Feed {
   #timer: NodeJS.Timeout | undefined
   #state: 'starting' | 'healthy' | 'lost' | 'closed' = 'starting'
   #connection: FeedConnection | null = null
-  /** When there was last reason to be patient, on the monotonic clock. null: the connection is still made. */
+  /** Since when no heartbeat has come back, on the monotonic clock. null: there is no connection yet. */
   #patientSince: number | null = null
   #how = ''
   #unanswered = 0
@@ -79,7 +79,7 @@ export class RevocationFeed implements Feed {
     return this.#parts.list.size
   }
 
-  /** Resolves when it is healthy, or `timeout` ms have passed. */
+  /** Resolves when the feed is healthy, or after `timeout` ms. */
   async settle(timeout: number): Promise<void> {
     if (this.healthy()) return
     let stop = () => {}
@@ -89,7 +89,7 @@ export class RevocationFeed implements Feed {
     await withDeadline(restored, timeout, () => {}).finally(() => stop())
   }
 
-  /** Has the whole list read again. */
+  /** Reads the whole list again. */
   reload(): void {
     this.#follower.forget()
     this.#connection?.close()

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { keepNewest } from '../../newest.js'
 
-/** How often this process asks for the newest heartbeat, in ms, give or take the jitter. */
+/** How often this process asks for the newest heartbeat, in ms, plus or minus the jitter. */
 const ASK_INTERVAL = 250
-/** So each instance has its turn to add the heartbeat. */
+/** With it, each instance has its turn to add a heartbeat. */
 const JITTER = 40
-/** How old the newest one may be before another is added, in ms: some three a second, however many ask. */
+/** A new heartbeat is added when the newest is this old, in ms: about three a second, however many instances ask. */
 export const BEAT_INTERVAL = 300
-/** How long one that came back vouches for what came before it, in ms, counted from when it was asked for. */
+/** How long a heartbeat that came back vouches for what came before it, in ms, counted from its question. */
 export const FRESH_FOR = 750
 
-/** Older questions than so many are past vouching for anything. */
+/** Older questions can no longer vouch for anything. */
 const ASKED_MAX = 8
-/** Heartbeats that have come lately. Each revocation may bring one for each instance that asks. */
+/** The number of recent heartbeats to remember. Each revocation may bring one for each instance that asks. */
 const COME_MAX = 512
 
 interface Times {
@@ -29,17 +29,16 @@ export interface Clocks {
 const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.now() }
 
 /*
- * What a heartbeat proves. Redis is asked for the heartbeat that stands *last* in the feed, on the command connection;
- * at that moment there is nothing behind it. Once that very entry (its name is random) has come through the feed, whoever
- * wrote it, all that was written before the question was *sent* has been taken in. No clock of Redis takes part: one that
- * jumps only makes heartbeats more or less frequent.
+ * The proof. On the command connection, this process asks Redis for the *last* heartbeat in the feed; at that moment
+ * nothing is behind it. Once exactly that entry (its name is random) has come through the feed, this process has applied
+ * everything written before the question was *sent*, whichever instance wrote it. Redis' clock takes no part: if it
+ * jumps, heartbeats only become more or less frequent.
  *
- * How soon a fault shows. A copy is trusted for FRESH_FOR after the question whose answer vouches for it. So what is
- * revoked elsewhere is refused here 750 ms after the revoker's answer at the latest, whatever breaks: each later
- * question finds a heartbeat behind the revocation, or adds one, and is vouched for only when both have come. A feed that
- * stands still while nobody revokes shows when the next heartbeat does not come: the first that asks BEAT_INTERVAL after
- * the last adds it. While all is well a question is asked at the latest 290 ms after the last, which leaves an
- * answer and its heartbeat 460 ms on the way.
+ * The delay of a fault. A copy is trusted for FRESH_FOR after the question whose answer vouches for it. So a credential
+ * revoked elsewhere is refused here at the latest 750 ms after the revoker's answer, whatever breaks: each later question
+ * finds a heartbeat behind the revocation, or adds one, and counts only when both have come. If the feed stands still
+ * while nobody revokes, the next heartbeat does not come: the first instance that asks BEAT_INTERVAL after the last adds
+ * it. Normally the next question follows within 290 ms, which leaves 460 ms for an answer and its heartbeat.
  */
 
 /** When to ask next, in ms. */
@@ -48,16 +47,16 @@ export function askDelay(): number {
 }
 
 /**
- * Heartbeats as this process knows them. Judged at each use: a process that was suspended, or whose event loop stood
- * still, trusts nothing when it goes on. By two clocks: a suspended machine's monotonic one may stand still, and
+ * The heartbeats that this process knows. Judged at each use: a process that was suspended, or whose event loop was
+ * blocked, trusts nothing when it continues. Uses two clocks: on a suspended machine the monotonic clock may stop, and
  * the wall clock may be set back.
  */
 export class Heartbeat {
   readonly #clocks: Clocks
   readonly #nonce = randomBytes(12).toString('base64url')
-  /** By the name that a new heartbeat would get. */
+  /** Open questions, by the name that a new heartbeat would get. */
   readonly #asked = new Map<string, Times>()
-  /** When those were asked for that have not come yet. */
+  /** When heartbeats were asked for that have not come yet. */
   readonly #awaited = new Map<string, Times>()
   readonly #come = new Map<string, true>()
   #count = 0
@@ -67,7 +66,7 @@ export class Heartbeat {
     this.#clocks = clocks
   }
 
-  /** Names the heartbeat that is added if the one that is asked for now is no longer young. */
+  /** The name for the heartbeat that Redis adds if the last one is no longer young. */
   next(): string {
     this.#count++
     const name = `${this.#nonce}:${this.#count}`
@@ -88,20 +87,20 @@ export class Heartbeat {
   /**
    * Takes note of an answer.
    * @param asked the name that went with the question
-   * @param last the name of the heartbeat that stood last in the feed
+   * @param last the name of the heartbeat that was last in the feed
    */
   answered(asked: string, last: string): void {
     const times = this.#asked.get(asked)
     if (!times) return
-    // One that was added now is still to say how long it takes.
+    // A heartbeat that was just added will still tell how long it takes.
     if (asked !== last) this.#asked.delete(asked)
     if (this.#come.has(last)) this.#vouch(times)
     else keepNewest(this.#awaited, last, times, ASKED_MAX)
   }
 
   /**
-   * Takes note of one that came through the feed.
-   * @returns how long it was under way, in ms; null where another process added it
+   * Takes note of a heartbeat that came through the feed.
+   * @returns how long it took, in ms; null if another process added it
    */
   arrived(name: string): number | null {
     keepNewest(this.#come, name, true, COME_MAX)
@@ -114,7 +113,7 @@ export class Heartbeat {
     return sent ? this.#clocks.monotonic() - sent.monotonic : null
   }
 
-  /** Trusts nothing until a heartbeat comes that is asked for from now on. */
+  /** Trusts nothing until a later question is vouched for. */
   forget(): void {
     this.#newest = null
     for (const known of [this.#asked, this.#awaited, this.#come]) known.clear()

@@ -4,31 +4,31 @@ import { besideOf, connectInTime } from './beside.js'
 import { INFO, REVOKE } from './revocation-scripts.js'
 import { type RedisClient, runScript } from './scripts.js'
 
-/** How often it is looked whether there are replicas, in ms. */
+/** How often the replicas are counted, in ms. */
 const LOOK_INTERVAL = 5000
 /** How long a replica that has left is still waited for, in ms. */
 const MISSED_FOR = 10_000
-/** Of the script that revokes: three for each revocation. */
+/** Arguments of the script that revokes: three for each revocation. */
 type Args = readonly (string | number)[]
 
-/** The connection that revocations are stored on. */
+/** The connection on which revocations are stored. */
 interface Writer {
   readonly client: RedisClient
-  /** The name of the primary that it leads to. */
+  /** The name of the primary at its other end. */
   readonly primary: Promise<string>
 }
 
 export interface RedisReplicasOptions {
-  /** Of an operation as a whole, in ms. The replicas have half of it to confirm. */
+  /** The limit of a whole operation, in ms. The replicas have half of it to confirm. */
   readonly timeout: number
   /** How long a replica that has left is still waited for, in ms. 10 000 by default. */
   readonly missedFor?: number | undefined
 }
 
 /**
- * Where the primary has replicas, a revocation counts when all of them have it that keep up: a failover would
- * bring back what the one that is promoted did not know. One that has just left is waited for in vain.
- * `WAIT` keeps its connection from everything else, so it gets one of its own, and what comes meanwhile goes together.
+ * If the primary has replicas, a revocation counts once all replicas that keep up have it: otherwise a failover would
+ * bring back what the promoted replica did not know. A replica that has just left is waited for in vain.
+ * `WAIT` blocks its connection, so it has one of its own. Revocations that come meanwhile are stored together.
  */
 export class RedisReplicas {
   readonly #client: RedisClient
@@ -38,18 +38,18 @@ export class RedisReplicas {
   readonly #batches = new Batches((args: readonly Args[]) => this.#store(args.flat()))
   readonly #look = () => void this.#count().catch(() => {})
   readonly #follow = () => {
-    // The client may have gone over to another primary: the writer must not stay behind.
+    // The client may have moved to another primary: the writer must not stay behind.
     this.#drop(this.#writer)
     this.#owed = null
     this.#look()
   }
   readonly #timer: NodeJS.Timeout
-  /** What the client's primary owes. null: not known yet. */
+  /** How many replicas of the client's primary must confirm. null: not known yet. */
   #owed: Attached | null = null
   #writer: Writer | null = null
   #closed = false
 
-  /** @param keys of the list, whose node in a cluster is the one that counts, and of its feed */
+  /** @param keys of the list and its feed; in a cluster the node of the list counts */
   constructor(
     client: RedisClient,
     keys: readonly [list: string, feed: string],
@@ -65,14 +65,14 @@ export class RedisReplicas {
   }
 
   /**
-   * Stores revocations, and waits for the replicas to have them.
-   * @returns whether they have; undefined, and nothing is stored, where there are no replicas
+   * Stores revocations, and waits for the replicas.
+   * @returns whether they have confirmed; undefined, and nothing is stored, if there are no replicas
    */
   async revoke(args: Args): Promise<boolean | undefined> {
     return (await this.areThere()) ? this.#batches.add(args) : undefined
   }
 
-  /** Whether there are any that must confirm. */
+  /** Whether any replica must confirm. */
   async areThere(): Promise<boolean> {
     const { replicas } = this.#owed ?? (await this.#count())
     return replicas > 0
@@ -98,9 +98,9 @@ export class RedisReplicas {
     this.#drop(this.#writer)
   }
 
-  /** A pipeline keeps to one connection, in a cluster to the one of its keys' node: what wrote is what waits. */
+  /** A pipeline uses one connection, in a cluster that of its keys' node. So the connection that wrote is the one that waits. */
   async #write(writer: Writer, args: Args, owed: Attached): Promise<boolean> {
-    // It may have been led to another one than the client: its replicas say nothing then.
+    // The writer may have reached another primary than the client. Then its replicas prove nothing.
     if ((await writer.primary) !== owed.primary) throw new Error('The primary is another one')
     const answers = await writer.client
       .pipeline()
@@ -113,8 +113,8 @@ export class RedisReplicas {
   }
 
   /**
-   * Looks again who is there: in a cluster another node may have the list by now, and a pipeline does not follow it.
-   * What waits would wait in vain as well, and is not stored.
+   * Counts again: in a cluster another node may have the list by now, and a pipeline does not follow it. Waiting
+   * revocations would wait in vain as well, and are not stored.
    */
   #giveUp(writer: Writer): void {
     this.#drop(writer)
@@ -136,7 +136,7 @@ export class RedisReplicas {
     if (this.#closed) throw new Error('The store is closed')
     if (!this.#writer || this.#writer.client.status === 'end') {
       const client = besideOf(this.#client, this.#timeout)
-      // In a cluster the first command connects to its node, and those that come meanwhile would fail.
+      // In a cluster the first command connects to its node. Commands that come meanwhile would fail.
       const connected = connectInTime(client).then(() => this.#ask(client))
       this.#writer = { client, primary: connected.then(({ primary }) => primary) }
     }
@@ -149,7 +149,7 @@ export class RedisReplicas {
   }
 }
 
-/** A user of Redis who may not ask is taken to have none, as before a replica is attached. */
+/** A Redis user without the permission to ask counts as one without replicas. */
 function withoutPermission(error: unknown): string {
   if (error instanceof Error && /NOPERM|can't run this command/.test(error.message)) return ''
   throw error
