@@ -14,13 +14,13 @@ import { type Known, refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Where sign-ins get their accounts from: ours, or the application's. */
+    /** The source of accounts for sign-ins: the suite's, or the application's. */
     accountSource: AccountSource
-    /** Our own accounts. @throws OPTION_INVALID when the application brought its own */
+    /** The suite's accounts. @throws OPTION_INVALID if the application has its own */
     readonly accounts: Accounts
-    /** Which passwords may be chosen for them. @throws OPTION_INVALID when the application brought its own */
+    /** Decides which passwords may be chosen. @throws OPTION_INVALID if the application has its own accounts */
     readonly passwordPolicy: PasswordPolicy
-    /** Whether the accounts are ours: only then is there anything to change. */
+    /** Whether the suite has the accounts: only then can they be changed. */
     readonly hasOwnAccounts: boolean
   }
 }
@@ -44,10 +44,10 @@ export type { PostgresOptions } from './lib/database/postgres/options.js'
 
 /** Accounts in the embedded database of a directory. */
 export interface OwnAccountsOptions {
-  /** Made, with mode 0700, when it is not there. */
+  /** Created with mode 0700 if it does not exist. */
   readonly dataDir: string
   readonly clock?: Clock
-  /** Such as the product's name: no password may hold one of them. 3 characters or more each. */
+  /** No password may contain one of them, such as the product's name. 3 characters or more each. */
   readonly passwordWords?: readonly string[]
   /**
    * How many passwords are hashed at once; sixteen more wait for each, beyond that is BUSY. Defaults to the number of
@@ -60,13 +60,13 @@ export interface OwnAccountsOptions {
 }
 
 /**
- * Accounts in a PostgreSQL database of their own, which any number of processes share. It is migrated at boot:
- * where that may take long, give Fastify a `pluginTimeout` that is long enough.
+ * Accounts in a PostgreSQL database of their own, which any number of processes share. It is migrated at boot: if that
+ * may take long, raise Fastify's `pluginTimeout`.
  */
 export interface PostgresAccountsOptions {
   /**
    * `postgres://user:password@host:port/database`, user and password percent-encoded, with `?sslmode=verify-full`
-   * for TLS (`require` and `verify-ca` mean the same here, `no-verify` trusts whoever answers), `sslrootcert` for
+   * for TLS (`require` and `verify-ca` mean the same here, `no-verify` trusts any server), `sslrootcert` for
    * the path of the certificates to trust, and `host` for the directory of a Unix socket.
    */
   readonly databaseUrl: string
@@ -78,7 +78,7 @@ export interface PostgresAccountsOptions {
   readonly dataDir?: undefined
 }
 
-/** Accounts that the application has already. */
+/** The application's own accounts. */
 export interface BroughtAccountsOptions {
   readonly source: AccountSource
   readonly dataDir?: undefined
@@ -118,7 +118,7 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   if (typeof source?.verify !== 'function' || typeof source.find !== 'function') {
     throw new OptionInvalid('source', 'wants the functions verify and find')
   }
-  // It may hash with ours: the queue is the process's.
+  // The source may hash with our hasher, whose queue belongs to the process.
   meter(app, passwords.queue)
   app.decorate('accountSource', source)
   app.decorate('hasOwnAccounts', false)
@@ -133,7 +133,7 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
 
 type DatabaseOptions = OwnAccountsOptions | PostgresAccountsOptions
 
-/** Only where there are metrics is anything measured. */
+/** Measures only if metrics are registered. */
 function meter(app: FastifyInstance, queue: HashQueue): void {
   if (!app.hasDecorator('identityMetrics')) return
   const leave = app.identityMetrics.meters.hashes(queue)

@@ -6,7 +6,7 @@ import { checkClock, refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What happened to sign-ins and accounts, told to the log, to a diagnostics channel and to listeners. */
+    /** Reports events of sign-ins and accounts to the log, a diagnostics channel and listeners. */
     audit: Audit
   }
 }
@@ -31,7 +31,7 @@ export interface AuditOptions {
 
 const NAME = 'fastify-identity-audit'
 
-/** Whatever order it and the stores were registered in. */
+/** Works in whichever order audit and stores were registered. */
 function watchFeed(app: FastifyInstance): void {
   let unsubscribe = () => {}
   app.addHook('onReady', async function watchRevocationFeed() {
@@ -39,7 +39,7 @@ function watchFeed(app: FastifyInstance): void {
     const { feed } = app.stateStore
     if (feed) unsubscribe = feed.onChange(({ kind, reason }) => app.audit.emit({ type: kind, reason }))
   })
-  // Before the stores are closed, which would look like a loss.
+  // Before the stores close, which would look like a lost feed.
   app.addHook('preClose', async function leaveRevocationFeed() {
     unsubscribe()
   })
@@ -56,7 +56,7 @@ async function auditPlugin(app: FastifyInstance, options: AuditOptions): Promise
 
 const audit = fp(auditPlugin, { fastify: '5.x', name: NAME })
 
-/** For plugins that have something to tell: `app.audit` is there afterwards. */
+/** For plugins that emit events: registers `app.audit` unless it exists. */
 export async function useAudit(app: FastifyInstance, clock: Clock): Promise<void> {
   if (!app.hasPlugin(NAME)) await app.register(audit, { clock })
 }

@@ -9,7 +9,7 @@ import { checkWhole, refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What the suite tells Prometheus. There where its plugin was registered. */
+    /** The suite's metrics for Prometheus. Only if their plugin was registered. */
     identityMetrics: IdentityMetrics
   }
 }
@@ -17,11 +17,11 @@ declare module 'fastify' {
 export type { IdentityMetrics }
 
 export interface MetricsOptions {
-  /** One in so many resolves is timed, on average; 1 times all. Defaults to 16. */
+  /** One resolve in this many is timed, on average; 1 times all. Defaults to 16. */
   readonly sampling?: number
   /**
-   * Whether the process's own metrics are told as well (`process_…`, `nodejs_…`). Defaults to true: say false where
-   * the application tells them already.
+   * Whether the process's own metrics (`process_…`, `nodejs_…`) are included. Defaults to true. Use false if the
+   * application exports them already.
    */
   readonly process?: boolean
 }
@@ -37,14 +37,14 @@ function checkOptions(options: MetricsOptions): Required<MetricsOptions> {
   return { sampling, process }
 }
 
-/** What was registered before has handed nothing over, and would be missing without a word. */
+/** Parts that were registered before would be missing from the metrics without a word. */
 function refuseLate(app: FastifyInstance): void {
   const before = ['stateStore', 'authModes', 'audit'].find((name) => app.hasDecorator(name))
   if (before) throw new OptionInvalid('metrics', `must be registered before what brings app.${before}`)
 }
 
 /**
- * Metrics of all of the suite that is registered after it, read by `app.identityMetrics.text()`. It adds no route.
+ * Metrics of all parts of the suite that are registered later, read by `app.identityMetrics.text()`. Adds no route.
  * @throws OPTION_INVALID, DEPENDENCY_MISSING without the package prom-client, both at boot
  */
 async function metrics(app: FastifyInstance, options: MetricsOptions): Promise<void> {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The file that package.json names as the command must be there before anything is built: npx, in a
-// checkout, links it at its first use, and does not look again.
+// The file that package.json names as the command must exist before the build: in a checkout, npx links it at its
+// first use, and never again.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,7 @@ const built = new URL('../dist/bin/fastify-identity.js', import.meta.url)
 
 if (!existsSync(built)) {
   const cwd = fileURLToPath(new URL('..', import.meta.url))
-  // Standard input is the command's: a password may come from there. Its output may be read by a program.
+  // The command needs standard input (a password may come from there), and a program may read its output.
   const { status } = spawnSync('npm', ['run', '--silent', 'build'], { cwd, stdio: ['ignore', 2, 2] })
   if (status !== 0) process.exit(1)
 }

@@ -6,18 +6,18 @@ import type { Clock } from './contract.js'
 export const AUDIT_CHANNEL = 'fastify-identity:audit'
 
 /**
- * Who ended a sign-in: the client that held it (`self`), its account, from a sign-in of its own (`owner`), an
- * administrator (`admin`), one of the suite's own rules (`suite`), or code of the application.
+ * Who ended a sign-in: its own client (`self`), its account from another sign-in (`owner`), an administrator
+ * (`admin`), a rule of the suite (`suite`), or code of the application.
  */
 export type EndedBy = 'self' | 'owner' | 'admin' | 'suite' | 'application'
 
 /**
- * Why a sign-in was ended: somebody asked for that, its client signed in anew, the account had too many, or a
- * refresh token of it was used again.
+ * Why a sign-in was ended: somebody asked for it, its client signed in again, the account had too many, or a refresh
+ * token was used twice.
  */
 export type EndReason = 'asked' | 'replaced' | 'cap' | 'refresh_reuse'
 
-/** Who made or changed an account: nobody is signed in at a command line, and a registration needs nobody. */
+/** Who created or changed an account. Nobody is signed in at the command line or at a registration. */
 export type ChangedBy = 'owner' | 'admin' | 'command_line' | 'registration'
 
 interface OfSignIn {
@@ -25,49 +25,49 @@ interface OfSignIn {
   readonly signInId: string
 }
 
-/** What each type of event tells, besides its time and address. Ids, counters and words: never a credential. */
+/** The fields of each type of event, besides time and address: ids, counters and words, never a credential. */
 export interface AuditDetails {
   signed_in: {
     readonly accountId: string
-    /** Null where a mode keeps no record of its sign-ins. */
+    /** Null if the mode keeps no record of its sign-ins. */
     readonly signInId: string | null
     readonly mode: string
   }
   /**
-   * There is no name: people type passwords into its field. And no account: the answer is the same whether
-   * there is one, and so is this.
+   * No username: people type passwords into its field. No account: like the answer, the event must not depend on
+   * whether the account exists.
    */
   sign_in_refused: { readonly mode: string; readonly reason: 'credentials' }
-  /** An attempt was refused unseen, for too many have failed. Nor is there a name. */
+  /** An attempt was refused before it was verified, because too many have failed. It has no username either. */
   throttled: {
-    /** What was attempted: `sign_in`, `password`, `refresh`, `register`, or a word of the application. */
+    /** The kind of attempt: `sign_in`, `password`, `refresh`, `register`, or a word of the application. */
     readonly what: string
-    /** By which count. */
+    /** The limit that refused it. */
     readonly by: 'account' | 'address' | 'pair' | 'device'
-    /** Whose credential or device cookie came with it; null where none did, whatever name was typed. */
+    /** The account of the request's credential or device cookie; null if it had none, whatever name was typed. */
     readonly accountId: string | null
   }
-  /** Somebody who is signed in gave a wrong current password. */
+  /** A signed-in person gave a wrong current password. */
   password_refused: OfSignIn & { readonly mode: string }
   /** The client handed its credential back. */
   signed_out: OfSignIn & { readonly mode: string }
-  /** The sign-in ended in any other way, but by its account's epoch. */
+  /** The sign-in ended in any other way, except by its account's epoch. */
   sign_in_ended: OfSignIn & {
     readonly by: EndedBy
     readonly why: EndReason
-    /** The account of whoever asked for it; null where nobody did. */
+    /** The account that asked for it; null if none did. */
     readonly actorId: string | null
   }
   /** `repeated`: a retry of the last refresh, which got the same successor again. */
   refreshed: OfSignIn & { readonly mode: string; readonly outcome: 'rotated' | 'repeated' }
   /** An old refresh token came again: theft, or a copy. The `sign_in_ended` of it follows. */
   refresh_reuse_detected: OfSignIn & { readonly mode: string }
-  /** Every sign-in of the account that began under an epoch below is over, but the one that was spared. */
+  /** All sign-ins of the account that began under a lower epoch are over, except the spared one. */
   epoch_raised: {
     readonly accountId: string
     readonly epoch: number
     readonly spared: string | null
-    /** How many were on record. */
+    /** How many records were ended. */
     readonly ended: number
   }
   account_created: {
@@ -92,27 +92,26 @@ export interface AuditDetails {
 
 export type AuditType = keyof AuditDetails
 
-/** An event as it is told to `emit`. */
+/** An event as it is passed to `emit`. */
 export type AuditReport = { [T in AuditType]: { readonly type: T } & AuditDetails[T] }[AuditType]
 
-/** An event as listeners get it. Frozen. */
+/** An event as listeners receive it. Frozen. */
 export type AuditEvent = AuditReport & {
   /** By the injected clock, in ms. */
   readonly time: number
-  /** Address of the client whose request it was; null where there was none. */
+  /** The client's address; null without a request. */
   readonly ip: string | null
 }
 
 export type AuditListener = (event: AuditEvent) => void | Promise<void>
 
-/** Tells what happened to sign-ins and accounts: to the log, to the channel, and to listeners. Never throws. */
+/** Reports events of sign-ins and accounts to the log, the channel and listeners. Never throws. */
 export interface Audit {
-  /** Tells what has happened: after it is stored, and not before. @param request whose doing it was */
+  /** Reports an event, after it is stored and not before. @param request the request that caused it */
   emit(report: AuditReport, request?: FastifyRequest): void
   /**
-   * Hands every event of this application to the listener, at once. What it throws, or rejects with, is
-   * logged and goes nowhere else.
-   * @returns what ends that
+   * Passes every event of this application to the listener, synchronously. Its errors and rejections are only logged.
+   * @returns unsubscribes
    */
   subscribe(listener: AuditListener): () => void
 }
@@ -152,7 +151,7 @@ export const AUDIT_TYPES: ReadonlyMap<string, { readonly level: Level; readonly 
 
 const auditChannel = channel(AUDIT_CHANNEL)
 
-/** Nothing but the fields of its type: whatever else a caller hands over (a row, a body) goes no further. */
+/** Copies only the fields of the event's type: whatever else a caller passes (a row, a body) must not leak. */
 function makeEvent(report: AuditReport, time: number, ip: string | null): AuditEvent {
   const given = new Map<string, unknown>(Object.entries(report))
   const fields = Object.keys(SHAPES[report.type].fields).map((field) => [field, given.get(field) ?? null])
@@ -161,7 +160,7 @@ function makeEvent(report: AuditReport, time: number, ip: string | null): AuditE
 
 interface AuditParts {
   readonly clock: Clock
-  /** Without one, for a command line, only listeners and the channel hear of it. */
+  /** Omitted on the command line: then only listeners and the channel receive events. */
   readonly log?: Pick<FastifyBaseLogger, Level | 'error'>
 }
 
@@ -179,7 +178,7 @@ export function createAudit({ clock, log }: AuditParts): Audit {
   return Object.freeze({
     emit(report: AuditReport, request?: FastifyRequest) {
       const event = makeEvent(report, clock(), request?.ip ?? null)
-      // By the request's own logger, so that the line has the request's id.
+      // The request's own logger adds the request's id.
       const logger = request?.log ?? log
       logger?.[SHAPES[event.type].level]({ audit: event }, event.type)
       // A listener of the channel that throws ends the process (Node makes it an uncaught exception, later
@@ -188,7 +187,7 @@ export function createAudit({ clock, log }: AuditParts): Audit {
       for (const listener of listeners) tell(listener, event)
     },
     subscribe(listener: AuditListener) {
-      // Of its own identity: subscribed twice is told twice, and each is ended by itself.
+      // A function of its own: a listener that subscribes twice is called twice, and each ends separately.
       const own: AuditListener = (event) => listener(event)
       listeners.add(own)
       return () => void listeners.delete(own)

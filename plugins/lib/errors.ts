@@ -1,13 +1,13 @@
 import createError from '@fastify/error'
 
 /*
- * Every error that the suite raises, once. A code is stable; a message tells a client nothing that an
- * attacker wants. What went wrong inside rides in `cause`, to the log.
+ * Every error that the suite raises, once. Codes are stable; a message tells a client nothing that helps an attacker.
+ * The internal reason travels in `cause` to the log.
  */
 
 const define = (code: string, message: string, status: number) => createError(code, message, status)
 
-/** Statuses of these six are the guard's to choose: 401 by default (see `unauthenticatedStatus`). */
+/** The guard chooses the status of these six: 401 by default (see `unauthenticatedStatus`). */
 export const NotSignedIn = define('NOT_SIGNED_IN', 'You are not signed in.', 401)
 export const TokenExpired = define('TOKEN_EXPIRED', 'The access token has expired.', 401)
 export const TokenInvalid = define('TOKEN_INVALID', 'The access token is not valid.', 401)
@@ -40,7 +40,7 @@ export const UsernameInvalid = define(
 export const RegistrationClosed = define('REGISTRATION_CLOSED', 'Nobody can register here.', 403)
 export const UsernameTaken = define('USERNAME_TAKEN', 'This username is taken.', 409)
 const PasswordRefusal = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)
-/** Raised with the reason, which the client is told: `too_short`, `too_long`, `common`, `like_username`. */
+/** Carries the reason, which the client receives: `too_short`, `too_long`, `common`, `like_username`. */
 export class PasswordRefused extends PasswordRefusal {
   constructor(readonly reason: string) {
     super(reason)
@@ -48,7 +48,7 @@ export class PasswordRefused extends PasswordRefusal {
 }
 export const LastAdmin = define('LAST_ADMIN', 'There must be another administrator first.', 409)
 const Throttling = define('THROTTLED', 'Too many failed attempts. Try again later.', 429)
-/** Raised with how long to wait, in whole seconds (RFC 6585 §4, RFC 9110 §10.2.3). */
+/** Carries the time to wait, in whole seconds (RFC 6585 §4, RFC 9110 §10.2.3). */
 export class Throttled extends Throttling {
   readonly headers: { readonly 'retry-after': string }
 
@@ -65,7 +65,7 @@ export const StoreUnavailable = define(
 )
 
 /** Mistakes in the application, loud so that they are found before they are deployed. */
-/** The message says what was done where: see plugins/identity.ts. */
+/** plugins/identity.ts makes the message. */
 export const IdentityUnguarded = define('IDENTITY_UNGUARDED', '%s', 500)
 export const SessionNotLoaded = define(
   'SESSION_NOT_LOADED',

@@ -1,6 +1,6 @@
 import { DependencyMissing } from './errors.js'
 
-/** By code, and by message too: behind loader hooks (tsx, ts-node) Node's error arrives without its code. */
+/** Checks the message as well: with loader hooks (tsx, ts-node) Node's error has no code. */
 function isNotFound(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? error.code : ''
@@ -10,7 +10,7 @@ function isNotFound(error: unknown): boolean {
 
 /**
  * Loads a package that only some installations have (`npm install --omit=optional`).
- * @param feature what needs it, as the error names it
+ * @param feature the feature that needs it, named in the error
  * @throws DEPENDENCY_MISSING when it, or the binary that it is built on, is not installed
  */
 export async function loadOptional<T>(

@@ -1,12 +1,12 @@
 /*
- * Checks of values from outside, in the words of TypeBox and as much of it as the suite's own formats need: a
- * library would be a quarter of what the package weighs, and half of what importing it costs.
+ * Checks of values from outside, with TypeBox's names, and only as much of it as the suite's own formats need. The
+ * library would be a quarter of the package's weight, and half of the cost of importing it.
  */
 
 /** Tells whether a value is a T. */
 export type Check<T> = (value: unknown) => value is T
 
-/** What a check lets pass. */
+/** The type that a check accepts. */
 export type Static<C> = C extends Check<infer T> ? T : never
 
 type Fields = Readonly<Record<string, Check<unknown>>>
@@ -74,7 +74,7 @@ export const Type = Object.freeze({
     <const L extends string | number>(literal: L) =>
     (value: unknown): value is L =>
       value === literal,
-  /** A field that may be left out. */
+  /** A field that may be omitted. */
   Optional:
     <T>(check: Check<T>) =>
     (value: unknown): value is T | undefined =>

@@ -2,16 +2,16 @@
 export const USERNAME_MAX_LENGTH = 64
 
 /**
- * What two names could differ in without looking different: controls, format characters (joiners and
- * direction marks among them), private and unassigned code points, lone surrogates, every space and
- * separator but U+0020, what renderers leave out (variation selectors, fillers), and the blank Braille
- * cell. Unassigned ones also because a later Unicode may fold them.
+ * Characters that make two names different without looking different: controls, format characters (such as joiners and
+ * direction marks), private and unassigned code points, lone surrogates, every space and separator except U+0020,
+ * characters that renderers omit (variation selectors, fillers), and the blank Braille cell. A later Unicode may also
+ * fold code points that are unassigned today.
  */
 const INVISIBLE = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\u2800]|(?! )\p{Z}/u
 /** A space is part of a name only between two other characters. */
 const LOOSE_SPACE = /^ | $| {2}/
 
-/** In a path, clients take them for this directory and the one above (RFC 3986 §5.2.4). */
+/** In a path, clients resolve them as this directory and its parent (RFC 3986 §5.2.4). */
 const DOTS = /^\.{1,2}$/
 
 function isPresentable(name: string): boolean {
@@ -21,11 +21,11 @@ function isPresentable(name: string): boolean {
 }
 
 /**
- * The form that texts are compared by, whatever they are: NFKC, then case folding without a locale. Idempotent.
+ * The form in which texts are compared: NFKC, then case folding without a locale. Idempotent.
  *
- * Upper case first, so that all lower-case forms of a letter meet (`ß` and `SS`); then again until nothing moves
- * (`ẞ` takes two rounds). Lower case alone minds what stands around a letter: at the end of a word it makes `ς` of
- * `Σ`. Folding does not (Unicode §3.13, toCasefold), so that what begins a text, or is in it, is found there.
+ * Upper case comes first, so that all lower-case forms of a letter become equal (`ß` and `SS`); rounds repeat until
+ * nothing changes (`ẞ` takes two). Lower-casing depends on the letter's position: at the end of a word `Σ` becomes
+ * `ς`. Folding must not depend on it (Unicode §3.13, toCasefold), so that prefixes and parts of a text are found in it.
  */
 export function foldText(text: string): string {
   const lower = text.normalize('NFKC').toUpperCase().toLowerCase()
@@ -34,8 +34,8 @@ export function foldText(text: string): string {
 }
 
 /**
- * The form that usernames are compared by (NFKC, then case folding without a locale), or null when the
- * text is no username: 1 to 64 characters of any script, all of them visible, single spaces between them.
+ * The form in which usernames are compared (see `foldText`); null if the text is no username. A username has 1 to 64
+ * visible characters of any script, with single spaces between them.
  * Nothing is trimmed. Idempotent.
  *
  * Limits: letters of different scripts that look alike (Latin `a`, Cyrillic `а`) stay different names;
@@ -48,8 +48,8 @@ export function canonicalUsername(typed: string): string | null {
 }
 
 /**
- * What the canonical forms of names begin with that are typed in this way, or null when none can. The space at
- * its end may be one between two words.
+ * The prefix of the canonical forms of all names that begin like this; null if no name can. A space at its end may be
+ * the one between two words.
  */
 export function canonicalPrefix(typed: string): string | null {
   const prefix = foldText(typed)
@@ -59,8 +59,8 @@ export function canonicalPrefix(typed: string): string | null {
 const NOT_SHOWN = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\p{Variation_Selector}\u2800]/gu
 
 /**
- * What is counted as one name: the canonical form; and of what is no username, a form in which all meets that some
- * other source of accounts may take for the same name, because it trims, or leaves out what is not shown.
+ * The key under which attempts at a name are counted: the canonical form. A text that is no username is reduced
+ * further: another source of accounts may trim it, or drop invisible characters, and find the same account.
  */
 export function comparableName(typed: string): string {
   return canonicalUsername(typed) ?? foldText(typed.replace(NOT_SHOWN, ''))

@@ -30,7 +30,7 @@ async function addAccount(args: string[], terminal: Terminal): Promise<void> {
   terminal.stdout.write(`The account ${username} was added, with the role ${role}.\n`)
 }
 
-/** Makes an account: in production the only way to the first one. */
+/** Adds an account. In production this is the only way to create the first one. */
 export const accountAdd: Command = {
   name: 'account add',
   usage: `NAME [--role ${ROLES.join('|')}]`,

@@ -14,7 +14,7 @@ async function* everyAccount(accounts: Accounts): AsyncGenerator<AccountDetails>
   } while (after !== null)
 }
 
-/** Separated by tabs, which no name holds. */
+/** Fields are separated by tabs, which no name contains. */
 function lineOf({ username, role, disabled, createdAt }: AccountDetails): string {
   const fields = [username, role, disabled ? 'disabled' : 'enabled', new Date(createdAt).toISOString()]
   return `${fields.map(printable).join('\t')}\n`
@@ -27,7 +27,7 @@ async function listAccounts(args: string[], terminal: Terminal): Promise<void> {
   })
 }
 
-/** Everybody, in the order of their names. */
+/** Lists all accounts in the order of their names. */
 export const accountList: Command = {
   name: 'account list',
   usage: '',

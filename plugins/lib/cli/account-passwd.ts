@@ -17,7 +17,7 @@ async function setPassword(args: string[], terminal: Terminal): Promise<void> {
   })
 }
 
-/** A new password for somebody who has forgotten theirs. */
+/** Sets a new password for a person who forgot theirs. */
 export const accountPasswd: Command = {
   name: 'account passwd',
   usage: USAGE,

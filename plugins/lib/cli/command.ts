@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Clock } from '../contract.js'
 
-/** What a command reads and writes: the process's own, or a test's. */
+/** The streams and environment of a command: the process's own, or a test's. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly stdin: Readable & { readonly isTTY?: boolean }
@@ -13,28 +13,28 @@ export interface Terminal {
 
 /** One subcommand: one small file. */
 export interface Command {
-  /** The words that choose it: `account add`. */
+  /** The words that select it: `account add`. */
   readonly name: string
-  /** What follows its name. */
+  /** The arguments after its name. */
   readonly usage: string
   readonly summary: string
   /** @throws UsageError, Refusal, or an error of the suite */
   run(args: string[], terminal: Terminal): Promise<void>
 }
 
-/** The command was called in a wrong way: exit status 2. */
+/** The command was called wrongly: exit status 2. */
 export class UsageError extends Error {}
 
 /** The command was understood and not carried out: exit status 1. */
 export class Refusal extends Error {}
 
-/** What may hold options: the arguments before `--`. */
+/** The arguments before `--`, which may contain options. */
 export function optionsOf(args: readonly string[]): readonly string[] {
   const end = args.indexOf('--')
   return end === -1 ? args : args.slice(0, end)
 }
 
-/** For a command that takes none. @throws UsageError, which does not repeat them: one may be a secret */
+/** For a command without arguments. @throws UsageError, which does not quote them: one may be a secret */
 export function refuseArguments(
   name: string,
   args: readonly string[],

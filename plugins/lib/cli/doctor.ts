@@ -9,7 +9,7 @@ import { printable } from './printable.js'
 
 const CHECKS: readonly Check[] = [checkMachine, checkEmbeddedAccounts, checkRedis, checkPostgresServer]
 
-/** The settings as production reads them, whatever NODE_ENV says here. */
+/** Reads the settings as production does, whatever NODE_ENV is here. */
 function readSettings({ env }: Terminal): Config | Finding {
   try {
     return readConfig({ ...env, NODE_ENV: 'production' })
@@ -20,7 +20,7 @@ function readSettings({ env }: Terminal): Config | Finding {
 
 async function examine(terminal: Terminal): Promise<readonly Finding[]> {
   const config = readSettings(terminal)
-  // Without settings there is no telling which stores were meant.
+  // Without valid settings the stores are unknown.
   if ('verdict' in config) return [config]
   const found = await Promise.all(CHECKS.map((check) => check(config)))
   return [ok('environment', 'is complete and safe for production.'), ...found.flat()]
@@ -36,7 +36,7 @@ async function runDoctor(args: string[], terminal: Terminal): Promise<void> {
   if (faults.length > 0) throw new Refusal(`Production would not start well: ${faults.length} to mend.`)
 }
 
-/** Would production start here, and work? */
+/** Checks whether production would start and work here. */
 export const doctor: Command = {
   name: 'doctor',
   usage: '',

@@ -10,7 +10,7 @@ import { TokenInspector } from './inspect/token.js'
 import { openState, secretsOf } from './open-state.js'
 import { printable } from './printable.js'
 
-/** Longer than a header that any server reads. In bytes. */
+/** Longer than any header that servers accept. In bytes. */
 const READ_MAX = 64 * 1024
 
 async function readAll({ stdin, stderr }: Terminal): Promise<string> {
@@ -85,7 +85,7 @@ async function inspectPasted(args: string[], terminal: Terminal): Promise<void> 
   if (refused > 0) throw new Refusal('The server refuses it.')
 }
 
-/** Why somebody is signed out: what is inside of a credential, whether it verifies, and whether it is live. */
+/** Shows why somebody is signed out: a credential's content, whether it verifies, and whether it is live. */
 export const inspect: Command = {
   name: 'inspect',
   usage: '',

@@ -46,7 +46,7 @@ function choose(args: readonly string[]): { command: Command; rest: string[] } {
   throw new UsageError(`There is no such command; ${PROGRAM} --help lists them.`)
 }
 
-/** Of what parseArgs says, the first sentence: the rest is advice that does not fit here. */
+/** Keeps the first sentence of an error of parseArgs: its further advice does not apply here. */
 function toUsageError(error: unknown): unknown {
   const parsing = error instanceof Error && 'code' in error && `${error.code}`.startsWith('ERR_PARSE_ARGS_')
   return parsing ? new UsageError(error.message.replace(/[.\n].*/s, '.')) : error
@@ -60,7 +60,7 @@ function report(error: unknown, { stderr }: Terminal): 1 | 2 {
 /**
  * Runs the command line.
  * @param args without the program's own name
- * @returns the exit status: 0 done, 1 refused, 2 called in a wrong way; one sentence on stderr says why
+ * @returns the exit status: 0 done, 1 refused, 2 called wrongly; one sentence on stderr says why
  */
 export async function main(args: readonly string[], terminal: Terminal): Promise<0 | 1 | 2> {
   if (optionsOf(args).some((arg) => arg === '--help' || arg === '-h')) {

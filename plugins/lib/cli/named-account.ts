@@ -5,7 +5,7 @@ import { Refusal, type Terminal, UsageError } from './command.js'
 import { withAccounts } from './open-accounts.js'
 
 /**
- * Exactly so many words, and no options.
+ * Returns exactly as many words as `usage` has; options are refused.
  * @throws UsageError
  */
 export function wordsOf(name: string, usage: string, args: string[]): string[] {
@@ -17,7 +17,7 @@ export function wordsOf(name: string, usage: string, args: string[]): string[] {
 export interface Work {
   readonly accounts: Accounts
   readonly account: AccountDetails
-  /** Tells the audit of a change that was made here. */
+  /** Reports a change that was made here to the audit. */
   readonly tell: (report: AuditReport) => void
 }
 

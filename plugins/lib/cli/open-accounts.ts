@@ -16,11 +16,11 @@ import { openState, type StatePlace } from './open-state.js'
 /** Where the accounts are. */
 interface AccountsPlace {
   open(): Promise<AccountsDatabase>
-  /** Here the reader owns the machine, so the cause of a fault is said. */
+  /** The reader owns the machine here, so the message names the cause. */
   explain(cause: unknown): Error
 }
 
-/** As the server reads it: white space around it is no part of it. */
+/** Read as the server reads it, without surrounding white space. */
 const dataDirOf = (env: Environment) => text(env, 'DATA_DIR', './data')
 
 /**
@@ -43,8 +43,8 @@ export function statePlace({ env }: Terminal): StatePlace {
 }
 
 /**
- * Ends the sign-ins of an account whose epoch was raised, as the server does. Where that fails the change is
- * stored all the same, and the server ends them as soon as it can.
+ * Ends the sign-ins of an account whose epoch was raised, as the server does. If that fails, the change stays stored,
+ * and the server ends them as soon as it can.
  */
 async function endSignIns(place: StatePlace, ledger: EpochLedger, raised: RaisedAccount): Promise<void> {
   const store = await openState(place)
@@ -62,8 +62,8 @@ async function endSignIns(place: StatePlace, ledger: EpochLedger, raised: Raised
 }
 
 /**
- * Runs work on the accounts there, and closes what it opened. The server may run meanwhile: the directory is not
- * claimed. What ends the sign-ins of an account has ended them before the work goes on.
+ * Runs work on the accounts, and closes the database after it. The directory is not claimed, so the server may run at
+ * the same time. A change that ends sign-ins resolves after they are ended.
  * @throws Refusal, CONFIG_INVALID, DEPENDENCY_MISSING, and what the work throws
  */
 export async function withAccounts<T>(

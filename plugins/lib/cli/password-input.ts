@@ -7,7 +7,7 @@ import { optionsOf, Refusal, type Terminal, UsageError } from './command.js'
 
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
-/** No password of a line that is longer than this, in bytes, could be accepted: reading stops. */
+/** A longer line, in bytes, cannot be an accepted password: reading stops. */
 const READ_MAX = PASSWORD_MAX_BYTES + 1
 
 const FAULTS: Readonly<Record<PasswordFault, string>> = {
@@ -26,7 +26,7 @@ function decode(bytes: Buffer): string {
   }
 }
 
-/** The first line of standard input, without its end (LF or CRLF). What follows is not read. */
+/** The first line of standard input, without its end (LF or CRLF). The rest is not read. */
 async function readFirstLine({ stdin }: Terminal): Promise<string> {
   let read = Buffer.alloc(0)
   for await (const chunk of stdin) {
@@ -38,11 +38,11 @@ async function readFirstLine({ stdin }: Terminal): Promise<string> {
   return decode(read)
 }
 
-/** Asks twice. readline edits the line and turns the terminal's echo off; what it echoes itself goes nowhere. */
+/** Asks twice. readline turns the terminal's echo off, and its own echo is discarded. */
 async function prompt({ stdin, stderr }: Terminal): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const readline = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 })
-  // Collected from the start: a second line that is pasted with the first one would be lost otherwise.
+  // Collected from the start: otherwise a second line that is pasted with the first one would be lost.
   const lines = readline[Symbol.asyncIterator]()
   const ask = async (question: string) => {
     stderr.write(question)
@@ -61,9 +61,9 @@ async function prompt({ stdin, stderr }: Terminal): Promise<string> {
 }
 
 /**
- * A new password from the terminal, without echo and asked twice, or else the first line of standard
- * input. Never from an argument: others on the machine can read those. `PASSWORD_WORDS` counts as for the server.
- * @throws Refusal, also when it may not be chosen; CONFIG_INVALID, DEPENDENCY_MISSING
+ * Reads a new password: from the terminal, without echo and twice, or else from the first line of standard input. Never
+ * from an argument, which other users of the machine can read. `PASSWORD_WORDS` applies as in the server.
+ * @throws Refusal, also if the policy refuses it; CONFIG_INVALID, DEPENDENCY_MISSING
  */
 export async function readNewPassword(terminal: Terminal, username: string): Promise<string> {
   const policy = createPasswordPolicy(passwordWords(terminal.env))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Command, Terminal } from './command.js'
 import { refuseArguments } from './command.js'
 
-/** More than the 32 that are wanted: HKDF takes it all. */
+/** More than the required 32: HKDF uses all of them. */
 const BYTES = 48
 
 async function printSecret(args: string[], { stdout }: Terminal): Promise<void> {

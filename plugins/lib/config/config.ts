@@ -21,7 +21,7 @@ function isSet(env: Environment, name: string): boolean {
   return read.text(env, name, '') !== ''
 }
 
-/** A trailing space (`set NODE_ENV=production &&` leaves one) or another case must not mean development. */
+/** A trailing space (`set NODE_ENV=production &&` leaves one) or other case must not mean development. */
 function isProduction(env: Environment): boolean {
   return read.text(env, 'NODE_ENV', '').toLowerCase() === 'production'
 }
@@ -50,7 +50,7 @@ export function isAddressRange(entry: string): boolean {
 
 function readTrustProxy(env: Environment, production: boolean): readonly string[] | true {
   const entries = read.list(env, 'TRUST_PROXY')
-  // Then every client could write its own address, and the throttle would count for nobody.
+  // Every client could then forge its address, and the throttle would limit nobody.
   if (production && entries.some((entry) => entry === 'true' || /\/0+$/.test(entry))) {
     throw new ConfigInvalid(
       'TRUST_PROXY must not trust every address in production: list the proxies’ addresses.',

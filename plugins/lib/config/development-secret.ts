@@ -11,7 +11,7 @@ function codeOf(error: unknown): unknown {
 /** The secret of an earlier start, or null. */
 function readSecret(file: string): string | null {
   try {
-    // Whoever may write it may sign in as anybody.
+    // A user who can write this file can sign in as anybody.
     if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {
@@ -22,8 +22,8 @@ function readSecret(file: string): string | null {
 }
 
 /**
- * Written beside and linked into place: of two processes that start at once, both read the same secret, and
- * none reads half of one.
+ * Written to a draft and linked into place: two processes that start at once read the same secret, and never half of
+ * one.
  */
 function createSecret(dataDir: string, file: string): void {
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`

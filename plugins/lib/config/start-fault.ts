@@ -3,8 +3,8 @@ import { fileFault } from '../database/faults.js'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
 
 /**
- * Why a start fails: CONFIG_INVALID for a store that opened and fails at the first look, damaged inside or gone since; else
- * the error itself.
+ * The reason of a failed start: CONFIG_INVALID for a store that opened and failed at its first use (damaged, or gone
+ * since); otherwise the error itself.
  */
 export function startFault(
   error: unknown,
@@ -15,7 +15,7 @@ export function startFault(
   return new ConfigInvalid(`DATABASE_URL: the database cannot be used (${error.cause}).`, { cause: error })
 }
 
-/** Whether its message says what to do, and no stack says more. */
+/** Whether the error's message says what to do, so that no stack is needed. */
 export function isOneSentence(error: unknown): error is Error {
   return error instanceof ConfigInvalid || error instanceof DependencyMissing
 }

@@ -4,21 +4,21 @@ import { pemBlocks, splitPem } from '../token/pem.js'
 import { checkSigningKeys, SHARED, type SigningKeys } from '../token/signing-keys.js'
 import { type Environment, text } from './values.js'
 
-/** What `TOKEN_PRIVATE_KEY` says. */
+/** The content of `TOKEN_PRIVATE_KEY`. */
 export interface TokenKeySettings {
-  /** As keys, which print as nothing when a config is logged. */
+  /** Key objects: they reveal nothing if a config is logged. */
   readonly keys: SigningKeys
-  /** Files with a private key that every user of the machine can read or write. */
+  /** Files with a private key that every user of the machine may read or write. */
   readonly openFiles: readonly string[]
 }
 
-/** Far above any list of keys, far below what would be no mistake to read. In bytes. */
+/** Far more than any list of keys needs. In bytes. */
 const FILE_MAX = 64 * 1024
 
 const OPEN_TO_ALL = 0o006
 
 /*
- * No message quotes an entry, and no error here has a cause: what is no path may be a key in the wrong form.
+ * No message quotes an entry, and no error here has a cause: an entry that is no path may be a malformed key.
  */
 const refuse = (fault: string) => new ConfigInvalid(`TOKEN_PRIVATE_KEY: ${fault}.`)
 
@@ -27,7 +27,7 @@ interface Entry {
   readonly openFile: string | null
 }
 
-/** What the system says of a path quotes it, so nothing of that goes on. */
+/** Drops the system's error, because it quotes the path. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read()
@@ -52,7 +52,7 @@ function readFile(path: string, number: number): Entry {
   return { inputs, openFile: isOpen ? path : null }
 }
 
-/** PEMs stand for themselves, wherever they end; paths end at a comma or a line. */
+/** PEMs need no separator; paths end at a comma or at the end of a line. */
 function entriesOf(value: string): string[] {
   const parts = splitPem(value)
   if (parts.some(({ kind, text }) => kind === 'other' && text.includes('-----'))) {
@@ -71,8 +71,8 @@ function readEntry(entry: string, index: number): Entry {
 
 /**
  * PEMs one after the other (their line breaks may be escaped), paths of files with PEMs, or both, with commas or
- * line breaks between paths. With `shared` in front the secrets go on signing; at the end they only verify. Null where it
- * is not set.
+ * line breaks between paths. With `shared` in front the secrets keep signing; at the end they only verify. Null if it is
+ * not set.
  * @throws CONFIG_INVALID
  */
 export function readTokenKeys(env: Environment): TokenKeySettings | null {

@@ -9,8 +9,8 @@ import { readRedisUrl } from '../stores/redis/topology.js'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /*
- * Readers of one variable each. A variable that is empty counts as not set: that is what a blank line in an
- * environment file means. No message quotes a value: it may be a secret in the wrong place.
+ * Each function reads one variable. An empty variable counts as not set, as in a blank line of an environment file. No
+ * message quotes a value: it may be a misplaced secret.
  */
 
 export function text(env: Environment, name: string, fallback: string): string {
@@ -104,7 +104,7 @@ export function databaseUrl(env: Environment): string | null {
 }
 
 /**
- * Null where there is none. In production they must also be hard to guess.
+ * Null if there are none. In production they must also be hard to guess.
  * @throws CONFIG_INVALID
  */
 export function secrets(env: Environment, production: boolean): readonly string[] | null {

@@ -4,22 +4,22 @@ import type { AuthMode } from '../contract.js'
 import type { StateStore } from '../stores/contract.js'
 
 /**
- * What the parts of the suite hand over as they come, where there are metrics, and what they get back to use in its
- * place. Where there are none, nothing is wrapped, and nothing measured.
+ * The parts of the suite hand themselves over when they start, and use the returned, measured ones in their place.
+ * Without metrics nothing is wrapped or measured.
  */
 export interface Meters {
   store(store: StateStore): StateStore
   mode(mode: AuthMode): AuthMode
   audit(audit: Audit): void
-  /** @returns what ends that: the queue may outlive the application */
+  /** @returns a function that stops measuring: the queue may outlive the application */
   hashes(queue: HashQueue): () => void
 }
 
 /** The metrics of one application. */
 export interface IdentityMetrics {
-  /** For the answer that holds them. */
+  /** The content type of the answer. */
   readonly contentType: string
-  /** All of them, in Prometheus' text format. What is told is in memory: no store is asked. */
+  /** All metrics in Prometheus' text format. They are in memory: no store is asked. */
   text(): Promise<string>
   /** For the suite's own plugins. */
   readonly meters: Meters

@@ -1,4 +1,4 @@
-/** What each metric is, in one place: the page docs/metrics.md has a row for each. */
+/** The definition of one metric. docs/metrics.md has a row for each. */
 interface Definition {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly labels: readonly string[]
@@ -10,14 +10,14 @@ interface Definition {
 /** A memory lookup takes a microsecond, a signature up to a hundred, Redis up to its timeout. */
 const RESOLVE_BUCKETS = [1e-6, 5e-6, 2.5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.025, 0.1, 0.5, 1, 2.5]
 const STORE_BUCKETS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
-/** Revocations are promised to be known everywhere within 50 ms, and within 1 s in any case. */
+/** Every process should know a revocation within 50 ms, and in any case within 1 s. */
 const LAG_BUCKETS = [2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
 const HASH_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-/** Stands before every name. */
+/** The prefix of every name. */
 export const PREFIX = 'fastify_identity_'
 
-/** By the name behind the prefix. */
+/** All metrics, by name without the prefix. */
 export const DEFINITIONS = {
   sign_ins_total: { type: 'counter', labels: ['mode'], help: 'Sign-ins that were granted.' },
   sign_ins_ended_total: {

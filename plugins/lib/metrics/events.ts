@@ -1,16 +1,20 @@
 import type { AuditDetails, AuditEvent, EndReason } from '../audit.js'
 import type { Instruments } from './instruments.js'
 
-/** Whatever a program may say, a label has no more values than these and `other`. */
+/** Bounds the values of a label: an unknown one becomes `other`. */
 function oneOf(known: { has(value: string): boolean }, value: string): string {
   return known.has(value) ? value : 'other'
 }
 
 const REASONS: readonly (EndReason | 'signed_out')[] = [
-  ...(['signed_out', 'asked', 'replaced', 'cap', 'refresh_reuse'] as const),
+  'signed_out',
+  'asked',
+  'replaced',
+  'cap',
+  'refresh_reuse',
 ]
 const BY: readonly AuditDetails['throttled']['by'][] = ['account', 'address', 'pair', 'device']
-/** What has a name is limited in four ways, the rest by its address. */
+/** Attempts with a username are limited in four ways, the others by address. */
 const NAMED = ['sign_in', 'password']
 const UNNAMED = ['refresh', 'register']
 const OUTCOMES = ['rotated', 'repeated', 'reused']
@@ -25,14 +29,14 @@ const LIMIT_SERIES = [
   ...UNNAMED.map((what) => ({ what, by: 'address' })),
 ]
 
-/** What counts the events. */
+/** Counts audit events. */
 export interface EventCounters {
   count(event: AuditEvent): void
-  /** Has the series of a mode there from the start. */
+  /** Creates the series of a mode at 0. */
   addMode(mode: string): void
 }
 
-/** Counts what the audit events tell, by nothing that names anybody. */
+/** Counts audit events, with no label that identifies a person. */
 export function createEventCounters(instruments: Instruments, modes: ReadonlySet<string>): EventCounters {
   const signIns = instruments.counter('sign_ins_total')
   const ended = instruments.counter(

@@ -1,7 +1,7 @@
 import type { Feed } from '../stores/contract.js'
 import type { Instruments } from './instruments.js'
 
-/** Tells of the feed of revocations. Where no store has one, there is nothing to tell, and no metric that says "down". */
+/** Measures the feed of revocations. If no store has a feed, no metric says "down". */
 export function createFeedMeter(instruments: Instruments): (feed: Feed) => void {
   const feeds: Feed[] = []
   const start = () => {

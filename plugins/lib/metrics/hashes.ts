@@ -2,8 +2,8 @@ import type { HashQueue } from '../accounts/hash-queue.js'
 import type { Instruments } from './instruments.js'
 
 /**
- * Tells of the queue in which passwords wait to be hashed. Applications without a bound of their own share the process’s.
- * @returns what ends that
+ * Measures the queue of passwords to be hashed. Applications without a bound of their own share the process's queue.
+ * @returns a function that stops measuring
  */
 export function watchHashes(instruments: Instruments, queue: HashQueue): () => void {
   instruments.gauge('hash_running', () => queue.running)

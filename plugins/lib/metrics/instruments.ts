@@ -4,13 +4,13 @@ import { DEFINITIONS, type MetricName, type NamesOf, PREFIX } from './definition
 
 type Prom = typeof import('prom-client')
 
-/** What of a definition every kind of metric is made with. */
+/** The part of a definition that every kind of metric has. */
 function configOf(name: MetricName, registry: Registry) {
   const { help, labels } = DEFINITIONS[name]
   return { name: `${PREFIX}${name}`, help, labelNames: [...labels], registers: [registry] }
 }
 
-/** Makes the metrics of one application, in a registry of its own: several in a process do not meet. */
+/** Makes the metrics of one application, in a registry of its own, apart from others in the process. */
 export class Instruments {
   readonly #prom: Prom
   readonly registry: Registry
@@ -20,14 +20,14 @@ export class Instruments {
     this.registry = registry
   }
 
-  /** @param series known beforehand: they are there, at 0, before anything has happened */
+  /** @param series known label values, which start at 0 */
   counter(name: NamesOf<'counter'>, series: readonly Readonly<Record<string, string>>[] = []): Counter {
     const counter = new this.#prom.Counter(configOf(name, this.registry))
     for (const labels of series) counter.inc(labels, 0)
     return counter
   }
 
-  /** One that is counted elsewhere: `pull` adds what it stands at. */
+  /** A counter that is kept elsewhere: `pull` adds its present value. */
   pulledCounter(name: NamesOf<'counter'>, pull: (counter: Counter) => void): void {
     const config = configOf(name, this.registry)
     new this.#prom.Counter({
@@ -39,7 +39,7 @@ export class Instruments {
     })
   }
 
-  /** What it stands at is asked when the metrics are read. */
+  /** Its value is read when the metrics are read. */
   gauge(name: NamesOf<'gauge'>, read: () => number): Gauge {
     return new this.#prom.Gauge({
       ...configOf(name, this.registry),
@@ -56,8 +56,8 @@ export class Instruments {
 }
 
 /**
- * What the process itself tells (processor, memory, event loop, garbage collection). Collected once, whatever the
- * number of its applications: nothing takes the observers away again.
+ * The process's own metrics (CPU, memory, event loop, garbage collection). They are collected once for all its
+ * applications, because the observers cannot be removed again.
  */
 let ofProcess: Registry | null = null
 

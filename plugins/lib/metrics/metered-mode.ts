@@ -3,15 +3,15 @@ import type { AuthMode, MaybePromise, Resolution } from '../contract.js'
 import { timed } from './timed.js'
 
 /**
- * One resolve in `sampling`, on average: with a look at the clock before and after it, each would be slower than it
- * is. Drawn anew each time, so that a client's rhythm cannot hide in it.
+ * Draws the next resolve to time: one in `sampling` on average, because reading the clock twice takes longer than most
+ * resolves. It is random, so that no rhythm of a client falls between the samples.
  */
 function nextIn(sampling: number): number {
   return 1 + Math.floor(Math.random() * (2 * sampling - 1))
 }
 
 /**
- * A mode that tells how long some of its resolves took, in seconds. Nothing else about it is different.
+ * A mode that reports how long some of its resolves took, in seconds. It behaves the same otherwise.
  * @param sampling 1: all of them
  */
 export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: number) => void): AuthMode {

@@ -3,13 +3,13 @@ import type { Feed, Rotation, SessionRecord, SignInRecord, StateStore } from '..
 import { UNKNOWN_REVISION } from '../stores/rules.js'
 import { type Tell, timed } from './timed.js'
 
-/** What takes part in requests, or keeps house. */
+/** The operations that are measured. */
 export type StoreOperation = Exclude<keyof StateStore, 'kind' | 'feed' | 'revision' | 'close'>
 
-/** What tells of an operation. */
+/** Returns the reporter of an operation. */
 export type TellOf = (operation: StoreOperation) => Tell
 
-/** A store that tells how long its operations took, and which failed. Nothing else about it is different. */
+/** A store that reports how long its operations took, and which failed. It behaves the same otherwise. */
 export class MeteredStore implements StateStore {
   readonly #store: StateStore
   readonly #tellOf: TellOf
@@ -28,9 +28,8 @@ export class MeteredStore implements StateStore {
   }
 
   /**
-   * It runs with nearly every request. An answer that needs no promise comes from this process's memory or its embedded
-   * file, and is not timed: two looks at the clock would cost more than the answer. What needs one is timed from
-   * when it was asked, which is as good.
+   * Runs with nearly every request. An answer without a promise comes from memory or the embedded file. It is not
+   * timed: reading the clock twice would cost more than the answer. A promise is timed from the call on.
    */
   isLive(ref: SignInRef): MaybePromise<boolean> {
     const live = this.#counted(() => this.#store.isLive(ref))
@@ -114,7 +113,7 @@ export class MeteredStore implements StateStore {
     return this.#store.close()
   }
 
-  /** What throws at once is a fault of the look at whether a sign-in is live. */
+  /** Reports an error that is thrown at once as a fault of `isLive`. */
   #counted<T>(look: () => T): T {
     try {
       return look()

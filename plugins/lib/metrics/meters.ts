@@ -8,7 +8,7 @@ import type { Instruments } from './instruments.js'
 import { meterMode } from './metered-mode.js'
 import { MeteredStore } from './metered-store.js'
 
-/** Lookups are counted by the modes anyway: here they are only asked for. */
+/** The modes count their lookups anyway: this reads the counts. */
 function countLookups(instruments: Instruments, modes: readonly AuthMode[]): void {
   instruments.pulledCounter('near_cache_lookups_total', (counter) => {
     for (const { name: mode, nearCache } of modes) {

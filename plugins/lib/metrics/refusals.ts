@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Instruments } from './instruments.js'
 
-/** The code of every error of the suite by which a request is refused. Mistakes in an application are none. */
+/** The codes of all errors that refuse a request. Mistakes of an application are not among them. */
 export const REASONS = `
 NOT_SIGNED_IN TOKEN_EXPIRED TOKEN_INVALID CREDENTIAL_EXPIRED CREDENTIAL_INVALID SIGNED_OUT
 CREDENTIAL_AMBIGUOUS HOST_AMBIGUOUS CREDENTIALS_REFUSED REFRESH_REFUSED ROLE_REQUIRED
@@ -11,7 +11,7 @@ USERNAME_TAKEN PASSWORD_REFUSED LAST_ADMIN THROTTLED BUSY STORE_UNAVAILABLE
   .trim()
   .split(/\s/)
 
-/** Counts the refusals of all routes that come after this. A request that is not refused does not meet it. */
+/** Counts the refusals of all routes that are registered later. Requests that pass cost nothing. */
 export function countRefusals(app: FastifyInstance, instruments: Instruments): void {
   const known = new Set(REASONS)
   const refusals = instruments.counter(

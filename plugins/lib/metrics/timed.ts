@@ -1,6 +1,6 @@
 import type { MaybePromise } from '../contract.js'
 
-/** Told of what has ended: how long it took, and whether it failed. */
+/** Receives how long something took, and whether it failed. */
 export type Tell = (seconds: number, failed: boolean) => void
 
 /** Not `instanceof Promise`: a driver may have promises of its own kind. */
@@ -21,7 +21,7 @@ async function conclude<T>(running: PromiseLike<T>, since: number, tell: Tell): 
   }
 }
 
-/** Times it. What is answered without a promise stays without one. */
+/** Times the call. A result without a promise stays without one. */
 export function timed<T>(run: () => Promise<T>, tell: Tell): Promise<T>
 export function timed<T>(run: () => MaybePromise<T>, tell: Tell): MaybePromise<T>
 export function timed<T>(run: () => MaybePromise<T>, tell: Tell): MaybePromise<T> {

@@ -11,16 +11,16 @@ const NOBODY =
 const WELL_KNOWN =
   'holds a development account with its well known password: use another place, or give it a new one with fastify-identity account passwd NAME.'
 
-/** Nothing is changed: a hash that is due stays as it is. */
+/** Changes nothing: an outdated hash is not renewed. */
 const unchanging = { ...passwords, isOutdated: () => false }
 
 /**
- * Whether production can be run with these accounts.
- * @param subject the variable that leads to them
+ * Checks whether production can run with these accounts.
+ * @param subject the variable that names their database
  */
 export async function checkAccounts(subject: string, db: Kysely<Tables>): Promise<readonly Finding[]> {
   const accounts = createAccounts({ db, passwords: unchanging, clock: Date.now })
-  // No account has that id: every administrator is another one.
+  // No account has the empty id, so this finds any administrator.
   const admin = await otherAdmins(db, '').executeTakeFirst()
   return [
     ...(admin ? [] : [warning(subject, NOBODY)]),

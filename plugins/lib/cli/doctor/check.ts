@@ -1,14 +1,14 @@
 import type { Config } from '../../config/config.js'
 
-/** What one look has found, in words for people. */
+/** The result of one check, as a sentence. */
 export interface Finding {
-  /** `warning`: it will start, and may not be what was meant. */
+  /** `warning`: production starts, but perhaps not as intended. */
   readonly verdict: 'ok' | 'warning' | 'fault'
   readonly subject: string
   readonly sentence: string
 }
 
-/** Looks at one thing that a production start needs, and changes nothing. Never rejects. */
+/** Checks one thing that a production start needs. Changes nothing and never rejects. */
 export type Check = (config: Config) => Promise<readonly Finding[]>
 
 const finding =
@@ -20,7 +20,7 @@ export const ok = finding('ok')
 export const warning = finding('warning')
 export const fault = finding('fault')
 
-/** What an error says, or what it was caused by where it says nothing of use. */
+/** The message of the error's cause, or the error's own message. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause instanceof Error ? error.cause.message : error.message

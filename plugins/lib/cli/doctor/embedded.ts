@@ -10,7 +10,7 @@ import { type Finding, fault, warning } from './check.js'
 
 const SUBJECT = 'DATA_DIR'
 
-/** A connection of its own, which writes nothing: the server may run meanwhile. */
+/** Uses a read-only connection of its own, so the server may run at the same time. */
 async function look(file: string): Promise<readonly Finding[]> {
   refuseOpenFile(file)
   const [Libsql, { Kysely, SqliteDialect }] = await Promise.all([loadLibsql(), import('kysely')])
@@ -25,7 +25,7 @@ async function look(file: string): Promise<readonly Finding[]> {
   }
 }
 
-/** Whether the embedded accounts, where production would use them, are fit for it. */
+/** Checks the embedded accounts, if production would use them. */
 export async function checkEmbeddedAccounts({ dataDir, databaseUrl }: Config): Promise<readonly Finding[]> {
   if (databaseUrl !== null) return []
   const file = databaseFile(dataDir)

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.js'
 import { loadOptional } from '../../optional.js'
 import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 
-/** What the user center needs beside the suite, and npm may have left out. */
+/** Checks the optional packages that these settings need. */
 async function checkPackages({ redisUrl, databaseUrl }: Config): Promise<readonly Finding[]> {
   const isEmbedded = redisUrl === null || databaseUrl === null
   const wanted: [string, () => Promise<unknown>][] = [
@@ -52,7 +52,7 @@ async function checkKeyFiles({ tokenKeys }: Config): Promise<readonly Finding[]>
   return (tokenKeys?.openFiles ?? []).map((file) => warning('TOKEN_PRIVATE_KEY', `${file} ${sentence}`))
 }
 
-/** What this machine has to have. */
+/** Checks packages, the data directory and key files. */
 export async function checkMachine(config: Config): Promise<readonly Finding[]> {
   const all = await Promise.all([checkPackages(config), checkDataDir(config), checkKeyFiles(config)])
   return all.flat()

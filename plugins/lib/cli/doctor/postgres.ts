@@ -13,7 +13,7 @@ const LIMITS = checkPostgres({ max: 1 })
 
 interface Server {
   readonly version: string
-  /** Whether the schema that tables are made in has ours. */
+  /** Whether the schema for new tables has ours. */
   readonly hasAccounts: boolean
   readonly isReadOnly: boolean
 }
@@ -28,7 +28,7 @@ async function ask(db: Kysely<Tables>): Promise<Server> {
   return server
 }
 
-/** A start is rehearsed and taken back: the tables are made, or brought up to date, at the next one. */
+/** Rehearses the migration and rolls it back: the next start makes or updates the tables. */
 async function look(db: Kysely<Tables>): Promise<readonly Finding[]> {
   const { version, hasAccounts, isReadOnly } = await ask(db)
   const there = ok(SUBJECT, `PostgreSQL ${version} answers.`)
@@ -39,7 +39,7 @@ async function look(db: Kysely<Tables>): Promise<readonly Finding[]> {
   return [there, ...(await checkAccounts(SUBJECT, db))]
 }
 
-/** Whether PostgreSQL answers, takes what a start does there, and has accounts. */
+/** Checks that PostgreSQL answers, accepts a start's migration, and has accounts. */
 export async function checkPostgresServer({ databaseUrl }: Config): Promise<readonly Finding[]> {
   const address = databaseUrl === null ? null : readPostgresUrl(databaseUrl)
   if (address === null) return []

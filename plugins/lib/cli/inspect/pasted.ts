@@ -1,20 +1,20 @@
 import type { CookieNames } from '../../config/cookie-names.js'
 
-/** A credential as it was found in what somebody pasted. */
+/** A credential that was found in the pasted text. */
 export interface Pasted {
-  /** The mode under whose cookie's name it stood, or null. */
+  /** The mode whose cookie's name preceded it, or null. */
   readonly cookie: 'cookie' | 'session' | null
   readonly text: string
 }
 
 const BEARER = /\bBearer +(\S+)/i
 
-/** A name as it is, in an expression. */
+/** Escapes a name for a regular expression. */
 const literally = (name: string) => name.replace(/[$*+.^|]/g, '\\$&')
 
 /**
- * Finds the credentials in a `Cookie`, `Set-Cookie` or `Authorization` header as a browser's tools copy
- * them, or else takes the whole text for one.
+ * Finds the credentials in a `Cookie`, `Set-Cookie` or `Authorization` header as browser tools copy it. Without a
+ * header the whole text is the credential.
  * @param names of the server's cookies
  */
 export function credentialsIn(text: string, { cookieName, sessionName }: CookieNames): readonly Pasted[] {

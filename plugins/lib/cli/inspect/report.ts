@@ -11,7 +11,7 @@ const UNITS = [
   ['second', 1],
 ] as const
 
-/** The moment, and how far it is from now: `2026-01-01T00:00:00.000Z (in 3 minutes)`. Both are in ms. */
+/** A time and its distance from now: `2026-01-01T00:00:00.000Z (in 3 minutes)`. Both are in ms. */
 function moment(at: number, now: number): string {
   const away = Math.round(Math.abs(at - now) / SECOND)
   const [unit, size] = UNITS.find(([, each]) => away >= each) ?? ['second', 1]
@@ -51,7 +51,7 @@ function verdict(finding: Finding, liveness: Liveness | null): string {
   return fault ? `verdict:    refused as ${fault.code}. ${fault.sentence}` : 'verdict:    accepted'
 }
 
-/** Lines for people. None of them works as a credential. @param now in ms */
+/** The report's lines. None of them works as a credential. @param now in ms */
 export function linesOf(ring: KeyRing, finding: Finding, liveness: Liveness | null, now: number): string[] {
   const { kind, expiresAt, fault } = finding
   const isGenuine = fault === null || fault.code.endsWith('_EXPIRED')

@@ -19,7 +19,7 @@ const PURPOSES: readonly SignedPurpose[] = ['cookie', 'session-id', 'refresh-tok
 const SESSION_ID_BYTES = 32
 const SHAPE = /^v1\.([\w-]+)\.([\w-]+)\.([\w-]+)$/
 
-/** What a value looks like that no key verifies: only for the words of the answer. */
+/** Guesses the kind of a value that no key verifies, for the report only. */
 function looksLike(payload: string): SignedPurpose {
   if (decodeObject(payload)) return 'cookie'
   return Buffer.from(payload, 'base64url').length === SESSION_ID_BYTES ? 'session-id' : 'refresh-token'
@@ -42,14 +42,14 @@ const MISPLACED: Fault = {
   sentence: 'It is genuine, and stands under the name of another cookie.',
 }
 
-/** What inspecting needs of a server's settings. */
+/** The server's settings that inspecting needs. */
 export interface SignedRules {
   readonly ring: KeyRing
   /** Of auth cookies, in seconds. */
   readonly absoluteTtl: number
 }
 
-/** What a genuine value of that purpose says, and when it ends (ms) where it says so itself. */
+/** The content of a genuine value, and its expiry (ms) if it contains one. */
 function describe({ ring, absoluteTtl }: SignedRules, purpose: SignedPurpose, text: string, payload: string) {
   if (purpose === 'session-id') {
     return { content: null, expiresAt: null, subject: { kind: 'session', id: payload } as const }
@@ -66,7 +66,7 @@ function describe({ ring, absoluteTtl }: SignedRules, purpose: SignedPurpose, te
 const OVER: Fault = { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, and past its time.' }
 
 /**
- * What a signed value is: an auth cookie, a session cookie or a refresh token.
+ * Inspects a signed value: an auth cookie, a session cookie or a refresh token.
  * @param now in ms
  */
 export function inspectSigned(rules: SignedRules, pasted: Pasted, now: number): Finding {

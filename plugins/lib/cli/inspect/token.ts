@@ -40,7 +40,7 @@ function claimsFault(
   )
 }
 
-/** Looks into access tokens with the keys of a server. */
+/** Inspects access tokens with a server's keys. */
 export class TokenInspector {
   private constructor(
     private readonly codecs: TokenCodecs,
