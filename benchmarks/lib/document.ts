@@ -9,14 +9,14 @@ import type { Setting } from './setting.js'
 const HOW_TO_READ = `
 ## How to read it
 
-Absolute figures say more about the machine than about the software; **ratios** travel. Each contender is a process of its
-own on loopback, pinned to one core; the load generator, Redis and everything else run on another one. A round measures
-all of them, one after the other, each in a fresh process, and is put beside the bare route of the *same* round; what is
-printed is the median over rounds, with its quartiles. "The same again" is the bare route a second time: how far it is
-from 1 is how much of any other figure is chance.
+Absolute figures depend mostly on the machine. **Ratios** can be compared between machines. Each contender is its own
+process on loopback, pinned to one core. The load generator, Redis and everything else run on another core. A round
+measures all contenders in turn, each in a fresh process. It compares each with the bare route of the *same* round. The
+tables show the median over rounds, with its quartiles. "The same again" measures the bare route a second time: its
+distance from 1 shows the noise of all other figures.
 
-The ratios are a worst case: a route that does nothing but say who asks. A handler that works for a millisecond hides all
-of it.
+The ratios are a worst case, since the route does nothing except name the caller. A handler that works for a millisecond
+hides the difference.
 `.trim()
 
 /** What it was measured of stands below the title of each section. */
@@ -35,7 +35,7 @@ export function writeDocument(directory: string, results: readonly Saved[], sett
   ]
   const page = [
     '# Performance',
-    'Made by `npm run bench`, which anybody can run; nothing here is written by hand.',
+    'Made by `npm run bench`. Anybody can run it. All figures come from it.',
     machine.join('\n'),
     HOW_TO_READ,
     '![Throughput as a share of the bare route](performance.svg)',

@@ -8,8 +8,8 @@ import { quantile } from '../lib/statistics.js'
 import { openFollowedState } from '../lib/suite-store.js'
 
 const text = `
-How long after a revocation was answered another process still accepts what was revoked: one process revokes, the other
-one does nothing but ask, as under full load.
+The time after the answer to a revocation during which another process still accepts the revoked credential. One process
+revokes. The other one is asked all the time, as under full load.
 `.trim()
 
 /** Milliseconds of a clock that all processes of a machine share. */

@@ -5,11 +5,11 @@ import { openStore } from '../lib/redis.js'
 import { measureFresh } from '../lib/round.js'
 
 const text = `
-What stands between the bare route and a guarded one, added one thing after the other. All of it is Fastify's and Node's,
-and does nothing yet: to receive the header that a credential comes in; to call a \`preHandler\`; to send
-\`Cache-Control: no-store\`, without which a cache would hand one person's answer to the next; to call the two hooks that a
-sign-in within a request, and a cookie that is renewed with the answer, need. No suite that does these can be faster than
-the last of those rows. What is below it is what finding out who asks costs by itself.
+The parts between the bare route and a guarded one, added one by one. All of them belong to Fastify and Node, and do
+nothing yet: receive the header with a credential; call a \`preHandler\`; send \`Cache-Control: no-store\`, which stops a
+cache from handing one person's answer to the next; call the two hooks for a sign-in within a request and for a renewed
+cookie. No suite with these parts can be faster than the last of those rows. The rows below it show the cost of
+recognising the caller.
 `.trim()
 
 /** Each has what those before it have. */

@@ -12,8 +12,8 @@ import type { Setting } from '../lib/setting.js'
 import { withState } from '../lib/suite-store.js'
 
 const text = `
-The same while so many revocations are remembered. Each process holds all of them in memory: what that takes, in Redis
-and in the process, and how long a process takes to start with them, stands below.
+The same with this many remembered revocations. Each process holds all of them in memory. The second table shows the
+memory in Redis and in the process, and the time of a start.
 `.trim()
 
 interface Cost {

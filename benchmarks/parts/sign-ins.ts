@@ -15,8 +15,8 @@ import { newDataDir } from '../lib/work-directory.js'
 type State = 'Redis' | 'SQLite'
 
 const text = `
-The same as above while so many sign-ins are live, with state that is loaded once and served by a fresh process for each
-figure. Up to 20 000 credentials of each mode are in use in turn; the other sign-ins are only there.
+The same as above with this many live sign-ins. The state is loaded once, and a fresh process serves it for each figure.
+Up to 20 000 credentials of each mode are used in turn. The other sign-ins are idle.
 `.trim()
 
 /** State that outlives the processes that are measured, and those who are signed in on it. */
