@@ -16,7 +16,7 @@ export async function loadLibsql(): Promise<typeof Database> {
  *
  * `wx` fails on a file that exists *without opening it*: closing any descriptor of a file drops every
  * lock that this process holds on it (POSIX advisory locks), SQLite's included.
- * @throws CONFIG_INVALID when there is one that others may write; FileTruncated, or what the file system says
+ * @throws CONFIG_INVALID if others may write an existing file; FileTruncated, or the error of the file system
  */
 export function createPrivateFile(file: string): string {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
@@ -30,13 +30,13 @@ export function createPrivateFile(file: string): string {
   return realpathSync(file)
 }
 
-/** @throws CONFIG_INVALID when others may write it: whoever may, may sign in as anybody */
+/** @throws CONFIG_INVALID if others may write the file: they could sign in as anybody */
 export function refuseOpenFile(file: string): void {
   if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
 }
 
 /**
- * SQLite takes an empty file for a new database. One that has a log beside it held something before.
+ * SQLite takes an empty file for a new database. If it has a log beside it, it held data before.
  * @throws FileTruncated
  */
 function refuseEmptied(file: string): void {
@@ -49,10 +49,10 @@ export function databaseFile(dataDir: string): string {
 }
 
 /**
- * Claims a data directory for this process, for as long as it lives. The lock is SQLite's own, on a file
- * of its own, so that a process that was killed leaves none behind, and the command line, which does not
- * claim, can open the database beside the server. Nobody waits for it.
- * @throws CONFIG_INVALID when it is claimed already, or cannot be written; DEPENDENCY_MISSING
+ * Claims a data directory for this process, for as long as it lives. The lock is SQLite's own, so that a killed process
+ * leaves none behind. It is on a separate file, so that the command line, which does not claim, can open the database
+ * beside the server. Does not wait for the lock.
+ * @throws CONFIG_INVALID if the directory is claimed already, or cannot be written; DEPENDENCY_MISSING
  */
 export async function lockDataDir(dataDir: string): Promise<{ release(): void }> {
   const Libsql = await loadLibsql()
@@ -80,7 +80,7 @@ function lockFault(dataDir: string, file: string, error: unknown): Error {
   return fileFault(file, error)
 }
 
-/** Takes the lock or closes the connection; returns what gives it back. */
+/** Takes the lock or closes the connection. @returns a function that releases the lock */
 function claim(lock: Database.Database): () => void {
   try {
     lock.exec('BEGIN EXCLUSIVE')
@@ -90,7 +90,7 @@ function claim(lock: Database.Database): () => void {
   }
   return () => {
     if (!lock.open) return
-    // Closing alone would not do: a connection lives on until its transaction has ended.
+    // Closing alone is not enough: a connection lives on until its transaction has ended.
     lock.exec('ROLLBACK')
     lock.close()
   }

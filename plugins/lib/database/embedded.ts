@@ -9,7 +9,7 @@ import { type FileIdentity, identify, takeWrite } from './write-probe.js'
 
 export { databaseFile, lockDataDir } from './data-dir.js'
 
-/** The row of an account, as it is stored. Times are in ms. */
+/** The stored row of an account. Times are in ms. */
 export interface AccountRow {
   id: string
   username: string
@@ -17,7 +17,7 @@ export interface AccountRow {
   password_hash: string
   role: string
   epoch: number
-  /** Up to which epoch the state store has been told to refuse what is below. */
+  /** The epoch below which the state store has been told to refuse credentials. */
   distributed_epoch: number
   /** The sign-in that lives on under `epoch`, though it began before. */
   spared_sign_in: string | null
@@ -27,12 +27,12 @@ export interface AccountRow {
   updated_at: number
 }
 
-/** The tables that are reached through kysely. */
+/** The tables that kysely reads and writes. */
 export interface Tables {
   accounts: AccountRow
 }
 
-/** Where the accounts are, at the newest schema. */
+/** The database of the accounts, at the newest schema. */
 export interface AccountsDatabase {
   readonly kysely: Kysely<Tables>
   /** Resolves when the database has taken a write. @throws STORE_UNAVAILABLE */
@@ -44,9 +44,8 @@ export interface AccountsDatabase {
 /**
  * The embedded database: one connection, reached in two ways.
  *
- * Nobody opens a transaction on it that spans an `await`: the synchronous statements of the other users
- * would fall inside it, and be rolled back with it. A change is a single statement that compares and
- * sets, or a transaction that begins and commits without leaving the stack.
+ * No transaction on it may span an `await`: the synchronous statements of other users would fall inside it, and be
+ * rolled back with it. A change is a single statement that compares and sets, or a synchronous transaction.
  */
 export interface EmbeddedDatabase extends AccountsDatabase {
   /** Synchronous. Beware: `get()` adds a field `_metadata` to a row, `all()` does not. */
@@ -65,8 +64,8 @@ const BUSY_TIMEOUT = 5000
 const MEMORY = ':memory:'
 
 /**
- * Runs what has not run yet. The transaction lets one process at a time migrate: the next one waits,
- * and finds it done. It may span awaits, for nobody else has the connection yet.
+ * Runs the migrations that have not run yet. The transaction lets one process at a time migrate: the next one waits, and
+ * finds the work done. It may span awaits, because nobody else has the connection yet.
  */
 async function migrate({ connection, kysely }: Pick<Opened, 'connection' | 'kysely'>): Promise<void> {
   const { Migrator } = await loadOptional('kysely', () => import('kysely/migration'), 'The embedded database')
@@ -78,9 +77,7 @@ async function migrate({ connection, kysely }: Pick<Opened, 'connection' | 'kyse
   if (error) throw fault
 }
 
-/**
- * FULL syncs the log at each commit: with NORMAL a power cut could take back a logout that was answered.
- */
+/** FULL syncs the log at each commit. With NORMAL, a power cut could undo a sign-out that was answered. */
 async function connect(path: string): Promise<Opened> {
   const Libsql = await loadLibsql()
   const { Kysely, SqliteDialect } = await loadOptional(
@@ -95,7 +92,7 @@ async function connect(path: string): Promise<Opened> {
     connection.pragma('synchronous=FULL')
     await migrate({ connection, kysely })
     const identity = path === MEMORY ? null : identify(path)
-    // SQLite opens a file that cannot be written as well, and the first login would find out.
+    // SQLite also opens a file that cannot be written. Without this, the first login would fail.
     takeWrite(connection, identity)
     return { connection, kysely, identity }
   } catch (error) {
@@ -125,10 +122,10 @@ async function acquire(path: string): Promise<Shared> {
 }
 
 /**
- * Opens the embedded database, made if need be (directory mode 0700, file mode 0600), at the newest
- * schema. Within a process everybody who opens one file gets one connection; `:memory:` is never shared.
- * @throws DEPENDENCY_MISSING, or CONFIG_INVALID when others may write the file, or it cannot be made, read, written
- *   or migrated
+ * Opens the embedded database at the newest schema. Makes it if it does not exist (directory mode 0700, file mode 0600).
+ * Within a process, all users of one file share one connection; `:memory:` is never shared.
+ * @throws DEPENDENCY_MISSING, or CONFIG_INVALID if others may write the file, or it cannot be made, read, written or
+ *   migrated
  */
 export async function openDatabase(file: string): Promise<EmbeddedDatabase> {
   try {
@@ -159,7 +156,7 @@ function release(path: string, entry: Shared, connection: Database.Database): vo
   entry.users -= 1
   if (entry.users > 0) return
   if (shared.get(path) === entry) shared.delete(path)
-  // The driver leaves the log where it is, and whoever copies the file of a stopped server would copy half.
+  // The driver leaves the log behind, and a copy of the file alone would lack half of the data.
   try {
     connection.pragma('wal_checkpoint(TRUNCATE)')
   } finally {

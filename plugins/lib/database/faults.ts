@@ -2,8 +2,8 @@ import type { Kysely } from 'kysely'
 import { ConfigInvalid } from '../errors.js'
 
 /*
- * What a start says of a database that it cannot use: one sentence that names the place and what to do. No sentence
- * repeats a URL, which may hold a password.
+ * The sentences of a start that cannot use its database. Each names the place and the remedy. None repeats a URL, which
+ * may hold a password.
  */
 
 /** The tables were made by a newer version. */
@@ -25,23 +25,23 @@ type Migrations = Readonly<Record<string, unknown>>
 
 /**
  * Refuses a database that has run a migration which this version does not know.
- * @throws NewerSchema, and what the database says where it was never migrated
+ * @throws NewerSchema, or the error of a database that was never migrated
  */
 export async function refuseNewer<T>(db: Kysely<T>, known: Migrations): Promise<void> {
-  // Imported here: kysely is optional, and whoever has a database has loaded it.
+  // Imported here: kysely is optional, and is loaded with the database.
   const { sql } = await import('kysely')
   const { rows } = await sql<{ name: string }>`SELECT name FROM kysely_migration`.execute(db)
   const newer = rows.find(({ name }) => !Object.hasOwn(known, name))
   if (newer) throw new NewerSchema(newer.name)
 }
 
-/** Why migrating failed: NewerSchema where that is why, else the error itself. */
+/** Why migrating failed: NewerSchema if that is the reason, else the error itself. */
 export async function migrationFault<T>(db: Kysely<T>, known: Migrations, error: unknown): Promise<unknown> {
   try {
     await refuseNewer(db, known)
     return error
   } catch (second) {
-    // Where the table cannot be read, the first error says more.
+    // If the table cannot be read, the first error says more.
     return second instanceof NewerSchema ? second : error
   }
 }
@@ -55,7 +55,7 @@ const DAMAGED = /^SQLITE_(NOTADB|CORRUPT)/
 const BUSY = /^SQLITE_(BUSY|LOCKED)/
 const UNWRITABLE = /^(E[A-Z]+|SQLITE_(READONLY|CANTOPEN|FULL|IOERR|PERM|AUTH)\w*)$/
 
-/** What is wrong with a file, and what to do. */
+/** Says what is wrong with a file, and how to fix it. */
 export function fileSentence(file: string, error: unknown): string {
   const code = codeOf(error)
   const reason = error instanceof Error ? error.message : String(error)

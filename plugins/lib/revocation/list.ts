@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SignInRef } from '../contract.js'
 import { ownText } from '../own-text.js'
 
-/** What is known of an account's raised epoch. */
+/** An account's raised epoch. */
 interface RaisedEpoch {
-  /** -1 while only something that belongs to it is known. */
+  /** -1 while only an entry that belongs to it is known. */
   epoch: number
   /** In ms. 0: not known yet. */
   until: number
@@ -12,15 +12,15 @@ interface RaisedEpoch {
   spared: Map<string, number> | null
 }
 
-/** `foreign`: of another generation than the list, which says nothing about it. */
+/** `foreign`: the credential is of another generation, about which this list says nothing. */
 export type Verdict = 'live' | 'ended' | 'foreign'
 
-/** What a sweep looks at before others have their turn. */
+/** How many entries a sweep checks before it yields to the event loop. */
 const SWEEP_BATCH = 20_000
 
 /**
- * The live revocations, in this process's memory. What was taken in is only given up when its time has
- * passed or the list is another one: what Redis forgot (a failover to a replica that was behind) stays refused.
+ * The live revocations, in this process's memory. An entry is dropped only when its time has passed or another list
+ * takes its place. So a revocation that Redis forgot (in a failover to a replica that was behind) stays in force.
  */
 export class RevocationList {
   readonly #max: number
@@ -31,7 +31,7 @@ export class RevocationList {
   #complete = true
   #revision = 0
 
-  /** @param max how many entries are kept; beyond that the list is not complete, and does not say `live` */
+  /** @param max how many entries are kept; beyond that the list is incomplete, and its `live` cannot be trusted */
   constructor(max: number) {
     this.#max = max
   }
@@ -45,24 +45,24 @@ export class RevocationList {
   }
 
   /**
-   * Another number after anything was taken in: what `judge` called live is live for as long as it stays the same,
-   * and the list is complete.
+   * Changes with every entry that is taken in. A sign-in that `judge` called live is live while this number stays the
+   * same and the list is complete.
    */
   get revision(): number {
     return this.#revision
   }
 
-  /** Whether everything fitted in: if not, what is missing here may still have been revoked. */
+  /** Whether everything fitted. If not, a sign-in that is missing here may still have been revoked. */
   get complete(): boolean {
     return this.#complete
   }
 
-  /** Whether reading it again may make it complete. */
+  /** Whether reading the list again may make it complete. */
   get hasShrunk(): boolean {
     return !this.#complete && this.size < this.#max * 0.9
   }
 
-  /** Goes on with the list of that generation: with an empty one, unless it is the same. */
+  /** Continues with the list of that generation: an empty one, unless it is the same. */
   adopt(generation: number): void {
     if (generation !== this.#generation) {
       this.#ended.clear()
@@ -83,9 +83,9 @@ export class RevocationList {
   }
 
   /**
-   * Takes in a member of the list (see redis-revocation-scripts.ts). Any number of times, in any order: the
-   * strictest wins. But where the feed says that an end need not be kept for so long, that counts from there on.
-   * @param keep for epochs: until when (ms); 0 where that comes as a member of its own
+   * Takes in a member of the list (see stores/redis/revocation-scripts.ts), any number of times and in any order: the
+   * strictest wins. Exception: if the feed shortens the time of an end, the shorter time counts from then on.
+   * @param keep for epochs: until when (ms); 0 if that comes as a member of its own
    */
   put(member: string, score: number, keep: number): void {
     this.#revision++
@@ -117,7 +117,7 @@ export class RevocationList {
     } else if (until > known) this.#ended.set(signInId, until)
   }
 
-  /** What was missed before it is an end all the same. */
+  /** An end that was missed before is an end all the same. */
   #shorten(signInId: string, until: number): void {
     if (until < (this.#ended.get(signInId) ?? 0)) this.#ended.set(signInId, until)
     else this.#end(signInId, until)

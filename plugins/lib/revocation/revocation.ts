@@ -1,15 +1,15 @@
 /*
- * What a store refuses, in the one form in which Redis holds it, its feed tells it, and memory takes it in.
+ * Revocations, in the one form that Redis, its feed and the list in memory share.
  */
 
-/** Something to refuse, as the list and its feed hold it (see redis-revocation-scripts.ts). */
+/** An entry of the list and its feed (see stores/redis/revocation-scripts.ts). */
 export type Revocation = readonly [member: string, score: number, keep: number | '']
 
 export function endedSignIn(signInId: string, until: number): Revocation {
   return [endedMember(signInId), until, '']
 }
 
-/** That an ended sign-in need not be kept beyond `until` (ms). Of the feed alone: it is never in the list. */
+/** Says that an end need not be kept beyond `until` (ms). Only in the feed, never in the list. */
 export function shortenedEnd(signInId: string, until: number): Revocation {
   return [`c:${signInId}`, until, '']
 }
@@ -21,7 +21,7 @@ export function raisedEpoch(
   until: number,
 ): Revocation[] {
   const raised: Revocation = [epochMember(accountId), -epoch, until]
-  // First, so that nobody who reads one after the other takes the spared for ended.
+  // First, so that a reader between the two does not take the spared sign-in for ended.
   return spared === null ? [raised] : [[sparedMember(accountId, spared), -epoch, until], raised]
 }
 
@@ -33,7 +33,7 @@ export function epochMember(accountId: string): string {
   return `e:${accountId}`
 }
 
-/** With the length of the first part, no two pairs of ids make one name. */
+/** The length of the first part keeps the names of two pairs of ids apart. */
 export function sparedMember(accountId: string, signInId: string): string {
   return `p:${accountId.length}:${accountId}:${signInId}`
 }

@@ -1,8 +1,8 @@
 import type { Claims } from '../contract.js'
 
 /*
- * What an engine gives back is looked at before it is believed. By hand: a schema compiler would be the
- * largest thing that a store loads.
+ * Values from an engine are checked before they are used. By hand: a schema compiler would be the largest module that a
+ * store loads.
  */
 
 /** @throws TypeError unless it is a string */
@@ -41,7 +41,7 @@ export function numberOrNull(value: unknown): number | null {
   return value === null ? null : number(value)
 }
 
-/** A list, as one that nothing is known of yet. @throws TypeError */
+/** A list of unchecked values. @throws TypeError */
 export function list(value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw new TypeError('A stored list is no list')
   return value

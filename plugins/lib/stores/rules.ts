@@ -2,16 +2,16 @@ import { randomInt } from 'node:crypto'
 import type { RefreshState, Rotation, RotationTerms, SignInRecord } from './contract.js'
 
 /*
- * What every adapter decides in the same way. The Redis adapter says some of it a second time, in Lua:
- * the contract suite holds the two together.
+ * The rules that every adapter shares. The Redis adapter repeats some of them in Lua; the contract suite keeps the two
+ * alike.
  */
 
-/** 1 to 2^48 - 2: a list that was lost gets another one, but for a chance of 1 in 2^48. */
+/** 1 to 2^48 - 2. After a lost list, the next one differs, except with a chance of 1 in 2^48. */
 export function newGeneration(): number {
   return randomInt(1, 2 ** 48 - 1)
 }
 
-/** What `revision` answers where a store cannot say what is live without asking. */
+/** The `revision` of a store that needs a lookup to know which sign-ins are live. */
 export const UNKNOWN_REVISION = -1
 
 /** A limit is passed when `now` reaches it. Times are in ms. */
@@ -23,15 +23,15 @@ export function isWithinLimits(
 }
 
 /**
- * How far the clocks of two instances may differ, in ms. The end of a sign-in is to be kept for so long after its last
- * credential has expired, and each sweep leaves it for as long again: who ended it may be behind, who sweeps may be ahead,
- * and who is asked may be behind as well.
+ * How far the clocks of two instances may differ, in ms. The end of a sign-in is kept this long after its last credential
+ * has expired, and a sweep leaves it for as long again. The instance that ended it may be behind, the one that sweeps may
+ * be ahead, and the one that answers may be behind as well.
  */
 export const CLOCK_MARGIN = 3_600_000
 
 /**
- * Until when (ms) the end of a sign-in is to be remembered: until `until`, or what it refuses has expired by itself.
- * No credential outlives its record's absolute limit, which nothing moves. Without a record nobody knows that limit.
+ * Until when (ms) the end of a sign-in is kept: until `until`, or until all its credentials have expired. No credential
+ * outlives its record's absolute limit, which nothing moves. Without a record that limit is unknown.
  */
 export function revokedUntil(
   record: Pick<SignInRecord, 'absoluteExpiresAt'> | null,
@@ -40,12 +40,12 @@ export function revokedUntil(
   return record ? Math.min(until, record.absoluteExpiresAt + CLOCK_MARGIN) : until
 }
 
-/** Whether ending an account's sign-ins ends this one: all but `except`, or of these the ones below an epoch. */
+/** Whether ending an account's sign-ins ends this one: all except `except`, optionally only those below an epoch. */
 export function isToEnd(record: SignInRecord, except: string | null, belowEpoch?: number): boolean {
   return record.id !== except && (belowEpoch === undefined || record.epoch < belowEpoch)
 }
 
-/** Where a touch moves an idle limit: forward, never back, never past the absolute limit (ms). */
+/** The idle limit after a touch: moved forward, never back, never past the absolute limit (ms). */
 export function movedIdleLimit(
   limits: { readonly idleExpiresAt: number; readonly absoluteExpiresAt: number },
   idleExpiresAt: number,
@@ -53,12 +53,12 @@ export function movedIdleLimit(
   return Math.max(limits.idleExpiresAt, Math.min(idleExpiresAt, limits.absoluteExpiresAt))
 }
 
-/** By creation; those of one instant by id, so that every adapter lists them alike. */
+/** By creation, and by id for equal times, so that every adapter lists them alike. */
 export function newestFirst(records: SignInRecord[]): SignInRecord[] {
   return records.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
 }
 
-/** Whether a sign-in is as a rotation wants it. */
+/** Whether a sign-in meets the terms of a rotation. */
 export function meetsTerms(
   { epoch, absoluteExpiresAt, claims, seal }: SignInRecord,
   terms?: RotationTerms,
@@ -70,8 +70,8 @@ export function meetsTerms(
 }
 
 /**
- * What a presented refresh token is. A counter above the stored one means that the store lost a write:
- * tokens are derived from the counter, so a genuine one was handed out.
+ * Judges a presented refresh token. A counter above the stored one means that the store lost a write: tokens are derived
+ * from the counter, so a genuine one was issued.
  */
 export function judgeRefresh(stored: RefreshState, rotation: Rotation): 'rotated' | 'repeated' | 'reused' {
   const { presented, now, grace } = rotation

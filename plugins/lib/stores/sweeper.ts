@@ -2,22 +2,22 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../contract.js'
 import type { StateStore } from './contract.js'
 
-/** How often what has passed is collected, in ms. */
+/** How often expired entries are collected, in ms. */
 const SWEEP_INTERVAL = 60_000
 /**
- * For how long a clock must have said so before anything is collected by it, in ms, at least; twice that at most. A clock
- * that jumps ahead, and back within that time, makes nobody forget who was signed out; a machine that was off for a month
- * collects on the same day.
+ * How long a clock must have shown a time before anything is collected by it, in ms: at least this, at most twice this. If
+ * a clock jumps ahead, and back within that time, no revocation is lost. A machine that was off for a month collects on
+ * the same day.
  */
 export const SETTLED_AFTER = 6 * 3_600_000
 
 /**
- * The time that a clock has stood by: the earliest that it can be by anything that the clock has said lately, as if it had
- * gone on from there at its usual pace.
+ * A time that a clock has confirmed for hours: the earliest time that follows from any of its recent readings, had it run
+ * at its usual pace since.
  */
 export class SettledTime {
   readonly #monotonic: () => number
-  /** The least that the clock was ahead of the monotonic one, in this half of the time and in the one before. */
+  /** The smallest lead over the monotonic clock, in this half of the period and in the one before. */
   #young = Number.POSITIVE_INFINITY
   #old: number | null = null
   #turnedAt: number | null = null
@@ -28,8 +28,8 @@ export class SettledTime {
   }
 
   /**
-   * Takes note of what the clock says (ms).
-   * @returns what can be relied on to have passed (ms), or null while the clock has not been watched for long enough
+   * Takes note of the clock's reading (ms).
+   * @returns a time that has surely passed (ms), or null while the clock has not been watched for long enough
    */
   note(now: number): number | null {
     const at = this.#monotonic()
@@ -47,14 +47,14 @@ export class SettledTime {
 export interface SweeperOptions {
   /** In ms. */
   readonly interval?: number | undefined
-  /** null: what the clock says now will do. */
+  /** null: the clock's reading is used as it is. */
   readonly settled?: SettledTime | null
 }
 
 /**
- * Sweeps until it is stopped, by what the clock has said for hours. It keeps no process alive, and a fault waits for the
- * next time.
- * @returns what stops it
+ * Sweeps until it is stopped, by a time that the clock has confirmed for hours. Keeps no process alive. After a fault, it
+ * tries again at the next interval.
+ * @returns a function that stops it
  */
 export function sweepRegularly(
   store: Pick<StateStore, 'sweep'>,

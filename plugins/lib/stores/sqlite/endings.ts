@@ -6,7 +6,7 @@ import type { SqliteRevocations } from './revocations.js'
 import { readSignIn } from './rows.js'
 import { attempt, END_BATCH, type Statements } from './statements.js'
 
-/** Ends sign-ins: revokes them, and removes their records and sessions in the same transaction. */
+/** Ends sign-ins. One transaction revokes them and removes their records and sessions. */
 export class SqliteEndings {
   readonly #statements: Statements
   readonly #revocations: SqliteRevocations
@@ -29,9 +29,9 @@ export class SqliteEndings {
   }
 
   /**
-   * In slices, each in one transaction: thousands in one would keep the event loop from everybody else. Where one fails,
-   * those before it have ended.
-   * @returns the ids of those that somebody else has not ended meanwhile
+   * Ends them in slices, each in one transaction: thousands in one would block the event loop. If a slice fails, the
+   * slices before it have ended.
+   * @returns the ids, except those that were ended elsewhere meanwhile
    */
   async endAll(records: readonly SignInRecord[]): Promise<string[]> {
     const ended: string[] = []

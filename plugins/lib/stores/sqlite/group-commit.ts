@@ -5,8 +5,8 @@ interface Waiting {
 }
 
 /**
- * Writes that come in one turn of the event loop, in one transaction: it is the commit that waits for the disk, and
- * keeps the process from everybody else meanwhile, not the writes in it.
+ * Puts all writes of one turn of the event loop into one transaction. The commit waits for the disk and blocks the
+ * process, not the writes in it.
  */
 export class GroupCommit {
   readonly #atomically: (work: () => void) => void
@@ -17,7 +17,7 @@ export class GroupCommit {
     this.#atomically = atomically
   }
 
-  /** Resolves when it is committed. Where one of those that are committed together fails, none of them is. */
+  /** Resolves when the write is committed. If one write of a group fails, none of the group is committed. */
   run(write: () => boolean): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ write, resolve, reject })

@@ -3,8 +3,8 @@ import type { StateStore } from '../contract.js'
 import { createSqliteStore } from './store.js'
 
 /**
- * The store in the embedded file of a directory, which is claimed for this process until the store is closed.
- * @throws CONFIG_INVALID when another process serves it, STORE_UNAVAILABLE, DEPENDENCY_MISSING
+ * Opens the store in the embedded file of a directory. Claims the directory for this process until the store is closed.
+ * @throws CONFIG_INVALID if another process serves it, STORE_UNAVAILABLE, DEPENDENCY_MISSING
  */
 export async function openEmbeddedStore(dataDir: string): Promise<StateStore> {
   const lock = await lockDataDir(dataDir)

@@ -8,20 +8,20 @@ import { type RevocationRow, readEnded, readLiveness, readNumber, readRaised, re
 import { PAGE, type PageName, type Statements } from './statements.js'
 
 /*
- * The revocation list of the embedded file, in this process's memory as well, so that a request asks the file
- * nothing. What this process revokes is taken in when it is committed. What another one writes (the command line)
- * shows in SQLite's data version: from then on the file is asked, until the list has been read anew.
+ * A copy of the embedded file's revocation list in memory, so that a request needs no lookup in the file. A revocation of
+ * this process enters the copy when it is committed. A write of another process (the command line) changes SQLite's data
+ * version. Then each request looks in the file, until the list has been read again.
  */
 
 const MAX = 1_000_000
 
-/** For how long one look at the data version does, in ms: a look takes longer than all the rest. */
+/** How often the data version is read, in ms: reading it takes longer than everything else. */
 const LOOK_INTERVAL = 2
 
 /** Before every key. */
 const START: readonly [string, string] = ['', '']
 
-/** By connection: who writes over the same one is no stranger to it, and changes no data version. */
+/** One for each connection: a write over the same connection does not change the data version. */
 const shared = new WeakMap<Database.Database, SqliteRevocations>()
 
 export function revocationsOf(connection: Database.Database, statements: Statements): SqliteRevocations {
@@ -35,23 +35,23 @@ export function revocationsOf(connection: Database.Database, statements: Stateme
 export class SqliteRevocations {
   readonly #statements: Pick<Statements, 'get' | 'all'>
   readonly #list: RevocationList
-  /** The data version that was seen last, and when (ms, on the monotonic clock). */
+  /** The data version at the last look, and when that was (ms, on the monotonic clock). */
   #seen: number | null = null
   #seenAt = Number.NEGATIVE_INFINITY
-  /** The data version whose whole list is in memory. */
+  /** The data version of the list in memory. */
   #held: number | null = null
   #isReading = false
 
-  /** @param max how many revocations are kept in memory at most; beyond that the file is asked */
+  /** @param max how many revocations are kept in memory; beyond that each request looks in the file */
   constructor(statements: Pick<Statements, 'get' | 'all'>, max = MAX) {
     this.#statements = statements
     this.#list = new RevocationList(max)
   }
 
-  /** @throws what the driver throws, TypeError for a damaged file */
+  /** @throws the driver's error, TypeError for a damaged file */
   isLive(ref: SignInRef): boolean {
     const verdict = this.#list.judge(ref)
-    // An end is never taken back: known is known, whatever else is not known yet.
+    // An end is never taken back, whatever else this process does not know yet.
     if (verdict === 'ended') return false
     return (verdict === 'live' && this.#isWhole()) || this.#ask(ref)
   }
@@ -61,7 +61,7 @@ export class SqliteRevocations {
     return this.#isWhole() ? this.#list.revision : UNKNOWN_REVISION
   }
 
-  /** Takes in what was stored. */
+  /** Takes in stored revocations. */
   add(revocations: readonly Revocation[]): void {
     for (const [member, score, keep] of revocations) this.#list.put(member, score, Number(keep))
   }
@@ -72,7 +72,7 @@ export class SqliteRevocations {
     if (this.#list.hasShrunk) this.#held = null
   }
 
-  /** Whether all that anybody has written is in memory. */
+  /** Whether the copy holds everything that any process has written. */
   #isWhole(): boolean {
     const now = performance.now()
     if (now - this.#seenAt >= LOOK_INTERVAL) {
@@ -91,7 +91,7 @@ export class SqliteRevocations {
     return epoch >= found.raised || found.spared >= found.raised
   }
 
-  /** From here on it is this list that memory speaks of. */
+  /** Begins the copy of another list. */
   #adopt(generation: number): void {
     if (generation === this.#list.generation) return
     this.#list.adopt(generation)
@@ -102,7 +102,7 @@ export class SqliteRevocations {
     return readNumber(this.#statements.get('dataVersion'))
   }
 
-  /** Reads it, page by page, so that nobody waits for long. Where that fails, the next look begins it anew. */
+  /** Reads the list page by page, so that nobody waits for long. If that fails, the next look starts it again. */
   async #read(): Promise<void> {
     this.#isReading = true
     try {
@@ -114,7 +114,7 @@ export class SqliteRevocations {
       await this.#readTable('epochPage', readRaised)
       if (this.#list.generation === generation) this.#held = version
     } catch {
-      // Whoever asks the file meanwhile is told what is wrong with it.
+      // Each request looks in the file meanwhile, and gets the error.
     } finally {
       this.#isReading = false
     }

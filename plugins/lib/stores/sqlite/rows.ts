@@ -3,8 +3,8 @@ import type { RefreshState, SessionRecord, SignInRecord } from '../contract.js'
 import { claimsOrNull, list, number, numberOrNull, text, textOfBytes, textOrNull } from '../narrow.js'
 
 /*
- * How records are written as rows: the values in the order of the columns in sqlite-statements.ts. A row that
- * cannot be read means a damaged file, and throws.
+ * Records as rows: values in the order of the columns in statements.ts. A row that cannot be read means a damaged file,
+ * and throws.
  */
 
 export function writeSignIn(record: SignInRecord): (string | number | null)[] {
@@ -28,7 +28,7 @@ export function writeSignIn(record: SignInRecord): (string | number | null)[] {
   ]
 }
 
-/** Null where there is no row. Its account is the one whose row was asked for. @throws TypeError */
+/** Null if there is no row. The account is that of the query. @throws TypeError */
 export function readSignIn(accountId: string, row: unknown): SignInRecord | null {
   if (row === undefined) return null
   const [, id, mode, epoch, generation, createdAt, lastSeenAt, ...rest] = list(row)
@@ -54,7 +54,7 @@ export function writeSession(record: SessionRecord): (string | number)[] {
   return [record.version, record.sealed, record.idleExpiresAt, record.absoluteExpiresAt]
 }
 
-/** Null where there is no row. @throws TypeError */
+/** Null if there is no row. @throws TypeError */
 export function readSession(row: unknown): SessionRecord | null {
   if (row === undefined) return null
   const [version, sealed, idleExpiresAt, absoluteExpiresAt] = list(row)
@@ -66,12 +66,12 @@ export function readSession(row: unknown): SessionRecord | null {
   })
 }
 
-/** What the revocation list says of one sign-in. */
+/** The revocation list's entries for one sign-in. */
 export interface Liveness {
-  /** Null where the list was lost. */
+  /** Null if the list was lost. */
   readonly generation: number | null
   readonly ended: boolean
-  /** The account's raised epoch, and the one that spared this sign-in; -1 where there is none. */
+  /** The account's raised epoch, and the one that spared this sign-in. -1 if there is none. */
   readonly raised: number
   readonly spared: number
 }
@@ -87,12 +87,12 @@ export function readLiveness(row: unknown): Liveness {
   }
 }
 
-/** The value of a row that has one. @throws TypeError */
+/** The value of a row with one column. @throws TypeError */
 export function readNumber(row: unknown): number {
   return number(list(row)[0])
 }
 
-/** A row of the revocation list: what it revokes, and the key from which the next rows are found. */
+/** A row of the revocation list: its revocations, and the key from which the next page starts. */
 export interface RevocationRow {
   readonly key: readonly [string, string]
   readonly revocations: readonly Revocation[]
@@ -112,7 +112,7 @@ export function readRaised(row: unknown): RevocationRow {
   return { key: [account, ''], revocations: raisedEpoch(account, number(epoch), null, number(until)) }
 }
 
-/** A sign-in was spared by a raise to that epoch, so there was one. @throws TypeError */
+/** A spared sign-in implies a raise to that epoch. @throws TypeError */
 export function readSpared(row: unknown): RevocationRow {
   const [accountBytes, idBytes, epoch, until] = list(row)
   const [account, id] = [textOfBytes(accountBytes), textOfBytes(idBytes)]

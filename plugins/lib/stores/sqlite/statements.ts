@@ -2,20 +2,20 @@ import type Database from 'libsql'
 import { StoreUnavailable } from '../../errors.js'
 
 /*
- * All the SQL of the SQLite store. Statements are prepared when they are first used, and answer arrays
- * (`raw`) in the order of the columns that they name. The driver ends a text that it reads at the first NUL, and the id
- * of an application's account may hold one: the revocation list is read as bytes.
+ * All the SQL of the SQLite store. A statement is prepared at its first use, and returns arrays (`raw`) in the order of
+ * the columns that it names. The driver cuts a text at the first NUL, and an application's account id may hold one. So
+ * the revocation list is read as bytes.
  */
 
 const SIGN_IN = `account_id, id, mode, epoch, generation, created_at, last_seen_at, idle_expires_at,
   absolute_expires_at, ip, user_agent, session_key, refresh_counter, refresh_key_id, refresh_rotated_at, claims, seal`
 const SESSION = 'version, sealed, idle_expires_at, absolute_expires_at'
-/** How many rows one sweep statement drops: a longer one would keep the event loop from everybody else. */
+/** How many rows one sweep statement drops. More would block the event loop for too long. */
 export const SWEEP_BATCH = 500
-/** How many sign-ins of an account one statement reads, and how many end in one transaction, for the same reason. */
+/** How many sign-ins of an account one statement reads, and one transaction ends, for the same reason. */
 export const SIGN_IN_PAGE = 500
 export const END_BATCH = 100
-/** How many rows of the revocation list one statement reads, for the same reason. 2 at least: the first is read again. */
+/** How many rows of the revocation list one statement reads. At least 2: the first row is read again. */
 export const PAGE = 2000
 
 function drop(table: string, key: string, limit: string): string {
@@ -74,7 +74,7 @@ export const SQL = {
 
 export type StatementName = keyof typeof SQL
 
-/** What a sweep runs, and up to which time (ms): that of records, and that of revocations. */
+/** The statements of a sweep, each with its time limit (ms): `now` for records, `upTo` for revocations. */
 export function sweeps(now: number, upTo: number): readonly (readonly [StatementName, number])[] {
   const records = (['sweepSignIns', 'sweepSessions'] as const).map((name) => [name, now] as const)
   const revocations = (['sweepEnded', 'sweepEpochs', 'sweepSpared'] as const).map(
@@ -83,7 +83,7 @@ export function sweeps(now: number, upTo: number): readonly (readonly [Statement
   return [...records, ...revocations]
 }
 
-/** Those that read the revocation list, from a key of two parts on. */
+/** Statements that read the revocation list, from a key of two parts. */
 export type PageName = 'endedPage' | 'epochPage' | 'sparedPage'
 type Value = string | number | null
 
@@ -111,8 +111,8 @@ export class Statements {
   }
 
   /**
-   * Runs `work` in one transaction that has the write lock from the start, without leaving the stack: others
-   * use the same connection between two turns of the event loop.
+   * Runs `work` synchronously in one transaction that holds the write lock from the start: other users have the same
+   * connection between two turns of the event loop.
    */
   atomically<T>(work: () => T): T {
     this.#connection.exec('BEGIN IMMEDIATE')
@@ -127,7 +127,7 @@ export class Statements {
   }
 
   #prepare(name: StatementName): Database.Statement {
-    // A prepared statement goes on answering after its connection was closed.
+    // A prepared statement still works after its connection was closed.
     if (!this.#connection.open) throw new Error('The database is closed')
     const known = this.#prepared.get(name)
     if (known) return known

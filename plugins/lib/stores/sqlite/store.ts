@@ -20,8 +20,8 @@ import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from '
 import { attempt, SIGN_IN_PAGE, Statements, SWEEP_BATCH, sweeps } from './statements.js'
 
 /**
- * State in the embedded file, on the connection that it shares with the accounts. What answers at once does
- * so without a promise; what takes several statements is one synchronous transaction.
+ * State in the embedded file, on the connection that it shares with the accounts. Several statements form one
+ * synchronous transaction.
  */
 export function createSqliteStore(database: EmbeddedDatabase): StateStore {
   return new SqliteStore(database)
@@ -33,7 +33,7 @@ class SqliteStore implements StateStore {
   readonly #statements: Statements
   readonly #revocations: SqliteRevocations
   readonly #endings: SqliteEndings
-  /** When sign-ins were seen last: with many people about there are many of these, and each commit waits for the disk. */
+  /** Groups the writes of last-seen times: there are many, and each commit waits for the disk. */
   readonly #seen = new GroupCommit((work) => this.#atomically(work))
 
   constructor(database: EmbeddedDatabase) {
@@ -87,7 +87,7 @@ class SqliteStore implements StateStore {
 
   async touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
     const touch = () => this.#statements.run('touchSignIn', lastSeenAt, idleExpiresAt, accountId, id) > 0
-    // A limit that is moved holds for the next request.
+    // A moved limit must apply to the next request.
     return idleExpiresAt > lastSeenAt ? attempt(touch) : this.#seen.run(touch)
   }
 
