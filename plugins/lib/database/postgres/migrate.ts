@@ -3,10 +3,10 @@ import { loadOptional } from '../../optional.js'
 import { migrationFault } from '../faults.js'
 import { postgresMigrations } from '../migrations/index.js'
 
-/** Any number will do that everybody who migrates agrees on. */
+/** Any number, as long as every migrating process uses the same one. */
 const LOCK = 7_310_471_055
 
-/** What names and their order are made for: another encoding lacks letters, and refuses the query that holds one. */
+/** Names need it: another encoding lacks letters, and PostgreSQL refuses a query that holds one. */
 const ENCODING = 'UTF8'
 
 async function checkEncoding<T>(db: Kysely<T>): Promise<void> {
@@ -18,7 +18,7 @@ async function checkEncoding<T>(db: Kysely<T>): Promise<void> {
   if (encoding !== ENCODING) throw new Error(`its encoding is ${encoding}, and must be ${ENCODING}`)
 }
 
-/** Runs what has not run yet, and then `last`, in one transaction. */
+/** Runs the migrations that have not run yet, and then `last`, in one transaction. */
 async function migrateWithin<T>(kysely: Kysely<T>, last: () => void): Promise<void> {
   const { Migrator } = await loadOptional('kysely', () => import('kysely/migration'), 'PostgreSQL')
   const { sql } = await import('kysely')
@@ -35,10 +35,10 @@ async function migrateWithin<T>(kysely: Kysely<T>, last: () => void): Promise<vo
 }
 
 /**
- * Runs what has not run yet, all of it or nothing: whoever is killed meanwhile leaves nothing behind. Of several
- * that start at once one migrates, and the others wait and find it done. The lock ends with the transaction, so
- * that it holds behind a pooler too, and nothing can be left locked.
- * @throws what the database or a migration throws
+ * Runs the migrations that have not run yet, all or nothing: a process that is killed leaves nothing behind. If several
+ * start at once, one migrates, and the others wait and find the work done. The lock ends with the transaction, so that
+ * it also works behind a pooler, and nothing stays locked.
+ * @throws the error of the database or of a migration
  */
 export function migrate<T>(kysely: Kysely<T>): Promise<void> {
   return migrateWithin(kysely, () => {})
@@ -47,8 +47,8 @@ export function migrate<T>(kysely: Kysely<T>): Promise<void> {
 class TakenBack extends Error {}
 
 /**
- * Does what `migrate` would do, and takes it back.
- * @throws what `migrate` would throw
+ * Migrates as `migrate` does, and rolls back.
+ * @throws as `migrate` does
  */
 export async function rehearseMigration<T>(kysely: Kysely<T>): Promise<void> {
   const takeBack = () => {

@@ -4,10 +4,10 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void
 }
 
-/** How many go together at most: a script that writes more would keep Redis from everybody else. */
+/** The largest batch. A script that writes more would block Redis for too long. */
 const BATCH = 500
 
-/** Does one thing at a time. What comes meanwhile waits, and goes together. */
+/** Runs one batch at a time. Items that come meanwhile wait for the next batch. */
 export class Batches<Item, Result> {
   readonly #run: (items: readonly Item[]) => Promise<Result>
   #waiting: Waiting<Item, Result>[] = []
@@ -17,7 +17,7 @@ export class Batches<Item, Result> {
     this.#run = run
   }
 
-  /** @returns what became of the batch that it went with */
+  /** @returns the result of its batch */
   add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
@@ -25,7 +25,7 @@ export class Batches<Item, Result> {
     })
   }
 
-  /** Refuses those that wait: nothing is done for them. */
+  /** Rejects all waiting items. Nothing is done for them. */
   refuse(error: Error): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error)
   }

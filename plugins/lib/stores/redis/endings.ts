@@ -9,11 +9,11 @@ import type { RedisSessions } from './sessions.js'
 import type { RedisSignIns } from './sign-ins.js'
 
 /**
- * Ends sign-ins: revokes them, and removes their records and sessions. The revocation is what counts: nothing is removed
- * before it is stored, so that a failed end leaves a sign-in that can be seen and ended again.
+ * Ends sign-ins: revokes them, and removes their records and sessions. Nothing is removed before the revocation is
+ * stored, so that a failed end leaves a sign-in that is still listed and can be ended again.
  *
- * One script does all of it, and a round trip, where one node has all keys and nobody else must have the revocation. In a
- * cluster the keys are on different nodes, and replicas confirm between storing and removing: then it is done step by step.
+ * If one node has all keys and no replica must confirm, one script does all of it in one round trip. In a cluster the keys
+ * are on different nodes, and replicas confirm between storing and removing. Then it is done in steps.
  */
 export class RedisEndings {
   readonly #client: RedisClient
@@ -69,8 +69,8 @@ export class RedisEndings {
   }
 
   /**
-   * The revocation does not wait for the record, which may be on a node that is down: it is read meanwhile, and how long
-   * the revocation is to be kept is put right afterwards.
+   * The revocation does not wait for the record, which may be on a node that is down. The record is read meanwhile, and
+   * the time of the revocation is corrected afterwards.
    */
   async #endInSteps(accountId: string, id: string, until: number): Promise<boolean> {
     const revoked = this.#revocations.revoke([endedSignIn(id, until)])

@@ -1,18 +1,18 @@
 import type { Revocation } from '../../revocation/revocation.js'
 
-/** How long a revocation is kept in mind at least, in ms: sentinels need less to take an old primary out of use. */
+/** How long a revocation is remembered at least, in ms. Sentinels replace an old primary in less time. */
 const RECENT_FOR = 60_000
 /** In each half. */
 const MAX = 5000
-/** A script that writes more would keep Redis from everybody else. */
+/** A script that writes more would block Redis for too long. */
 const BATCH = 500
 
 type Noted = Map<string, Revocation>
 
 /**
- * What this process has revoked lately. In a failover the old primary may have stored what the new one
- * does not know, and processes that start later learn of it from the new one alone. In two halves, by member: when
- * the younger one is full, or old, the older one is dropped.
+ * The recent revocations of this process. In a failover, the old primary may have stored revocations that the new one does
+ * not know, and processes that start later only ask the new one. Kept in two halves: when the younger one is full, or
+ * old, the older one is dropped.
  */
 export class RecentRevocations {
   #young: Noted = new Map()
@@ -28,7 +28,7 @@ export class RecentRevocations {
     this.#young.set(revocation[0], revocation)
   }
 
-  /** Drops those that were to be kept until `upTo` (ms, on the clock of the revocations). */
+  /** Drops those that are kept until `upTo` at most (ms, on the clock of the revocations). */
   sweep(upTo: number): void {
     for (const noted of [this.#young, this.#old]) {
       for (const [member, [, score, keep]] of noted) {
@@ -37,7 +37,7 @@ export class RecentRevocations {
     }
   }
 
-  /** All of them, a few hundred at a time, but for those that are dropped meanwhile. */
+  /** All of them, a few hundred at a time, except those that are dropped meanwhile. */
   *batches(): Generator<readonly Revocation[]> {
     const all = [...new Map([...this.#old, ...this.#young]).values()]
     const isNoted = ([member]: Revocation) => this.#young.has(member) || this.#old.has(member)

@@ -12,16 +12,16 @@ import type { RedisReplicas } from './replicas.js'
 import { GENERATION, REVOKE, SHORTEN, SWEEP } from './revocation-scripts.js'
 import { type RedisClient, runScript } from './scripts.js'
 
-/** How many entries one script drops: a longer one would keep Redis from everybody else. */
+/** How many entries one script drops. More would block Redis for too long. */
 const SWEEP_BATCH = 500
 
-/** How long Redis keeps what a probe has written, in ms. */
+/** How long Redis keeps the entry of a probe, in ms. */
 const READY_KEPT = 60_000
 
-/** What the list says of a sign-in. */
+/** The list's answer about a sign-in. */
 export interface Looked {
   readonly isLive: boolean
-  /** Of the list; null when it has none. */
+  /** The list's generation; null if it has none. */
   readonly generation: number | null
 }
 
@@ -43,11 +43,11 @@ export interface RedisRevocationsOptions {
   readonly referenceClock?: Clock | undefined
 }
 
-/** What one batch of a sweep has done. */
+/** The result of one batch of a sweep. */
 export interface Swept {
   /** Whether there may be more to drop. */
   readonly more: boolean
-  /** What was to be kept until then (ms) is dropped. */
+  /** Entries that were kept until this time (ms) are dropped. */
   readonly upTo: number
 }
 
@@ -65,8 +65,8 @@ export class RedisRevocations {
   }
 
   /**
-   * Writes where the list is. A replica refuses that, and so does a server without memory or one that cannot save, which
-   * all answer a ping.
+   * Writes beside the list. A replica refuses that, and so does a server that is out of memory or cannot save. All of
+   * them answer a ping.
    */
   async takeWrite(): Promise<void> {
     await this.#client.set(`${this.keys[0]}:ready`, '', 'PX', READY_KEPT)
@@ -76,7 +76,7 @@ export class RedisRevocations {
     return -Number(await runScript(this.#client, GENERATION, this.keys[0], -newGeneration()))
   }
 
-  /** One command. A list without a marker was lost, and with it what it refused: nothing is live. */
+  /** One command. A list without a marker was lost, with all its revocations. So nothing is live. */
   async look(ref: SignInRef): Promise<Looked> {
     const { accountId, signInId } = ref
     const members = [endedMember(signInId), epochMember(accountId), sparedMember(accountId, signInId)]
@@ -89,7 +89,7 @@ export class RedisRevocations {
     const args = revocations.flat()
     const kept = await this.#options.replicas?.revoke(args)
     if (kept === undefined) await runScript(this.#client, REVOKE, this.keys, ...args)
-    // Stored, also where no replica has it yet: refused from here on, though nothing may be claimed.
+    // Stored, even if no replica has it yet: refused from now on, although the caller gets an error.
     this.tell(revocations)
     if (kept === false) throw new Error('No replica has confirmed the revocation')
   }
@@ -104,7 +104,7 @@ export class RedisRevocations {
     for (const revocation of revocations) this.#options.onRevoked?.(revocation)
   }
 
-  /** Has a sign-in's end, which is stored, kept until `until` (ms) at most. Where that fails it is kept for longer. */
+  /** Shortens a stored end: it is kept until `until` (ms) at most. If that fails, it is kept for longer. */
   async shorten(signInId: string, until: number): Promise<void> {
     const [name, score] = shortenedEnd(signInId, until)
     try {
@@ -115,7 +115,7 @@ export class RedisRevocations {
     this.#options.onShortened?.(signInId, until)
   }
 
-  /** Those of them that the list does not have (any more), or has less strictly, are written again. */
+  /** Writes again those that the list no longer has, or has less strictly. */
   async revokeAgain(revocations: readonly Revocation[]): Promise<void> {
     if (revocations.length === 0) return
     const scores = await this.#client.zmscore(this.keys[0], ...revocations.map(([member]) => member))
@@ -123,7 +123,7 @@ export class RedisRevocations {
     if (missing.length > 0) await this.revoke(missing)
   }
 
-  /** Drops one batch of what has passed at `now` (ms) and by Redis' clock. */
+  /** Drops one batch of entries that have expired at `now` (ms) and by Redis' clock. */
   async sweep(now: number): Promise<Swept> {
     const args = [now, SWEEP_BATCH, CLOCK_MARGIN, this.#options.referenceClock?.() ?? '']
     const [dropped, upTo] = list(await runScript(this.#client, SWEEP, this.keys[0], ...args))

@@ -4,7 +4,7 @@ import type { RedisTopology } from './topology.js'
 
 const REVIVE_DELAY = 50
 
-/** Those that are not to come back. */
+/** Clients that must not reconnect. */
 const closed = new WeakSet<RedisClient>()
 
 /**
@@ -34,12 +34,12 @@ export function connectSentinels(
   return client
 }
 
-/** When the sentinels tell of a failover while the driver asks them for the primary, it gives up for good. */
+/** The driver gives up for good if the sentinels report a failover while it asks them for the primary. */
 function revive(client: Redis): void {
   if (!closed.has(client)) client.connect().catch(() => {})
 }
 
-/** Says that a client is closed on purpose. */
+/** Marks a client as closed on purpose. */
 export function stayClosed(client: RedisClient): void {
   closed.add(client)
 }
