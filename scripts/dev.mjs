@@ -22,21 +22,23 @@ const FASTIFY = ['node_modules/.bin/fastify', 'start', '--options', '--config', 
 
 /** @type {import('node:child_process').ChildProcess | null} */
 let server = null
+let isEnding = false
 
 function start() {
+  if (isEnding) return
   const args = ['--enable-source-maps', ...FASTIFY, ...process.argv.slice(2), `${TARGET}/app.js`]
   const child = spawn(process.execPath, args, { stdio: 'inherit' })
   server = child
   child.once('exit', (status) => {
-    if (server !== child) return
     server = null
+    if (child.killed || isEnding) return
     console.error(`The server ended with ${status}. The next change starts it again.`)
   })
 }
 
+/** Also if another call is already stopping it: nobody may go on before the server has ended. */
 async function stop() {
   const child = server
-  server = null
   if (!child) return
   const late = setTimeout(() => child.kill('SIGKILL'), GRACE)
   child.kill('SIGTERM')
@@ -101,11 +103,13 @@ async function update() {
 }
 
 process.once('SIGTERM', async () => {
+  isEnding = true
   await stop()
   process.exit()
 })
 // A terminal sends this to the server too.
 process.once('SIGINT', async () => {
+  isEnding = true
   if (server) await once(server, 'exit')
   process.exit()
 })
