@@ -2,9 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type {
   AuthMode,
+  Begun,
   CheckedAccount,
   MaybePromise,
-  NearCacheCounts,
   Resolution,
   SignInOptions,
 } from './lib/contract.js'
@@ -14,11 +14,11 @@ import { claimsOf, identityOf, refOf } from './lib/credentials/identity-claims.j
 import type { PurposeKeys } from './lib/credentials/keys.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
-import { type CookieSpec, cookieSpec, forgetCookie, readCookie, setCookie } from './lib/http/cookies.js'
+import { type CookieSpec, cookieSpec, readCookie, removeCookie, setCookie } from './lib/http/cookies.js'
 import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
-import { checkMemo, Memo, type MemoOptions } from './lib/verified/memo.js'
-import { ABSENT, refusedAs } from './lib/verified/resolutions.js'
-import { resolveLive, verifiedAs } from './lib/verified/verified.js'
+import { refOfRecord } from './lib/sign-ins/record.js'
+import { type CacheOptions, checkCacheOptions, VerifiedCache } from './lib/verified/cache.js'
+import { ABSENT, refusedAs, resolveLive, verifiedAs } from './lib/verified/verified.js'
 import type { SignIns } from './sign-ins.js'
 
 /** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
@@ -49,12 +49,12 @@ export interface CookieAuthOptions {
    * How many cookies that were verified are kept in memory at most, those in use before the others, so that
    * their signatures are not computed again. Defaults to 1000000.
    */
-  readonly hotCookies?: number
+  readonly cookieCache?: number
   /**
    * What these may take in memory, in bytes, as far as that can be told: about 1050 for one without claims of
    * the application's. Defaults to 268435456 (256 MiB).
    */
-  readonly hotBytes?: number
+  readonly cacheBytes?: number
 }
 
 interface Settings {
@@ -62,7 +62,7 @@ interface Settings {
   readonly ttl: number
   readonly rememberTtl: number
   readonly absoluteTtl: number
-  readonly hot: MemoOptions
+  readonly cache: CacheOptions
 }
 
 const OPTIONS: Known<CookieAuthOptions> = {
@@ -71,8 +71,8 @@ const OPTIONS: Known<CookieAuthOptions> = {
   ttl: true,
   rememberTtl: true,
   absoluteTtl: true,
-  hotCookies: true,
-  hotBytes: true,
+  cookieCache: true,
+  cacheBytes: true,
 }
 
 function checkOptions(options: CookieAuthOptions): Settings {
@@ -83,7 +83,7 @@ function checkOptions(options: CookieAuthOptions): Settings {
     ttl: Math.min(checkSeconds('ttl', options.ttl ?? 3600), absoluteTtl),
     rememberTtl: Math.min(checkSeconds('rememberTtl', options.rememberTtl ?? 604_800), absoluteTtl),
     absoluteTtl,
-    hot: checkMemo('hotCookies', options.hotCookies, options.hotBytes),
+    cache: checkCacheOptions('cookieCache', options.cookieCache, options.cacheBytes),
   })
 }
 
@@ -95,7 +95,7 @@ class CookieMode implements AuthMode<'cookie'> {
   readonly name = 'cookie'
   readonly ambient = true
 
-  readonly #memo: Memo
+  readonly cache: VerifiedCache
   readonly #signIns: SignIns
 
   constructor(
@@ -104,23 +104,19 @@ class CookieMode implements AuthMode<'cookie'> {
     private readonly keys: PurposeKeys,
     private readonly renewal: CookieRenewal,
   ) {
-    this.#memo = new Memo(settings.hot)
+    this.cache = new VerifiedCache(settings.cache)
     this.#signIns = app.signIns
-  }
-
-  get nearCache(): NearCacheCounts {
-    return this.#memo
   }
 
   resolve(request: FastifyRequest, now = this.app.identityClock()): MaybePromise<Resolution> {
     const reading = readCookie(request.headers.cookie, this.settings.spec.name)
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
-    const hot = this.#memo.recall(reading.value, now)
-    return hot ? resolveLive(this.#signIns, hot) : this.#resolveCold(request, reading.value, now)
+    const verified = this.cache.recall(reading.value, now)
+    return verified ? resolveLive(this.#signIns, verified) : this.#verify(request, reading.value, now)
   }
 
-  #resolveCold(request: FastifyRequest, text: string, now: number): MaybePromise<Resolution> {
+  #verify(request: FastifyRequest, text: string, now: number): MaybePromise<Resolution> {
     const payload = openCookie(this.keys, text)
     if (!payload) return INVALID
     // The browser's Max-Age binds only honest clients: the server checks for itself. A clock that has lost
@@ -130,7 +126,7 @@ class CookieMode implements AuthMode<'cookie'> {
     this.renewal.note(request, payload, now)
     const until = this.renewal.restsUntil(payload)
     const credential = verifiedAs(identityOf(payload, 'cookie'), text, refOf(payload), now, until)
-    this.#memo.keep(credential, now)
+    this.cache.keep(credential, now)
     return resolveLive(this.#signIns, credential)
   }
 
@@ -139,7 +135,7 @@ class CookieMode implements AuthMode<'cookie'> {
     reply: FastifyReply,
     account: CheckedAccount,
     options: SignInOptions,
-  ): Promise<CookieIssued> {
+  ): Promise<Begun<'cookie'>> {
     const ext = checkClaims(options.claims)
     checkCookieSize(account, ext)
     const { spec, ttl, rememberTtl, absoluteTtl } = this.settings
@@ -151,20 +147,20 @@ class CookieMode implements AuthMode<'cookie'> {
     const expiresIn = claims.exp - claims.iat
     this.renewal.cancel(request)
     setCookie(reply, spec, sealCookie(this.keys, { v: 1, remember, ...claims }), expiresIn)
-    return { signInId: record.id, expiresIn }
+    return { issued: { signInId: record.id, expiresIn }, signIn: refOfRecord(record) }
   }
 
-  async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  async signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const reading = readCookie(request.headers.cookie, this.settings.spec.name)
     const payload = reading.kind === 'one' ? openCookie(this.keys, reading.value) : null
     if (payload) await this.#signIns.end(refOf(payload), { signedOut: this.name, request })
-    this.forget(request, reply)
+    this.clear(request, reply)
     return payload !== null
   }
 
-  forget(request: FastifyRequest, reply: FastifyReply): void {
+  clear(request: FastifyRequest, reply: FastifyReply): void {
     this.renewal.cancel(request)
-    forgetCookie(request, reply, this.settings.spec)
+    removeCookie(request, reply, this.settings.spec)
   }
 }
 

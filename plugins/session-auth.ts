@@ -10,14 +10,14 @@ import { SessionCache } from './lib/session/cache.js'
 import type { SessionContent } from './lib/session/content.js'
 import { SessionCookie } from './lib/session/cookie.js'
 import { type SessionIssued, SessionMode } from './lib/session/mode.js'
-import type { SessionParts } from './lib/session/parts.js'
 import { SessionRecords, type StoredSession } from './lib/session/records.js'
 import { SessionSlot } from './lib/session/slot.js'
 import type { SessionObject } from './lib/session/stock.js'
 import { kSession } from './lib/session/turn.js'
 import { UnsavedWarning } from './lib/session/unsaved-warning.js'
+import type { SessionParts } from './lib/session/use.js'
 import { endOfSession, type SessionTtls, SessionUse } from './lib/session/use.js'
-import { checkMemo, type MemoOptions } from './lib/verified/memo.js'
+import { type CacheOptions, checkCacheOptions } from './lib/verified/cache.js'
 
 export type { SessionIssued }
 
@@ -66,19 +66,19 @@ export interface SessionAuthOptions {
   /** The most that a session may take in the store, sealed, in bytes. Defaults to 65536. */
   readonly maxBytes?: number
   /** How many sessions' identities are kept in memory at most, those in use before the others. Defaults to 1000000. */
-  readonly hotSessions?: number
+  readonly sessionCache?: number
   /**
    * What these may take in memory, in bytes, as far as that can be told: about 800 for one without claims of
    * the application's. Defaults to 805306368 (768 MiB).
    */
-  readonly hotBytes?: number
+  readonly cacheBytes?: number
 }
 
 interface Settings {
   readonly spec: CookieSpec
   readonly ttls: SessionTtls
   readonly maxBytes: number
-  readonly hot: MemoOptions
+  readonly cache: CacheOptions
 }
 
 const OPTIONS: Known<SessionAuthOptions> = {
@@ -88,23 +88,23 @@ const OPTIONS: Known<SessionAuthOptions> = {
   absoluteTtl: true,
   rememberTtl: true,
   maxBytes: true,
-  hotSessions: true,
-  hotBytes: true,
+  sessionCache: true,
+  cacheBytes: true,
 }
 const MAX_BYTES = 65_536
 /** A session that is not there costs a command. Only logins make new ones: nobody fills this with little effort. */
-const HOT_BYTES = 768 * 1024 * 1024
+const CACHE_BYTES = 768 * 1024 * 1024
 
 function checkOptions(options: SessionAuthOptions): Settings {
   refuseUnknown(options, OPTIONS)
   const { name = 'session', secure = true, maxBytes = MAX_BYTES } = options
   checkWhole('maxBytes', maxBytes, 1024, undefined, 'whole bytes')
-  const hot = checkMemo('hotSessions', options.hotSessions, options.hotBytes ?? HOT_BYTES)
+  const cache = checkCacheOptions('sessionCache', options.sessionCache, options.cacheBytes ?? CACHE_BYTES)
   const absoluteTtl = checkSeconds('absoluteTtl', options.absoluteTtl ?? 604_800)
   const idleTtl = Math.min(checkSeconds('idleTtl', options.idleTtl ?? 7200), absoluteTtl)
   const rememberTtl = checkSeconds('rememberTtl', options.rememberTtl ?? 604_800)
   const ttls = Object.freeze({ idleTtl, absoluteTtl, rememberTtl })
-  return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes, hot })
+  return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes, cache })
 }
 
 function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionParts {
@@ -157,8 +157,8 @@ async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): P
   const cookie = new SessionCookie(settings.spec, app.keyRing.purpose('session-id'))
   const parts = makeParts(app, settings)
   const restsUntil = (stored: StoredSession) => parts.use.restsUntil(stored)
-  const hot = new SessionCache({ ...settings.hot, clock: app.identityClock, restsUntil })
-  const mode = new SessionMode(parts, cookie, hot)
+  const cache = new SessionCache({ ...settings.cache, clock: app.identityClock, restsUntil })
+  const mode = new SessionMode(parts, cookie, cache)
   app.authModes.add(mode)
   claimCookieName(app, 'name', settings.spec)
   app.decorate('useSession', makeUseSession(app, parts, cookie, mode))

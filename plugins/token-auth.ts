@@ -2,24 +2,24 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type {
   AuthMode,
+  Begun,
   CheckedAccount,
   MaybePromise,
-  NearCacheCounts,
   Resolution,
   SignInOptions,
 } from './lib/contract.js'
 import { identityOf, refOf } from './lib/credentials/identity-claims.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
 import { bearerOf, readAuthorization, readBearer } from './lib/http/bearer.js'
+import { refOfRecord } from './lib/sign-ins/record.js'
 import { AccessTokens } from './lib/token/access-token.js'
 import { createTokenCodecs, sharedTokenKeys } from './lib/token/codecs.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/token/jwks.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token/options.js'
 import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token/refresher.js'
 import { combineTokenKeys } from './lib/token/signing-keys.js'
-import { Memo } from './lib/verified/memo.js'
-import { ABSENT, refusedAs } from './lib/verified/resolutions.js'
-import { resolveLive, verifiedAs } from './lib/verified/verified.js'
+import { VerifiedCache } from './lib/verified/cache.js'
+import { ABSENT, refusedAs, resolveLive, verifiedAs } from './lib/verified/verified.js'
 import type { SignIns } from './sign-ins.js'
 
 declare module './lib/contract.js' {
@@ -58,7 +58,7 @@ class TokenMode implements AuthMode<'token'> {
   readonly ambient = false
   readonly scheme = 'Bearer'
   /** By the whole header: how the scheme is spelt is part of what was verified. */
-  readonly #memo: Memo
+  readonly cache: VerifiedCache
   readonly #signIns: SignIns
 
   constructor(
@@ -66,22 +66,18 @@ class TokenMode implements AuthMode<'token'> {
     private readonly settings: TokenSettings,
     private readonly access: AccessTokens,
   ) {
-    this.#memo = new Memo(settings.hot)
+    this.cache = new VerifiedCache(settings.cache)
     this.#signIns = app.signIns
-  }
-
-  get nearCache(): NearCacheCounts {
-    return this.#memo
   }
 
   resolve(request: FastifyRequest, now = this.app.identityClock()): MaybePromise<Resolution> {
     const header = readAuthorization(request)
     if (header === null) return ABSENT
-    const hot = this.#memo.recall(header, now)
-    return hot ? resolveLive(this.#signIns, hot) : this.#resolveCold(header, now)
+    const verified = this.cache.recall(header, now)
+    return verified ? resolveLive(this.#signIns, verified) : this.#verify(header, now)
   }
 
-  #resolveCold(header: string, now: number): MaybePromise<Resolution> {
+  #verify(header: string, now: number): MaybePromise<Resolution> {
     const token = bearerOf(header)
     if (token === null) return ABSENT
     const claims = this.access.open(token, now)
@@ -90,7 +86,7 @@ class TokenMode implements AuthMode<'token'> {
     const inTime = now < until
     if (!inTime) return EXPIRED
     const credential = verifiedAs(identityOf(claims, 'token'), header, refOf(claims), now, until)
-    this.#memo.keep(credential, now)
+    this.cache.keep(credential, now)
     return resolveLive(this.#signIns, credential)
   }
 
@@ -99,7 +95,7 @@ class TokenMode implements AuthMode<'token'> {
     _reply: FastifyReply,
     account: CheckedAccount,
     options: SignInOptions,
-  ): Promise<TokenPair> {
+  ): Promise<Begun<'token'>> {
     const claims = checkClaims(options.claims)
     this.access.checkSize(account, claims)
     const keys = this.app.keyRing.purpose('refresh-token')
@@ -112,10 +108,11 @@ class TokenMode implements AuthMode<'token'> {
       claims,
     })
     const { createdAt } = record
-    return tokenPair(keys, record, this.access.issue(record, account, claims, createdAt), createdAt)
+    const token = this.access.issue(record, account, claims, createdAt)
+    return { issued: tokenPair(keys, record, token, createdAt), signIn: refOfRecord(record) }
   }
 
-  async revoke(request: FastifyRequest): Promise<boolean> {
+  async signOut(request: FastifyRequest): Promise<boolean> {
     const token = readBearer(request)
     const claims = token === null ? null : this.access.open(token, this.app.identityClock())
     if (claims) await this.#signIns.end(refOf(claims), { signedOut: this.name, request })
@@ -123,7 +120,7 @@ class TokenMode implements AuthMode<'token'> {
   }
 
   /** The client holds the tokens, and nothing that a server sends makes it forget them. */
-  forget(): void {}
+  clear(): void {}
 }
 
 async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promise<void> {

@@ -95,7 +95,7 @@ async function token(app: FastifyInstance): Promise<void> {
   addLogout(app, '/logout_token', async function logoutToken(request) {
     const refreshToken = refreshTokenOf(request)
     await request.signOut('token')
-    if (refreshToken !== null) await app.refreshTokens.revoke(refreshToken, request)
+    if (refreshToken !== null) await app.refreshTokens.signOut(refreshToken, request)
     return answer(request, 'LOGGED_OUT', { auth_type: 'token' })
   })
 }

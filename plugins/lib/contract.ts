@@ -105,9 +105,17 @@ export interface SignInOptions {
   readonly replaces?: Pick<SignInRef, 'accountId' | 'signInId'>
 }
 
-/** How often a credential was looked up in what a mode keeps of those it has verified. Since the start. */
-export interface NearCacheCounts {
-  /** It was there, and still good. */
+/** A sign-in that a mode has begun. */
+export interface Begun<N extends ModeName = ModeName> {
+  /** Handed to the route that signs somebody in. */
+  readonly issued: AuthModes[N]
+  /** Null if the mode keeps no record of it. */
+  readonly signIn: SignInRef | null
+}
+
+/** How often a mode looked a credential up in its cache of verified ones, since the start. */
+export interface CacheCounts {
+  /** It was there, and still valid. */
   readonly hits: number
   /** It was not: it had to be verified, or was refused. */
   readonly misses: number
@@ -122,8 +130,8 @@ export interface AuthMode<N extends ModeName = ModeName> {
   readonly ambient: boolean
   /** The scheme for `WWW-Authenticate` (RFC 9110 §11.6.1), where the mode has a registered one. */
   readonly scheme?: string
-  /** For metrics, where the mode keeps what it has verified. */
-  readonly nearCache?: NearCacheCounts
+  /** For metrics, if the mode keeps verified credentials. */
+  readonly cache?: CacheCounts
   /**
    * Who the request's credential of this mode stands for. Answers without a promise when it needs no I/O.
    * @param now in ms, where the caller has read the suite's clock already: a look at it takes longer than finding a cookie
@@ -136,13 +144,13 @@ export interface AuthMode<N extends ModeName = ModeName> {
     reply: FastifyReply,
     account: CheckedAccount,
     options: SignInOptions,
-  ): Promise<AuthModes[N]>
+  ): Promise<Begun<N>>
   /**
    * Ends the sign-in that the request's credential of this mode stands for, if it is genuine
-   * (expired or not), then takes back what the client holds. Answers after the end is stored.
+   * (expired or not), then clears what the client holds. Answers after the end is stored.
    * @returns whether there was a genuine credential
    */
-  revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean>
-  /** Takes back what the client holds, where the server can (clears the cookie). */
-  forget(request: FastifyRequest, reply: FastifyReply): void
+  signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean>
+  /** Removes the credential from the client, if the server can: clears the cookie. */
+  clear(request: FastifyRequest, reply: FastifyReply): void
 }

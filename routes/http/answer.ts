@@ -37,5 +37,5 @@ export function sendFailure(
 
 /** The caller's own sign-in has ended. The answer therefore also clears what the client holds of it. */
 export function forgetOwn(request: FastifyRequest, reply: FastifyReply): void {
-  request.server.authModes.get(request.identity.mode).forget(request, reply)
+  request.server.authModes.get(request.identity.mode).clear(request, reply)
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import * as ours from '../../plugins/lib/errors.js'
-import { refusal } from '../../plugins/lib/identity/refusals.js'
+import { refusedError } from '../../plugins/lib/identity/refused.js'
 import * as routes from '../../routes/http/errors.js'
 import { STATUSES } from '../../routes/openapi/failures.js'
 import { ROOT } from './blocks.js'
@@ -79,7 +79,7 @@ t.test('it says which of them carry a header or a reason', async (t) => {
     t.equal(/its `reason`/.test(text), error?.reason !== undefined, `${code}: reason`)
     t.equal(section.startsWith('Nobody'), nobody.has(code), `${code}: whose status is the guard's`)
   }
-  const { statusCode, headers } = Object.assign({ statusCode: 0, headers: {} }, refusal(403, [], []))
+  const { statusCode, headers } = Object.assign({ statusCode: 0, headers: {} }, refusedError(403, [], []))
   t.strictSame([statusCode, Object.keys(headers)], [403, ['www-authenticate']])
 })
 

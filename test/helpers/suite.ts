@@ -129,7 +129,7 @@ export function scriptedMode(
   more: Partial<AuthMode> = {},
 ): AuthMode {
   const cannot = () => Promise.reject(new Error('a scripted mode only resolves'))
-  return { name, ambient: false, resolve, issue: cannot, revoke: cannot, forget: () => {}, ...more }
+  return { name, ambient: false, resolve, issue: cannot, signOut: cannot, clear: () => {}, ...more }
 }
 
 /** A scripted mode that is asked by a header of its name: `alice`, `bob`, or a refusal's code. */

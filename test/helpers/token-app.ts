@@ -79,7 +79,7 @@ function addRoutes(app: FastifyInstance): void {
     app.refreshTokens.refresh(request, request.body.token),
   )
   app.post<{ Body: { token: string } }>('/revoke', async (request) => ({
-    ended: await app.refreshTokens.revoke(request.body.token),
+    ended: await app.refreshTokens.signOut(request.body.token),
   }))
 }
 

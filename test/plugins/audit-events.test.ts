@@ -300,9 +300,9 @@ test('a mode that keeps no records signs in without an id, and never under anoth
         name: 'bare',
         ambient: false,
         resolve: () => ({ kind: 'absent' }),
-        issue: async () => 'a-credential',
-        revoke: async () => false,
-        forget: () => {},
+        issue: async () => ({ issued: 'a-credential', signIn: null }),
+        signOut: async () => false,
+        clear: () => {},
       })
       app.post('/both', async (request) => {
         await request.signIn('cookie', ALICE)

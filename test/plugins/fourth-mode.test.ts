@@ -27,7 +27,7 @@ declare module '../../plugins/lib/contract.js' {
 async function apiKeyAuth(app: FastifyInstance, ttl = 86_400) {
   const keys = new Map<unknown, ReturnType<typeof claimsOf>>()
   app.authModes.add({
-    ...{ name: 'apiKey', ambient: false, scheme: 'ApiKey', forget() {} },
+    ...{ name: 'apiKey', ambient: false, scheme: 'ApiKey', clear() {} },
     async resolve({ headers: { 'x-api-key': key } }) {
       const claims = keys.get(key)
       if (!claims) return key ? { kind: 'refused', code: 'CREDENTIAL_INVALID' } : { kind: 'absent' }
@@ -37,12 +37,12 @@ async function apiKeyAuth(app: FastifyInstance, ttl = 86_400) {
     },
     async issue(request, _reply, account, options) {
       const [claims, key] = [checkClaims(options.claims), randomBytes(24).toString('base64url')]
-      const start = { mode: 'apiKey', account, options, absoluteTtl: ttl }
-      const record = await app.signIns.begin(request, start)
-      keys.set(key, claimsOf(record, account, claims, record.createdAt, ttl))
-      return key
+      const record = await app.signIns.begin(request, { mode: 'apiKey', account, options, absoluteTtl: ttl })
+      const own = claimsOf(record, account, claims, record.createdAt, ttl)
+      keys.set(key, own)
+      return { issued: key, signIn: refOf(own) }
     },
-    async revoke({ headers }) {
+    async signOut({ headers }) {
       const claims = keys.get(headers['x-api-key'])
       return claims ? app.signIns.end(refOf(claims)).then(() => true) : false
     },

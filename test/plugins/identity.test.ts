@@ -426,7 +426,7 @@ t.test('the registry', async (t) => {
 
   t.test('refuses a mode that left something out: without ambient it would go unchecked', async (t) => {
     const whole = headerMode('token')
-    for (const part of ['name', 'ambient', 'resolve', 'issue', 'revoke', 'forget'] as const) {
+    for (const part of ['name', 'ambient', 'resolve', 'issue', 'signOut', 'clear'] as const) {
       const mode = { ...whole, [part]: undefined } as unknown as AuthMode
       await t.rejects(buildSuite(t, { modes: [handMadeMode(mode)] }), { code: 'OPTION_INVALID' }, part)
     }
@@ -547,7 +547,10 @@ t.test('signIn', async (t) => {
       () => {
         throw new CredentialAmbiguous()
       },
-      { issue: async (_request, _reply, account, options) => ({ account, options }) as never },
+      {
+        issue: async (_request, _reply, account, options) =>
+          ({ issued: { account, options }, signIn: null }) as never,
+      },
     )
     const suite = await buildSuite(t, { modes: [handMadeMode(mode)] })
     t.equal((await suite.signIn('token')).statusCode, 200)
@@ -556,7 +559,8 @@ t.test('signIn', async (t) => {
 
   t.test('hands the mode the account’s own fields and nothing else', async (t) => {
     const mode = scriptedMode('token', () => ({ kind: 'absent' }), {
-      issue: async (_request, _reply, account) => ({ account, frozen: Object.isFrozen(account) }) as never,
+      issue: async (_request, _reply, account) =>
+        ({ issued: { account, frozen: Object.isFrozen(account) }, signIn: null }) as never,
     })
     const suite = await buildSuite(t, { modes: [handMadeMode(mode)] })
     const { issued } = (await suite.signIn('token')).json()

@@ -355,7 +355,11 @@ for (const mode of MODES) {
 
 t.test('only what was verified is remembered, and no more than was asked for', async (t) => {
   const s = await warmSuite(t, {
-    modes: [tokenMode({ hotTokens: 10 }), sessionMode({ hotSessions: 10 }), cookieMode({ hotCookies: 10 })],
+    modes: [
+      tokenMode({ tokenCache: 10 }),
+      sessionMode({ sessionCache: 10 }),
+      cookieMode({ cookieCache: 10 }),
+    ],
   })
   for (const mode of MODES) {
     const credential = await s.warm(mode)
@@ -375,11 +379,11 @@ t.test('only what was verified is remembered, and no more than was asked for', a
 })
 
 t.test('a memo without room is refused at boot, by its option', async (t) => {
-  for (const options of [{ hotCookies: 1 }, { hotBytes: 1000 }]) {
+  for (const options of [{ cookieCache: 1 }, { cacheBytes: 1000 }]) {
     const message = new RegExp(String(Object.keys(options)[0]))
     await t.rejects(buildSuite(t, { modes: [cookieMode(options)] }), { code: 'OPTION_INVALID', message })
   }
-  for (const options of [{ hotTokens: 0 }, { hotBytes: Number.NaN }]) {
+  for (const options of [{ tokenCache: 0 }, { cacheBytes: Number.NaN }]) {
     const message = new RegExp(String(Object.keys(options)[0]))
     await t.rejects(buildSuite(t, { modes: [tokenMode(options)] }), { code: 'OPTION_INVALID', message })
   }

@@ -58,11 +58,11 @@ test('a resolve is timed in the mode that was asked, and looked up in its memory
   const headers = await enter(app)
   t.same(await movedBy(app, () => me(app, headers), ALL), {
     'resolve_seconds_count{mode="cookie"}': 1,
-    'near_cache_lookups_total{mode="cookie",result="miss"}': 1,
+    'cache_lookups_total{mode="cookie",result="miss"}': 1,
   })
   t.same(await movedBy(app, () => me(app, headers), ALL), {
     'resolve_seconds_count{mode="cookie"}': 1,
-    'near_cache_lookups_total{mode="cookie",result="hit"}': 1,
+    'cache_lookups_total{mode="cookie",result="hit"}': 1,
   })
   t.same(await movedBy(app, () => me(app, { 'x-api-key': 'alice' }), /^store_/), {
     'resolve_seconds_count{mode="api-key"}': 1,
@@ -76,7 +76,7 @@ test('a refusal is counted by its code; nothing else that fails is', async (t) =
     modes: ['token'],
   })
   t.same(await movedBy(app, () => me(app, { authorization: 'Bearer junk' })), {
-    'near_cache_lookups_total{mode="token",result="miss"}': 1,
+    'cache_lookups_total{mode="token",result="miss"}': 1,
     'refusals_total{reason="TOKEN_INVALID"}': 1,
   })
   const admin = () => app.inject({ url: '/admin', headers: { 'x-api-key': 'alice' } })
@@ -107,7 +107,7 @@ test('a store that fails is counted, and one of the application’s own as well'
     'refusals_total{reason="STORE_UNAVAILABLE"}': 1,
   })
   failing.clear()
-  t.same(await movedBy(app, () => me(app, headers), /^(near|resolve)_/), {
+  t.same(await movedBy(app, () => me(app, headers), /^(cache|resolve)_/), {
     'store_operation_seconds_count{operation="isLive",store="memory"}': 1,
   })
 })

@@ -514,7 +514,7 @@ t.test('clearing the cookie of a caller whose sign-in was ended is not undone by
     routes: (app) =>
       app.delete('/sign-ins', { onRequest: app.guard() }, async (request, reply) => {
         await app.signIns.endAll(request.identity.accountId)
-        app.authModes.get(request.identity.mode satisfies ModeName).forget(request, reply)
+        app.authModes.get(request.identity.mode satisfies ModeName).clear(request, reply)
       }),
   })
   const cookie = await s.login(ALICE, undefined, { remember: true })

@@ -157,7 +157,7 @@ t.test('logging out without a token ends nothing', async (t) => {
 
 t.test('there is nothing to take back from the client', async (t) => {
   const after = async (app: FastifyInstance) =>
-    void app.post('/forget', async (request, reply) => app.authModes.get('token').forget(request, reply))
+    void app.post('/forget', async (request, reply) => app.authModes.get('token').clear(request, reply))
   const { app, login } = await tokenApp(t, { after })
   const { token } = await login()
   const headers = { authorization: `Bearer ${token}` }

@@ -37,7 +37,7 @@ test('Redis gone: faults are counted, the feed is down, and the metrics answer; 
   const url = `http://127.0.0.1:${await listen(app)}/metrics`
   const { credential } = await signIn(app, 'session')
   t.same(await movedBy(app, () => userInfo(app, credential), /^(feed_lag|resolve)_/), {
-    'near_cache_lookups_total{mode="session",result="hit"}': 1,
+    'cache_lookups_total{mode="session",result="hit"}': 1,
   })
   t.equal(await seriesOf(app, 'store_faults_total{operation="isLive",store="redis"}'), 0)
 
@@ -46,7 +46,7 @@ test('Redis gone: faults are counted, the feed is down, and the metrics answer; 
   t.equal(await seriesOf(app, 'feed_losses_total'), 1)
   const failing = async () => refused(t, await userInfo(app, credential), 503, 'STORE_UNAVAILABLE')
   t.same(await movedBy(app, failing, /^(feed_lag|resolve)_/), {
-    'near_cache_lookups_total{mode="session",result="hit"}': 1,
+    'cache_lookups_total{mode="session",result="hit"}': 1,
     'store_operation_seconds_count{operation="isLive",store="redis"}': 1,
     'store_faults_total{operation="isLive",store="redis"}': 1,
     'refusals_total{reason="STORE_UNAVAILABLE"}': 1,

@@ -52,12 +52,12 @@ test('signing in and out moves what belongs to it, and nothing else', async (t) 
     t.same(entered, { [`sign_ins_total{mode="${mode}"}`]: 1, hash_seconds_count: 1 })
     await userInfo(app, credential)
     t.same(await movedBy(app, () => userInfo(app, credential)), {
-      [`near_cache_lookups_total{mode="${mode}",result="hit"}`]: 1,
+      [`cache_lookups_total{mode="${mode}",result="hit"}`]: 1,
     })
     const out = () => post(app, `/logout_${mode}`, {}, credential)
     t.same(await movedBy(app, out), { 'sign_ins_ended_total{reason="signed_out"}': 1 })
     t.same(await movedBy(app, () => userInfo(app, credential)), {
-      [`near_cache_lookups_total{mode="${mode}",result="hit"}`]: 1,
+      [`cache_lookups_total{mode="${mode}",result="hit"}`]: 1,
       'refusals_total{reason="SIGNED_OUT"}': 1,
     })
     t.same(await movedBy(app, () => post(app, `/login_${mode}`, { ...USER, password: 'wrong' })), {
@@ -88,7 +88,7 @@ test('a new password raises the epoch; a wrong one, and an attempt too many, are
   const { credential } = await signIn(app, 'cookie')
   const change = (current_password: string) =>
     post(app, '/password', { current_password, new_password: 'a good long one' }, credential)
-  const except = /^(store|resolve|near|hash)_/
+  const except = /^(store|resolve|cache|hash)_/
   t.same(await movedBy(app, () => change('wrong'), except), {
     'wrong_passwords_total{mode="cookie",what="password"}': 1,
     'refusals_total{reason="CREDENTIALS_REFUSED"}': 1,

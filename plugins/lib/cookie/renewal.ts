@@ -5,9 +5,9 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, setCookie } from '../http/cookies.js'
 import { kCaller } from '../identity/caller.js'
+import { Recent } from '../recent.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
-import { RecentRenewals } from './recent-renewals.js'
 import { type CookiePayload, endOfCookie, sealCookie } from './seal.js'
 
 /** How long cookies live, in seconds. */
@@ -26,6 +26,18 @@ export interface CookieRenewalParts {
   readonly clock: Clock
   readonly log: Pick<FastifyBaseLogger, 'warn'>
 }
+
+interface Renewal {
+  /** In ms. */
+  readonly at: number
+  /** Null: there was nothing to renew. */
+  readonly life: Pick<CookiePayload, 'iat' | 'exp'> | null
+}
+
+/** How long requests with the old cookie get the same renewed one, in ms. */
+const SERVES_FOR = 60_000
+/** Some 150 bytes each. Beyond the bound, a sign-in is renewed anew. */
+const RENEWALS_MAX = 100_000
 
 /** Where a request keeps what its cookie said, when that is to be renewed with the answer. */
 const kRenewal = Symbol('fastify-identity.cookie-renewal')
@@ -48,7 +60,11 @@ export class CookieRenewal {
   readonly #parts: CookieRenewalParts
   /** By sign-in: many requests at once renew a cookie once. */
   readonly #running = new Map<string, Promise<CookiePayload | null>>()
-  readonly #recent = new RecentRenewals()
+  /**
+   * The latest renewals, by sign-in. A client may go on sending the old cookie (a script, many tabs at once): without
+   * this each of its requests would write to the store.
+   */
+  readonly #recent = new Recent<Renewal>(RENEWALS_MAX)
 
   constructor(parts: CookieRenewalParts) {
     this.#parts = parts
@@ -118,13 +134,15 @@ export class CookieRenewal {
 
   async #renew(payload: CookiePayload): Promise<CookiePayload | null> {
     const now = this.#parts.clock()
-    const known = this.#recent.recall(payload.sid, now)
-    if (known === null) return null
-    const again = known && { ...payload, ...known }
+    const known = this.#recent.recall(payload.sid)
+    // The clock may have been set back.
+    const life = known && Math.abs(now - known.at) < SERVES_FOR ? known.life : undefined
+    if (life === null) return null
+    const again = life && { ...payload, ...life }
     // Not where it is that one that is due: cookies may live for less than two minutes.
     if (again && again.exp > payload.exp) return again
     const renewed = await this.#store(payload, now)
-    this.#recent.note(payload.sid, renewed && { iat: renewed.iat, exp: renewed.exp }, now)
+    this.#recent.note(payload.sid, { at: now, life: renewed && { iat: renewed.iat, exp: renewed.exp } })
     return renewed
   }
 

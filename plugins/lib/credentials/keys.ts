@@ -1,16 +1,23 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { OptionInvalid } from '../errors.js'
 
+/*
+ * The version and the algorithm are part of the label, so that a key can never be used with another
+ * algorithm or by another format. A test vector pins these labels: changing one signs everybody out.
+ */
+const ALGORITHMS = {
+  cookie: 'HMAC-SHA256',
+  'session-id': 'HMAC-SHA256',
+  'session-data': 'AES-256-GCM',
+  'access-token': 'HS256',
+  'refresh-token': 'HMAC-SHA256',
+  'sign-in': 'AES-256-GCM',
+  device: 'HMAC-SHA256',
+  throttle: 'HMAC-SHA256',
+} as const
+
 /** What a key is for. Each purpose has a key of its own, so that no credential can pass for another kind. */
-export type Purpose =
-  | 'cookie'
-  | 'session-id'
-  | 'session-data'
-  | 'access-token'
-  | 'refresh-token'
-  | 'sign-in'
-  | 'device'
-  | 'throttle'
+export type Purpose = keyof typeof ALGORITHMS
 
 /** One key for one purpose, with the id that credentials carry to name it. */
 export interface PurposeKey {
@@ -33,21 +40,6 @@ export interface KeyRing {
 
 /** The shortest secret that is accepted, in bytes: as long as the output of SHA-256 (RFC 2104 §3). */
 export const SECRET_BYTES = 32
-
-/*
- * The version and the algorithm are part of the label, so that a key can never be used with another
- * algorithm or by another format. A test vector pins these labels: changing one signs everybody out.
- */
-const ALGORITHMS: Record<Purpose, string> = {
-  cookie: 'HMAC-SHA256',
-  'session-id': 'HMAC-SHA256',
-  'session-data': 'AES-256-GCM',
-  'access-token': 'HS256',
-  'refresh-token': 'HMAC-SHA256',
-  'sign-in': 'AES-256-GCM',
-  device: 'HMAC-SHA256',
-  throttle: 'HMAC-SHA256',
-}
 
 /** HKDF with SHA-256 (RFC 5869) and no salt: the secrets are random already (§3.1). */
 function derive(secret: string, label: string, length: number): Buffer {

@@ -1,9 +1,15 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import fastifyCookie from '@fastify/cookie'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OptionInvalid } from '../errors.js'
-import { type CookieAttributes, kSerializeCookie } from './cookie-serializer.js'
 import { forbidStoring } from './no-store.js'
 
-export type { CookieAttributes }
+/** The attributes that a cookie is set with, and must be cleared with. */
+export interface CookieAttributes {
+  readonly httpOnly: true
+  readonly sameSite: 'lax'
+  readonly path: '/'
+  readonly secure: boolean
+}
 
 /** A cookie of ours: its full name and its attributes. */
 export interface CookieSpec {
@@ -77,8 +83,8 @@ function trimmed(header: string, start: number, end: number): string {
 }
 
 /**
- * Finds one cookie in a `Cookie` header without looking at the others: only where the name occurs may it be. The
- * value is taken as it was sent: ours need no %-decoding, so a %-encoded one is a forgery.
+ * Finds one cookie in a `Cookie` header, by its name: going through the pairs took as long, or longer. The value is taken
+ * as it was sent: ours need no %-decoding, so a %-encoded one is a forgery.
  */
 export function readCookie(header: string | undefined, name: string): CookieReading {
   if (header === undefined) return ABSENT
@@ -99,6 +105,33 @@ function endOfPair(header: string, from: number): number {
   return end === -1 ? header.length : end
 }
 
+// Named out here: inside the augmentation the name would mean its own member.
+type SerializeCookie = FastifyInstance['serializeCookie']
+
+export const kSerializeCookie = Symbol('fastify-identity.serialize-cookie')
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** `Set-Cookie`'s text. It knows no defaults: an application's (`parseOptions`) are none of our cookies'. */
+    [kSerializeCookie]: SerializeCookie
+  }
+}
+
+/**
+ * Only the serializer of @fastify/cookie is used: its `onSend` hook would cost every request something. It comes from the
+ * application's own plugin, or from a scope of its own, so that the application may still register the plugin later.
+ */
+export async function useCookieSerializer(app: FastifyInstance): Promise<void> {
+  if (app.hasDecorator('serializeCookie')) {
+    app.decorate(kSerializeCookie, app.serializeCookie)
+    return
+  }
+  await app.register(async function cookieSerializer(scope) {
+    await scope.register(fastifyCookie, { hook: false })
+    app.decorate(kSerializeCookie, scope.serializeCookie)
+  })
+}
+
 const kOwnLines = Symbol('fastify-identity.own-cookies')
 
 /** The suite's lines of an answer by the cookie's name, null for one that was taken back. */
@@ -114,10 +147,7 @@ function nameOfLine(line: string): string {
   return line.slice(0, line.indexOf('='))
 }
 
-/**
- * Puts the suite's lines into the headers, in place of what the answer would have set under these names: of two lines
- * it would be the browser's to choose (RFC 6265 §4.1.1 forbids them).
- */
+/** Puts the suite's lines into the headers, instead of others of these names (RFC 6265 §4.1.1 forbids two of one name). */
 export function rewriteOwnCookies(reply: FastifyReply): void {
   const own = reply[kOwnLines]
   if (!own) return
@@ -164,7 +194,7 @@ export function takeBackCookie(reply: FastifyReply, { name }: CookieSpec): void 
 }
 
 /** Has the answer leave the browser without the cookie: cleared where the request came with it, else not set. */
-export function forgetCookie(request: FastifyRequest, reply: FastifyReply, spec: CookieSpec): void {
+export function removeCookie(request: FastifyRequest, reply: FastifyReply, spec: CookieSpec): void {
   if (readCookie(request.headers.cookie, spec.name).kind !== 'absent') clearCookie(reply, spec)
   else takeBackCookie(reply, spec)
 }

@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, ModeName, SignInRef } from '../contract.js'
-import { takeBegun } from '../sign-ins/ending.js'
 
 /** The sign-ins that a request began and that nothing has ended since, by their mode. Not there: none. */
 const kBegun = Symbol('fastify-identity.begun')
@@ -11,16 +10,10 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Keeps the sign-in that a mode has just begun for the request: the request's own headers do not name it.
- * @returns null where the mode keeps no records
- */
-export function keepBegun(request: FastifyRequest, name: ModeName): SignInRef | null {
-  const ref = takeBegun(request)
-  if (!ref) return null
+/** Keeps the sign-in that a mode has just begun for the request: the request's own headers do not name it. */
+export function keepBegun(request: FastifyRequest, name: ModeName, ref: SignInRef): void {
   request[kBegun] ??= new Map()
   request[kBegun].set(name, ref)
-  return ref
 }
 
 /**

@@ -21,7 +21,7 @@ async function clearIfRefused(request: FastifyRequest, reply: FastifyReply, mode
   try {
     const resolution = await mode.resolve(request)
     const isOurs = request[kSigningIn]?.has(mode.name)
-    if (resolution.kind === 'refused' && !isOurs) mode.forget(request, reply)
+    if (resolution.kind === 'refused' && !isOurs) mode.clear(request, reply)
   } catch (error) {
     request.log.warn({ err: error, mode: mode.name }, 'a refused cookie could not be cleared')
   }

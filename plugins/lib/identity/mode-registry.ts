@@ -11,7 +11,7 @@ export interface ModeRegistry {
   readonly names: readonly ModeName[]
 }
 
-const METHODS = ['resolve', 'issue', 'revoke', 'forget'] as const
+const METHODS = ['resolve', 'issue', 'signOut', 'clear'] as const
 
 /** A mode that left out `ambient` would go without the same-origin check: nothing may be left out. */
 function checkMode(mode: AuthMode): void {

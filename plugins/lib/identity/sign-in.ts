@@ -62,11 +62,13 @@ export async function signIn<N extends ModeName>(
   return untilAnswer(this, reply, `request.signIn('${name}')`, async () => {
     const replaces = begunBefore(this, mode) ?? (await ownIdentity(mode, this)) ?? undefined
     noteSigningIn(this, name)
-    const issued = await mode.issue(this, reply, checked, { ...options, replaces })
-    const begun = keepBegun(this, name)
+    const { issued, signIn: begun } = await mode.issue(this, reply, checked, { ...options, replaces })
     const signInId = begun?.signInId ?? null
     this.server.audit.emit({ type: 'signed_in', accountId: checked.id, signInId, mode: name }, this)
-    if (begun) takeBackEnded(this, reply, mode, begun)
+    if (begun) {
+      keepBegun(this, name, begun)
+      takeBackEnded(this, reply, mode, begun)
+    }
     await clearRefusedBefore(this, reply, mode)
     return issued
   })
@@ -79,6 +81,6 @@ export async function signOut(this: FastifyRequest, name: ModeName): Promise<boo
   forbidCaching(reply)
   return untilAnswer(this, reply, `request.signOut('${name}')`, async () => {
     const hadBegun = await endBegun(this, name)
-    return (await mode.revoke(this, reply)) || hadBegun
+    return (await mode.signOut(this, reply)) || hadBegun
   })
 }

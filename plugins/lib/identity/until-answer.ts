@@ -48,7 +48,7 @@ export function takeBackEnded(
   if (!mode.ambient) return
   const { signIns } = request.server
   const takeBack = (isLive: boolean) => {
-    if (!isLive && isBegunLast(request, mode.name, ref)) mode.forget(request, reply)
+    if (!isLive && isBegunLast(request, mode.name, ref)) mode.clear(request, reply)
   }
   beforeAnswer(request, () => {
     const isLive = isLiveNow(signIns, ref)

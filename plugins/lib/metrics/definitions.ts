@@ -56,7 +56,7 @@ export const DEFINITIONS = {
     help: 'Time to tell who is asking by a credential that came. A random sample of the requests.',
     buckets: RESOLVE_BUCKETS,
   },
-  near_cache_lookups_total: {
+  cache_lookups_total: {
     type: 'counter',
     labels: ['mode', 'result'],
     help: 'Credentials that were looked up among those verified before: found (hit), or not (miss).',

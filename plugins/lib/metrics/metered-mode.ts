@@ -36,10 +36,10 @@ export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: n
       return left > 0 ? mode.resolve(request, now) : resolveTimed(request, now)
     },
     issue: (request, reply, account, options) => mode.issue(request, reply, account, options),
-    revoke: (request, reply) => mode.revoke(request, reply),
-    forget: (request, reply) => mode.forget(request, reply),
-    get nearCache() {
-      return mode.nearCache
+    signOut: (request, reply) => mode.signOut(request, reply),
+    clear: (request, reply) => mode.clear(request, reply),
+    get cache() {
+      return mode.cache
     },
   }
 }

@@ -10,11 +10,11 @@ import { MeteredStore } from './metered-store.js'
 
 /** The modes count their lookups anyway: this reads the counts. */
 function countLookups(instruments: Instruments, modes: readonly AuthMode[]): void {
-  instruments.pulledCounter('near_cache_lookups_total', (counter) => {
-    for (const { name: mode, nearCache } of modes) {
-      if (!nearCache) continue
-      counter.inc({ mode, result: 'hit' }, nearCache.hits)
-      counter.inc({ mode, result: 'miss' }, nearCache.misses)
+  instruments.pulledCounter('cache_lookups_total', (counter) => {
+    for (const { name: mode, cache } of modes) {
+      if (!cache) continue
+      counter.inc({ mode, result: 'hit' }, cache.hits)
+      counter.inc({ mode, result: 'miss' }, cache.misses)
     }
   })
 }

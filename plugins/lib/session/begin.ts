@@ -1,17 +1,18 @@
 import type { FastifyRequest } from 'fastify'
-import type { CheckedAccount, SignInOptions } from '../contract.js'
+import type { CheckedAccount, SignInOptions, SignInRef } from '../contract.js'
 import { StoreUnavailable } from '../errors.js'
+import { refOfRecord } from '../sign-ins/record.js'
 import { contentOfSignIn, type Legacy, refOfSession } from './content.js'
 import { sessionKeyOf } from './cookie.js'
-import type { SessionParts } from './parts.js'
 import type { StoredSession } from './records.js'
+import type { SessionParts } from './use.js'
 import { lifetimeOf } from './use.js'
 
 /**
  * Stores sign-in and session, then ends what they replace. When a step fails, nothing that was there
  * before is ended, and what was begun is taken back as far as the store lets us: nobody holds it.
  * @param id of the new session
- * @returns the session, and the id of the sign-in
+ * @returns the session and its sign-in
  * @throws EPOCH_PASSED, STORE_UNAVAILABLE
  */
 export async function beginSession(
@@ -21,7 +22,7 @@ export async function beginSession(
   account: CheckedAccount,
   options: SignInOptions,
   legacy: Legacy,
-): Promise<[StoredSession, string]> {
+): Promise<[StoredSession, SignInRef]> {
   const { signIns, records, ttls } = parts
   const key = sessionKeyOf(id)
   const lifetime = lifetimeOf(ttls, options.remember === true)
@@ -32,7 +33,7 @@ export async function beginSession(
     const stored = await records.create(key, contentOfSignIn(record, account, options, legacy), record)
     if (!stored) throw new StoreUnavailable()
     await endPredecessor(parts, request, account, legacy, replaced)
-    return [stored, record.id]
+    return [stored, refOfRecord(record)]
   } catch (error) {
     await signIns.end({ accountId: account.id, signInId: record.id }, 'never_held').catch(() => {})
     throw error

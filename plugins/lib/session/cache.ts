@@ -1,6 +1,7 @@
-import type { Clock, Identity, MaybePromise, NearCacheCounts } from '../contract.js'
-import { MEMO_AGE, Memo, type MemoOptions } from '../verified/memo.js'
-import { type Verified, verifiedAs } from '../verified/verified.js'
+import type { Clock, MaybePromise } from '../contract.js'
+import { CACHE_AGE, type CacheOptions, VerifiedCache } from '../verified/cache.js'
+import { verifiedAs } from '../verified/verified.js'
+import { identityOfSession, refOfSession } from './content.js'
 import type { StoredSession } from './records.js'
 
 /*
@@ -17,55 +18,35 @@ import type { StoredSession } from './records.js'
 const UNKNOWN_FOR = 2000
 const NO_REF = Object.freeze({ epoch: 0, generation: 0 })
 
-export interface SessionCacheOptions extends MemoOptions {
+export interface SessionCacheOptions extends CacheOptions {
   readonly clock: Clock
   /** Until when (ms) a session needs nothing but its identity: no touch, no new seal. */
   readonly restsUntil: (stored: StoredSession) => number
 }
 
 /** The sessions that are in use, by the whole text of their cookies: an id that is known is as good as verified. */
-export class SessionCache implements NearCacheCounts {
+export class SessionCache extends VerifiedCache {
   readonly #options: SessionCacheOptions
-  readonly #memo: Memo
   readonly #reading = new Map<string, Promise<StoredSession | null>>()
 
   constructor(options: SessionCacheOptions) {
+    super(options)
     this.#options = options
-    this.#memo = new Memo(options)
-  }
-
-  get hits(): number {
-    return this.#memo.hits
-  }
-
-  get misses(): number {
-    return this.#memo.misses
-  }
-
-  /** What is known of a session, if that is enough to answer. Ask whether its sign-in is live. `now` is in ms. */
-  recall(cookie: string, now: number): Verified | undefined {
-    return this.#memo.recall(cookie, now)
-  }
-
-  /** The same for a session that ends, which is no use of it. */
-  peek(cookie: string, now: number): Verified | undefined {
-    return this.#memo.peek(cookie, now)
   }
 
   /** Keeps it for five minutes at most: then its record is read again. */
-  keep(cookie: string, stored: StoredSession, identity: Identity): void {
+  keepSession(cookie: string, stored: StoredSession): void {
     const { signIn } = stored.content
     if (!signIn) return
     const from = this.#options.clock()
-    const ref = { epoch: signIn.epoch, generation: signIn.gen }
-    const until = Math.min(this.#options.restsUntil(stored), stored.absoluteExpiresAt, from + MEMO_AGE)
-    this.#memo.keep(verifiedAs(identity, cookie, ref, from, until), from)
+    const until = Math.min(this.#options.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
+    this.keep(verifiedAs(identityOfSession(signIn), cookie, refOfSession(signIn), from, until), from)
   }
 
   /** Keeps in mind, for a moment, that there is no such session. */
   keepUnknown(cookie: string): void {
     const from = this.#options.clock()
-    this.#memo.keep(verifiedAs(null, cookie, NO_REF, from, from + UNKNOWN_FOR), from)
+    this.keep(verifiedAs(null, cookie, NO_REF, from, from + UNKNOWN_FOR), from)
   }
 
   /** One read for all who ask at once. What fails, fails for all of them, and is not remembered. */

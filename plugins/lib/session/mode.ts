@@ -1,22 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type {
   AuthMode,
+  Begun,
   CheckedAccount,
   MaybePromise,
   Resolution,
   SignInOptions,
   SignInRef,
 } from '../contract.js'
-import { ABSENT, refusedAs, SIGNED_OUT } from '../verified/resolutions.js'
-import { resolveLive } from '../verified/verified.js'
-import { whenReady } from '../when-ready.js'
+import { ABSENT, refusedAs, resolveLive, SIGNED_OUT } from '../verified/verified.js'
 import { beginSession } from './begin.js'
 import type { SessionCache } from './cache.js'
 import { identityOfSession, type Legacy, refOfSession } from './content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
-import type { SessionParts } from './parts.js'
-import type { StoredSession } from './records.js'
+import { type StoredSession, whenReady } from './records.js'
 import { kSession, renewalOf, SessionTurn } from './turn.js'
+import type { SessionParts } from './use.js'
 
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
@@ -36,19 +35,18 @@ export class SessionMode implements AuthMode<'session'> {
   constructor(
     private readonly parts: SessionParts,
     private readonly cookie: SessionCookie,
-    readonly nearCache: SessionCache,
+    readonly cache: SessionCache,
   ) {}
 
   resolve(request: FastifyRequest, now = this.parts.clock()): MaybePromise<Resolution> {
     const reading = this.cookie.find(request)
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
-    const hot = this.nearCache.recall(reading.value, now)
-    if (!hot) return this.resolveCold(request, reading.value)
-    return hot.resolution === SIGNED_OUT ? SIGNED_OUT : resolveLive(this.parts.signIns, hot)
+    const verified = this.cache.recall(reading.value, now)
+    return verified ? resolveLive(this.parts.signIns, verified) : this.verify(request, reading.value)
   }
 
-  private resolveCold(request: FastifyRequest, text: string): MaybePromise<Resolution> {
+  private verify(request: FastifyRequest, text: string): MaybePromise<Resolution> {
     const credential = this.cookie.verify(text)
     return credential.kind === 'genuine' ? this.resolveStored(request, credential) : INVALID
   }
@@ -56,18 +54,18 @@ export class SessionMode implements AuthMode<'session'> {
   private resolveStored(request: FastifyRequest, credential: Genuine): MaybePromise<Resolution> {
     const { id, text } = credential
     return whenReady(
-      this.nearCache.readOnce(id, () => this.load(credential)),
+      this.cache.readOnce(id, () => this.load(credential)),
       (stored) => {
         if (!stored) return SIGNED_OUT
         const touching = this.noteUse(this.turnOf(request), credential, stored)
         const { signIn } = stored.content
         if (!signIn) return ABSENT
-        const identity = identityOfSession(signIn)
         // A stale cookie is renewed, which takes more than an identity.
-        if (credential.stale) return { kind: 'identity', identity }
-        if (touching) void touching.then((touched) => this.nearCache.keep(text, touched, identity))
-        else this.nearCache.keep(text, stored, identity)
-        return { kind: 'identity', identity }
+        if (!credential.stale) {
+          if (touching) void touching.then((touched) => this.cache.keepSession(text, touched))
+          else this.cache.keepSession(text, stored)
+        }
+        return { kind: 'identity', identity: identityOfSession(signIn) }
       },
     )
   }
@@ -75,7 +73,7 @@ export class SessionMode implements AuthMode<'session'> {
   /** The session as the store has it. One that is not there is not answered from memory any more. */
   load({ id, text }: Genuine): MaybePromise<StoredSession | null> {
     return whenReady(this.parts.use.load(id), (stored) => {
-      if (!stored) this.nearCache.keepUnknown(text)
+      if (!stored) this.cache.keepUnknown(text)
       return stored
     })
   }
@@ -92,31 +90,30 @@ export class SessionMode implements AuthMode<'session'> {
     reply: FastifyReply,
     account: CheckedAccount,
     options: SignInOptions,
-  ): Promise<SessionIssued> {
+  ): Promise<Begun<'session'>> {
     const legacy = await this.legacyOf(request)
     // A new id at every sign-in: one that somebody planted in the browser before is worth nothing after.
     const id = newSessionId()
-    const [stored, signInId] = await beginSession(this.parts, request, id, account, options, legacy)
+    const [stored, signIn] = await beginSession(this.parts, request, id, account, options, legacy)
     const turn = this.turnOf(request)
     const maxAge = options.remember === true ? this.parts.ttls.rememberTtl : undefined
     turn.held = id
     turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
     turn.show(reply, this.cookie)
-    const { signIn } = stored.content
-    if (signIn) this.nearCache.keep(this.cookie.textOf(id), stored, identityOfSession(signIn))
-    return { signInId }
+    this.cache.keepSession(this.cookie.textOf(id), stored)
+    return { issued: { signInId: signIn.signInId }, signIn }
   }
 
-  async revoke(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  async signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const credential = this.cookie.read(request)
     if (credential.kind === 'genuine') await this.end(request, credential.id)
     this.dropHeld(request)
-    this.forget(request, reply)
+    this.clear(request, reply)
     return credential.kind === 'genuine'
   }
 
-  forget(request: FastifyRequest, reply: FastifyReply): void {
+  clear(request: FastifyRequest, reply: FastifyReply): void {
     const isIn = this.cookie.find(request).kind !== 'absent'
     const turn = this.turnOf(request)
     turn.change = isIn ? { kind: 'clear' } : null
@@ -143,7 +140,7 @@ export class SessionMode implements AuthMode<'session'> {
     const key = sessionKeyOf(id)
     // An id is given to one sign-in and never to another: what memory has of it needs no reading, and does where a
     // store that is short of memory has dropped the record.
-    const ref = this.hotRef(id) ?? (await this.storedRef(key))
+    const ref = this.cachedRef(id) ?? (await this.storedRef(key))
     const existed = ref !== null && (await signIns.end(ref, { signedOut: this.name, request }))
     // Only the record of its sign-in has the session deleted with it.
     if (!existed) await records.destroy(key)
@@ -163,8 +160,8 @@ export class SessionMode implements AuthMode<'session'> {
   }
 
   /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */
-  private hotRef(id: string): SignInRef | null {
-    const hot = this.nearCache.peek(this.cookie.textOf(id), this.parts.clock())
-    return hot && hot.resolution !== SIGNED_OUT ? hot : null
+  private cachedRef(id: string): SignInRef | null {
+    const verified = this.cache.peek(this.cookie.textOf(id), this.parts.clock())
+    return verified && verified.resolution !== SIGNED_OUT ? verified : null
   }
 }

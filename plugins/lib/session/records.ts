@@ -1,12 +1,19 @@
 import type { Clock, MaybePromise } from '../contract.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { SessionDataInvalid } from '../errors.js'
+import { Recent } from '../recent.js'
 import type { SessionRecord, StateStore } from '../stores/contract.js'
 import { isWithinLimits } from '../stores/rules.js'
-import { whenReady } from '../when-ready.js'
 import { parseContent, type SessionContent } from './content.js'
-import { DestroyedSessions } from './destroyed.js'
 import { isUnderSigningKey, seal, unseal } from './seal.js'
+
+/** Goes on with a value that may be there already: without a promise where none came. */
+export function whenReady<T, U>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<U>,
+): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
 
 /** When a session ends, in ms. */
 export interface SessionLimits {
@@ -29,9 +36,13 @@ export interface StoredSession extends SessionLimits {
  */
 export type EndOfSession = (content: SessionContent) => number
 
+/** At a hundred bytes each. */
+const DESTROYED_MAX = 10_000
+
 /** Sessions in the store, sealed. Every method may throw STORE_UNAVAILABLE. */
 export class SessionRecords {
-  readonly #destroyed = new DestroyedSessions()
+  /** The keys of sessions that this process destroyed lately. */
+  readonly #destroyed = new Recent<true>(DESTROYED_MAX)
 
   constructor(
     private readonly store: StateStore,
@@ -75,13 +86,13 @@ export class SessionRecords {
 
   async destroy(key: string): Promise<boolean> {
     const existed = await this.store.destroySession(key)
-    this.#destroyed.note(key)
+    this.#destroyed.note(key, true)
     return existed
   }
 
   /** Whether this process destroyed it lately. Asks nobody. */
   hasDestroyed(key: string): boolean {
-    return this.#destroyed.has(key)
+    return this.#destroyed.recall(key) === true
   }
 
   private open(key: string, record: SessionRecord, now: number): StoredSession | null {

@@ -2,7 +2,6 @@ import { callbackify } from 'node:util'
 import type { Session } from 'fastify'
 import { type Legacy, refOfSession, type SessionSignIn } from './content.js'
 import { applyChanges, type Changes, changesBetween, dataOf, type Snapshot } from './merge.js'
-import type { SessionParts } from './parts.js'
 import type { StoredSession } from './records.js'
 import {
   NO_ID,
@@ -13,6 +12,7 @@ import {
   snapshotOfStored,
   tellAfter,
 } from './stock.js'
+import type { SessionParts } from './use.js'
 import { SessionWriter } from './writer.js'
 
 const NO_DATA: Snapshot = new Map()

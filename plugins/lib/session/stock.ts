@@ -27,6 +27,11 @@ const signer = {
  * Runs @fastify/session for one request, and without its hooks: they serve every route, save without asking
  * whether the session still exists, set no cookie behind TLS termination, and clear one without `Secure`.
  * What is used is `decryptSession`, which makes the session object of an id and hands it to the holder.
+ *
+ * Why not through its public surface: registered once in a scope of its own, the plugin would have one store for all
+ * requests, and that store is told an id and no request. Two requests of one session at once could not be told apart in
+ * `get` and `destroy`, although each has its own changes to save. The class of its session objects is not exported.
+ * So each request runs the plugin's function again, which only builds closures, with itself as the store.
  */
 export function openStock(holder: SessionHolder): (id: string) => void {
   const facade = {

@@ -2,10 +2,9 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, MaybePromise } from '../contract.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
-import { whenReady } from '../when-ready.js'
 import { refOfSession, type SessionContent } from './content.js'
 import { sessionKeyOf } from './cookie.js'
-import type { SessionRecords, StoredSession } from './records.js'
+import { type SessionRecords, type StoredSession, whenReady } from './records.js'
 
 /** How long sessions live, in seconds. */
 export interface SessionTtls {
@@ -15,10 +14,7 @@ export interface SessionTtls {
   readonly rememberTtl: number
 }
 
-export interface SessionLifetime {
-  readonly idleTtl: number
-  readonly absoluteTtl: number
-}
+export type SessionLifetime = Pick<SessionTtls, 'idleTtl' | 'absoluteTtl'>
 
 /**
  * A remembered session may be left unused for `rememberTtl`, so it lives at least that long: with an
@@ -43,6 +39,11 @@ export interface SessionUseParts {
   readonly ttls: SessionTtls
   readonly clock: Clock
   readonly log: FastifyBaseLogger
+}
+
+/** What the parts of the session mode share. */
+export interface SessionParts extends Omit<SessionUseParts, 'log'> {
+  readonly use: SessionUse
 }
 
 /** What using a session did to it. */

@@ -3,8 +3,12 @@ import type { CheckedAccount, MaybePromise, SignInRef } from '../contract.js'
 import type { Rotation, RotationResult, SignInRecord } from '../stores/contract.js'
 import type { Ending } from './ending.js'
 import type { SignInsPage, SignInsQuery } from './listing.js'
-import type { Marks } from './marks.js'
 import type { SignInStart } from './record.js'
+
+/** A place that keeps when it was stored that a sign-in was seen, in ms. */
+export interface Seen {
+  seenAt: number
+}
 
 /** The records of all live sign-ins, of all modes. Every method may throw STORE_UNAVAILABLE. */
 export interface SignIns {
@@ -25,9 +29,9 @@ export interface SignIns {
   page(accountId: string, query: SignInsQuery): Promise<SignInsPage>
   /**
    * Writes that the caller was seen, at most once a minute for each sign-in. Nobody waits for the write. Cheap when no
-   * write is due. Guards call it for each caller that they admit, with the credential's marks and the time (ms).
+   * write is due. Guards call it for each caller that they admit, with the verified credential if it is kept, and the time (ms).
    */
-  noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>, marks?: Marks, now?: number): void
+  noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>, verified?: Seen, now?: number): void
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */
   touch(ref: SignInRef, idleTtl: number): Promise<boolean>
   /**

@@ -33,17 +33,3 @@ export function tellEnded(
     audit.emit({ type: 'sign_in_ended', accountId, signInId, by, why, actorId }, request)
   }
 }
-
-const begun = new WeakMap<FastifyRequest, SignInRef>()
-
-/** Notes the sign-in that a mode began for the request. It is none before its credential is issued. */
-export function noteBegun(request: FastifyRequest, ref: SignInRef): void {
-  begun.set(request, ref)
-}
-
-/** The sign-in that was noted last, once. Null where a mode keeps no records. */
-export function takeBegun(request: FastifyRequest): SignInRef | null {
-  const ref = begun.get(request) ?? null
-  begun.delete(request)
-  return ref
-}

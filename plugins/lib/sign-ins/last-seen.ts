@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, SignInRef } from '../contract.js'
 import { keepNewest } from '../newest.js'
 import type { StateStore } from '../stores/contract.js'
-import { isPast, type Marks } from './marks.js'
+import type { Seen } from './contract.js'
 
 export interface LastSeenParts {
   readonly store: Pick<StateStore, 'touchSignIn'>
@@ -10,6 +10,17 @@ export interface LastSeenParts {
   readonly log: Pick<FastifyBaseLogger, 'warn'>
   /** How many sign-ins are remembered, at about 100 bytes each. */
   readonly max?: number
+}
+
+/** How far the stored last-seen time may be behind, in ms. */
+const COALESCE = 60_000
+
+/**
+ * Whether the last-seen time is due to be stored again. Also after the clock was set back: otherwise nothing would be
+ * stored until the clock has caught up.
+ */
+export function isPast(seenAt: number, now: number): boolean {
+  return Math.abs(now - seenAt) >= COALESCE
 }
 
 const MAX = 100_000
@@ -35,12 +46,12 @@ export class LastSeen {
   /** Writes it if a write is due. Never throws. Brings no ended sign-in back: the store only updates existing records. */
   note(
     { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,
-    marks?: Marks,
+    verified?: Seen,
     now = this.#parts.clock(),
   ): void {
     const isDue = this.#isDue(signInId, now)
     if (isDue) this.mark(signInId, now)
-    if (marks) marks.seenAt = this.#written.get(signInId) ?? marks.seenAt
+    if (verified) verified.seenAt = this.#written.get(signInId) ?? verified.seenAt
     if (isDue) this.#start(accountId, signInId, now)
   }
 

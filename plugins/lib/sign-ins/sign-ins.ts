@@ -4,12 +4,12 @@ import type { Clock, SignInRef } from '../contract.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { endBeyondCap } from './cap.js'
 import type { SignIns } from './contract.js'
-import { noteBegun, tellEnded } from './ending.js'
+import { tellEnded } from './ending.js'
 import { checkEpoch, endBelowEpoch, keptUntil, refuseDeadAtBirth } from './epoch.js'
 import type { LastSeen } from './last-seen.js'
 import { listLive, pageLive } from './listing.js'
 import { livenessOf } from './liveness.js'
-import { makeRecord, refOfRecord, type SignInStart } from './record.js'
+import { makeRecord, type SignInStart } from './record.js'
 import { rotateLive } from './rotation.js'
 import type { SealedRecords } from './sealed-records.js'
 
@@ -61,14 +61,13 @@ export function createSignIns(parts: SignInsParts): SignIns {
       const count = await records.add(record)
       await makeRoom(request, record, start, count)
       seen.mark(record.id)
-      noteBegun(request, refOfRecord(record))
       return record
     },
     ...livenessOf(store),
     find: (accountId, id) => records.find(accountId, id, clock()),
     list: (accountId) => listLive(store, records, accountId, clock()),
     page: (accountId, query) => pageLive(store, records, accountId, query, clock()),
-    noteSeen: (caller, marks, now) => seen.note(caller, marks, now),
+    noteSeen: (caller, verified, now) => seen.note(caller, verified, now),
     touch(ref, idleTtl) {
       const now = clock()
       seen.mark(ref.signInId)

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { AccountSource } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
-import { checkMemo, type MemoOptions } from '../verified/memo.js'
+import { type CacheOptions, checkCacheOptions } from '../verified/cache.js'
 import type { AccessTokenRules } from './access-token.js'
 import { checkSigningKeys, type SigningKeyInput, type SigningKeys } from './signing-keys.js'
 
@@ -30,12 +30,12 @@ export interface TokenAuthOptions {
    * How many access tokens that were verified are kept in memory at most, those in use before the others, so
    * that their signatures are not computed again. Defaults to 1000000.
    */
-  readonly hotTokens?: number
+  readonly tokenCache?: number
   /**
    * What these may take in memory, in bytes, as far as that can be told: about 1200 for one without claims of
    * the application's. Defaults to 268435456 (256 MiB).
    */
-  readonly hotBytes?: number
+  readonly cacheBytes?: number
   /** Where a refresh looks the account up. Defaults to `app.accountSource`. */
   readonly accounts?: Pick<AccountSource, 'find'>
 }
@@ -47,7 +47,7 @@ export interface TokenSettings extends AccessTokenRules {
   /** None: the shared secrets sign. */
   readonly privateKeys: SigningKeys
   readonly accounts: Pick<AccountSource, 'find'>
-  readonly hot: MemoOptions
+  readonly cache: CacheOptions
 }
 
 const TEXT_MAX = 256
@@ -82,8 +82,8 @@ const OPTIONS: Known<TokenAuthOptions> = {
   refreshGrace: true,
   clockTolerance: true,
   privateKeys: true,
-  hotTokens: true,
-  hotBytes: true,
+  tokenCache: true,
+  cacheBytes: true,
   accounts: true,
 }
 
@@ -107,6 +107,6 @@ export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOption
     ),
     privateKeys: checkKeys(options.privateKeys),
     accounts: findAccounts(app, options),
-    hot: checkMemo('hotTokens', options.hotTokens, options.hotBytes),
+    cache: checkCacheOptions('tokenCache', options.tokenCache, options.cacheBytes),
   })
 }

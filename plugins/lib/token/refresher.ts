@@ -33,7 +33,7 @@ export interface RefreshTokens {
    * @returns whether the token was genuine
    * @throws STORE_UNAVAILABLE
    */
-  revoke(refreshToken: string, request?: FastifyRequest): Promise<boolean>
+  signOut(refreshToken: string, request?: FastifyRequest): Promise<boolean>
 }
 
 export interface RefreshParts {
@@ -95,7 +95,7 @@ export class Refresher implements RefreshTokens {
     return tokenPair(keys, await this.#judge(request, presented, result), fresh, now)
   }
 
-  async revoke(refreshToken: string, request?: FastifyRequest): Promise<boolean> {
+  async signOut(refreshToken: string, request?: FastifyRequest): Promise<boolean> {
     const presented = openRefreshToken(this.parts.keys, refreshToken)
     if (presented) await this.parts.signIns.end(presented, { signedOut: MODE, request })
     return presented !== null

@@ -1,18 +1,48 @@
-import type { Identity, MaybePromise, Resolution, SignInRef } from '../contract.js'
+import type { Identity, MaybePromise, RefusalCode, Resolution, SignInRef } from '../contract.js'
 import type { SignIns } from '../sign-ins/contract.js'
-import { Marks } from '../sign-ins/marks.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
-import { SIGNED_OUT } from './resolutions.js'
 
-/** Whom a credential that was verified stands for. Frozen, with the identity. */
-export class Recognised {
+/** None of this mode's credentials came. */
+export const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
+
+/** One came, and is bad. Made once for each mode: a hot path hands it out without making anything. */
+export function refusedAs(code: RefusalCode) {
+  return Object.freeze({ kind: 'refused', code } as const)
+}
+
+/** A genuine one came, whose sign-in was ended. */
+export const SIGNED_OUT = refusedAs('SIGNED_OUT')
+
+/** Whom a verified credential stands for. Frozen, with the identity, except for what the suite itself notes. */
+export class VerifiedIdentity {
   readonly kind = 'identity'
+  /** The revision of the revocation list under which its sign-in was found live. */
+  #liveAt = UNKNOWN_REVISION
+  #seenAt = Number.NEGATIVE_INFINITY
 
-  constructor(
-    readonly identity: Identity,
-    readonly marks: Marks,
-  ) {
+  constructor(readonly identity: Identity) {
     Object.freeze(this)
+  }
+
+  /** When it was stored that its sign-in was seen, in ms. */
+  get seenAt(): number {
+    return this.#seenAt
+  }
+
+  set seenAt(now: number) {
+    this.#seenAt = now
+  }
+
+  /** Asks at every use whether the sign-in is live, except while the revocation list has not changed since the last time. */
+  resolve(signIns: Pick<SignIns, 'isLive' | 'revision'>, ref: SignInRef): MaybePromise<Resolution> {
+    const revision = signIns.revision()
+    if (revision === this.#liveAt && revision !== UNKNOWN_REVISION) return this
+    const live = signIns.isLive(ref)
+    if (live instanceof Promise) return live.then((is) => (is ? this : SIGNED_OUT))
+    if (!live) return SIGNED_OUT
+    // The revision that was read before: what was revoked meanwhile has changed it.
+    this.#liveAt = revision
+    return this
   }
 }
 
@@ -20,8 +50,7 @@ export class Recognised {
 export interface Verified extends SignInRef {
   /** All of the credential, as it came. */
   readonly text: string
-  readonly resolution: Resolution
-  readonly marks: Marks
+  readonly resolution: VerifiedIdentity | typeof SIGNED_OUT
   /** From here (ms) until there nothing but the end of the sign-in takes it away. */
   readonly from: number
   readonly until: number
@@ -51,35 +80,24 @@ export function verifiedAs(
   from: number,
   until: number,
 ): Verified {
-  const marks = new Marks()
   return Object.freeze({
     accountId: identity?.accountId ?? '',
     signInId: identity?.signInId ?? '',
     epoch,
     generation,
     text,
-    resolution: identity ? new Recognised(identity, marks) : SIGNED_OUT,
-    marks,
+    resolution: identity ? new VerifiedIdentity(identity) : SIGNED_OUT,
     from,
     until,
     bytes: bytesOf(text, identity),
   })
 }
 
-/**
- * Whom it stands for, if its sign-in is live: asked at every use, unless nothing was revoked since it was asked last.
- */
+/** Whom a verified credential stands for, if its sign-in is live. */
 export function resolveLive(
   signIns: Pick<SignIns, 'isLive' | 'revision'>,
   credential: Verified,
 ): MaybePromise<Resolution> {
-  const { marks, resolution } = credential
-  const revision = signIns.revision()
-  if (revision === marks.liveAt && revision !== UNKNOWN_REVISION) return resolution
-  const live = signIns.isLive(credential)
-  if (live instanceof Promise) return live.then((is) => (is ? resolution : SIGNED_OUT))
-  if (!live) return SIGNED_OUT
-  // Of before it was asked: what was revoked meanwhile has made it another one.
-  marks.liveAt = revision
-  return resolution
+  const { resolution } = credential
+  return resolution.kind === 'identity' ? resolution.resolve(signIns, credential) : resolution
 }

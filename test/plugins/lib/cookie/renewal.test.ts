@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest, LightMyRequestResponse } from 'fastify'
 import { type Test, test } from 'tap'
 import type { CookieAuthOptions } from '../../../../plugins/cookie-auth.js'
-import { RecentRenewals } from '../../../../plugins/lib/cookie/recent-renewals.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { signIn as enterCenter, post, userInfo } from '../../../helpers/http.js'
@@ -299,17 +298,6 @@ test('where cookies live for less than two minutes, the next renewal is not held
   t.equal((await me(cookieHeader(renewed))).cookies[0]?.maxAge, 40)
 })
 
-test('renewals are remembered up to a bound, the latest of them', async (t) => {
-  const recent = new RecentRenewals(2)
-  const life = { iat: 1, exp: 2 }
-  for (const id of ['one', 'two', 'one', 'three']) recent.note(id, life, 0)
-  t.strictSame(
-    ['one', 'two', 'three'].map((id) => recent.recall(id, 59_999)),
-    [life, undefined, life],
-  )
-  t.equal(recent.recall('one', 60_000), undefined)
-})
-
 test('only who is admitted by the cookie has it renewed', async (t) => {
   const clock = new TestClock()
   const { app, signIn, post, me, record } = await cookieApp(t, {
@@ -355,7 +343,7 @@ test('an answer that clears or replaces the cookie does not renew it', async (t)
       app.post('/leave', { preHandler }, (request) => request.signOut('cookie'))
       app.post('/again', { preHandler }, (request) => request.signIn('cookie', ALICE))
       app.post('/forget', { preHandler }, async (request: FastifyRequest, reply: FastifyReply) => {
-        app.authModes.get('cookie').forget(request, reply)
+        app.authModes.get('cookie').clear(request, reply)
         return 'forgotten'
       })
     },

@@ -3,14 +3,14 @@ import fastifyCookie from '@fastify/cookie'
 import fc from 'fast-check'
 import Fastify from 'fastify'
 import t from 'tap'
-import { useCookieSerializer } from '../../../../plugins/lib/http/cookie-serializer.js'
 import {
   type CookieSpec,
   clearCookie,
   cookieSpec,
-  forgetCookie,
   readCookie,
+  removeCookie,
   setCookie,
+  useCookieSerializer,
 } from '../../../../plugins/lib/http/cookies.js'
 
 const ABSENT = { kind: 'absent' }
@@ -265,7 +265,7 @@ async function makeApp(spec: CookieSpec, parseOptions = {}) {
   app.get('/set', async (_request, reply) => setCookie(reply, spec, 'v1.a-b_c.d'))
   app.get('/remember', async (_request, reply) => setCookie(reply, spec, 'v1.a-b_c.d', 3600))
   app.get('/clear', async (_request, reply) => clearCookie(reply, spec))
-  app.get('/forget', async (request, reply) => forgetCookie(request, reply, spec))
+  app.get('/forget', async (request, reply) => removeCookie(request, reply, spec))
   return async (url: string, headers = {}) => (await app.inject({ url, headers })).headers['set-cookie']
 }
 

@@ -146,10 +146,10 @@ t.test('somebody who is signed in by two modes in one answer keeps both', async 
   t.equal((await me({ cookie: jar })).json().mode, 'session')
 })
 
-t.test('a mode of your own with ambient authority is cleared by its own forget', async (t) => {
+t.test('a mode of your own with ambient authority is cleared by its own clear', async (t) => {
   const forgotten: string[] = []
   const badge = (name: 'session' | 'token', ambient: boolean) =>
-    handMadeMode(headerMode(name, { ambient, forget: () => void forgotten.push(name) }))
+    handMadeMode(headerMode(name, { ambient, clear: () => void forgotten.push(name) }))
   const { signIn } = await buildSuite(t, {
     modes: [badge('token', false), badge('session', true), cookieMode()],
   })

@@ -16,8 +16,8 @@ function makeMode<N extends 'first' | 'second'>(name: N, n: N extends 'first' ? 
     ambient: false,
     resolve: () => ({ kind: 'absent' }),
     issue: async () => ({ n }) as never,
-    revoke: async () => false,
-    forget: () => undefined,
+    signOut: async () => false,
+    clear: () => undefined,
   }
 }
 
@@ -72,7 +72,7 @@ t.test('a second mode of the same name is refused, and the first stays', async (
 
 t.test('a mode that leaves something out is refused', async (t) => {
   const { registry } = createModeRegistry(Fastify())
-  for (const field of ['name', 'ambient', 'resolve', 'issue', 'revoke', 'forget']) {
+  for (const field of ['name', 'ambient', 'resolve', 'issue', 'signOut', 'clear']) {
     for (const value of [undefined, null, '', 1]) {
       const mode: unknown = { ...first, [field]: value }
       t.throws(() => registry.add(mode as AuthMode), { code: 'OPTION_INVALID' }, `${field}: ${value}`)

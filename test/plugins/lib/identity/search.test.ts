@@ -1,10 +1,39 @@
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import type { AuthMode, ModeName, RefusalCode, Resolution } from '../../../../plugins/lib/contract.js'
-import { findCaller } from '../../../../plugins/lib/identity/search.js'
+import type {
+  AuthMode,
+  Identity,
+  ModeName,
+  RefusalCode,
+  Resolution,
+} from '../../../../plugins/lib/contract.js'
+import type { Refused } from '../../../../plugins/lib/identity/refused.js'
+import { type Found, Search, type SearchPolicy } from '../../../../plugins/lib/identity/search.js'
 import { ALICE, identityFor, scriptedMode } from '../../../helpers/suite.js'
 
 const request = {} as FastifyRequest
+interface Outcome {
+  identity: Identity | null
+  mode: AuthMode | null
+  refused: readonly Refused[]
+}
+
+class OutcomeSearch extends Search<Outcome> {
+  protected override found(_request: FastifyRequest, mode: AuthMode, { identity }: Found): Outcome {
+    return { identity, mode, refused: [] }
+  }
+
+  protected override foundNobody(_request: FastifyRequest, refused: readonly Refused[]): Outcome {
+    return { identity: null, mode: null, refused }
+  }
+}
+
+function findCaller(request: FastifyRequest, modes: readonly AuthMode[], policy: SearchPolicy, now?: number) {
+  const search = new OutcomeSearch(policy)
+  search.modes = modes
+  return search.run(request, now)
+}
+
 const ABSENT: Resolution = { kind: 'absent' }
 
 function setting() {

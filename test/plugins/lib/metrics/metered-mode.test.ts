@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import type { AuthMode, Resolution } from '../../../../plugins/lib/contract.js'
 import { meterMode } from '../../../../plugins/lib/metrics/metered-mode.js'
-import { ABSENT, SIGNED_OUT } from '../../../../plugins/lib/verified/resolutions.js'
+import { ABSENT, SIGNED_OUT } from '../../../../plugins/lib/verified/verified.js'
 import { scriptedMode } from '../../../helpers/suite.js'
 
 const REQUEST = {} as FastifyRequest
@@ -67,17 +67,17 @@ t.test('all else is the mode’s own', async (t) => {
     name: 'token',
     ambient: true,
     scheme: 'Bearer',
-    nearCache: { hits: 3, misses: 4 },
+    cache: { hits: 3, misses: 4 },
     resolve: () => ABSENT,
     issue: note('issue'),
-    revoke: note('revoke'),
-    forget: () => void calls.push('forget'),
+    signOut: note('signOut'),
+    clear: () => void calls.push('clear'),
   }
   const metered = meterMode(mode, 1, () => {})
-  t.match(metered, { name: 'token', ambient: true, scheme: 'Bearer', nearCache: { hits: 3, misses: 4 } })
+  t.match(metered, { name: 'token', ambient: true, scheme: 'Bearer', cache: { hits: 3, misses: 4 } })
   const reply = {} as FastifyReply
   await metered.issue(REQUEST, reply, { id: 'a', username: 'a', role: 'user', epoch: 0 }, {})
-  await metered.revoke(REQUEST, reply)
-  metered.forget(REQUEST, reply)
-  t.same(calls, ['issue', 'revoke', 'forget'])
+  await metered.signOut(REQUEST, reply)
+  metered.clear(REQUEST, reply)
+  t.same(calls, ['issue', 'signOut', 'clear'])
 })

@@ -240,8 +240,8 @@ t.test('data is read from the store, whatever is kept of the identity', async (t
   t.strictSame(await here.data(cookie), { cart: ['plum'] })
 })
 
-t.test('no more than hotSessions are kept, those in use before the others', async (t) => {
-  const s = await sessionApp(t, { session: { hotSessions: 10 } })
+t.test('no more than sessionCache are kept, those in use before the others', async (t) => {
+  const s = await sessionApp(t, { session: { sessionCache: 10 } })
   const used = await s.login()
   for (let index = 0; index < 40; index++) {
     await s.login()
@@ -254,8 +254,8 @@ t.test('no more than hotSessions are kept, those in use before the others', asyn
   s.calls.length = 0
   t.equal((await s.me(unused)).statusCode, 200)
   t.strictSame(s.calls, ['readSession', 'isLive'], 'was dropped')
-  for (const hotSessions of [0, 1, 1.5, Number.NaN]) {
-    await t.rejects(sessionApp(t, { session: { hotSessions } }), { code: 'OPTION_INVALID' })
+  for (const sessionCache of [0, 1, 1.5, Number.NaN]) {
+    await t.rejects(sessionApp(t, { session: { sessionCache } }), { code: 'OPTION_INVALID' })
   }
 })
 

@@ -2,8 +2,8 @@ import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import csrf from '../../../../plugins/csrf.js'
 import identity from '../../../../plugins/identity.js'
+import type { Seen } from '../../../../plugins/lib/sign-ins/contract.js'
 import { LastSeen } from '../../../../plugins/lib/sign-ins/last-seen.js'
-import { Marks } from '../../../../plugins/lib/sign-ins/marks.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { makeGate, STORES } from '../../../helpers/session-app.js'
 import {
@@ -270,35 +270,37 @@ test('an application whose modes keep no records has nothing to note', async (t)
   t.equal((await app.inject({ url: '/me', headers: { 'x-token': 'alice' } })).body, 'alice')
 })
 
-test('a credential with marks is looked up once a minute, and written as without them', async (t) => {
+const unseen = (): Seen => ({ seenAt: Number.NEGATIVE_INFINITY })
+
+test('a verified credential is looked up once a minute, and written as without one', async (t) => {
   const { seen, clock, ids } = lastSeen()
-  const [marks, others] = [new Marks(), new Marks()]
-  const note = (of?: Marks) => seen.note({ accountId: 'a', signInId: 'x' }, of, clock.now)
-  note(marks)
+  const [verified, others] = [unseen(), unseen()]
+  const note = (of?: Seen) => seen.note({ accountId: 'a', signInId: 'x' }, of, clock.now)
+  note(verified)
   note(others)
-  note(marks)
+  note(verified)
   t.same(ids(), ['x'])
-  t.same([marks.seenAt, others.seenAt], [clock.now, clock.now], 'whose credential it was does not matter')
+  t.same([verified.seenAt, others.seenAt], [clock.now, clock.now], 'whose credential it was does not matter')
   clock.now += MINUTE - 1
-  for (const of of [marks, others, undefined]) note(of)
+  for (const of of [verified, others, undefined]) note(of)
   t.same(ids(), [])
   clock.now += 1
-  for (const of of [marks, others, undefined]) note(of)
+  for (const of of [verified, others, undefined]) note(of)
   t.same(ids(), ['x'])
   clock.now -= MINUTE
-  note(marks)
+  note(verified)
   t.same(ids(), ['x'], 'a clock that is set back stops nothing')
 })
 
-test('marks of what could not be noted say nothing', async (t) => {
+test('times of what could not be noted say nothing', async (t) => {
   const { seen, clock, ids } = lastSeen(1)
   seen.note({ accountId: 'a', signInId: 'x' })
-  const marks = new Marks()
-  seen.note({ accountId: 'a', signInId: 'y' }, marks, clock.now)
-  t.same([ids(), marks.seenAt], [['x'], Number.NEGATIVE_INFINITY])
+  const verified = unseen()
+  seen.note({ accountId: 'a', signInId: 'y' }, verified, clock.now)
+  t.same([ids(), verified.seenAt], [['x'], Number.NEGATIVE_INFINITY])
   clock.now += MINUTE
-  seen.note({ accountId: 'a', signInId: 'y' }, marks, clock.now)
-  t.same([ids(), marks.seenAt], [['y'], clock.now])
+  seen.note({ accountId: 'a', signInId: 'y' }, verified, clock.now)
+  t.same([ids(), verified.seenAt], [['y'], clock.now])
 })
 
 test('the time that is handed over counts, whatever another clock says', async (t) => {

@@ -1,7 +1,6 @@
 import t from 'tap'
 import type { MaybePromise } from '../../../../plugins/lib/contract.js'
-import { SIGNED_OUT } from '../../../../plugins/lib/verified/resolutions.js'
-import { resolveLive, verifiedAs } from '../../../../plugins/lib/verified/verified.js'
+import { resolveLive, SIGNED_OUT, verifiedAs } from '../../../../plugins/lib/verified/verified.js'
 import { ALICE, identityFor, START } from '../../../helpers/suite.js'
 
 /** A credential, and sign-ins that say what a test has them say, and count how often they are asked. */

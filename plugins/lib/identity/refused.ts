@@ -43,7 +43,7 @@ function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): str
  * The error for a caller whom no mode recognised.
  * @param decided whose reason is reported: by default the first one, in the modes' order
  */
-export function refusal(
+export function refusedError(
   status: UnauthenticatedStatus,
   modes: readonly AuthMode[],
   refused: readonly Refused[],

@@ -1,4 +1,4 @@
-import type { NearCacheCounts } from '../contract.js'
+import type { CacheCounts } from '../contract.js'
 import { checkWhole } from '../options.js'
 import { ownText } from '../own-text.js'
 import type { Verified } from './verified.js'
@@ -12,7 +12,7 @@ import type { Verified } from './verified.js'
  * Only what was verified gets in, so that what a stranger makes up displaces nothing.
  */
 
-export interface MemoOptions {
+export interface CacheOptions {
   /** How many credentials are kept at most. */
   readonly max: number
   /** What they take in memory at most, about. */
@@ -28,14 +28,14 @@ const LEAST_BYTES = 1024 * 1024
  * @param name of the option that gives `max`
  * @throws OPTION_INVALID
  */
-export function checkMemo(name: string, max = MAX, maxBytes = MAX_BYTES): MemoOptions {
+export function checkCacheOptions(name: string, max = MAX, maxBytes = MAX_BYTES): CacheOptions {
   checkWhole(name, max, 2)
-  checkWhole('hotBytes', maxBytes, LEAST_BYTES, undefined, 'whole bytes')
+  checkWhole('cacheBytes', maxBytes, LEAST_BYTES, undefined, 'whole bytes')
   return Object.freeze({ max, maxBytes })
 }
 
 /** How long what is not used stays, once or twice, in ms. */
-export const MEMO_AGE = 300_000
+export const CACHE_AGE = 300_000
 /**
  * By how much of its end a credential is found. There stands the signature: nobody comes up with 72 bits of one
  * without the key, so that a comparison whose time told of the text is never reached; and whoever has two
@@ -52,16 +52,16 @@ function keyOf(text: string): string {
  * Credentials that were verified. In two halves: what is used moves to the younger one, and when that is full, or
  * old, the older one is dropped: what is not used is gone, without looking for it, and making room takes no time.
  */
-export class Memo implements NearCacheCounts {
-  readonly #options: MemoOptions
+export class VerifiedCache implements CacheCounts {
+  readonly #options: CacheOptions
   #young = new Map<string, Verified>()
   #old = new Map<string, Verified>()
   #youngBytes = 0
   #turnedAt = 0
-  #hits = 0
-  #misses = 0
+  hits = 0
+  misses = 0
 
-  constructor(options: MemoOptions) {
+  constructor(options: CacheOptions) {
     this.#options = options
   }
 
@@ -71,8 +71,8 @@ export class Memo implements NearCacheCounts {
    */
   recall(text: string, now: number): Verified | undefined {
     const found = this.peek(text, now)
-    if (found === undefined) this.#misses += 1
-    else this.#hits += 1
+    if (found === undefined) this.misses += 1
+    else this.hits += 1
     return found
   }
 
@@ -81,14 +81,6 @@ export class Memo implements NearCacheCounts {
     const found = this.#young.get(keyOf(text)) ?? this.#promote(text, now)
     const serves = found !== undefined && found.text === text && now >= found.from && now < found.until
     return serves ? found : undefined
-  }
-
-  get hits(): number {
-    return this.#hits
-  }
-
-  get misses(): number {
-    return this.#misses
   }
 
   /** For what was verified, and nothing else. */
@@ -109,7 +101,7 @@ export class Memo implements NearCacheCounts {
     if (credential.bytes > half) return
     const key = keyOf(credential.text)
     this.#forget(key)
-    const isDue = now < this.#turnedAt || now >= this.#turnedAt + MEMO_AGE
+    const isDue = now < this.#turnedAt || now >= this.#turnedAt + CACHE_AGE
     const isFull = this.#young.size >= this.#options.max / 2 || this.#youngBytes + credential.bytes > half
     if (isDue || isFull) this.#turn(now)
     this.#young.set(key, credential)

@@ -1,9 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { checkMemo, MEMO_AGE, Memo } from '../../../../plugins/lib/verified/memo.js'
-import { SIGNED_OUT } from '../../../../plugins/lib/verified/resolutions.js'
-import { type Verified, verifiedAs } from '../../../../plugins/lib/verified/verified.js'
+import { CACHE_AGE, checkCacheOptions, VerifiedCache } from '../../../../plugins/lib/verified/cache.js'
+import { SIGNED_OUT, type Verified, verifiedAs } from '../../../../plugins/lib/verified/verified.js'
 import { ALICE, identityFor, START } from '../../../helpers/suite.js'
 
 const MIB = 1024 * 1024
@@ -23,12 +22,12 @@ function heapUsed(): number {
 }
 
 /** How many of these are still there. Asking makes them used. */
-function countKept(memo: Memo, texts: readonly string[], now = START): number {
+function countKept(memo: VerifiedCache, texts: readonly string[], now = START): number {
   return texts.filter((text) => memo.recall(text, now)).length
 }
 
 t.test('a credential is recalled by all of its text', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   const text = textOf(1)
   memo.keep(credential(text), START)
   t.match(memo.recall(text, START), { text, accountId: ALICE.id, ...REF, resolution: { kind: 'identity' } })
@@ -38,7 +37,7 @@ t.test('a credential is recalled by all of its text', async (t) => {
 })
 
 t.test('of two whose ends are equal, one is never taken for the other', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   const [one, other] = ['one', 'other'].map((start) => start + 'x'.repeat(100))
   if (!one || !other) return t.fail()
   memo.keep(credential(one), START)
@@ -49,7 +48,7 @@ t.test('of two whose ends are equal, one is never taken for the other', async (t
 })
 
 t.test('it is recalled from when it was verified on, and until its end', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   memo.keep(credential(textOf(1), START, START + 1000), START)
   const times = { [START - 1]: false, [START]: true, [START + 999]: true, [START + 1000]: false }
   for (const [now, there] of Object.entries(times)) {
@@ -61,7 +60,7 @@ t.test('it is recalled from when it was verified on, and until its end', async (
 })
 
 t.test('it counts what it recalled, and what it could not', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   memo.keep(credential(textOf(1), START, START + 1000), START)
   t.same([memo.hits, memo.misses], [0, 0])
   memo.recall(textOf(1), START)
@@ -72,7 +71,7 @@ t.test('it counts what it recalled, and what it could not', async (t) => {
 })
 
 t.test('what is handed out is frozen', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   memo.keep(credential(textOf(1)), START)
   const hot = memo.recall(textOf(1), START)
   t.ok(hot && Object.isFrozen(hot) && Object.isFrozen(hot.resolution))
@@ -80,7 +79,7 @@ t.test('what is handed out is frozen', async (t) => {
 })
 
 t.test('no more than max are kept, and those in use stay', async (t) => {
-  const memo = new Memo(checkMemo('hot', 100))
+  const memo = new VerifiedCache(checkCacheOptions('hot', 100))
   const texts = Array.from({ length: 1000 }, (_, index) => textOf(index))
   for (const text of texts) {
     memo.keep(credential(text), START)
@@ -91,7 +90,7 @@ t.test('no more than max are kept, and those in use stay', async (t) => {
 })
 
 t.test('no more than maxBytes are kept, by what each takes with its claims', async (t) => {
-  const memo = new Memo(checkMemo('hot', undefined, MIB))
+  const memo = new VerifiedCache(checkCacheOptions('hot', undefined, MIB))
   const texts = Array.from({ length: 4000 }, (_, index) => textOf(index))
   for (const text of texts) memo.keep(credential(text), START)
   const kept = texts.filter((text) => memo.recall(text, START))
@@ -111,7 +110,7 @@ t.test('no more than maxBytes are kept, by what each takes with its claims', asy
 })
 
 t.test('one that is kept again, or in another spelling, takes the room of one', async (t) => {
-  const memo = new Memo(checkMemo('hot', undefined, MIB))
+  const memo = new VerifiedCache(checkCacheOptions('hot', undefined, MIB))
   const others = Array.from({ length: 100 }, (_, index) => textOf(index))
   for (const text of others) memo.keep(credential(text), START)
   const scheme = (index: number) => (index % 2 ? 'Bearer ' : 'bearer ')
@@ -124,7 +123,7 @@ t.test('one that is kept again, or in another spelling, takes the room of one', 
 })
 
 t.test('one that could never serve is not kept, and displaces nothing', async (t) => {
-  const memo = new Memo(checkMemo('hot', 10))
+  const memo = new VerifiedCache(checkCacheOptions('hot', 10))
   const used = textOf(0)
   memo.keep(credential(used), START)
   for (let index = 1; index < 100; index++) memo.keep(credential(textOf(index), START, START), START)
@@ -132,7 +131,7 @@ t.test('one that could never serve is not kept, and displaces nothing', async (t
 })
 
 t.test('of the header that a credential was cut out of, nothing stays in memory', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   const before = heapUsed()
   for (let index = 0; index < 1000; index++) {
     const header = `${index}${'x'.repeat(15_000)}; identity=${textOf(index)}`
@@ -146,29 +145,33 @@ t.test('of the header that a credential was cut out of, nothing stays in memory'
 })
 
 t.test('what is not used is gone after twice its age', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   memo.keep(credential(textOf(1)), START)
   memo.keep(credential(textOf(2)), START)
   for (let age = 1; age <= 3; age++) {
-    const now = START + age * MEMO_AGE
+    const now = START + age * CACHE_AGE
     memo.keep(credential(textOf(100 + age)), now)
     t.ok(memo.recall(textOf(1), now), 'used')
   }
-  t.equal(memo.recall(textOf(2), START + 3 * MEMO_AGE), undefined)
+  t.equal(memo.recall(textOf(2), START + 3 * CACHE_AGE), undefined)
 })
 
 t.test('a clock that is set back does not make it stay longer', async (t) => {
-  const memo = new Memo(checkMemo('hot'))
+  const memo = new VerifiedCache(checkCacheOptions('hot'))
   const unused = credential(textOf(1), 0)
   memo.keep(unused, START)
-  for (let age = 0; age < 2; age++) memo.keep(credential(textOf(2), 0), START / 2 + age * MEMO_AGE)
+  for (let age = 0; age < 2; age++) memo.keep(credential(textOf(2), 0), START / 2 + age * CACHE_AGE)
   t.equal(memo.recall(unused.text, START), undefined)
 })
 
 t.test('options that would keep nothing, or no end of it, are refused', async (t) => {
-  t.same(checkMemo('hot'), { max: 1_000_000, maxBytes: 256 * MIB })
+  t.same(checkCacheOptions('hot'), { max: 1_000_000, maxBytes: 256 * MIB })
   for (const max of [0, 1, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-    t.throws(() => checkMemo('hotTokens', max), { code: 'OPTION_INVALID', message: /hotTokens/ }, String(max))
-    t.throws(() => checkMemo('hotTokens', 2, max), { code: 'OPTION_INVALID', message: /hotBytes/ })
+    t.throws(
+      () => checkCacheOptions('tokenCache', max),
+      { code: 'OPTION_INVALID', message: /tokenCache/ },
+      String(max),
+    )
+    t.throws(() => checkCacheOptions('tokenCache', 2, max), { code: 'OPTION_INVALID', message: /cacheBytes/ })
   }
 })
