@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, ModeName, SignInRef } from '../contract.js'
 
-/** The sign-ins that a request began and that nothing has ended since, by their mode. Not there: none. */
+/** The live sign-ins that a request began, by mode. Absent if there are none. */
 const kBegun = Symbol('fastify-identity.begun')
 
 declare module 'fastify' {
@@ -10,21 +10,18 @@ declare module 'fastify' {
   }
 }
 
-/** Keeps the sign-in that a mode has just begun for the request: the request's own headers do not name it. */
+/** Keeps the sign-in that a mode has just begun. The request's own headers do not name it. */
 export function keepBegun(request: FastifyRequest, name: ModeName, ref: SignInRef): void {
   request[kBegun] ??= new Map()
   request[kBegun].set(name, ref)
 }
 
-/**
- * The sign-in that the answer would hand to the browser, and that a new one takes the place of. A client may hold the
- * tokens of several.
- */
+/** The sign-in whose cookie the answer would set, and which a new one replaces. Tokens replace nothing: a client may hold several. */
 export function begunBefore(request: FastifyRequest, { name, ambient }: AuthMode): SignInRef | undefined {
   return ambient ? request[kBegun]?.get(name) : undefined
 }
 
-/** Whether no later sign-in by the same mode took its place: what the answer sets is then of this one. */
+/** Whether the answer's cookie belongs to this sign-in: no later one by the same mode replaced it. */
 export function isBegunLast(request: FastifyRequest, name: ModeName, ref: SignInRef): boolean {
   return request[kBegun]?.get(name) === ref
 }

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthMode, ModeName } from '../contract.js'
 
-/** The modes that a request signs in by. Not there: none. */
+/** The modes by which a request signs somebody in. Absent if there are none. */
 const kSigningIn = Symbol('fastify-identity.signing-in')
 
 declare module 'fastify' {
@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-/** Notes that the answer will hand out a credential of this mode, which nothing may clear. */
+/** Notes that the answer will set a credential of this mode, which must not be cleared. */
 export function noteSigningIn(request: FastifyRequest, name: ModeName): void {
   request[kSigningIn] ??= new Set()
   request[kSigningIn].add(name)

@@ -3,12 +3,12 @@ import { OptionInvalid } from '../errors.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
 import type { OnRefused } from './search.js'
 
-/** What a guard asks for. Everything that is given must hold. */
+/** All conditions of one guard must be met. */
 export interface GuardOptions {
   /**
-   * Lets a caller pass whom no mode recognises: `request.identityOrNull` is null then. So does a refused credential that
-   * a browser sends by itself, and `request.refusedWith` says why it was refused; one that a client sends on purpose (a
-   * token) stays refused.
+   * Lets a request without a caller pass: `request.identityOrNull` is null then. It also passes with a refused credential
+   * that a browser sends by itself, and `request.refusedWith` says why that was refused. A credential that a client sends
+   * on purpose (a token) stays refused.
    */
   readonly optional?: boolean
   /** One of these roles (`ROLE_REQUIRED`, 403). */
@@ -47,8 +47,8 @@ export function checkOnRefused(value: OnRefused): OnRefused {
 }
 
 /**
- * A list of names. An empty one would refuse everybody; one that is there but undefined (a setting that
- * was never made) would let everybody in whom it was meant to keep out. A mistake either way.
+ * A list of names. An empty list would refuse everybody. An undefined one (a setting that was never made) would admit
+ * everybody. Both are mistakes.
  */
 function checkNames<N extends string>(option: string, names: unknown, given: readonly N[]): readonly N[] {
   const isList = Array.isArray(names) && names.length > 0

@@ -8,7 +8,7 @@ import {
   TokenInvalid,
 } from '../errors.js'
 
-/** 401 where the caller may authenticate (RFC 9110 §15.5.2); 403 for contracts that want it. */
+/** 401 asks the caller to authenticate (RFC 9110 §15.5.2); 403 is for APIs that specify it. */
 export type UnauthenticatedStatus = 401 | 403
 
 /** A credential that a mode refused. */
@@ -28,7 +28,7 @@ const ERRORS = {
 
 /**
  * `WWW-Authenticate` (RFC 9110 §11.6.1). A refused token adds `error="invalid_token"` (RFC 6750 §3.1).
- * Where no mode has a registered scheme there is still one challenge to name, since a 401 must have one.
+ * If no mode has a registered scheme, the challenge is `Cookie`, since a 401 must have one.
  */
 function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): string {
   const schemes = new Set(modes.flatMap(({ scheme }) => (scheme ? [scheme] : [])))
@@ -40,8 +40,8 @@ function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): str
 }
 
 /**
- * The error for a caller whom no mode recognised.
- * @param decided whose reason is reported: by default the first one, in the modes' order
+ * The error for a request whose caller no mode recognised.
+ * @param decided gives the error's code; by default the first refused one, in the modes' order
  */
 export function refusedError(
   status: UnauthenticatedStatus,

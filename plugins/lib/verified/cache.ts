@@ -4,23 +4,23 @@ import { ownText } from '../own-text.js'
 import type { Verified } from './verified.js'
 
 /*
- * Why a credential that was verified a moment ago need not be verified again: the same text under the same keys
- * is what it was. So it is looked up by all of its text, and whatever can change is asked at each use: the time
- * here, and whether its sign-in is live by who recalls it. Keys cannot change: a key ring is made once for an
- * application, and each mode of it has a memo of its own. Other keys, or another mode, begin with an empty one.
+ * A verified credential need not be verified again: the same text under the same keys gives the same result. So the
+ * cache compares all of the text. Everything that can change is checked at each use: the time here, and by the caller
+ * whether the sign-in is live. Keys cannot change: an application makes its key ring once, and each mode has a cache of
+ * its own.
  *
- * Only what was verified gets in, so that what a stranger makes up displaces nothing.
+ * Only verified credentials are kept, so that forged ones displace nothing.
  */
 
 export interface CacheOptions {
-  /** How many credentials are kept at most. */
+  /** The most credentials that are kept. */
   readonly max: number
-  /** What they take in memory at most, about. */
+  /** The most memory that they take, as an estimate. */
   readonly maxBytes: number
 }
 
 const MAX = 1_000_000
-/** Room for 100000 that take 1300 bytes, in each half. Refreshing makes as many tokens as one likes: not more. */
+/** Each half has room for 100000 credentials of 1300 bytes. A bound, because a client may refresh for any number of tokens. */
 const MAX_BYTES = 256 * 1024 * 1024
 const LEAST_BYTES = 1024 * 1024
 
@@ -34,13 +34,13 @@ export function checkCacheOptions(name: string, max = MAX, maxBytes = MAX_BYTES)
   return Object.freeze({ max, maxBytes })
 }
 
-/** How long what is not used stays, once or twice, in ms. */
+/** An unused credential stays for once to twice as long, in ms. */
 export const CACHE_AGE = 300_000
 /**
- * By how much of its end a credential is found. There stands the signature: nobody comes up with 72 bits of one
- * without the key, so that a comparison whose time told of the text is never reached; and whoever has two
- * credentials that end alike has one of them forgotten. Hashing all of the text would take longer than all the
- * rest, and with one character more V8 would keep the key as a view of the text, which is slow to compare.
+ * The last characters of a credential are its key here. They belong to the signature. Nobody can guess 72 bits of one
+ * without the signing key, so the timing of the comparison reveals nothing. Of two credentials that end alike one is
+ * dropped. Hashing all of the text would take longer than everything else. With one character more V8 would keep the key
+ * as a view of the text, which is slow to compare.
  */
 const KEY_LENGTH = 12
 
@@ -49,8 +49,8 @@ function keyOf(text: string): string {
 }
 
 /**
- * Credentials that were verified. In two halves: what is used moves to the younger one, and when that is full, or
- * old, the older one is dropped: what is not used is gone, without looking for it, and making room takes no time.
+ * Verified credentials, in two halves. A credential that is used moves to the younger half. When that is full or old, the
+ * older half is dropped with all unused credentials, which takes no search.
  */
 export class VerifiedCache implements CacheCounts {
   readonly #options: CacheOptions
@@ -66,8 +66,8 @@ export class VerifiedCache implements CacheCounts {
   }
 
   /**
-   * What is known of a credential, if that says enough at `now` (ms): not before it was verified, should the
-   * clock be set back, and not from its end on. Whether its sign-in is live is still to be asked.
+   * The verified credential of this text, if it is valid at `now` (ms): not before it was verified (the clock may be set
+   * back), and not from its end on. The caller still asks whether its sign-in is live.
    */
   recall(text: string, now: number): Verified | undefined {
     const found = this.peek(text, now)
@@ -76,17 +76,17 @@ export class VerifiedCache implements CacheCounts {
     return found
   }
 
-  /** The same where nobody is looked for, and so not counted. */
+  /** The same for a lookup that the metrics do not count. */
   peek(text: string, now: number): Verified | undefined {
     const found = this.#young.get(keyOf(text)) ?? this.#promote(text, now)
     const serves = found !== undefined && found.text === text && now >= found.from && now < found.until
     return serves ? found : undefined
   }
 
-  /** For what was verified, and nothing else. */
+  /** Takes verified credentials only. */
   keep(credential: Verified, now: number): void {
     const mayServe = credential.from < credential.until
-    // The text was cut out of a request's header, which must not stay with it.
+    // The text is a slice of a request's header, and would keep all of it in memory.
     if (mayServe) this.#put(Object.freeze({ ...credential, text: ownText(credential.text) }), now)
   }
 
@@ -100,7 +100,7 @@ export class VerifiedCache implements CacheCounts {
     const half = this.#options.maxBytes / 2
     if (credential.bytes > half) return
     const key = keyOf(credential.text)
-    this.#forget(key)
+    this.#drop(key)
     const isDue = now < this.#turnedAt || now >= this.#turnedAt + CACHE_AGE
     const isFull = this.#young.size >= this.#options.max / 2 || this.#youngBytes + credential.bytes > half
     if (isDue || isFull) this.#turn(now)
@@ -108,8 +108,8 @@ export class VerifiedCache implements CacheCounts {
     this.#youngBytes += credential.bytes
   }
 
-  /** What takes its place must not count as well: one that is kept again and again would fill the memo. */
-  #forget(key: string): void {
+  /** Its bytes no longer count: otherwise a credential that is kept again and again would fill the cache. */
+  #drop(key: string): void {
     const known = this.#young.get(key)
     if (known && this.#young.delete(key)) this.#youngBytes -= known.bytes
   }

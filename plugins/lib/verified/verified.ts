@@ -2,15 +2,15 @@ import type { Identity, MaybePromise, RefusalCode, Resolution, SignInRef } from 
 import type { SignIns } from '../sign-ins/contract.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
 
-/** None of this mode's credentials came. */
+/** The request has no credential of this mode. */
 export const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
 
-/** One came, and is bad. Made once for each mode: a hot path hands it out without making anything. */
+/** A bad credential came. Each mode makes these once, so that the hot path allocates nothing. */
 export function refusedAs(code: RefusalCode) {
   return Object.freeze({ kind: 'refused', code } as const)
 }
 
-/** A genuine one came, whose sign-in was ended. */
+/** A genuine credential came, and its sign-in has ended. */
 export const SIGNED_OUT = refusedAs('SIGNED_OUT')
 
 /** Whom a verified credential stands for. Frozen, with the identity, except for what the suite itself notes. */
@@ -46,21 +46,21 @@ export class VerifiedIdentity {
   }
 }
 
-/** What a credential stands for. It is its sign-in's ref, too. Frozen: whoever brings the credential gets it. */
+/** A verified credential, which is also the ref of its sign-in. Frozen, because many requests share it. */
 export interface Verified extends SignInRef {
-  /** All of the credential, as it came. */
+  /** The whole credential, as it came. */
   readonly text: string
   readonly resolution: VerifiedIdentity | typeof SIGNED_OUT
-  /** From here (ms) until there nothing but the end of the sign-in takes it away. */
+  /** From `from` until `until` (ms) only the end of the sign-in makes it invalid. */
   readonly from: number
   readonly until: number
-  /** What keeping it takes in memory, about. */
+  /** The memory that it takes, as an estimate. */
   readonly bytes: number
 }
 
 /** Without text and claims; measured. */
 const OWN_BYTES = 700
-/** What an object may take in memory for each character that it takes as JSON. */
+/** Bytes of memory that an object may take for each character of its JSON. */
 const CLAIMS_FACTOR = 8
 
 function bytesOf(text: string, identity: Identity | null): number {
@@ -69,7 +69,7 @@ function bytesOf(text: string, identity: Identity | null): number {
 }
 
 /**
- * @param identity frozen all the way down; null where there is no such sign-in
+ * @param identity deeply frozen; null if there is no such sign-in
  * @param from in ms
  * @param until in ms
  */
