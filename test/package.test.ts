@@ -191,11 +191,11 @@ t.test("the README's example type-checks in an empty project", async (t) => {
       interface AuthModes { 'api-key': { readonly key: string } }
     }
     export const name: ModeName = 'api-key'
-    export const issue: AuthMode<'api-key'>['issue'] = async () => ({ key: 'k' })
+    export const issue: AuthMode<'api-key'>['issue'] = async () => ({ issued: { key: 'k' }, signIn: null })
     // @ts-expect-error: no mode has this name
     export const unknown: ModeName = 'api-keys'
     // @ts-expect-error: issuing hands back what the mode has declared
-    export const wrong: AuthMode<'api-key'>['issue'] = async () => ({ token: 'k' })
+    export const wrong: AuthMode<'api-key'>['issue'] = async () => ({ issued: { token: 'k' }, signIn: null })
     `,
   )
   await writeFile(
