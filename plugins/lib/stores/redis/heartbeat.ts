@@ -5,8 +5,8 @@ import { keepNewest } from '../../newest.js'
 const ASK_INTERVAL = 250
 /** With it, each instance has its turn to add a heartbeat. */
 const JITTER = 40
-/** A new heartbeat is added when the newest is this old, in ms: about three a second, however many instances ask. */
-export const BEAT_INTERVAL = 300
+/** A new heartbeat is added when the newest is this old, in ms: about two a second, however many instances ask. */
+export const BEAT_INTERVAL = 550
 /** How long a heartbeat that came back vouches for what came before it, in ms, counted from its question. */
 export const FRESH_FOR = 750
 
