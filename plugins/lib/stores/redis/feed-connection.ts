@@ -5,9 +5,9 @@ import { LOAD } from './revocation-scripts.js'
 import { type RedisClient, runScript } from './scripts.js'
 
 /** How long a read waits for an entry, in ms. A heartbeat comes sooner. */
-const BLOCK = 600
+const BLOCK = 700
 /** After this silence the connection counts as half-open and is given up, in ms. */
-const SILENCE = 1000
+const SILENCE = 1050
 const READ_BATCH = 1000
 const SCAN_BATCH = 2000
 

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { keepNewest } from '../../newest.js'
 
 /** How often this process asks for the newest heartbeat, in ms, plus or minus the jitter. */
-const ASK_INTERVAL = 250
+const ASK_INTERVAL = 320
 /** With it, each instance has its turn to add a heartbeat. */
 const JITTER = 40
-/** A new heartbeat is added when the newest is this old, in ms: about two a second, however many instances ask. */
-export const BEAT_INTERVAL = 550
+/** A new heartbeat is added when the newest is this old, in ms: three in two seconds, however many instances ask. */
+export const BEAT_INTERVAL = 650
 /** How long a heartbeat that came back vouches for what came before it, in ms, counted from its question. */
 export const FRESH_FOR = 750
 
@@ -38,7 +38,7 @@ const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.no
  * revoked elsewhere is refused here at the latest 750 ms after the revoker's answer, whatever breaks: each later question
  * finds a heartbeat behind the revocation, or adds one, and counts only when both have come. If the feed stands still
  * while nobody revokes, the next heartbeat does not come: the first instance that asks BEAT_INTERVAL after the last adds
- * it. Normally the next question follows within 290 ms, which leaves 460 ms for an answer and its heartbeat.
+ * it. Normally the next question follows within 360 ms, which leaves 390 ms for an answer and its heartbeat.
  */
 
 /** When to ask next, in ms. */
