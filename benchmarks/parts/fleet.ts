@@ -6,16 +6,16 @@ import { openStore, type Store } from '../lib/redis.js'
 import { goal, whole } from '../lib/report.js'
 
 const text = `
-What instances cost that do nothing: heartbeats, the feed, and the look at the replicas. So many of the suite's own stores,
-each with its two connections, a few in a process. CPU is time of one core, by the accounts of Redis and of the processes. The
-last line is no measurement: what 1 000 would cost at the rate of 80.
+The cost of idle instances: heartbeats, the feed, and the check of replicas. The benchmark starts the suite's own stores, each
+with its two connections, several in one process. CPU is time of one core, as Redis and the processes report it. The last line
+is calculated: the cost of 1 000 instances at the rate of 80.
 `.trim()
 
 const SIZES = [20, 40, 80]
 const ON_PAPER = 1000
 const IN_A_PROCESS = 20
 
-/** What a fleet cost: commands a second, and shares of a core. */
+/** The cost of a fleet: commands a second, and shares of a core. */
 interface Cost {
   readonly size: number
   readonly commands: number
@@ -81,7 +81,7 @@ async function measure(size: number, seconds: number, store: Store): Promise<Cos
   }
 }
 
-/** What so many more would cost. */
+/** The calculated cost of a larger fleet. */
 function extrapolate({ size, commands, redis, instance }: Cost): Cost {
   const times = ON_PAPER / size
   return { size: ON_PAPER, commands: commands * times, redis: redis * times, instance }
