@@ -1,9 +1,10 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type Database from 'libsql'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
 import { loadOptional } from '../optional.js'
 import { createPrivateFile, loadLibsql } from './data-dir.js'
-import { fileFault, migrationFault } from './faults.js'
+import { fileFault, isBusy, migrationFault } from './faults.js'
 import { migrations } from './migrations/index.js'
 import { type FileIdentity, identify, takeWrite } from './write-probe.js'
 
@@ -61,6 +62,8 @@ interface Opened extends Pick<EmbeddedDatabase, 'connection' | 'kysely'> {
 
 /** How long a statement waits for another process's write, in ms. */
 const BUSY_TIMEOUT = 5000
+/** Before another try, in ms. */
+const BUSY_PAUSE = 10
 const MEMORY = ':memory:'
 
 /**
@@ -77,6 +80,22 @@ async function migrate({ connection, kysely }: Pick<Opened, 'connection' | 'kyse
   if (error) throw fault
 }
 
+/**
+ * Tries again while another process has the file locked. Two processes that turn one new file to WAL at the same moment
+ * would wait for each other, so SQLite refuses one of them at once, without its own timeout.
+ */
+async function untilFree<T>(work: () => T): Promise<T> {
+  const end = performance.now() + BUSY_TIMEOUT
+  for (;;) {
+    try {
+      return work()
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > end) throw error
+      await setTimeout(BUSY_PAUSE)
+    }
+  }
+}
+
 /** FULL syncs the log at each commit. With NORMAL, a power cut could undo a sign-out that was answered. */
 async function connect(path: string): Promise<Opened> {
   const Libsql = await loadLibsql()
@@ -88,7 +107,7 @@ async function connect(path: string): Promise<Opened> {
   const connection = new Libsql(path, { timeout: BUSY_TIMEOUT })
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: connection }) })
   try {
-    connection.pragma('journal_mode=WAL')
+    await untilFree(() => connection.pragma('journal_mode=WAL'))
     connection.pragma('synchronous=FULL')
     await migrate({ connection, kysely })
     const identity = path === MEMORY ? null : identify(path)

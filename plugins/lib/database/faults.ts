@@ -55,6 +55,9 @@ const DAMAGED = /^SQLITE_(NOTADB|CORRUPT)/
 const BUSY = /^SQLITE_(BUSY|LOCKED)/
 const UNWRITABLE = /^(E[A-Z]+|SQLITE_(READONLY|CANTOPEN|FULL|IOERR|PERM|AUTH)\w*)$/
 
+/** Whether another process has the file locked. */
+export const isBusy = (error: unknown): boolean => BUSY.test(codeOf(error))
+
 /** Says what is wrong with a file, and how to fix it. */
 export function fileSentence(file: string, error: unknown): string {
   const code = codeOf(error)
@@ -63,7 +66,7 @@ export function fileSentence(file: string, error: unknown): string {
     return `${file} cannot be used, because ${reason}: run that version, or use another directory.`
   if (error instanceof FileTruncated || DAMAGED.test(code))
     return `${file} is damaged, or is no database: restore it from a backup, or move it away to begin with an empty one.`
-  if (BUSY.test(code))
+  if (isBusy(error))
     return `${file} is locked by another process: stop that process, or use another directory.`
   if (UNWRITABLE.test(code))
     return `${file} cannot be written (${reason}): free some space, let this user write there, or use another directory.`

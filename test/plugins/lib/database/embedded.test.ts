@@ -15,6 +15,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
+import Database from 'libsql'
 import t from 'tap'
 import { databaseFile, lockDataDir, openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { migrations } from '../../../../plugins/lib/database/migrations/index.js'
@@ -245,6 +247,18 @@ t.test('processes that start at the same moment all open one new database', asyn
     t.equal(run.length, Object.keys(migrations).length)
     await own.close()
   }
+})
+
+t.test('a new file that another process writes at this moment is opened once it is free', async (t) => {
+  const file = databaseFile(t.testdir())
+  const other = new Database(file)
+  t.teardown(() => other.close())
+  chmodSync(file, 0o600)
+  other.exec('BEGIN IMMEDIATE')
+  const opening = openDatabase(file)
+  await setTimeout(100)
+  other.exec('COMMIT')
+  await (await opening).close()
 })
 
 t.test('a data directory is served by one process at a time, and a kill leaves no lock', async (t) => {
