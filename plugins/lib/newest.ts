@@ -1,10 +1,16 @@
-/** Sets a key as the youngest of a map, and drops the oldest keys beyond `max`. */
-export function keepNewest<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, max: number): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size <= max) return
-  for (const oldest of map.keys()) {
-    map.delete(oldest)
-    if (map.size <= max) return
+/** A map that keeps the `max` keys that were set last. */
+export class Newest<Key, Value> extends Map<Key, Value> {
+  constructor(readonly max: number) {
+    super()
+  }
+
+  override set(key: Key, value: Value): this {
+    this.delete(key)
+    super.set(key, value)
+    for (const oldest of this.keys()) {
+      if (this.size <= this.max) break
+      this.delete(oldest)
+    }
+    return this
   }
 }

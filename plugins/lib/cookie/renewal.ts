@@ -5,7 +5,7 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, setCookie } from '../http/cookies.js'
 import { kCaller } from '../identity/caller.js'
-import { Recent } from '../recent.js'
+import { Newest } from '../newest.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
 import { type CookiePayload, endOfCookie, sealCookie } from './seal.js'
@@ -64,7 +64,7 @@ export class CookieRenewal {
    * The latest renewals, by sign-in. A client may go on sending the old cookie (a script, many tabs at once): without
    * this each of its requests would write to the store.
    */
-  readonly #recent = new Recent<Renewal>(RENEWALS_MAX)
+  readonly #recent = new Newest<string, Renewal>(RENEWALS_MAX)
 
   constructor(parts: CookieRenewalParts) {
     this.#parts = parts
@@ -134,7 +134,7 @@ export class CookieRenewal {
 
   async #renew(payload: CookiePayload): Promise<CookiePayload | null> {
     const now = this.#parts.clock()
-    const known = this.#recent.recall(payload.sid)
+    const known = this.#recent.get(payload.sid)
     // The clock may have been set back.
     const life = known && Math.abs(now - known.at) < SERVES_FOR ? known.life : undefined
     if (life === null) return null
@@ -142,7 +142,7 @@ export class CookieRenewal {
     // Not where it is that one that is due: cookies may live for less than two minutes.
     if (again && again.exp > payload.exp) return again
     const renewed = await this.#store(payload, now)
-    this.#recent.note(payload.sid, { at: now, life: renewed && { iat: renewed.iat, exp: renewed.exp } })
+    this.#recent.set(payload.sid, { at: now, life: renewed && { iat: renewed.iat, exp: renewed.exp } })
     return renewed
   }
 

@@ -1,7 +1,7 @@
 import type { Clock, MaybePromise } from '../contract.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { SessionDataInvalid } from '../errors.js'
-import { Recent } from '../recent.js'
+import { Newest } from '../newest.js'
 import type { SessionRecord, StateStore } from '../stores/contract.js'
 import { isWithinLimits } from '../stores/rules.js'
 import { parseContent, type SessionContent } from './content.js'
@@ -42,7 +42,7 @@ const DESTROYED_MAX = 10_000
 /** Sessions in the store, sealed. Every method may throw STORE_UNAVAILABLE. */
 export class SessionRecords {
   /** The keys of sessions that this process destroyed lately. */
-  readonly #destroyed = new Recent<true>(DESTROYED_MAX)
+  readonly #destroyed = new Newest<string, true>(DESTROYED_MAX)
 
   constructor(
     private readonly store: StateStore,
@@ -86,13 +86,13 @@ export class SessionRecords {
 
   async destroy(key: string): Promise<boolean> {
     const existed = await this.store.destroySession(key)
-    this.#destroyed.note(key, true)
+    this.#destroyed.set(key, true)
     return existed
   }
 
   /** Whether this process destroyed it lately. Asks nobody. */
   hasDestroyed(key: string): boolean {
-    return this.#destroyed.recall(key) === true
+    return this.#destroyed.has(key)
   }
 
   private open(key: string, record: SessionRecord, now: number): StoredSession | null {

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, SignInRef } from '../contract.js'
-import { keepNewest } from '../newest.js'
+import { Newest } from '../newest.js'
 import type { StateStore } from '../stores/contract.js'
 import type { Seen } from './contract.js'
 
@@ -33,14 +33,13 @@ const SAME_LIMIT = 0
  */
 export class LastSeen {
   readonly #parts: LastSeenParts
-  readonly #max: number
   /** When each was written, in ms. The oldest comes first. */
-  readonly #written = new Map<string, number>()
+  readonly #written: Newest<string, number>
   readonly #running = new Set<Promise<void>>()
 
   constructor(parts: LastSeenParts) {
     this.#parts = parts
-    this.#max = parts.max ?? MAX
+    this.#written = new Newest(parts.max ?? MAX)
   }
 
   /** Writes it if a write is due. Never throws. Brings no ended sign-in back: the store only updates existing records. */
@@ -62,7 +61,7 @@ export class LastSeen {
 
   /** Says that the sign-in was written elsewhere: no write is due for a minute. */
   mark(signInId: string, now = this.#parts.clock()): void {
-    keepNewest(this.#written, signInId, now, this.#max)
+    this.#written.set(signInId, now)
   }
 
   /** Resolves when all writes have ended. */
@@ -73,7 +72,7 @@ export class LastSeen {
   #isDue(signInId: string, now: number): boolean {
     const written = this.#written.get(signInId)
     if (written !== undefined) return isPast(written, now)
-    if (this.#written.size < this.#max) return true
+    if (this.#written.size < this.#written.max) return true
     // If more sign-ins are seen in a minute than are remembered, forgetting one that was just written would write it
     // with every request. So this one is not written now.
     const [oldest] = this.#written.values()

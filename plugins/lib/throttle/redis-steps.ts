@@ -1,3 +1,4 @@
+import { Newest } from '../newest.js'
 import type { AnyRedisClient } from '../stores/backing.js'
 import {
   asRedisClient,
@@ -32,34 +33,8 @@ if stored == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
 return stored
 `)
 
-/** A hundred bytes each. */
+/** At about a hundred bytes each. */
 const RECENT_MAX = 10_000
-
-/**
- * The numbers that were stored under names recently, except 0. Each is a guess at the present number, and every step
- * confirms it: a wrong one costs a second question, and nothing else.
- */
-export class RecentlyStored {
-  /** The oldest comes first. */
-  readonly #values = new Map<string, number>()
-
-  constructor(private readonly max = RECENT_MAX) {}
-
-  note(name: string, value: number): void {
-    this.#values.delete(name)
-    if (value === 0) return
-    this.#values.set(name, value)
-    for (const oldest of this.#values.keys()) {
-      if (this.#values.size <= this.max) return
-      this.#values.delete(oldest)
-    }
-  }
-
-  /** 0 if nothing is known. */
-  recall(name: string): number {
-    return this.#values.get(name) ?? 0
-  }
-}
 
 const keyOf = (name: string) => `${PREFIX}th:${name}`
 
@@ -68,7 +43,11 @@ const keyOf = (name: string) => `${PREFIX}th:${name}`
  * owner's.
  */
 export class RedisSteps implements Steps {
-  readonly #recent = new RecentlyStored()
+  /**
+   * The numbers that were stored under subjects recently, except 0. Each is a guess at the present number. Every step
+   * confirms it, so a wrong guess only costs a second command.
+   */
+  readonly #recent = new Newest<string, number>(RECENT_MAX)
   readonly #client: RedisClient
 
   /** @param timeout how long a step may take, in ms @throws OPTION_INVALID for a client that is not of ioredis */
@@ -81,7 +60,7 @@ export class RedisSteps implements Steps {
 
   /** Sends nothing: usually the number is 0, or as it was the last time. */
   expect(subject: string): number {
-    return this.#recent.recall(subject)
+    return this.#recent.get(subject) ?? 0
   }
 
   async look(subject: string, counter: string): Promise<{ stored: number; count: number }> {
@@ -103,14 +82,15 @@ export class RedisSteps implements Steps {
   }
 
   async replace(subject: string, seen: number, value: number, keep: number): Promise<number> {
-    const stored = checked(Number(await this.#run(REPLACE, [subject], seen, value, keep)))
-    this.#recent.note(subject, stored === seen ? value : stored)
+    const stored = this.#note(subject, await this.#run(REPLACE, [subject], seen, value, keep))
+    if (stored === seen) this.#note(subject, value)
     return stored
   }
 
   #note(subject: string, answer: unknown): number {
     const stored = checked(Number(answer))
-    this.#recent.note(subject, stored)
+    if (stored === 0) this.#recent.delete(subject)
+    else this.#recent.set(subject, stored)
     return stored
   }
 

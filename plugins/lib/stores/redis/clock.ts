@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../../contract.js'
-import { keepNewest } from '../../newest.js'
+import { Newest } from '../../newest.js'
 import { CLOCK_MARGIN } from '../rules.js'
 
 /*
@@ -41,7 +41,7 @@ export interface RedisClockOptions {
 export class RedisClock {
   readonly now: Clock
   readonly #reference: Clock | undefined
-  readonly #heard = new Map<string, Heard>()
+  readonly #heard = new Newest<string, Heard>(HEARD_MAX)
   readonly #listeners = new Set<(change: ClockChange) => void>()
   #offset: number | null = null
   #verdict: ClockVerdict = 'agrees'
@@ -99,7 +99,7 @@ export class RedisClock {
   /** Takes in how far Redis' clock is ahead of the clock of the instance that sent a heartbeat. */
   hear(beat: string, offset: number): void {
     const instance = beat.slice(0, beat.indexOf(':'))
-    keepNewest(this.#heard, instance, { offset, at: performance.now() }, HEARD_MAX)
+    this.#heard.set(instance, { offset, at: performance.now() })
     if (this.isOff) this.#judge()
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { keepNewest } from '../../newest.js'
+import { Newest } from '../../newest.js'
 
 /** How often this process asks for the newest heartbeat, in ms, plus or minus the jitter. */
 const ASK_INTERVAL = 320
@@ -55,10 +55,10 @@ export class Heartbeat {
   readonly #clocks: Clocks
   readonly #nonce = randomBytes(12).toString('base64url')
   /** Open questions, by the name that a new heartbeat would get. */
-  readonly #asked = new Map<string, Times>()
+  readonly #asked = new Newest<string, Times>(ASKED_MAX)
   /** When heartbeats were asked for that have not come yet. */
-  readonly #awaited = new Map<string, Times>()
-  readonly #come = new Map<string, true>()
+  readonly #awaited = new Newest<string, Times>(ASKED_MAX)
+  readonly #come = new Newest<string, true>(COME_MAX)
   #count = 0
   #newest: Times | null = null
 
@@ -70,12 +70,7 @@ export class Heartbeat {
   next(): string {
     this.#count++
     const name = `${this.#nonce}:${this.#count}`
-    keepNewest(
-      this.#asked,
-      name,
-      { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() },
-      ASKED_MAX,
-    )
+    this.#asked.set(name, { monotonic: this.#clocks.monotonic(), wall: this.#clocks.wall() })
     return name
   }
 
@@ -95,7 +90,7 @@ export class Heartbeat {
     // A heartbeat that was just added will still tell how long it takes.
     if (asked !== last) this.#asked.delete(asked)
     if (this.#come.has(last)) this.#vouch(times)
-    else keepNewest(this.#awaited, last, times, ASKED_MAX)
+    else this.#awaited.set(last, times)
   }
 
   /**
@@ -103,7 +98,7 @@ export class Heartbeat {
    * @returns how long it took, in ms; null if another process added it
    */
   arrived(name: string): number | null {
-    keepNewest(this.#come, name, true, COME_MAX)
+    this.#come.set(name, true)
     const times = this.#awaited.get(name)
     if (times) {
       this.#awaited.delete(name)

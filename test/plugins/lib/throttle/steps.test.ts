@@ -6,7 +6,7 @@ import { openRedis } from '../../../../plugins/lib/stores/redis/client.js'
 import type { RedisClient } from '../../../../plugins/lib/stores/redis/scripts.js'
 import { findRefusal, isRefusal, type Reservation, reserve } from '../../../../plugins/lib/throttle/limit.js'
 import { MemorySteps } from '../../../../plugins/lib/throttle/memory-steps.js'
-import { RecentlyStored, RedisSteps } from '../../../../plugins/lib/throttle/redis-steps.js'
+import { RedisSteps } from '../../../../plugins/lib/throttle/redis-steps.js'
 import { openSqliteSteps } from '../../../../plugins/lib/throttle/sqlite-steps.js'
 import type { Steps } from '../../../../plugins/lib/throttle/steps.js'
 import { eventually } from '../../../helpers/followed.js'
@@ -220,22 +220,4 @@ t.test('memory: a flood of names is bounded, and what is counted on outlives wha
   t.equal(await readNumber(steps, '{4999}'), 0, 'past its time')
   for (let name = 0; name < 600; name++) await add(`new ${name}`)
   t.equal(steps.size, 600, 'what has passed goes first')
-})
-
-t.test('what was noted last is recalled, nothing is 0, and the oldest give way', async (t) => {
-  const recent = new RecentlyStored(3)
-  t.equal(recent.recall('a'), 0)
-  for (const [index, name] of ['a', 'b', 'c'].entries()) recent.note(name, index + 1)
-  recent.note('a', 10)
-  recent.note('d', 4)
-  t.strictSame(
-    ['a', 'b', 'c', 'd'].map((name) => recent.recall(name)),
-    [10, 0, 3, 4],
-  )
-  recent.note('a', 0)
-  recent.note('e', 5)
-  t.strictSame(
-    ['a', 'c', 'd', 'e'].map((name) => recent.recall(name)),
-    [0, 3, 4, 5],
-  )
 })
