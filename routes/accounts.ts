@@ -8,6 +8,9 @@ import {
 } from 'fastify-identity/accounts'
 import { answer, forgetOwn } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
+import { BODY, GUARDED, UNSAFE } from './openapi/failures.js'
+import type { Operation } from './openapi/operation.js'
+import { Account, AccountPage } from './openapi/schemas.js'
 
 const PAGE = 50
 
@@ -58,6 +61,31 @@ function tellChanges(request: FastifyRequest, accountId: string, { role, disable
   if (disabled !== undefined) tell('disabled', disabled)
 }
 
+const LIST: Operation = {
+  id: 'listAccounts',
+  tag: 'Accounts',
+  summary: 'List accounts (administrators)',
+  description:
+    'Sorted by name, a page at a time. `username` filters by the beginning of the name, in any spelling.',
+  guarded: true,
+  data: AccountPage,
+  says: 'ACCOUNTS_LISTED',
+  refusals: [...GUARDED, 'ROLE_REQUIRED', 'BODY_INVALID'],
+}
+
+const CHANGE: Operation = {
+  id: 'changeAccount',
+  tag: 'Accounts',
+  summary: 'Change the role, disable or enable (administrators)',
+  description:
+    'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled.',
+  guarded: true,
+  data: Account,
+  says: 'ACCOUNT_CHANGED',
+  bodyExample: { role: 'admin' },
+  refusals: [...UNSAFE, ...BODY, 'ROLE_REQUIRED', 'NOT_FOUND', 'LAST_ADMIN'],
+}
+
 /** Lists and changes accounts, for administrators. Left out if the application has its own accounts. */
 export async function accountRoutes(scope: FastifyInstance): Promise<void> {
   if (!scope.hasOwnAccounts) return
@@ -66,7 +94,7 @@ export async function accountRoutes(scope: FastifyInstance): Promise<void> {
 
   app.get(
     '/accounts',
-    { schema: { querystring: ListQuery }, preHandler },
+    { schema: { querystring: ListQuery }, preHandler, config: { operation: LIST } },
     async function listAccounts(request) {
       const { limit = PAGE, after, username } = request.query
       const page = { limit: Number(limit), after: parseAfter(after), username }
@@ -77,7 +105,7 @@ export async function accountRoutes(scope: FastifyInstance): Promise<void> {
 
   app.patch(
     '/accounts/:username',
-    { schema: { params: NameParams, body: Change }, preHandler },
+    { schema: { params: NameParams, body: Change }, preHandler, config: { operation: CHANGE } },
     async function changeAccount(request, reply) {
       const found = await app.accounts.findByUsername(request.params.username)
       if (!found) throw new NotFound()

@@ -4,7 +4,6 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { CookieNames } from 'fastify-identity/config'
 import fp from 'fastify-plugin'
 import type { Operation } from './openapi/operation.js'
-import { OPERATIONS } from './openapi/operations.js'
 import { responsesOf } from './openapi/responses.js'
 import { OWN_FILES } from './page.js'
 
@@ -66,22 +65,21 @@ function describe(schema: FastifySchema | undefined, operation: Operation): Fast
   }
 }
 
-/** Marks optional bodies: @fastify/swagger declares every body as required. */
-const letBodiesOut: SwaggerTransformObject = (made) => {
-  if (!('openapiObject' in made)) return made.swaggerObject
-  for (const [name, { body }] of Object.entries(OPERATIONS)) {
-    const [method = '', url = ''] = name.split(' ')
-    const sent = method === 'POST' && body ? made.openapiObject.paths?.[url]?.post?.requestBody : undefined
-    if (sent && 'required' in sent) sent.required = false
-  }
-  return made.openapiObject
-}
-
 /**
  * The document at `/docs/json` (OpenAPI 3.1), and a page to try it out at `/docs`. It must be registered before the
  * routes, since it collects them from a hook.
  */
 async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<void> {
+  const optionalBodies: string[] = []
+  /** @fastify/swagger declares every body as required. */
+  const letBodiesOut: SwaggerTransformObject = (made) => {
+    if (!('openapiObject' in made)) return made.swaggerObject
+    for (const url of optionalBodies) {
+      const body = made.openapiObject.paths?.[url]?.post?.requestBody
+      if (body && 'required' in body) body.required = false
+    }
+    return made.openapiObject
+  }
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.1',
@@ -97,8 +95,9 @@ async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<v
       components: { securitySchemes: securitySchemes(options) },
     },
     transformObject: letBodiesOut,
-    transform: ({ schema, url, route }) => {
-      const operation = OPERATIONS[`${route.method} ${url}`]
+    transform: ({ schema, url, route: { method, config } }) => {
+      const operation = method === 'HEAD' ? undefined : config?.operation
+      if (operation?.body) optionalBodies.push(url)
       return { url, schema: operation ? describe(schema, operation) : { ...schema, hide: true } }
     },
   })

@@ -11,6 +11,9 @@ import {
   type StoredSession,
 } from 'fastify-identity/inspect'
 import { answer } from './http/answer.js'
+import { GUARDED } from './openapi/failures.js'
+import type { Operation } from './openapi/operation.js'
+import { Inspection } from './openapi/schemas.js'
 
 export interface InspectorOptions extends CookieNames {
   readonly production: boolean
@@ -75,6 +78,19 @@ function inspectCookie(request: FastifyRequest, spec: CookieSpec, ring: KeyRing)
   }
 }
 
+const INSPECT: Operation = {
+  id: 'inspect',
+  tag: 'Who am I',
+  summary: 'Show the content of the caller’s credential',
+  description:
+    'Not available in production. Shows the cookie’s attributes, the fields of the session and the sign-in. It never shows a credential.',
+  guarded: true,
+  data: Inspection,
+  authType: 'any',
+  says: 'INSPECTED',
+  refusals: GUARDED,
+}
+
 const NOTHING = { cookie: null, cookie_fields: null, session: null, sign_in: null }
 
 /**
@@ -95,15 +111,19 @@ export async function inspectorRoutes(app: FastifyInstance, options: InspectorOp
     return { cookie: showCookie(sessionCookie, session.remember ? rememberTtl : null), session }
   }
 
-  app.get('/inspector', { preHandler: app.guard() }, async function inspect(request) {
-    const { accountId, signInId, mode } = request.identity
-    const record = await app.signIns.find(accountId, signInId)
-    const sign_in = record && showSignIn(record)
-    const cookie = mode === 'cookie' ? inspectCookie(request, authCookie, app.keyRing) : {}
-    const session = mode === 'session' ? await inspectSession(record) : {}
-    return answer(request, 'INSPECTED', {
-      auth_type: mode,
-      data: { ...NOTHING, sign_in, ...cookie, ...session },
-    })
-  })
+  app.get(
+    '/inspector',
+    { preHandler: app.guard(), config: { operation: INSPECT } },
+    async function inspect(request) {
+      const { accountId, signInId, mode } = request.identity
+      const record = await app.signIns.find(accountId, signInId)
+      const sign_in = record && showSignIn(record)
+      const cookie = mode === 'cookie' ? inspectCookie(request, authCookie, app.keyRing) : {}
+      const session = mode === 'session' ? await inspectSession(record) : {}
+      return answer(request, 'INSPECTED', {
+        auth_type: mode,
+        data: { ...NOTHING, sign_in, ...cookie, ...session },
+      })
+    },
+  )
 }

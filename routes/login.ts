@@ -1,7 +1,11 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import type { TokenPair } from 'fastify-identity/token-auth'
+import type { TSchema } from 'typebox'
 import { answer } from './http/answer.js'
+import { BODY, LOGIN } from './openapi/failures.js'
+import type { Mode, Operation } from './openapi/operation.js'
+import { TokenPair as TokenPairSchema } from './openapi/schemas.js'
 
 /** In code points. Longer names and passwords are refused before any lookup or hash. */
 const credentials = {
@@ -17,6 +21,50 @@ const RefreshBody = Type.Object(
   { refresh_token: Type.String({ minLength: 1, maxLength: 4096 }) },
   { additionalProperties: false },
 )
+
+const login = (id: string, mode: Mode, gives: string, data?: TSchema): Operation => ({
+  id,
+  tag: 'Signing in',
+  summary: `Sign in by ${mode}`,
+  description: `${gives} It ends the sign-in of the request’s own credential of this mode.`,
+  authType: mode,
+  says: 'SIGNED_IN',
+  bodyExample: { username: 'user1', password: 'user123', ...(mode === 'token' ? {} : { remember: true }) },
+  ...(data ? { data } : {}),
+  refusals: LOGIN,
+})
+
+const BY_COOKIE = login(
+  'loginByCookie',
+  'cookie',
+  'Sets the signed auth cookie, and a cookie that identifies the device to the rate limit.',
+)
+
+const BY_SESSION = login(
+  'loginBySession',
+  'session',
+  'Sets the session cookie with a new id, and a cookie that identifies the device to the rate limit.',
+)
+
+const BY_TOKEN = login(
+  'loginByToken',
+  'token',
+  'Answers with a pair of tokens, and sets no cookie.',
+  TokenPairSchema,
+)
+
+const REFRESH: Operation = {
+  id: 'refreshToken',
+  tag: 'Signing in',
+  summary: 'Exchange a refresh token for a new pair',
+  description:
+    'A retry within the grace period gets the same new pair again. Any older refresh token counts as theft and ends the sign-in.',
+  data: TokenPairSchema,
+  authType: 'token',
+  says: 'REFRESHED',
+  bodyExample: { refresh_token: 'v1.7FrCmMBA…' },
+  refusals: [...BODY, 'REFRESH_REFUSED', 'CROSS_SITE', 'THROTTLED', 'STORE_UNAVAILABLE'],
+}
 
 /** A pair of tokens as it goes over the wire (RFC 6749 §5.1). Lifetimes are in seconds. */
 function tokenData(pair: TokenPair) {
@@ -36,7 +84,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
 
   app.post(
     '/login_cookie',
-    { schema: { body: RememberedCredentials }, preHandler },
+    { schema: { body: RememberedCredentials }, preHandler, config: { operation: BY_COOKIE } },
     async function loginByCookie(request) {
       const { remember, ...credentials } = request.body
       await app.throttle.signIn(request, 'cookie', credentials, { remember })
@@ -46,7 +94,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
 
   app.post(
     '/login_session',
-    { schema: { body: RememberedCredentials }, preHandler },
+    { schema: { body: RememberedCredentials }, preHandler, config: { operation: BY_SESSION } },
     async function loginBySession(request) {
       const { remember, ...credentials } = request.body
       await app.throttle.signIn(request, 'session', credentials, { remember })
@@ -56,7 +104,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
 
   app.post(
     '/login_token',
-    { schema: { body: Credentials }, preHandler },
+    { schema: { body: Credentials }, preHandler, config: { operation: BY_TOKEN } },
     async function loginByToken(request) {
       const pair = await app.throttle.signIn(request, 'token', request.body)
       return answer(request, 'SIGNED_IN', { auth_type: 'token', data: tokenData(pair) })
@@ -65,7 +113,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
 
   app.post(
     '/refresh_token',
-    { schema: { body: RefreshBody }, preHandler },
+    { schema: { body: RefreshBody }, preHandler, config: { operation: REFRESH } },
     async function refreshToken(request) {
       // Counted only after a refusal: nobody can guess a refresh token.
       const refresh = () => app.refreshTokens.refresh(request, request.body.refresh_token)

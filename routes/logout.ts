@@ -3,7 +3,6 @@ import type {
   FastifyReply,
   FastifyRequest,
   HookHandlerDoneFunction,
-  HTTPMethods,
   RouteHandlerMethod,
 } from 'fastify'
 import { readBearer } from 'fastify-identity/token-auth'
@@ -11,15 +10,54 @@ import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { answer } from './http/answer.js'
 import { BodyInvalid } from './http/errors.js'
-
-const METHODS: readonly HTTPMethods[] = ['GET', 'POST']
+import { LOGOUT } from './openapi/failures.js'
+import type { Mode, Operation } from './openapi/operation.js'
 
 /** The optional body of a logout by token. */
-export const LogoutBody = Type.Object(
+const LogoutBody = Type.Object(
   { refresh_token: Type.Optional(Type.String({ minLength: 1, maxLength: 4096 })) },
   { additionalProperties: false },
 )
 const refreshBody = Compile(LogoutBody)
+
+const logout = (id: string, mode: Mode, description: string): Operation => ({
+  id,
+  tag: 'Signing in',
+  summary: `Sign out by ${mode}`,
+  description: `${description} A second sign-out, or one without a credential, answers 200 and does nothing.`,
+  authType: mode,
+  says: 'LOGGED_OUT',
+  refusals: LOGOUT,
+})
+
+const BY_COOKIE = logout('logoutCookie', 'cookie', 'Ends the sign-in and clears the cookie.')
+const BY_SESSION = logout(
+  'logoutSession',
+  'session',
+  'Ends the sign-in, deletes the session and clears the cookie.',
+)
+const BY_TOKEN: Operation = {
+  ...logout(
+    'logoutToken',
+    'token',
+    'Ends the sign-in of the access token. The access token and the refresh token are then refused.',
+  ),
+  takes: 'token',
+}
+const BY_TOKEN_AND_BODY: Operation = {
+  ...BY_TOKEN,
+  description: `${BY_TOKEN.description} It also accepts an expired access token, or any refresh token of the sign-in, as { refresh_token } in a JSON body.`,
+  body: LogoutBody,
+  bodyExample: { refresh_token: 'v1.7FrCmMBA…' },
+  refusals: [...LOGOUT, 'BODY_INVALID', 'BODY_TOO_LARGE'],
+}
+
+/** The same by GET, for plain links. */
+const byLink = (operation: Operation): Operation => ({
+  ...operation,
+  id: `${operation.id}ByLink`,
+  summary: `${operation.summary}, by a link`,
+})
 
 /** The media type, with any parameters. */
 const JSON_TYPE = /^application\/json\s*(;|$)/i
@@ -72,31 +110,53 @@ function refuseAmbiguous(request: FastifyRequest, _reply: FastifyReply, done: Ho
   done()
 }
 
-function addLogout(app: FastifyInstance, url: string, handler: RouteHandlerMethod): void {
+interface Logout {
+  readonly url: string
+  readonly handler: RouteHandlerMethod
+  readonly get: Operation
+  readonly post: Operation
+}
+
+function addLogout(app: FastifyInstance, { url, handler, get, post }: Logout): void {
   const preHandler = [refuseAmbiguous, app.csrf.logout]
   // HEAD would run the GET handler, and a link checker would sign people out.
-  for (const method of METHODS) app.route({ method, url, exposeHeadRoute: false, preHandler, handler })
+  const route = { url, handler, preHandler, exposeHeadRoute: false }
+  app.route({ ...route, method: 'GET', config: { operation: get } })
+  app.route({ ...route, method: 'POST', config: { operation: post } })
 }
 
 async function cookieAndSession(app: FastifyInstance): Promise<void> {
   ignoreBodies(app)
-  addLogout(app, '/logout_cookie', async function logoutCookie(request) {
+  async function logoutCookie(request: FastifyRequest) {
     await request.signOut('cookie')
     return answer(request, 'LOGGED_OUT', { auth_type: 'cookie' })
-  })
-  addLogout(app, '/logout_session', async function logoutSession(request) {
+  }
+  async function logoutSession(request: FastifyRequest) {
     await request.signOut('session')
     return answer(request, 'LOGGED_OUT', { auth_type: 'session' })
+  }
+  addLogout(app, { url: '/logout_cookie', handler: logoutCookie, get: byLink(BY_COOKIE), post: BY_COOKIE })
+  addLogout(app, {
+    url: '/logout_session',
+    handler: logoutSession,
+    get: byLink(BY_SESSION),
+    post: BY_SESSION,
   })
 }
 
 async function token(app: FastifyInstance): Promise<void> {
   readJsonOnly(app)
-  addLogout(app, '/logout_token', async function logoutToken(request) {
+  async function logoutToken(request: FastifyRequest) {
     const refreshToken = refreshTokenOf(request)
     await request.signOut('token')
     if (refreshToken !== null) await app.refreshTokens.signOut(refreshToken, request)
     return answer(request, 'LOGGED_OUT', { auth_type: 'token' })
+  }
+  addLogout(app, {
+    url: '/logout_token',
+    handler: logoutToken,
+    get: byLink(BY_TOKEN),
+    post: BY_TOKEN_AND_BODY,
   })
 }
 

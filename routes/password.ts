@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import { tellOnceStored } from 'fastify-identity/accounts'
 import { CredentialsRefused } from 'fastify-identity/errors'
 import { answer } from './http/answer.js'
+import { BODY, UNSAFE } from './openapi/failures.js'
+import type { Operation } from './openapi/operation.js'
 
 /**
  * A new password, in code points. The password policy judges the length (`PASSWORD_REFUSED`); this bound only limits
@@ -19,6 +21,18 @@ const PasswordChange = Type.Object(
   { additionalProperties: false },
 )
 
+const CHANGE: Operation = {
+  id: 'changePassword',
+  tag: 'Accounts',
+  summary: 'Change your own password',
+  description: 'Ends all your other sign-ins.',
+  guarded: true,
+  authType: 'any',
+  says: 'PASSWORD_CHANGED',
+  bodyExample: { current_password: 'user123', new_password: 'three quiet ravens' },
+  refusals: [...UNSAFE, ...BODY, 'CREDENTIALS_REFUSED', 'PASSWORD_REFUSED', 'THROTTLED', 'BUSY'],
+}
+
 /**
  * Changes the caller's password and ends all other sign-ins. Left out if the application has its own accounts.
  */
@@ -28,7 +42,7 @@ export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
 
   app.post(
     '/password',
-    { schema: { body: PasswordChange }, preHandler: app.guard() },
+    { schema: { body: PasswordChange }, preHandler: app.guard(), config: { operation: CHANGE } },
     async function changePassword(request) {
       const { current_password, new_password } = request.body
       const { accountId, username, signInId, mode } = request.identity

@@ -3,6 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import { canonicalUsername } from 'fastify-identity/accounts'
 import { RegistrationClosed, UsernameInvalid } from 'fastify-identity/errors'
 import { answer } from './http/answer.js'
+import { BODY } from './openapi/failures.js'
+import type { Operation } from './openapi/operation.js'
+import { Registered } from './openapi/schemas.js'
 import { newPassword } from './password.js'
 
 /** No other fields: a caller who could choose a role could make administrators. */
@@ -24,6 +27,23 @@ function refuseRegistration(
   done(new RegistrationClosed())
 }
 
+const REGISTER: Operation = {
+  id: 'register',
+  tag: 'Accounts',
+  summary: 'Make an account',
+  description:
+    'Only if REGISTRATION is open. It signs nobody in. A password has at least 8 characters, is not a common one, and does not contain the username.',
+  status: 201,
+  data: Registered,
+  says: 'REGISTERED',
+  bodyExample: { username: 'Zoë', password: 'three quiet ravens' },
+  refusals: [
+    ...BODY,
+    ...(['USERNAME_INVALID', 'CROSS_SITE', 'REGISTRATION_CLOSED', 'USERNAME_TAKEN'] as const),
+    ...(['PASSWORD_REFUSED', 'THROTTLED', 'BUSY', 'STORE_UNAVAILABLE'] as const),
+  ],
+}
+
 /**
  * Makes an account for any caller. It signs nobody in. Left out if the application has its own accounts.
  */
@@ -37,7 +57,7 @@ export async function registrationRoutes(
 
   app.post(
     '/register',
-    { schema: { body: Registration }, preHandler },
+    { schema: { body: Registration }, preHandler, config: { operation: REGISTER } },
     async function register(request, reply) {
       const { username, password } = request.body
       if (canonicalUsername(username) === null) throw new UsernameInvalid()

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import type { CookieNames } from 'fastify-identity/config'
 import { cookieSpec, readCookie } from 'fastify-identity/inspect'
 import { answer } from './http/answer.js'
+import type { Operation } from './openapi/operation.js'
+import { Settings } from './openapi/schemas.js'
 
 export interface SettingsOptions extends CookieNames {
   readonly production: boolean
@@ -9,6 +11,15 @@ export interface SettingsOptions extends CookieNames {
   readonly docs: boolean
   /** Whether anybody may register an account. */
   readonly registrationOpen: boolean
+}
+
+const SETTINGS: Operation = {
+  id: 'settings',
+  tag: 'Machinery',
+  summary: 'Get the settings of this server',
+  data: Settings,
+  says: 'SETTINGS',
+  refusals: [],
 }
 
 /** Facts that the page needs before a sign-in. An attacker could find out each of them by trying. */
@@ -26,7 +37,7 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
     cookie_names,
   }
 
-  app.get('/settings', async function settings(request) {
+  app.get('/settings', { config: { operation: SETTINGS } }, async function settings(request) {
     // The page's script cannot see our cookies. It calls /user_info only if one was sent.
     const cookie_sent = names.some((name) => readCookie(request.headers.cookie, name).kind !== 'absent')
     return answer(request, 'SETTINGS', { data: { ...fixed, cookie_sent } })

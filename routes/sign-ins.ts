@@ -5,6 +5,9 @@ import { tellOnceStored } from 'fastify-identity/accounts'
 import { tellEnded } from 'fastify-identity/sign-ins'
 import { answer, forgetOwn } from './http/answer.js'
 import { NotFound } from './http/errors.js'
+import { GUARDED, UNSAFE } from './openapi/failures.js'
+import type { Operation } from './openapi/operation.js'
+import { Ended, SignIns } from './openapi/schemas.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
 const EndQuery = Type.Object(
@@ -39,6 +42,48 @@ function show(record: SignInRecord, currentId: string) {
   }
 }
 
+const LIST: Operation = {
+  id: 'listSignIns',
+  tag: 'Sign-ins',
+  summary: 'List your sign-ins',
+  description: 'Newest first, a page at a time.',
+  guarded: true,
+  data: SignIns,
+  isPaged: true,
+  says: 'LISTED',
+  refusals: [...GUARDED, 'BODY_INVALID'],
+}
+
+const END_ONE: Operation = {
+  id: 'endSignIn',
+  tag: 'Sign-ins',
+  summary: 'End one of your sign-ins',
+  guarded: true,
+  data: Ended,
+  says: 'ENDED',
+  refusals: [...UNSAFE, 'BODY_INVALID', 'NOT_FOUND'],
+}
+
+const END_ALL: Operation = {
+  id: 'endSignIns',
+  tag: 'Sign-ins',
+  summary: 'Sign out everywhere, or everywhere else',
+  guarded: true,
+  data: Ended,
+  says: 'ENDED',
+  refusals: [...UNSAFE, 'BODY_INVALID'],
+}
+
+const END_OF_ACCOUNT: Operation = {
+  id: 'endSignInsOfAccount',
+  tag: 'Accounts',
+  summary: 'End all sign-ins of an account (administrators)',
+  guarded: true,
+  data: Ended,
+  says: 'ENDED',
+  refusals: [...UNSAFE, 'ROLE_REQUIRED', 'BODY_INVALID', 'NOT_FOUND'],
+}
+
 /** Lists and ends sign-ins. */
 export async function signInRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
@@ -46,7 +91,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
 
   app.get(
     '/sign_ins',
-    { schema: { querystring: ListQuery }, preHandler },
+    { schema: { querystring: ListQuery }, preHandler, config: { operation: LIST } },
     async function listSignIns(request) {
       const { accountId, signInId } = request.identity
       const { limit = String(PAGE), after } = request.query
@@ -57,7 +102,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
 
   app.delete(
     '/sign_ins/:id',
-    { schema: { params: IdParams }, preHandler },
+    { schema: { params: IdParams }, preHandler, config: { operation: END_ONE } },
     async function endSignIn(request, reply) {
       const { accountId, signInId } = request.identity
       const { id } = request.params
@@ -72,7 +117,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
 
   app.delete(
     '/sign_ins',
-    { schema: { querystring: EndQuery }, preHandler },
+    { schema: { querystring: EndQuery }, preHandler, config: { operation: END_ALL } },
     async function endSignIns(request, reply) {
       const { accountId, signInId } = request.identity
       const except = request.query.except ? signInId : undefined
@@ -90,7 +135,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
   const adminOnly = app.guard({ role: 'admin' })
   app.delete(
     '/accounts/:username/sign_ins',
-    { schema: { params: NameParams }, preHandler: adminOnly },
+    { schema: { params: NameParams }, preHandler: adminOnly, config: { operation: END_OF_ACCOUNT } },
     async function endSignInsOfAccount(request, reply) {
       const account = await app.accounts.findByUsername(request.params.username)
       if (!account) throw new NotFound()

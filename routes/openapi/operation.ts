@@ -2,6 +2,15 @@ import type { TSchema } from 'typebox'
 import type { MessageKey } from '../http/messages.js'
 import type { Refusal } from './failures.js'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What `/docs` says of the route. A route without it is left out. */
+    operation?: Operation
+  }
+}
+
+export type Mode = 'token' | 'session' | 'cookie'
+
 /** Facts about a route for the document, in addition to the route's own schema. */
 export interface Operation {
   readonly id: string
@@ -19,7 +28,7 @@ export interface Operation {
   /** Whether the answer has `next`, the value of `after` for the next page. */
   readonly isPaged?: boolean
   /** `auth_type` of the answer; `any`: the caller's. */
-  readonly authType?: 'token' | 'session' | 'cookie' | 'any'
+  readonly authType?: Mode | 'any'
   /** `msg` of the answer. */
   readonly says?: MessageKey
   /** The body, if the route has no schema for it. */
