@@ -119,7 +119,7 @@ t.test('a cookie under the name of the other one is refused for that', async (t)
   const center = await start(t)
   const header = await headerOf(center, 'session')
   const { status, stdout } = await inspect(center, header.replace('session=', 'identity='))
-  t.match(stdout, /genuine, and stands under the name of another cookie/)
+  t.match(stdout, /genuine, but stands under the name of another cookie/)
   t.equal(status, 1)
 })
 
@@ -138,7 +138,7 @@ t.test('a refresh token is the newest, a retry, or used; no theft is seen in loo
   t.match(await inspect(center, first), { status: 0, stdout: /refresh token[\s\S]*It is the newest one/ })
   const renewed = await post(center.app, '/refresh_token', { refresh_token: first })
   const second: string = renewed.json().data.refresh_token
-  t.match(await inspect(center, first), { status: 0, stdout: /within the grace/ })
+  t.match(await inspect(center, first), { status: 0, stdout: /Within the grace/ })
   center.clock.advance(10)
   t.match(await inspect(center, first), { status: 1, stdout: /REFRESH_REFUSED. It was used already/ })
   t.match(await inspect(center, second), { status: 0, stdout: /accepted/ })
@@ -159,7 +159,7 @@ t.test(
     t.equal((await post(app, '/refresh_token', { refresh_token: refreshToken })).statusCode, 401)
     t.match(await inspect(center, refreshToken), {
       status: 1,
-      stdout: /REFRESH_REFUSED\. Its sign-in was ended/,
+      stdout: /REFRESH_REFUSED\. Its sign-in has ended/,
     })
   },
 )

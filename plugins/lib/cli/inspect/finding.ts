@@ -1,26 +1,40 @@
+import type { Config } from '../../config/config.js'
 import type { SignInRef } from '../../contract.js'
+import type { KeyRing } from '../../credentials/keys.js'
 import type { RefreshClaims } from '../../token/refresh-token.js'
 
-/** What was found out about a credential without asking a store. */
+/** The server's settings and keys. */
+export interface InspectParts {
+  readonly config: Config
+  readonly ring: KeyRing
+  /** In ms. */
+  readonly now: number
+}
+
+/** The properties of a credential that can be read without a store. */
 export interface Finding {
   readonly kind: 'auth cookie' | 'session cookie' | 'access token' | 'refresh token' | 'no credential of ours'
-  /** Id of the key that it names, or null where none can be read. */
+  /** Id of the key that it names. Null if it names none. */
   readonly keyId: string | null
-  /** What is inside, verified or not: whoever holds it can read that. Null where nothing is. */
+  /** The readable content, verified or not: anybody who holds the credential can read it. */
   readonly content: object | null
-  /** When it expires, in ms, where it says so itself. */
+  /** The expiry that the credential itself states, in ms. */
   readonly expiresAt: number | null
-  /** Why it does not verify, or that it has expired, with the code that the server answers. Null: genuine. */
+  /** Why verification failed, or that the credential has expired. Null if it is genuine and has not expired. */
   readonly fault: Fault | null
   readonly subject: Subject | null
 }
 
+/** An object of JSON, unchecked. */
+export type Content = Readonly<Record<string, unknown>>
+
 export interface Fault {
+  /** The code that the server answers. */
   readonly code: string
   readonly sentence: string
 }
 
-/** What to ask the stores about, of a genuine credential. */
+/** The sign-in or session of a genuine credential, to be looked up in the store. */
 export type Subject =
   | { readonly kind: 'sign-in'; readonly ref: SignInRef }
   | { readonly kind: 'session'; readonly id: string }
@@ -31,22 +45,26 @@ export const NOTHING: Finding = Object.freeze({
   keyId: null,
   content: null,
   expiresAt: null,
-  fault: { code: 'CREDENTIAL_INVALID', sentence: 'It has the form of no credential of ours, or is cut off.' },
+  fault: {
+    code: 'CREDENTIAL_INVALID',
+    sentence: 'This is no credential of this server, or a part of it is missing.',
+  },
   subject: null,
 })
 
-/** An object that the text stands for in base64url JSON, or null. */
-export function decodeObject(text: string): object | null {
+const isContent = (value: unknown): value is Content => typeof value === 'object' && value !== null
+
+/** The object whose JSON is encoded in base64url, or null. */
+export function decodeObject(text: string): Content | null {
   try {
     const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    return typeof value === 'object' && value !== null ? value : null
+    return isContent(value) ? value : null
   } catch {
     return null
   }
 }
 
-/** A number of the object, such as a time, or null. */
-export function numberIn(content: object | null, name: string): number | null {
-  const value: unknown = content && Object.hasOwn(content, name) ? Reflect.get(content, name) : null
-  return typeof value === 'number' ? value : null
+/** The claim `exp` in ms, or null. */
+export function expiryOf(content: Content | null): number | null {
+  return typeof content?.exp === 'number' ? content.exp * 1000 : null
 }

@@ -1,6 +1,4 @@
-import type { Config } from '../../config/config.js'
 import type { SignInRef } from '../../contract.js'
-import type { KeyRing } from '../../credentials/keys.js'
 import { readSession } from '../../inspect.js'
 import { refOfSession } from '../../session/content.js'
 import { sessionKeyOf } from '../../session/cookie.js'
@@ -9,51 +7,46 @@ import { SealedRecords } from '../../sign-ins/sealed-records.js'
 import type { SignInRecord, StateStore } from '../../stores/contract.js'
 import { judgeRefresh } from '../../stores/rules.js'
 import type { RefreshClaims } from '../../token/refresh-token.js'
-import type { Fault, Subject } from './finding.js'
+import type { Fault, InspectParts, Subject } from './finding.js'
 
-/** What the store knows of a genuine credential. */
+/** What the store says about a genuine credential. */
 export interface Liveness {
   readonly fault: Fault | null
   readonly signIn: SignInRecord | null
-  /** Beside that, for people. */
+  /** Further information for the reader. */
   readonly remark: string | null
 }
 
 const ENDED: Fault = {
   code: 'SIGNED_OUT',
   sentence:
-    'Its sign-in was ended: by signing out or in anew, from another device, by an administrator, by a change of password, role or state of the account, by a sign-in beyond the cap, or by a refresh token that was used twice. Or the revocation list was lost, and everybody has to sign in again.',
+    'Its sign-in has ended. Possible reasons: a sign-out, a new sign-in of the same client, another device, an administrator, a change of the password, role or state of the account, a sign-in beyond the cap, or a refresh token that was used twice. If the revocation list was lost, everybody has to sign in again.',
 }
 const NO_SESSION: Fault = {
   code: 'SIGNED_OUT',
   sentence:
-    'The server has no record of this session: its sign-in was ended, it was left unused too long, it has reached its absolute limit, or it is in another store.',
+    'The server has no record of this session: its sign-in has ended, it has reached its idle or absolute limit, or it is in another store.',
 }
 const NO_REFRESH: Fault = {
   code: 'REFRESH_REFUSED',
-  sentence: 'There is no such sign-in any more: it was ended, or has reached its limit.',
+  sentence: 'There is no such sign-in any more: it has ended or reached its limit.',
 }
 const REFRESH_ENDED: Fault = { ...ENDED, code: 'REFRESH_REFUSED' }
 const USED: Fault = {
   code: 'REFRESH_REFUSED',
-  sentence: 'It was used already: presenting it again counts as theft, and ends the sign-in.',
+  sentence: 'It was used already. Using it again counts as theft, and ends the sign-in.',
 }
 
 const REFRESH_REMARKS = {
   rotated: 'It is the newest one.',
-  repeated: 'It was just used: within the grace it gets the same successor again.',
+  repeated: 'It was just used. Within the grace it gets the same successor again.',
   reused: null,
 } as const
 
-export interface LivenessParts {
+export interface LivenessParts extends InspectParts {
   readonly store: StateStore
-  readonly ring: KeyRing
-  readonly config: Config
-  /** In ms. */
-  readonly now: number
 }
 
-/** As the server reads them. */
 function recordsOf({ store, ring }: LivenessParts): SealedRecords {
   return new SealedRecords(store, ring.purpose('sign-in'))
 }
@@ -69,7 +62,7 @@ async function sessionLiveness(parts: LivenessParts, id: string): Promise<Livene
   const session = await readSession({ store, ring, clock: () => now }, sessionKeyOf(id))
   if (!session) return { fault: NO_SESSION, signIn: null, remark: null }
   const fields = Object.keys(session.content.data)
-  const remark = `Version ${session.version} of the record; the application's fields: ${fields.join(', ') || 'none'}.`
+  const remark = `Record version ${session.version}, application's fields: ${fields.join(', ') || 'none'}.`
   const { signIn } = session.content
   if (!signIn) return { fault: null, signIn: null, remark: `Nobody is signed in with it. ${remark}` }
   return { ...(await signInLiveness(parts, refOfSession(signIn))), remark }

@@ -1,6 +1,5 @@
-import type { KeyRing } from '../../credentials/keys.js'
 import type { SignInRecord } from '../../stores/contract.js'
-import type { Finding } from './finding.js'
+import type { Finding, InspectParts } from './finding.js'
 import type { Liveness } from './liveness.js'
 
 const SECOND = 1000
@@ -22,7 +21,7 @@ function moment(at: number, now: number): string {
   return `${text} (${at > now ? `in ${distance}` : `${distance} ago`})`
 }
 
-function keyLine(ring: KeyRing, { keyId, kind }: Finding): string {
+function keyLine({ ring }: InspectParts, { keyId, kind }: Finding): string {
   if (keyId === null) return 'none that can be read'
   const place = ring.purpose('cookie').all.findIndex(({ id }) => id === keyId)
   if (place !== -1) return `${keyId} (secret number ${place + 1} of AUTH_SECRETS)`
@@ -41,9 +40,9 @@ function signInLines(signIn: SignInRecord | null, now: number): string[] {
 
 function contentLines({ content, kind }: Finding): string[] {
   if (content === null && kind === 'session cookie')
-    return ['content:    a random id, and nothing to read: the rest is on the server']
+    return ['content:    a random id; the session itself is on the server']
   if (content === null) return []
-  return ['content (readable by whoever holds it):', JSON.stringify(content, null, 2)]
+  return ['content (readable by anybody who holds it):', JSON.stringify(content, null, 2)]
 }
 
 function verdict(finding: Finding, liveness: Liveness | null): string {
@@ -51,13 +50,14 @@ function verdict(finding: Finding, liveness: Liveness | null): string {
   return fault ? `verdict:    refused as ${fault.code}. ${fault.sentence}` : 'verdict:    accepted'
 }
 
-/** The report's lines. None of them works as a credential. @param now in ms */
-export function linesOf(ring: KeyRing, finding: Finding, liveness: Liveness | null, now: number): string[] {
+/** The report's lines. None of them works as a credential. */
+export function linesOf(parts: InspectParts, finding: Finding, liveness: Liveness | null): string[] {
+  const { now } = parts
   const { kind, expiresAt, fault } = finding
   const isGenuine = fault === null || fault.code.endsWith('_EXPIRED')
   return [
     `kind:       ${kind}`,
-    `key:        ${keyLine(ring, finding)}`,
+    `key:        ${keyLine(parts, finding)}`,
     `genuine:    ${isGenuine ? 'yes' : 'no'}`,
     ...contentLines(finding),
     ...(expiresAt === null ? [] : [`expires:    ${moment(expiresAt, now)}`]),

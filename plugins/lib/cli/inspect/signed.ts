@@ -4,7 +4,7 @@ import type { KeyRing, Purpose } from '../../credentials/keys.js'
 import { verifyValue } from '../../credentials/signed-value.js'
 import { openAuthCookie } from '../../inspect.js'
 import { openRefreshToken } from '../../token/refresh-token.js'
-import { decodeObject, type Fault, type Finding, NOTHING, numberIn } from './finding.js'
+import { decodeObject, expiryOf, type Fault, type Finding, type InspectParts, NOTHING } from './finding.js'
 import type { Pasted } from './pasted.js'
 
 type SignedPurpose = Extract<Purpose, 'cookie' | 'session-id' | 'refresh-token'>
@@ -32,62 +32,45 @@ function faultOf(ring: KeyRing, keyId: string, purpose: SignedPurpose): Fault {
   const code = purpose === 'refresh-token' ? 'REFRESH_REFUSED' : 'CREDENTIAL_INVALID'
   const ids = ring.purpose(purpose).all.map(({ id }) => id)
   const sentence = ids.includes(keyId)
-    ? 'It names a key of ours, and its MAC does not match: it was altered, or is cut off.'
-    : `It was signed under a key that is not here (here: ${ids.join(', ')}): the secret was removed, or is another installation's.`
+    ? 'It names a key of this server, but its MAC does not match: it was altered, or a part is missing.'
+    : `It was signed with a key that is not here (here: ${ids.join(', ')}): the secret was removed, or belongs to another installation.`
   return { code, sentence }
 }
 
 const MISPLACED: Fault = {
   code: 'CREDENTIAL_INVALID',
-  sentence: 'It is genuine, and stands under the name of another cookie.',
-}
-
-/** The server's settings that inspecting needs. */
-export interface SignedRules {
-  readonly ring: KeyRing
-  /** Of auth cookies, in seconds. */
-  readonly absoluteTtl: number
+  sentence: 'It is genuine, but stands under the name of another cookie.',
 }
 
 /** The content of a genuine value, and its expiry (ms) if it contains one. */
-function describe({ ring, absoluteTtl }: SignedRules, purpose: SignedPurpose, text: string, payload: string) {
+function describe({ ring, config }: InspectParts, purpose: SignedPurpose, text: string, payload: string) {
   if (purpose === 'session-id') {
     return { content: null, expiresAt: null, subject: { kind: 'session', id: payload } as const }
   }
   if (purpose === 'cookie') {
     const content = openAuthCookie(ring, text)
-    const expiresAt = content && endOfCookie(content, absoluteTtl)
+    const expiresAt = content && endOfCookie(content, config.cookieAbsoluteTtl)
     return { content, expiresAt, subject: content && ({ kind: 'sign-in', ref: refOf(content) } as const) }
   }
   const claims = openRefreshToken(ring.purpose(purpose), text)
   return { content: claims, expiresAt: null, subject: claims && ({ kind: 'refresh', claims } as const) }
 }
 
-const OVER: Fault = { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, and past its time.' }
+const OVER: Fault = { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, but has expired.' }
 
-/**
- * Inspects a signed value: an auth cookie, a session cookie or a refresh token.
- * @param now in ms
- */
-export function inspectSigned(rules: SignedRules, pasted: Pasted, now: number): Finding {
-  const { ring } = rules
+/** Inspects a signed value: an auth cookie, a session cookie or a refresh token. */
+export function inspectSigned(parts: InspectParts, pasted: Pasted): Finding {
+  const { ring, now } = parts
   const [, keyId, payload] = SHAPE.exec(pasted.text) ?? []
   if (!keyId || !payload) return NOTHING
   const purpose = PURPOSES.find((each) => verifyValue(ring.purpose(each), pasted.text) !== null)
   if (!purpose) {
     const likely = wanted(pasted) ?? looksLike(payload)
     const content = decodeObject(payload)
-    const exp = numberIn(content, 'exp')
-    return {
-      kind: KINDS[likely],
-      keyId,
-      content,
-      expiresAt: exp === null ? null : exp * 1000,
-      fault: faultOf(ring, keyId, likely),
-      subject: null,
-    }
+    const fault = faultOf(ring, keyId, likely)
+    return { kind: KINDS[likely], keyId, content, expiresAt: expiryOf(content), fault, subject: null }
   }
-  const { content, expiresAt, subject } = describe(rules, purpose, pasted.text, payload)
+  const { content, expiresAt, subject } = describe(parts, purpose, pasted.text, payload)
   const isMisplaced = (wanted(pasted) ?? purpose) !== purpose
   const isOver = expiresAt !== null && expiresAt <= now
   const fault = isMisplaced ? MISPLACED : isOver ? OVER : null
