@@ -21,9 +21,9 @@ async function start(t: Test, env: Record<string, string> = {}) {
 }
 
 const ENDING: [string[], string, RegExp][] = [
-  [['end-sign-ins', 'user1'], '', /^Every sign-in of user1 is ended\.\n$/],
+  [['end-sign-ins', 'user1'], '', /^user1 is signed out everywhere\.\n$/],
   [['passwd', 'user1'], `${NEW}\n`, /^user1 has a new password/],
-  [['role', 'user1', 'admin'], '', /^user1 has the role admin now/],
+  [['role', 'user1', 'admin'], '', /^user1 has the role admin and is/],
   [['disable', 'user1'], '', /^user1 is disabled/],
 ]
 
@@ -120,7 +120,7 @@ t.test('where the sign-ins cannot be reached, the change is stored, and that is 
   const env = { DATA_DIR: dataDir, REDIS_URL: 'redis://127.0.0.1:1' }
   const result = await runCommand(['account', 'disable', 'user1'], { env })
   t.equal(result.status, 1)
-  t.match(result.stderr, /stored, but the sign-ins live on until the server can end them/)
+  t.match(result.stderr, /The change is stored, but the sign-ins live on until the server can end them/)
   t.match((await runCommand(['account', 'list'], { env })).stdout, /^user1\tuser\tdisabled/m)
   t.equal((await run(['list'])).status, 0)
 })

@@ -36,7 +36,7 @@ t.test('what production would refuse is named, whatever NODE_ENV says', async (t
     t.equal(status, 1, String(sentence))
     t.match(stdout, sentence)
     t.match(stdout, /^fault/m)
-    t.match(stderr, /1 to mend/)
+    t.match(stderr, /Faults: 1\./)
   }
   t.equal((await doctor(EMBEDDED, ['--fix'])).status, 2)
 })
@@ -77,7 +77,7 @@ t.test('stores that are not there, or would lose revocations, are faults', async
   t.equal(evicts.status, 1)
   t.match(evicts.stdout, /^fault +REDIS_URL: .*allkeys-lru/m)
   t.match(evicts.stdout, /^fault +DATABASE_URL: PostgreSQL cannot be used/m)
-  t.match(evicts.stderr, /2 to mend/)
+  t.match(evicts.stderr, /Faults: 2\./)
   const absent = await doctor({ ...base, REDIS_URL: `redis://:hidden-word@127.0.0.1:${port}` })
   t.match(absent.stdout, /^fault +REDIS_URL: Redis cannot be used/m)
   t.notMatch(`${evicts.stdout}${absent.stdout}`, 'hidden-word')
@@ -104,7 +104,7 @@ t.test(
       const { status, stdout, stderr } = await doctor(env)
       t.equal(status, 1, name)
       t.match(stdout, new RegExp(`^fault +${name}: .*development account with its well known password`, 'm'))
-      t.match(stderr, /1 to mend/)
+      t.match(stderr, /Faults: 1\./)
       for (const account of ['admin', 'user1']) t.equal((await passwd(env, account)).status, 0)
       t.match(await doctor(env), { status: 0, stderr: '' })
       await startUserCenter(t, { ...env, NODE_ENV: 'production' })
@@ -159,7 +159,7 @@ t.test('stores that answer, and that production could not work with, are faults'
     [await postgres.createDatabase('LATIN1'), /^fault +DATABASE_URL: .*its encoding is LATIN1/m],
   ]
   for (const [DATABASE_URL, sentence] of cases) {
-    t.match(await doctor({ ...base, DATABASE_URL }), { status: 1, stdout: sentence, stderr: /1 to mend/ })
+    t.match(await doctor({ ...base, DATABASE_URL }), { status: 1, stdout: sentence, stderr: /Faults: 1\./ })
   }
 
   const replica = await startRedis({ tcp: true, args: ['--replicaof', ...redis.url.slice(8).split(':')] })

@@ -4,8 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { AUDIT_CHANNEL, type AuditEvent } from '../../plugins/audit.js'
 import { accountAdd } from '../../plugins/lib/cli/account-add.js'
-import { accountDisable, accountRole } from '../../plugins/lib/cli/account-change.js'
-import { accountPasswd } from '../../plugins/lib/cli/account-passwd.js'
+import { accountDisable, accountPasswd, accountRole } from '../../plugins/lib/cli/account-change.js'
 import type { Command } from '../../plugins/lib/cli/command.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
@@ -355,7 +354,7 @@ test('an account that the command line adds is told to the channel, without its 
         stdout: sink(),
         stderr: sink(),
       }),
-      { message: /That is stored/ },
+      { message: /The change is stored/ },
     )
   await change(accountRole, 'another', 'user')
   await change(accountDisable, 'another')

@@ -1,61 +1,115 @@
-import { isRole, ROLES } from '../accounts/contract.js'
+import { parseArgs } from 'node:util'
+import type { Accounts } from '../accounts/contract.js'
 import { tellOnceStored } from '../accounts/stored-change.js'
-import { type Command, type Terminal, UsageError } from './command.js'
-import { BY_COMMAND_LINE, withAccount, wordsOf } from './named-account.js'
+import type { AuditDetails } from '../audit.js'
+import { type Command, Refusal, readRole, type Terminal, UsageError } from './command.js'
+import { audit, BY_COMMAND_LINE, withAccounts } from './open-accounts.js'
+import { readNewPassword, refusePasswordArgument } from './password-input.js'
 
-async function setRole(args: string[], terminal: Terminal): Promise<void> {
-  const [username = '', role = ''] = wordsOf('account role', 'NAME ROLE', args)
-  if (!isRole(role)) throw new UsageError(`The role is one of: ${ROLES.join(', ')}.`)
-  await withAccount(terminal, username, async ({ accounts, account: { id }, tell }) => {
-    await tellOnceStored(accounts.setRole(id, role), () =>
-      tell({ type: 'account_changed', accountId: id, changed: 'role', to: role, ...BY_COMMAND_LINE }),
-    )
-    terminal.stdout.write(`${username} has the role ${role} now, and every sign-in of it is ended.\n`)
+interface Target {
+  readonly accounts: Accounts
+  readonly accountId: string
+  readonly username: string
+  readonly terminal: Terminal
+}
+
+interface Change {
+  readonly storing: Promise<unknown>
+  /** For the audit, which hears of the ends of sign-ins from the store. */
+  readonly report: Pick<AuditDetails['account_changed'], 'changed' | 'to'> | null
+  /** What to print after the account's name. */
+  readonly done: string
+}
+
+/** As many words as the command's usage has. Options are refused. @throws UsageError */
+function wordsOf({ name, usage }: Command, args: string[]): string[] {
+  refusePasswordArgument(args)
+  const { positionals } = parseArgs({ args, options: {}, allowPositionals: true })
+  if (positionals.length !== usage.split(' ').length) throw new UsageError(`${name} takes ${usage}.`)
+  return positionals
+}
+
+/** @throws Refusal if there is no such account */
+async function changeAccount(
+  terminal: Terminal,
+  username: string,
+  change: (target: Target) => Promise<Change>,
+): Promise<void> {
+  await withAccounts(terminal, async (accounts) => {
+    const account = await accounts.findByUsername(username)
+    if (!account) throw new Refusal(`There is no account named ${username}.`)
+    const { id: accountId } = account
+    const { storing, report, done } = await change({ accounts, accountId, username, terminal })
+    await tellOnceStored(storing, () => {
+      if (report) audit.emit({ type: 'account_changed', accountId, ...report, ...BY_COMMAND_LINE })
+    })
+    terminal.stdout.write(`${username} ${done}.\n`)
   })
 }
 
-async function setDisabled(username: string, disabled: boolean, terminal: Terminal): Promise<void> {
-  await withAccount(terminal, username, async ({ accounts, account: { id }, tell }) => {
-    await tellOnceStored(accounts.setDisabled(id, disabled), () =>
-      tell({ type: 'account_changed', accountId: id, changed: 'disabled', to: disabled, ...BY_COMMAND_LINE }),
-    )
-    const state = disabled ? 'disabled, and every sign-in of it is ended' : 'enabled'
-    terminal.stdout.write(`${username} is ${state}.\n`)
-  })
+function changeCommand(name: string, summary: string, change: (target: Target) => Promise<Change>): Command {
+  return {
+    name,
+    usage: 'NAME',
+    summary,
+    async run(args, terminal) {
+      const [username = ''] = wordsOf(this, args)
+      await changeAccount(terminal, username, change)
+    },
+  }
 }
 
-async function endSignIns(args: string[], terminal: Terminal): Promise<void> {
-  const [username = ''] = wordsOf('account end-sign-ins', 'NAME', args)
-  await withAccount(terminal, username, async ({ accounts, account: { id } }) => {
-    await accounts.raiseEpoch(id)
-    terminal.stdout.write(`Every sign-in of ${username} is ended.\n`)
-  })
-}
+export const accountPasswd = changeCommand(
+  'account passwd',
+  'Sets a new password, typed or read from standard input, and signs the account out everywhere.',
+  async ({ accounts, accountId, username, terminal }) => ({
+    storing: accounts.setPassword(accountId, await readNewPassword(terminal, username)),
+    report: { changed: 'password', to: null },
+    done: 'has a new password and is signed out everywhere',
+  }),
+)
 
 export const accountRole: Command = {
   name: 'account role',
-  usage: `NAME ${ROLES.join('|')}`,
-  summary: 'Gives the account a role, and ends its sign-ins.',
-  run: setRole,
+  usage: 'NAME ROLE',
+  summary: 'Gives the account the role admin or user, and signs it out everywhere.',
+  async run(args, terminal) {
+    const [username = '', word = ''] = wordsOf(this, args)
+    const role = readRole(word)
+    await changeAccount(terminal, username, async ({ accounts, accountId }) => ({
+      storing: accounts.setRole(accountId, role),
+      report: { changed: 'role', to: role },
+      done: `has the role ${role} and is signed out everywhere`,
+    }))
+  },
 }
 
-export const accountDisable: Command = {
-  name: 'account disable',
-  usage: 'NAME',
-  summary: 'Lets nobody sign in to the account any more, and ends its sign-ins.',
-  run: (args, terminal) => setDisabled(wordsOf('account disable', 'NAME', args)[0] ?? '', true, terminal),
-}
+export const accountDisable = changeCommand(
+  'account disable',
+  'Refuses every sign-in to the account, and signs it out everywhere.',
+  async ({ accounts, accountId }) => ({
+    storing: accounts.setDisabled(accountId, true),
+    report: { changed: 'disabled', to: true },
+    done: 'is disabled and signed out everywhere',
+  }),
+)
 
-export const accountEnable: Command = {
-  name: 'account enable',
-  usage: 'NAME',
-  summary: 'Lets an account that was disabled sign in again.',
-  run: (args, terminal) => setDisabled(wordsOf('account enable', 'NAME', args)[0] ?? '', false, terminal),
-}
+export const accountEnable = changeCommand(
+  'account enable',
+  'Lets a disabled account sign in again.',
+  async ({ accounts, accountId }) => ({
+    storing: accounts.setDisabled(accountId, false),
+    report: { changed: 'disabled', to: false },
+    done: 'is enabled',
+  }),
+)
 
-export const accountEndSignIns: Command = {
-  name: 'account end-sign-ins',
-  usage: 'NAME',
-  summary: 'Signs the account out everywhere.',
-  run: endSignIns,
-}
+export const accountEndSignIns = changeCommand(
+  'account end-sign-ins',
+  'Signs the account out everywhere.',
+  async ({ accounts, accountId }) => ({
+    storing: accounts.raiseEpoch(accountId),
+    report: null,
+    done: 'is signed out everywhere',
+  }),
+)

@@ -1,5 +1,5 @@
 import type { AccountDetails, Accounts } from '../accounts/contract.js'
-import { type Command, refuseArguments, type Terminal } from './command.js'
+import { type Command, refuseArguments } from './command.js'
 import { withAccounts } from './open-accounts.js'
 import { printable } from './printable.js'
 
@@ -20,18 +20,16 @@ function lineOf({ username, role, disabled, createdAt }: AccountDetails): string
   return `${fields.map(printable).join('\t')}\n`
 }
 
-async function listAccounts(args: string[], terminal: Terminal): Promise<void> {
-  refuseArguments('account list', args)
-  await withAccounts(terminal, async (accounts) => {
-    for await (const account of everyAccount(accounts)) terminal.stdout.write(lineOf(account))
-  })
-}
-
 /** Lists all accounts in the order of their names. */
 export const accountList: Command = {
   name: 'account list',
   usage: '',
   summary:
-    'Lists the accounts, a line for each: name, role, enabled or disabled, since when; separated by tabs.',
-  run: listAccounts,
+    'Lists the accounts, one on each line: name, role, enabled or disabled, creation time; separated by tabs.',
+  async run(args, terminal) {
+    refuseArguments(this, args)
+    await withAccounts(terminal, async (accounts) => {
+      for await (const account of everyAccount(accounts)) terminal.stdout.write(lineOf(account))
+    })
+  },
 }

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import { isRole, ROLES, type Role } from '../accounts/contract.js'
 import type { Clock } from '../contract.js'
 
 /** The streams and environment of a command: the process's own, or a test's. */
@@ -11,7 +12,7 @@ export interface Terminal {
   readonly clock?: Clock
 }
 
-/** One subcommand: one small file. */
+/** One subcommand. */
 export interface Command {
   /** The words that select it: `account add`. */
   readonly name: string
@@ -35,10 +36,12 @@ export function optionsOf(args: readonly string[]): readonly string[] {
 }
 
 /** For a command without arguments. @throws UsageError, which does not quote them: one may be a secret */
-export function refuseArguments(
-  name: string,
-  args: readonly string[],
-  why = `${name} takes no arguments.`,
-): void {
-  if (args.length > 0) throw new UsageError(why)
+export function refuseArguments({ name }: Command, args: readonly string[]): void {
+  if (args.length > 0) throw new UsageError(`${name} takes no arguments.`)
+}
+
+/** @throws UsageError */
+export function readRole(text: string): Role {
+  if (isRole(text)) return text
+  throw new UsageError(`The role is one of: ${ROLES.join(', ')}.`)
 }

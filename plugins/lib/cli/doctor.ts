@@ -9,31 +9,16 @@ import { printable } from './printable.js'
 
 const CHECKS: readonly Check[] = [checkMachine, checkEmbeddedAccounts, checkRedis, checkPostgresServer]
 
-/** Reads the settings as production does, whatever NODE_ENV is here. */
-function readSettings({ env }: Terminal): Config | Finding {
+/** Without valid settings the stores are unknown, and are not checked. */
+async function examine({ env }: Terminal): Promise<readonly Finding[]> {
+  let config: Config
   try {
-    return readConfig({ ...env, NODE_ENV: 'production' })
+    config = readConfig({ ...env, NODE_ENV: 'production' })
   } catch (error) {
-    return fault('environment', reasonOf(error))
+    return [fault('environment', reasonOf(error))]
   }
-}
-
-async function examine(terminal: Terminal): Promise<readonly Finding[]> {
-  const config = readSettings(terminal)
-  // Without valid settings the stores are unknown.
-  if ('verdict' in config) return [config]
   const found = await Promise.all(CHECKS.map((check) => check(config)))
   return [ok('environment', 'is complete and safe for production.'), ...found.flat()]
-}
-
-async function runDoctor(args: string[], terminal: Terminal): Promise<void> {
-  refuseArguments('doctor', args)
-  const findings = await examine(terminal)
-  for (const { verdict, subject, sentence } of findings) {
-    terminal.stdout.write(printable(`${verdict.padEnd(8)}${subject}: ${sentence}\n`))
-  }
-  const faults = findings.filter(({ verdict }) => verdict === 'fault')
-  if (faults.length > 0) throw new Refusal(`Production would not start well: ${faults.length} to mend.`)
 }
 
 /** Checks whether production would start and work here. */
@@ -41,6 +26,15 @@ export const doctor: Command = {
   name: 'doctor',
   usage: '',
   summary:
-    'Checks the environment and the stores as production would, and changes nothing. Exit status 1: something is to mend.',
-  run: runDoctor,
+    'Checks the environment and the stores as production would, and changes nothing. Exit status 1 if it finds a fault.',
+  async run(args, terminal) {
+    refuseArguments(this, args)
+    const findings = await examine(terminal)
+    for (const { verdict, subject, sentence } of findings) {
+      terminal.stdout.write(printable(`${verdict.padEnd(8)}${subject}: ${sentence}\n`))
+    }
+    const faults = findings.filter(({ verdict }) => verdict === 'fault')
+    if (faults.length > 0)
+      throw new Refusal(`Production cannot run with these settings. Faults: ${faults.length}.`)
+  },
 }

@@ -1,7 +1,12 @@
 import { accountAdd } from './account-add.js'
-import { accountDisable, accountEnable, accountEndSignIns, accountRole } from './account-change.js'
+import {
+  accountDisable,
+  accountEnable,
+  accountEndSignIns,
+  accountPasswd,
+  accountRole,
+} from './account-change.js'
 import { accountList } from './account-list.js'
-import { accountPasswd } from './account-passwd.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
 import { doctor } from './doctor.js'
 import { inspect } from './inspect.js'
@@ -32,7 +37,7 @@ function usage(): string {
     'Usage:',
     ...lines,
     '',
-    "The environment is the server's: DATA_DIR, DATABASE_URL, REDIS_URL, AUTH_SECRETS and the others, also from .env.",
+    "Reads the server's environment: DATA_DIR, DATABASE_URL, REDIS_URL, AUTH_SECRETS and the other settings, also from .env.",
     '',
   ].join('\n')
 }
@@ -46,7 +51,7 @@ function choose(args: readonly string[]): { command: Command; rest: string[] } {
   throw new UsageError(`There is no such command; ${PROGRAM} --help lists them.`)
 }
 
-/** Keeps the first sentence of an error of parseArgs: its further advice does not apply here. */
+/** Keeps only the first sentence of an error of parseArgs: its further advice does not apply here. */
 function toUsageError(error: unknown): unknown {
   const parsing = error instanceof Error && 'code' in error && `${error.code}`.startsWith('ERR_PARSE_ARGS_')
   return parsing ? new UsageError(error.message.replace(/[.\n].*/s, '.')) : error

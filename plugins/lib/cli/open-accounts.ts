@@ -3,7 +3,6 @@ import type { Accounts, RaisedAccount } from '../accounts/contract.js'
 import { createEpochLedger, type EpochLedger } from '../accounts/epoch-ledger.js'
 import { passwords } from '../accounts/passwords.js'
 import { createAudit } from '../audit.js'
-import type { Environment } from '../config/config.js'
 import { databaseUrl, redisUrl, text } from '../config/values.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from '../database/embedded.js'
 import { fileFault } from '../database/faults.js'
@@ -13,33 +12,26 @@ import { endBelowEpoch, LONGEST_TTL } from '../sign-ins/epoch.js'
 import { Refusal, type Terminal } from './command.js'
 import { openState, type StatePlace } from './open-state.js'
 
-/** Where the accounts are. */
+export const audit = createAudit({ clock: Date.now })
+
+/** Who made a change, in the audit. */
+export const BY_COMMAND_LINE = { by: 'command_line', actorId: null } as const
+
 interface AccountsPlace {
   open(): Promise<AccountsDatabase>
-  /** The reader owns the machine here, so the message names the cause. */
+  /** The user of the command line owns the machine, so the message names the cause. */
   explain(cause: unknown): Error
 }
 
-/** Read as the server reads it, without surrounding white space. */
-const dataDirOf = (env: Environment) => text(env, 'DATA_DIR', './data')
-
-/**
- * The database of the server in the same environment.
- * @throws CONFIG_INVALID when `DATABASE_URL` is malformed
- */
-function accountsPlace({ env }: Terminal): AccountsPlace {
+/** The server's database. @throws CONFIG_INVALID if `DATABASE_URL` is malformed */
+function accountsPlace({ env }: Terminal, dataDir: string): AccountsPlace {
   const url = databaseUrl(env)
   if (url !== null) {
     const explain = (cause: unknown) => new Refusal(`DATABASE_URL: the database cannot be used (${cause}).`)
     return { open: () => openPostgres({ databaseUrl: url }), explain }
   }
-  const file = databaseFile(dataDirOf(env))
+  const file = databaseFile(dataDir)
   return { open: () => openDatabase(file), explain: (cause) => fileFault(file, cause) }
-}
-
-/** Where the server of the same environment keeps its sign-ins. @throws CONFIG_INVALID */
-export function statePlace({ env }: Terminal): StatePlace {
-  return { redisUrl: redisUrl(env), dataDir: dataDirOf(env) }
 }
 
 /**
@@ -50,12 +42,14 @@ async function endSignIns(place: StatePlace, ledger: EpochLedger, raised: Raised
   const store = await openState(place)
   if (!store) return
   try {
-    const parts = { store, audit: createAudit({ clock: Date.now }), longestTtl: LONGEST_TTL, now: Date.now() }
+    const parts = { store, audit, longestTtl: LONGEST_TTL, now: Date.now() }
     await endBelowEpoch(parts, raised.account, raised.spare)
     await ledger.settle(raised)
   } catch (error) {
     const reason = error instanceof StoreUnavailable ? error.cause : error
-    throw new Refusal(`That is stored, but the sign-ins live on until the server can end them (${reason}).`)
+    throw new Refusal(
+      `The change is stored, but the sign-ins live on until the server can end them (${reason}).`,
+    )
   } finally {
     await store.close()
   }
@@ -70,7 +64,10 @@ export async function withAccounts<T>(
   terminal: Terminal,
   work: (accounts: Accounts) => Promise<T>,
 ): Promise<T> {
-  const [place, state] = [accountsPlace(terminal), statePlace(terminal)]
+  const { env } = terminal
+  const dataDir = text(env, 'DATA_DIR', './data')
+  const place = accountsPlace(terminal, dataDir)
+  const state = { redisUrl: redisUrl(env), dataDir }
   try {
     const { kysely: db, probe, close } = await place.open()
     const ledger = createEpochLedger(db)
