@@ -2,61 +2,56 @@ import type { AuditDetails, AuditEvent, EndReason } from '../audit.js'
 import type { Instruments } from './instruments.js'
 
 /** Bounds the values of a label: an unknown one becomes `other`. */
-function oneOf(known: { has(value: string): boolean }, value: string): string {
+function oneOf(known: ReadonlySet<string>, value: string): string {
   return known.has(value) ? value : 'other'
 }
 
-const REASONS: readonly (EndReason | 'signed_out')[] = [
+const ENDINGS: ReadonlySet<string> = new Set<EndReason | 'signed_out'>([
   'signed_out',
   'asked',
   'replaced',
   'cap',
   'refresh_reuse',
-]
-const BY: readonly AuditDetails['throttled']['by'][] = ['account', 'address', 'pair', 'device']
+])
+const LIMITS: ReadonlySet<string> = new Set<AuditDetails['throttled']['by']>([
+  'account',
+  'address',
+  'pair',
+  'device',
+])
 /** Attempts with a username are limited in four ways, the others by address. */
 const NAMED = ['sign_in', 'password']
 const UNNAMED = ['refresh', 'register']
-const OUTCOMES = ['rotated', 'repeated', 'reused']
-
-const ENDINGS = new Set<string>(REASONS)
 const ATTEMPTS = new Set([...NAMED, ...UNNAMED])
-const LIMITS = new Set<string>(BY)
-const EXCHANGES = new Set(OUTCOMES)
+const OUTCOMES = new Set(['rotated', 'repeated', 'reused'])
 
 const LIMIT_SERIES = [
-  ...NAMED.flatMap((what) => BY.map((by) => ({ what, by }))),
+  ...NAMED.flatMap((what) => [...LIMITS].map((by) => ({ what, by }))),
   ...UNNAMED.map((what) => ({ what, by: 'address' })),
 ]
 
-/** Counts audit events. */
-export interface EventCounters {
-  count(event: AuditEvent): void
-  /** Creates the series of a mode at 0. */
-  addMode(mode: string): void
-}
-
 /** Counts audit events, with no label that identifies a person. */
-export function createEventCounters(instruments: Instruments, modes: ReadonlySet<string>): EventCounters {
+export function createEventCounters(instruments: Instruments, modes: ReadonlySet<string>) {
   const signIns = instruments.counter('sign_ins_total')
   const ended = instruments.counter(
     'sign_ins_ended_total',
-    REASONS.map((reason) => ({ reason })),
+    [...ENDINGS].map((reason) => ({ reason })),
   )
   const raised = instruments.counter('epochs_raised_total')
   const wrong = instruments.counter('wrong_passwords_total')
   const throttled = instruments.counter('throttled_total', LIMIT_SERIES)
   const refreshes = instruments.counter(
     'refreshes_total',
-    OUTCOMES.map((outcome) => ({ outcome })),
+    [...OUTCOMES].map((outcome) => ({ outcome })),
   )
   const countWrong = (mode: string, what: string) => wrong.inc({ mode: oneOf(modes, mode), what })
   return {
-    addMode(mode) {
+    /** Creates the series of a mode at 0. */
+    addMode(mode: string) {
       signIns.inc({ mode }, 0)
       for (const what of NAMED) wrong.inc({ mode, what }, 0)
     },
-    count(event) {
+    count(event: AuditEvent) {
       switch (event.type) {
         case 'signed_in':
           return signIns.inc({ mode: oneOf(modes, event.mode) })
@@ -73,7 +68,7 @@ export function createEventCounters(instruments: Instruments, modes: ReadonlySet
         case 'throttled':
           return throttled.inc({ what: oneOf(ATTEMPTS, event.what), by: oneOf(LIMITS, event.by) })
         case 'refreshed':
-          return refreshes.inc({ outcome: oneOf(EXCHANGES, event.outcome) })
+          return refreshes.inc({ outcome: oneOf(OUTCOMES, event.outcome) })
         case 'refresh_reuse_detected':
           return refreshes.inc({ outcome: 'reused' })
       }

@@ -12,17 +12,14 @@ function configOf(name: MetricName, registry: Registry) {
 
 /** Makes the metrics of one application, in a registry of its own, apart from others in the process. */
 export class Instruments {
-  readonly #prom: Prom
-  readonly registry: Registry
-
-  constructor(prom: Prom, registry: Registry) {
-    this.#prom = prom
-    this.registry = registry
-  }
+  constructor(
+    private readonly prom: Prom,
+    readonly registry: Registry,
+  ) {}
 
   /** @param series known label values, which start at 0 */
   counter(name: NamesOf<'counter'>, series: readonly Readonly<Record<string, string>>[] = []): Counter {
-    const counter = new this.#prom.Counter(configOf(name, this.registry))
+    const counter = new this.prom.Counter(configOf(name, this.registry))
     for (const labels of series) counter.inc(labels, 0)
     return counter
   }
@@ -30,7 +27,7 @@ export class Instruments {
   /** A counter that is kept elsewhere: `pull` adds its present value. */
   pulledCounter(name: NamesOf<'counter'>, pull: (counter: Counter) => void): void {
     const config = configOf(name, this.registry)
-    new this.#prom.Counter({
+    new this.prom.Counter({
       ...config,
       collect() {
         this.reset()
@@ -41,7 +38,7 @@ export class Instruments {
 
   /** Its value is read when the metrics are read. */
   gauge(name: NamesOf<'gauge'>, read: () => number): Gauge {
-    return new this.#prom.Gauge({
+    return new this.prom.Gauge({
       ...configOf(name, this.registry),
       collect() {
         this.set(read())
@@ -51,7 +48,7 @@ export class Instruments {
 
   histogram(name: NamesOf<'histogram'>): Histogram {
     const buckets = [...DEFINITIONS[name].buckets]
-    return new this.#prom.Histogram({ ...configOf(name, this.registry), buckets })
+    return new this.prom.Histogram({ ...configOf(name, this.registry), buckets })
   }
 }
 

@@ -22,8 +22,6 @@ async function conclude<T>(running: PromiseLike<T>, since: number, tell: Tell): 
 }
 
 /** Times the call. A result without a promise stays without one. */
-export function timed<T>(run: () => Promise<T>, tell: Tell): Promise<T>
-export function timed<T>(run: () => MaybePromise<T>, tell: Tell): MaybePromise<T>
 export function timed<T>(run: () => MaybePromise<T>, tell: Tell): MaybePromise<T> {
   const since = performance.now()
   let value: MaybePromise<T>

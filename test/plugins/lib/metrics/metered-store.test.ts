@@ -1,6 +1,6 @@
 import t from 'tap'
 import { StoreUnavailable } from '../../../../plugins/lib/errors.js'
-import { MeteredStore, type StoreOperation } from '../../../../plugins/lib/metrics/metered-store.js'
+import { meterStore, type StoreOperation } from '../../../../plugins/lib/metrics/metered-store.js'
 import type { StateStore } from '../../../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { faultyStore } from '../../../helpers/suite.js'
@@ -13,7 +13,7 @@ interface Told {
 
 function meter(inner: StateStore) {
   let told: Told[] = []
-  const store = new MeteredStore(inner, (operation) => (seconds, failed) => {
+  const store = meterStore(inner, (operation) => (seconds, failed) => {
     if (!(seconds >= 0 && seconds < 10)) throw new RangeError(`${seconds} s`)
     told.push({ operation, failed })
   })
