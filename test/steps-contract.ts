@@ -21,7 +21,7 @@ export async function readNumber(steps: Steps, name: string): Promise<number> {
 }
 
 function subjectsOf(steps: Steps, rule: LimitRule, subject: string, clock: TestClock) {
-  const attempt = () => reserve(steps, rule, subject, clock.now)
+  const attempt = () => reserve(steps, { rule: rule, subject: subject }, clock.now)
   const taken = async (): Promise<Reservation> => {
     const outcome = await attempt()
     if (isRefusal(outcome)) throw new Error(`refused for ${outcome.retryAfter} s`)
@@ -43,7 +43,7 @@ function subjectsOf(steps: Steps, rule: LimitRule, subject: string, clock: TestC
     },
     /** The same, without taking one. */
     async look(): Promise<number | null> {
-      return (await findRefusal(steps, rule, subject, clock.now))?.retryAfter ?? null
+      return (await findRefusal(steps, { rule: rule, subject: subject }, clock.now))?.retryAfter ?? null
     },
   }
 }

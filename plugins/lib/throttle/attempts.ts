@@ -43,56 +43,41 @@ export class Attempts implements Throttle {
     credentials: Credentials,
     options?: SignInOptions,
   ): Promise<AuthModes[N]> {
-    return this.#underWay.run(() => this.#signIn(request, mode, credentials, options))
+    const { app, devices } = this.parts
+    return this.#underWay.run(async () => {
+      const isAmbient = app.authModes.get(mode).ambient
+      // The body may be missing or not validated. Then there is nothing to verify and nothing to count.
+      const { username, password }: Partial<Credentials> = credentials ?? {}
+      if (typeof username !== 'string' || typeof password !== 'string') throw new CredentialsRefused()
+      const device = await devices.recognise(request, username)
+      const about = { what: 'sign_in', accountId: device?.accountId ?? null }
+      const attempt = await this.#holdAtName(request, username, device, about)
+      const { account, issued } = await this.#orSettle(attempt, async () => {
+        const account = await app.accountSource.verify(username, password)
+        if (!account) {
+          app.audit.emit({ type: 'sign_in_refused', mode, reason: 'credentials' }, request)
+          throw new CredentialsRefused()
+        }
+        return { account, issued: await request.signIn(mode, account, options) }
+      })
+      await attempt.grant()
+      if (isAmbient) devices.remember(request, account, username, device)
+      return issued
+    })
   }
 
   guess<T>(
     request: FastifyRequest,
-    who: Pick<Identity, 'username' | 'accountId'>,
-    verify: () => Promise<T | null>,
-  ): Promise<T | null> {
-    return this.#underWay.run(() => this.#guess(request, who, verify))
-  }
-
-  async #signIn<N extends ModeName>(
-    request: FastifyRequest,
-    mode: N,
-    credentials: Credentials,
-    options?: SignInOptions,
-  ): Promise<AuthModes[N]> {
-    const { app, devices } = this.parts
-    const isAmbient = app.authModes.get(mode).ambient
-    // The body may be missing or not validated. Then there is nothing to verify and nothing to count.
-    const { username, password }: Partial<Credentials> = credentials ?? {}
-    if (typeof username !== 'string' || typeof password !== 'string') throw new CredentialsRefused()
-    const device = await devices.recognise(request, username)
-    const attempt = await this.#holdAtName(request, username, device, {
-      what: 'sign_in',
-      accountId: device?.accountId ?? null,
-    })
-    const { account, issued } = await this.#orSettle(attempt, async () => {
-      const account = await app.accountSource.verify(username, password)
-      if (!account) {
-        app.audit.emit({ type: 'sign_in_refused', mode, reason: 'credentials' }, request)
-        throw new CredentialsRefused()
-      }
-      return { account, issued: await request.signIn(mode, account, options) }
-    })
-    await attempt.grant()
-    if (isAmbient) devices.remember(request, account, username, device)
-    return issued
-  }
-
-  async #guess<T>(
-    request: FastifyRequest,
     { username, accountId }: Pick<Identity, 'username' | 'accountId'>,
     verify: () => Promise<T | null>,
   ): Promise<T | null> {
-    const device = await this.parts.devices.recognise(request, username)
-    const attempt = await this.#holdAtName(request, username, device, { what: 'password', accountId })
-    const result = await this.#orSettle(attempt, verify)
-    await (result === null ? attempt.fail() : attempt.giveBack())
-    return result
+    return this.#underWay.run(async () => {
+      const device = await this.parts.devices.recognise(request, username)
+      const attempt = await this.#holdAtName(request, username, device, { what: 'password', accountId })
+      const result = await this.#orSettle(attempt, verify)
+      await (result === null ? attempt.fail() : attempt.giveBack())
+      return result
+    })
   }
 
   async byAddress<T>(
@@ -145,15 +130,13 @@ export class Attempts implements Throttle {
     about: About,
   ): Promise<HeldAttempt> {
     const { settings, subjects } = this.parts
-    const account: Demand = device
-      ? { by: 'device', rule: settings.account, subject: subjects.device(device.id) }
-      : { by: 'account', rule: settings.account, subject: subjects.account(username) }
-    if (device) return this.#hold(request, [[account]], about)
-    const pair: Demand = {
-      by: 'pair',
-      rule: settings.pair,
-      subject: subjects.pair(username, clientAddress(request)),
+    const rule = settings.account
+    if (device) {
+      return this.#hold(request, [[{ by: 'device', rule, subject: subjects.device(device.id) }]], about)
     }
+    const account: Demand = { by: 'account', rule, subject: subjects.account(username) }
+    const inPair = subjects.pair(username, clientAddress(request))
+    const pair: Demand = { by: 'pair', rule: settings.pair, subject: inPair }
     return this.#hold(request, [[this.#address(request)], [account, pair]], about)
   }
 

@@ -19,19 +19,14 @@ interface Parts {
  * store that comes and goes must not give new attempts each time.
  */
 export class FailoverSteps {
-  readonly #parts: Parts
-  readonly #elapsed: () => number
   #isLost = false
   #askAgain = 0
 
-  constructor(parts: Parts) {
-    this.#parts = parts
-    this.#elapsed = parts.elapsed ?? (() => performance.now())
-  }
+  constructor(private readonly parts: Parts) {}
 
   /** Runs the work with the store's counters; if they fail, again with the local ones. */
   async use<T>(work: (steps: Steps) => Promise<T>): Promise<T> {
-    const { shared, local } = this.#parts
+    const { shared, local } = this.parts
     if (shared === null || !this.#mayAsk()) return work(local)
     try {
       const result = await work(shared)
@@ -47,13 +42,17 @@ export class FailoverSteps {
   noteFault(error: unknown): void {
     this.#askAgain = this.#elapsed() + RETRY_AFTER
     const err = new Error(String(error))
-    if (!this.#isLost) this.#parts.log.warn({ err }, 'Sign-ins are throttled by this process alone.')
-    else this.#parts.log.debug({ err }, 'The store of the throttle still fails.')
+    if (!this.#isLost) this.parts.log.warn({ err }, 'Sign-ins are throttled by this process alone.')
+    else this.parts.log.debug({ err }, 'The store of the throttle still fails.')
     this.#isLost = true
   }
 
+  #elapsed(): number {
+    return this.parts.elapsed?.() ?? performance.now()
+  }
+
   #noteFound(): void {
-    if (this.#isLost) this.#parts.log.info('Sign-ins are throttled by what all processes count.')
+    if (this.#isLost) this.parts.log.info('Sign-ins are throttled by what all processes count.')
     this.#isLost = false
   }
 

@@ -1,18 +1,14 @@
 import type { Clock } from '../contract.js'
 import type { FailoverSteps } from './failover.js'
-import { findRefusal, isRefusal, type Refusal, type Reservation, reserve } from './limit.js'
-import type { LimitRule } from './rounds.js'
+import { findRefusal, isRefusal, type Limited, type Refusal, type Reservation, reserve } from './limit.js'
 import type { Steps } from './steps.js'
 
 /** The subject that an attempt is counted by: account, client address, both together, or a known device. */
 export type CountedBy = 'account' | 'address' | 'pair' | 'device'
 
 /** One limit that an attempt is subject to. */
-export interface Demand {
+export interface Demand extends Limited {
   readonly by: CountedBy
-  readonly rule: LimitRule
-  /** Names the counter, without revealing the username or address that it was made from. */
-  readonly subject: string
 }
 
 /** No attempt is left. `retryAfter` is in seconds. */
@@ -54,9 +50,8 @@ export async function holdAttempt(
 
 /** The refusal that an attempt would get; null if none. Takes nothing. */
 export async function refusalOf({ steps, clock }: Parts, demand: Demand): Promise<Refused | null> {
-  const { by, rule, subject } = demand
-  const refusal = await steps.use((each) => findRefusal(each, rule, subject, clock()))
-  return refusal && { by, ...refusal }
+  const refusal = await steps.use((each) => findRefusal(each, demand, clock()))
+  return refusal && { by: demand.by, ...refusal }
 }
 
 async function holdAll(
@@ -88,8 +83,9 @@ async function holdGroup(
   held: Held[],
 ): Promise<Refused | null> {
   let longest: Refused | null = null
-  const hold = async ({ by, rule, subject }: Demand) => {
-    const outcome = await reserve(steps, rule, subject, now)
+  const hold = async (demand: Demand) => {
+    const { by } = demand
+    const outcome = await reserve(steps, demand, now)
     if (!isRefusal(outcome)) held.push({ by, reservation: outcome })
     else if (longest === null || outcome.retryAfter > longest.retryAfter) longest = { by, ...outcome }
   }

@@ -1,11 +1,58 @@
-import { type Place, type Refusal, type Reservation, Taken } from './reservation.js'
-import { keepFor, type LimitRule, roundAt, secondsUntilOpen } from './rounds.js'
+import {
+  keepFor,
+  type LimitRule,
+  overRound,
+  packRound,
+  type Round,
+  roundAfter,
+  roundAt,
+  secondsUntilOpen,
+  unpackRound,
+} from './rounds.js'
 import type { Steps } from './steps.js'
 
-export type { Refusal, Reservation } from './reservation.js'
+/** An attempt that counts as failed until it is settled, once. */
+export interface Reservation {
+  /** It failed, at `now` (ms). The last one of a round starts the delay. */
+  fail(now: number): Promise<void>
+  /** It was no attempt. */
+  giveBack(): Promise<void>
+  /** The caller proved who they are: earlier failures are forgotten. */
+  reset(): Promise<void>
+}
+
+/** No attempt is left. `retryAfter` is in seconds. */
+export interface Refusal {
+  readonly retryAfter: number
+}
 
 export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
   return 'retryAfter' in outcome
+}
+
+/** One subject under one rule. */
+export interface Limited {
+  readonly rule: LimitRule
+  /** Names the counter, without revealing the username or address that it was made from. */
+  readonly subject: string
+}
+
+/** Where a subject's attempt is counted at `now` (ms), by the number that was stored. */
+function placeAt(seen: number, { rule, subject }: Limited, now: number) {
+  const { round, isNew } = roundAt(seen, rule, now)
+  const isClosed = round.level > 0 && now < round.time * 1000
+  const open = round.level > 0 ? 1 : rule.limit
+  return {
+    seen,
+    round,
+    isNew,
+    counter: `${subject}:${round.number}`,
+    /** How many attempts are let through. */
+    most: isClosed ? 0 : open,
+    /** How long the counter is kept, in seconds. */
+    keep: keepFor(rule, round).counter,
+    refusal: { retryAfter: secondsUntilOpen(round, rule, now) },
+  }
 }
 
 /**
@@ -13,19 +60,12 @@ export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
  * once in however many processes. Rejects on a store's fault.
  * @param now in ms
  */
-export function reserve(
-  steps: Steps,
-  rule: LimitRule,
-  subject: string,
-  now: number,
-): Promise<Reservation | Refusal> {
+export function reserve(steps: Steps, limited: Limited, now: number): Promise<Reservation | Refusal> {
+  const { subject } = limited
   return onStored(steps, subject, async (seen) => {
-    const place = placeAt(seen, rule, subject, now)
-    const { counter, most, keep, refusal } = place
-    const { stored, count } = await steps.take({ subject, seen, counter, most, keep })
-    const isLast = count === most
-    const taken = new Taken({ ...place, steps, rule, subject, seen, isLast })
-    return { stored, outcome: count === null ? refusal : taken }
+    const place = placeAt(seen, limited, now)
+    const { stored, count } = await steps.take({ subject, ...place })
+    return { stored, outcome: count === null ? place.refusal : new Taken(steps, limited, place, count) }
   })
 }
 
@@ -34,31 +74,12 @@ export function reserve(
  * @param now in ms
  * @returns null if it has
  */
-export function findRefusal(
-  steps: Steps,
-  rule: LimitRule,
-  subject: string,
-  now: number,
-): Promise<Refusal | null> {
-  return onStored(steps, subject, async (seen) => {
-    const { counter, most, refusal } = placeAt(seen, rule, subject, now)
-    const { stored, count } = await steps.look(subject, counter)
+export function findRefusal(steps: Steps, limited: Limited, now: number): Promise<Refusal | null> {
+  return onStored(steps, limited.subject, async (seen) => {
+    const { counter, most, refusal } = placeAt(seen, limited, now)
+    const { stored, count } = await steps.look(limited.subject, counter)
     return { stored, outcome: count < most ? null : refusal }
   })
-}
-
-function placeAt(stored: number, rule: LimitRule, subject: string, now: number): Place {
-  const { round, isNew } = roundAt(stored, rule, now)
-  const isClosed = round.level > 0 && now < round.time * 1000
-  const open = round.level > 0 ? 1 : rule.limit
-  return {
-    round,
-    isNew,
-    counter: `${subject}:${round.number}`,
-    most: isClosed ? 0 : open,
-    keep: keepFor(rule, round).counter,
-    refusal: { retryAfter: secondsUntilOpen(round, rule, now) },
-  }
 }
 
 /** Asks with the expected number; if another one is stored, asks again with that. */
@@ -71,5 +92,59 @@ async function onStored<T>(
     const { stored, outcome } = await ask(seen)
     if (stored === seen) return outcome
     seen = stored
+  }
+}
+
+class Taken implements Reservation {
+  constructor(
+    private readonly steps: Steps,
+    private readonly limited: Limited,
+    private readonly place: ReturnType<typeof placeAt>,
+    /** Of the counter, this attempt included. */
+    private readonly count: number,
+  ) {}
+
+  async fail(now: number): Promise<void> {
+    const { seen, round, isNew, most } = this.place
+    const { delays } = this.limited.rule
+    const closing = this.count === most && delays !== null ? roundAfter(round, delays, now) : null
+    if (!closing && !isNew) return
+    await this.#replace(seen, (current) => {
+      if (!this.#isUnderWay(current)) return null
+      return closing ?? (current === seen ? round : null)
+    })
+  }
+
+  async giveBack(): Promise<void> {
+    await this.steps.release(this.limited.subject, this.place.counter)
+  }
+
+  async reset(): Promise<void> {
+    const { seen, isNew, counter } = this.place
+    const found = await this.steps.release(this.limited.subject, counter)
+    await this.#replace(found, (current) => {
+      const isBegun = !isNew || current !== seen
+      return isBegun && current !== 0 ? overRound(unpackRound(current)) : null
+    })
+  }
+
+  /** Whether the round was neither reset nor followed by another since the attempt was taken. */
+  #isUnderWay(current: number): boolean {
+    const { seen, round } = this.place
+    if (current === seen) return true
+    const { number, level, time } = unpackRound(current)
+    return number === round.number && level === round.level && time > 0
+  }
+
+  /** Writes the round that follows the stored one; decides again if that has changed meanwhile. */
+  async #replace(expected: number, follow: (current: number) => Round | null): Promise<void> {
+    const { rule, subject } = this.limited
+    for (let current = expected; ; ) {
+      const next = follow(current)
+      if (next === null || packRound(next) === current) return
+      const stored = await this.steps.replace(subject, current, packRound(next), keepFor(rule, next).round)
+      if (stored === current) return
+      current = stored
+    }
   }
 }

@@ -63,13 +63,12 @@ export class RedisSteps implements Steps {
     return this.#recent.get(subject) ?? 0
   }
 
-  async look(subject: string, counter: string): Promise<{ stored: number; count: number }> {
+  async look(subject: string, counter: string) {
     const [stored, count] = await this.#ask(() => this.#client.mget(keyOf(subject), keyOf(counter)))
     return { stored: this.#note(subject, stored), count: checked(Number(count)) }
   }
 
-  async take(taking: Taking): Promise<{ stored: number; count: number | null }> {
-    const { subject, seen, counter, most, keep } = taking
+  async take({ subject, seen, counter, most, keep }: Taking) {
     const answer = await this.#run(TAKE, [subject, counter], seen, most, keep)
     const [stored, count] = Array.isArray(answer) ? answer : []
     // The application's own client may return numbers as text.

@@ -51,12 +51,11 @@ export abstract class LocalSteps implements Steps {
     return this.read(subject)
   }
 
-  async look(subject: string, counter: string): Promise<{ stored: number; count: number }> {
+  async look(subject: string, counter: string) {
     return { stored: this.read(subject), count: this.read(counter) }
   }
 
-  async take(taking: Taking): Promise<{ stored: number; count: number | null }> {
-    const { subject, seen, counter, most, keep } = taking
+  async take({ subject, seen, counter, most, keep }: Taking) {
     return this.atomically(() => {
       const stored = this.read(subject)
       const count = this.read(counter) + 1

@@ -55,11 +55,11 @@ stepsContract(t, 'redis, whose numbers come as text', async (t) => {
 t.test('redis: every key goes by itself, and what came to nothing is gone at once', async (t) => {
   const [steps] = await openOnRedis(t)
   for (let name = 0; name < 20; name++) {
-    const attempt = await reserve(steps, ACCOUNT, `{${name}}`, START)
+    const attempt = await reserve(steps, { rule: ACCOUNT, subject: `{${name}}` }, START)
     if (!isRefusal(attempt)) await (name % 2 ? attempt.giveBack() : attempt.reset())
   }
   t.strictSame(await admin.keys('*'), [], 'attempts that were none, or were granted, leave nothing')
-  const failed = await reserve(steps, ACCOUNT, '{a}', START)
+  const failed = await reserve(steps, { rule: ACCOUNT, subject: '{a}' }, START)
   if (!isRefusal(failed)) await failed.fail(START)
   const keys = await admin.keys('*')
   t.strictSame(keys.sort(), ['fid:th:{a}', 'fid:th:{a}:1'])
@@ -70,7 +70,7 @@ t.test('redis: every key goes by itself, and what came to nothing is gone at onc
     `a name that was tried once is not kept for hours: ${begun}`,
   )
   for (let times = 0; times < 9; times++) {
-    const attempt = await reserve(steps, ACCOUNT, '{a}', START)
+    const attempt = await reserve(steps, { rule: ACCOUNT, subject: '{a}' }, START)
     if (!isRefusal(attempt)) await attempt.fail(START)
   }
   const life = await admin.ttl('fid:th:{a}')
@@ -83,11 +83,11 @@ t.test('redis: the rights that docs/scaling.md asks for are enough', async (t) =
   const client = new Redis(server.url, { username: 'app', password: 'secret', enableReadyCheck: false })
   const steps = await redisSteps(t, client)
   for (let times = 0; times < 10; times++) {
-    const attempt = await reserve(steps, ACCOUNT, '{rights}', START)
+    const attempt = await reserve(steps, { rule: ACCOUNT, subject: '{rights}' }, START)
     if (isRefusal(attempt)) return t.fail('refused')
     await attempt.fail(START)
   }
-  t.strictSame(await reserve(steps, ACCOUNT, '{rights}', START), { retryAfter: 60 })
+  t.strictSame(await reserve(steps, { rule: ACCOUNT, subject: '{rights}' }, START), { retryAfter: 60 })
 })
 
 /** How many commands Redis is sent by a work; what scripts do inside it are none. */
@@ -107,18 +107,18 @@ async function commandsOf(t: Test, work: () => Promise<unknown>): Promise<number
 
 t.test('redis: each look, count and settlement is one command, once the scripts are known', async (t) => {
   const [here, there] = await openOnRedis(t)
-  const known = await reserve(here, ACCOUNT, '{known}', START)
+  const known = await reserve(here, { rule: ACCOUNT, subject: '{known}' }, START)
   if (!isRefusal(known)) await known.fail(START)
   const attempts: Reservation[] = []
   const take = (steps: Steps, subject: string) => async () => {
-    const outcome = await reserve(steps, ACCOUNT, subject, START)
+    const outcome = await reserve(steps, { rule: ACCOUNT, subject: subject }, START)
     if (!isRefusal(outcome)) attempts.push(outcome)
   }
   const settle = (how: (attempt: Reservation) => Promise<void>) => async () => {
     const attempt = attempts.pop()
     if (attempt) await how(attempt)
   }
-  const first = await reserve(here, ACCOUNT, '{a}', START)
+  const first = await reserve(here, { rule: ACCOUNT, subject: '{a}' }, START)
   if (!isRefusal(first)) await first.reset()
   const counts = {
     'an attempt at what has no failures': await commandsOf(t, take(here, '{a}')),
@@ -136,7 +136,9 @@ t.test('redis: each look, count and settlement is one command, once the scripts 
       t,
       settle((attempt) => attempt.fail(START)),
     ),
-    'a look at it': await commandsOf(t, () => findRefusal(here, ACCOUNT, '{known}', START)),
+    'a look at it': await commandsOf(t, () =>
+      findRefusal(here, { rule: ACCOUNT, subject: '{known}' }, START),
+    ),
     'the first attempt elsewhere': await commandsOf(t, take(there, '{known}')),
     'and a second one': await commandsOf(t, take(there, '{known}')),
     'an attempt at what is new': await commandsOf(t, take(here, '{b}')),
@@ -152,8 +154,8 @@ t.test('redis: a client that is not connected is a fault at once, and is sent no
   const client = new Redis(server.url, { lazyConnect: true, enableOfflineQueue: true })
   t.teardown(() => client.disconnect())
   const steps = new RedisSteps(client, 5000)
-  await t.rejects(reserve(steps, ACCOUNT, '{offline}', START), /no connection/)
-  await t.rejects(findRefusal(steps, ACCOUNT, '{offline}', START), /no connection/)
+  await t.rejects(reserve(steps, { rule: ACCOUNT, subject: '{offline}' }, START), /no connection/)
+  await t.rejects(findRefusal(steps, { rule: ACCOUNT, subject: '{offline}' }, START), /no connection/)
   await client.connect()
   t.equal(await readNumber(steps, '{offline}:1'), 0)
 })
@@ -165,9 +167,9 @@ t.test('redis: what is no number there, and silence, are faults', async (t) => {
   await t.rejects(readNumber(steps, '{b}'))
   await t.rejects(steps.release('{a}', '{a}'))
   for (const name of ['{a}', '{b}']) {
-    await t.rejects(reserve(steps, ACCOUNT, name, START))
+    await t.rejects(reserve(steps, { rule: ACCOUNT, subject: name }, START))
     await admin.rename(`fid:th:${name}`, `fid:th:${name}:1`)
-    await t.rejects(reserve(steps, ACCOUNT, name, START))
+    await t.rejects(reserve(steps, { rule: ACCOUNT, subject: name }, START))
   }
   const client = openRedis(server.url)
   t.teardown(() => client.disconnect())
@@ -176,7 +178,7 @@ t.test('redis: what is no number there, and silence, are faults', async (t) => {
   server.pause()
   t.teardown(() => server.resume())
   await t.rejects(readNumber(hasty, '{c}'), /did not answer within 50 ms/)
-  await t.rejects(reserve(hasty, ACCOUNT, '{c}', START), /did not answer within 50 ms/)
+  await t.rejects(reserve(hasty, { rule: ACCOUNT, subject: '{c}' }, START), /did not answer within 50 ms/)
   server.resume()
 })
 
@@ -208,7 +210,7 @@ t.test('memory: a flood of names is bounded, and what is counted on outlives wha
   const clock = new TestClock()
   const steps = new MemorySteps(clock.read, 1000)
   for (let name = 0; name < 5000; name++) {
-    const attempt = await reserve(steps, ACCOUNT, `{${name}}`, clock.now)
+    const attempt = await reserve(steps, { rule: ACCOUNT, subject: `{${name}}` }, clock.now)
     if (!isRefusal(attempt)) await attempt.giveBack()
   }
   t.equal(steps.size, 0, 'attempts that were none take no room')

@@ -77,16 +77,16 @@ t.test('the limits of the throttle hold wherever the counters are', async (t) =>
   await firstAttempt(client, 3000)
   const steps = new RedisSteps(client, 5000)
   for (const subject of ['{one}', '{two}', '{three}', '{four}']) {
-    const storm = Array.from({ length: 30 }, () => reserve(steps, ACCOUNT, subject, START))
+    const storm = Array.from({ length: 30 }, () => reserve(steps, { rule: ACCOUNT, subject: subject }, START))
     const taken = (await Promise.all(storm)).flatMap((outcome) => (isRefusal(outcome) ? [] : outcome))
     t.equal(taken.length, 10, subject)
     await Promise.all(taken.map((reservation) => reservation.fail(START)))
-    t.strictSame(await reserve(steps, ACCOUNT, subject, START), { retryAfter: 60 })
-    t.strictSame(await findRefusal(steps, ACCOUNT, subject, START), { retryAfter: 60 })
-    const single = await reserve(steps, ACCOUNT, subject, START + 60_000)
+    t.strictSame(await reserve(steps, { rule: ACCOUNT, subject: subject }, START), { retryAfter: 60 })
+    t.strictSame(await findRefusal(steps, { rule: ACCOUNT, subject: subject }, START), { retryAfter: 60 })
+    const single = await reserve(steps, { rule: ACCOUNT, subject: subject }, START + 60_000)
     if (isRefusal(single)) return t.fail(subject)
     await single.reset()
-    t.equal(await findRefusal(steps, ACCOUNT, subject, START + 60_000), null)
+    t.equal(await findRefusal(steps, { rule: ACCOUNT, subject: subject }, START + 60_000), null)
   }
 })
 
