@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { RefreshState, Rotation, RotationTerms, SignInRecord } from './contract.js'
+import type { RefreshState, Rotation, RotationResult, RotationTerms, SignInRecord } from './contract.js'
 
 /*
  * The rules that every adapter shares. The Redis adapter repeats some of them in Lua; the contract suite keeps the two
@@ -14,12 +14,16 @@ export function newGeneration(): number {
 /** The `revision` of a store that needs a lookup to know which sign-ins are live. */
 export const UNKNOWN_REVISION = -1
 
+type Limits = Pick<SignInRecord, 'idleExpiresAt' | 'absoluteExpiresAt'>
+
 /** A limit is passed when `now` reaches it. Times are in ms. */
-export function isWithinLimits(
-  limits: { readonly idleExpiresAt: number; readonly absoluteExpiresAt: number },
-  now: number,
-): boolean {
+export function isWithinLimits(limits: Limits, now: number): boolean {
   return now < limits.idleExpiresAt && now < limits.absoluteExpiresAt
+}
+
+/** The record, or null if there is none or it is past its limits. */
+export function withinLimits<T extends Limits>(record: T | null | undefined, now: number): T | null {
+  return record && isWithinLimits(record, now) ? record : null
 }
 
 /**
@@ -46,10 +50,7 @@ export function isToEnd(record: SignInRecord, except: string | null, belowEpoch?
 }
 
 /** The idle limit after a touch: moved forward, never back, never past the absolute limit (ms). */
-export function movedIdleLimit(
-  limits: { readonly idleExpiresAt: number; readonly absoluteExpiresAt: number },
-  idleExpiresAt: number,
-): number {
+export function movedIdleLimit(limits: Limits, idleExpiresAt: number): number {
   return Math.max(limits.idleExpiresAt, Math.min(idleExpiresAt, limits.absoluteExpiresAt))
 }
 
@@ -58,8 +59,7 @@ export function newestFirst(records: SignInRecord[]): SignInRecord[] {
   return records.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
 }
 
-/** Whether a sign-in meets the terms of a rotation. */
-export function meetsTerms(
+function meetsTerms(
   { epoch, absoluteExpiresAt, claims, seal }: SignInRecord,
   terms?: RotationTerms,
 ): boolean {
@@ -77,6 +77,20 @@ export function judgeRefresh(stored: RefreshState, rotation: Rotation): 'rotated
   const { presented, now, grace } = rotation
   if (presented >= stored.counter) return 'rotated'
   return presented === stored.counter - 1 && now < stored.rotatedAt + grace ? 'repeated' : 'reused'
+}
+
+/**
+ * Judges a rotation.
+ * @param record as stored
+ * @returns if `rotated`, the sign-in as it must be stored
+ */
+export function rotate(record: SignInRecord | null | undefined, rotation: Rotation): RotationResult {
+  const signIn = withinLimits(record, rotation.now)
+  if (!signIn?.refresh) return { outcome: 'gone' }
+  if (!meetsTerms(signIn, rotation.terms)) return { outcome: 'unmet', signIn }
+  const outcome = judgeRefresh(signIn.refresh, rotation)
+  if (outcome !== 'rotated') return { outcome, signIn }
+  return { outcome, signIn: Object.freeze({ ...signIn, refresh: rotatedState(rotation) }) }
 }
 
 /** The refresh state after a rotation. */

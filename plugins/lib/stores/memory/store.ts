@@ -1,18 +1,17 @@
 import type { SignInRef } from '../../contract.js'
 import { RevocationList } from '../../revocation/list.js'
 import { endedSignIn, type Revocation, raisedEpoch } from '../../revocation/revocation.js'
-import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from '../contract.js'
+import type { Rotation, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import {
   CLOCK_MARGIN,
   isToEnd,
   isWithinLimits,
-  judgeRefresh,
-  meetsTerms,
   movedIdleLimit,
   newestFirst,
   newGeneration,
   revokedUntil,
-  rotatedState,
+  rotate,
+  withinLimits,
 } from '../rules.js'
 
 /**
@@ -51,7 +50,7 @@ class MemoryStore implements StateStore {
   }
 
   async findSignIn(accountId: string, id: string, now: number) {
-    return this.#find(accountId, id, now)
+    return withinLimits(this.#ofAccount(accountId).get(id), now)
   }
 
   async listSignIns(accountId: string, now: number) {
@@ -71,15 +70,11 @@ class MemoryStore implements StateStore {
     return true
   }
 
-  async rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
-    const record = this.#find(accountId, id, rotation.now)
-    if (!record?.refresh) return { outcome: 'gone' }
-    if (!meetsTerms(record, rotation.terms)) return { outcome: 'unmet', signIn: record }
-    const outcome = judgeRefresh(record.refresh, rotation)
-    if (outcome !== 'rotated') return { outcome, signIn: record }
-    const signIn = Object.freeze({ ...record, refresh: rotatedState(rotation) })
-    this.#ofAccount(accountId).set(id, signIn)
-    return { outcome, signIn }
+  async rotateRefresh(accountId: string, id: string, rotation: Rotation) {
+    const own = this.#ofAccount(accountId)
+    const result = rotate(own.get(id), rotation)
+    if (result.outcome === 'rotated') own.set(id, result.signIn)
+    return result
   }
 
   async resealSignIn({ accountId, id, seal: known }: SignInRecord, seal: string) {
@@ -111,8 +106,7 @@ class MemoryStore implements StateStore {
   }
 
   readSession(key: string, now: number) {
-    const record = this.#sessions.get(key)
-    return record && isWithinLimits(record, now) ? record : null
+    return withinLimits(this.#sessions.get(key), now)
   }
 
   async replaceSession(key: string, record: SessionRecord) {
@@ -157,11 +151,6 @@ class MemoryStore implements StateStore {
   /** A map that is not stored yet when the account has no sign-in. */
   #ofAccount(accountId: string): Map<string, SignInRecord> {
     return this.#signIns.get(accountId) ?? new Map()
-  }
-
-  #find(accountId: string, id: string, now: number): SignInRecord | null {
-    const record = this.#ofAccount(accountId).get(id)
-    return record && isWithinLimits(record, now) ? record : null
   }
 
   #end(accountId: string, id: string, until: number): boolean {

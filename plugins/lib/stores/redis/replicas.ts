@@ -1,5 +1,5 @@
+import { Batches } from '../batches.js'
 import { type Attached, AttachedReplicas, readAttached } from './attached.js'
-import { Batches } from './batches.js'
 import { besideOf, connectInTime } from './beside.js'
 import { INFO, REVOKE } from './revocation-scripts.js'
 import { type RedisClient, runScript } from './scripts.js'
@@ -35,7 +35,10 @@ export class RedisReplicas {
   readonly #keys: readonly [list: string, feed: string]
   readonly #timeout: number
   readonly #attached: AttachedReplicas
-  readonly #batches = new Batches((args: readonly Args[]) => this.#store(args.flat()))
+  readonly #batches = new Batches(async (args: readonly Args[]) => {
+    const isKept = await this.#store(args.flat())
+    return args.map(() => isKept)
+  })
   readonly #look = () => void this.#count().catch(() => {})
   readonly #follow = () => {
     // The client may have moved to another primary: the writer must not stay behind.

@@ -4,27 +4,24 @@ import type { SignInRecord } from '../contract.js'
 import { revokedUntil } from '../rules.js'
 import type { SqliteRevocations } from './revocations.js'
 import { readSignIn } from './rows.js'
-import { attempt, END_BATCH, type Statements } from './statements.js'
+import { END_BATCH, type Statements } from './statements.js'
 
 /** Ends sign-ins. One transaction revokes them and removes their records and sessions. */
 export class SqliteEndings {
-  readonly #statements: Statements
-  readonly #revocations: SqliteRevocations
-
-  constructor(statements: Statements, revocations: SqliteRevocations) {
-    this.#statements = statements
-    this.#revocations = revocations
-  }
+  constructor(
+    private readonly statements: Statements,
+    private readonly revocations: SqliteRevocations,
+  ) {}
 
   /** @returns whether there was a record */
   end(accountId: string, id: string, until: number): boolean {
-    const { existed, kept } = this.#atomically(() => {
-      const record = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
+    const { existed, kept } = this.statements.atomically(() => {
+      const record = readSignIn(accountId, this.statements.get('findSignIn', accountId, id))
       const kept = revokedUntil(record, until)
-      this.#statements.run('endSignIn', id, kept)
+      this.statements.run('endSignIn', id, kept)
       return { existed: record !== null && this.#remove(record), kept }
     })
-    this.#revocations.add([endedSignIn(id, kept)])
+    this.revocations.add([endedSignIn(id, kept)])
     return existed
   }
 
@@ -43,20 +40,16 @@ export class SqliteEndings {
   }
 
   #endBatch(batch: readonly SignInRecord[]): string[] {
-    const ended = this.#atomically(() => {
-      for (const record of batch) this.#statements.run('endSignIn', record.id, revokedUntil(record))
+    const ended = this.statements.atomically(() => {
+      for (const record of batch) this.statements.run('endSignIn', record.id, revokedUntil(record))
       return batch.filter((record) => this.#remove(record))
     })
-    this.#revocations.add(batch.map((record) => endedSignIn(record.id, revokedUntil(record))))
+    this.revocations.add(batch.map((record) => endedSignIn(record.id, revokedUntil(record))))
     return ended.map(({ id }) => id)
   }
 
   #remove({ accountId, id, sessionKey }: SignInRecord): boolean {
-    if (sessionKey !== null) this.#statements.run('destroySession', sessionKey)
-    return this.#statements.run('removeSignIn', accountId, id) > 0
-  }
-
-  #atomically<T>(work: () => T): T {
-    return attempt(() => this.#statements.atomically(work))
+    if (sessionKey !== null) this.statements.run('destroySession', sessionKey)
+    return this.statements.run('removeSignIn', accountId, id) > 0
   }
 }

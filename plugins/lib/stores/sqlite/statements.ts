@@ -113,17 +113,20 @@ export class Statements {
   /**
    * Runs `work` synchronously in one transaction that holds the write lock from the start: other users have the same
    * connection between two turns of the event loop.
+   * @throws STORE_UNAVAILABLE
    */
   atomically<T>(work: () => T): T {
-    this.#connection.exec('BEGIN IMMEDIATE')
-    try {
-      const result = work()
-      this.#connection.exec('COMMIT')
-      return result
-    } catch (error) {
-      if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK')
-      throw error
-    }
+    return attempt(() => {
+      this.#connection.exec('BEGIN IMMEDIATE')
+      try {
+        const result = work()
+        this.#connection.exec('COMMIT')
+        return result
+      } catch (error) {
+        if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK')
+        throw error
+      }
+    })
   }
 
   #prepare(name: StatementName): Database.Statement {

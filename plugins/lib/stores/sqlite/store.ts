@@ -2,19 +2,19 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SignInRef } from '../../contract.js'
 import type { EmbeddedDatabase } from '../../database/embedded.js'
 import { raisedEpoch } from '../../revocation/revocation.js'
-import type { Rotation, RotationResult, SessionRecord, SignInRecord, StateStore } from '../contract.js'
+import { Batches } from '../batches.js'
+import type { Rotation, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import {
   CLOCK_MARGIN,
   isToEnd,
   isWithinLimits,
-  judgeRefresh,
-  meetsTerms,
   newestFirst,
   newGeneration,
+  rotate,
   rotatedState,
+  withinLimits,
 } from '../rules.js'
 import { SqliteEndings } from './endings.js'
-import { GroupCommit } from './group-commit.js'
 import { revocationsOf, type SqliteRevocations } from './revocations.js'
 import { readNumber, readSession, readSignIn, writeSession, writeSignIn } from './rows.js'
 import { attempt, SIGN_IN_PAGE, Statements, SWEEP_BATCH, sweeps } from './statements.js'
@@ -34,7 +34,9 @@ class SqliteStore implements StateStore {
   readonly #revocations: SqliteRevocations
   readonly #endings: SqliteEndings
   /** Groups the writes of last-seen times: there are many, and each commit waits for the disk. */
-  readonly #seen = new GroupCommit((work) => this.#atomically(work))
+  readonly #seen = new Batches(async (writes: readonly (() => boolean)[]) =>
+    this.#statements.atomically(() => writes.map((write) => write())),
+  )
 
   constructor(database: EmbeddedDatabase) {
     this.#database = database
@@ -60,7 +62,7 @@ class SqliteStore implements StateStore {
 
   async addSignIn(record: SignInRecord) {
     const { accountId, createdAt } = record
-    return this.#atomically(() => {
+    return this.#statements.atomically(() => {
       this.#statements.run('dropPassed', accountId, createdAt - CLOCK_MARGIN)
       this.#statements.run('addSignIn', ...writeSignIn(record))
       return readNumber(this.#statements.get('countSignIns', accountId, createdAt))
@@ -68,7 +70,7 @@ class SqliteStore implements StateStore {
   }
 
   async findSignIn(accountId: string, id: string, now: number) {
-    return attempt(() => this.#find(accountId, id, now))
+    return attempt(() => withinLimits(this.#read(accountId, id), now))
   }
 
   async listSignIns(accountId: string, now: number) {
@@ -88,11 +90,18 @@ class SqliteStore implements StateStore {
   async touchSignIn(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number) {
     const touch = () => this.#statements.run('touchSignIn', lastSeenAt, idleExpiresAt, accountId, id) > 0
     // A moved limit must apply to the next request.
-    return idleExpiresAt > lastSeenAt ? attempt(touch) : this.#seen.run(touch)
+    return idleExpiresAt > lastSeenAt ? attempt(touch) : this.#seen.add(touch)
   }
 
   async rotateRefresh(accountId: string, id: string, rotation: Rotation) {
-    return this.#atomically(() => this.#rotate(accountId, id, rotation))
+    return this.#statements.atomically(() => {
+      const result = rotate(this.#read(accountId, id), rotation)
+      if (result.outcome === 'rotated') {
+        const { counter, keyId, rotatedAt } = rotatedState(rotation)
+        this.#statements.run('setRefresh', counter, keyId, rotatedAt, accountId, id)
+      }
+      return result
+    })
   }
 
   async resealSignIn({ accountId, id, seal: known = null }: SignInRecord, seal: string) {
@@ -111,7 +120,7 @@ class SqliteStore implements StateStore {
   }
 
   async raiseEpoch(accountId: string, epoch: number, spared: string | null, until: number) {
-    this.#atomically(() => {
+    this.#statements.atomically(() => {
       this.#statements.run('raiseEpoch', accountId, epoch, until)
       if (spared !== null) this.#statements.run('spare', accountId, spared, epoch, until)
     })
@@ -123,12 +132,11 @@ class SqliteStore implements StateStore {
   }
 
   readSession(key: string, now: number) {
-    const record = attempt(() => readSession(this.#statements.get('readSession', key)))
-    return record && isWithinLimits(record, now) ? record : null
+    return attempt(() => withinLimits(readSession(this.#statements.get('readSession', key)), now))
   }
 
   async replaceSession(key: string, record: SessionRecord) {
-    return this.#atomically(() => {
+    return this.#statements.atomically(() => {
       const values = writeSession(record)
       if (this.#statements.run('replaceSession', ...values, key, record.version - 1) > 0) return 'replaced'
       return this.#statements.get('readSession', key) ? 'conflict' : 'gone'
@@ -159,24 +167,7 @@ class SqliteStore implements StateStore {
     return this.#database.close()
   }
 
-  #find(accountId: string, id: string, now: number): SignInRecord | null {
-    const record = readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
-    return record && isWithinLimits(record, now) ? record : null
-  }
-
-  #rotate(accountId: string, id: string, rotation: Rotation): RotationResult {
-    const record = this.#find(accountId, id, rotation.now)
-    if (!record?.refresh) return { outcome: 'gone' }
-    if (!meetsTerms(record, rotation.terms)) return { outcome: 'unmet', signIn: record }
-    const outcome = judgeRefresh(record.refresh, rotation)
-    if (outcome !== 'rotated') return { outcome, signIn: record }
-    const refresh = rotatedState(rotation)
-    const { counter, keyId, rotatedAt } = refresh
-    this.#statements.run('setRefresh', counter, keyId, rotatedAt, accountId, id)
-    return { outcome, signIn: Object.freeze({ ...record, refresh }) }
-  }
-
-  #atomically<T>(work: () => T): T {
-    return attempt(() => this.#statements.atomically(work))
+  #read(accountId: string, id: string): SignInRecord | null {
+    return readSignIn(accountId, this.#statements.get('findSignIn', accountId, id))
   }
 }

@@ -1,28 +1,29 @@
 import t from 'tap'
-import { GroupCommit } from '../../../../../plugins/lib/stores/sqlite/group-commit.js'
+import { Batches } from '../../../../plugins/lib/stores/batches.js'
 
 /** Transactions that count, and undo what was done when they fail. */
 function makeCommits() {
   const state = { commits: 0, done: [] as string[] }
-  const commits = new GroupCommit((work) => {
+  const commits = new Batches(async (writes: readonly (() => boolean)[]) => {
     const before = [...state.done]
     try {
-      work()
+      const results = writes.map((write) => write())
       state.commits++
+      return results
     } catch (error) {
       state.done = before
       throw error
     }
   })
   const write = (name: string, result = true) =>
-    commits.run(() => {
+    commits.add(() => {
       state.done.push(name)
       return result
     })
   return { state, commits, write }
 }
 
-t.test('writes of one turn are one transaction, in their order, and each has its own answer', async (t) => {
+t.test('items of one turn are one batch, in their order, and each has its own answer', async (t) => {
   const { state, write } = makeCommits()
   t.same(await Promise.all([write('a'), write('b', false), write('c')]), [true, false, true])
   t.same(state, { commits: 1, done: ['a', 'b', 'c'] })
@@ -44,7 +45,7 @@ t.test('nothing is answered before it is committed', async (t) => {
 t.test('where one fails none is done, all are told, and the next ones go on', async (t) => {
   const { state, commits, write } = makeCommits()
   const fault = new Error('the disk is full')
-  const failing = commits.run(() => {
+  const failing = commits.add(() => {
     throw fault
   })
   const results = await Promise.allSettled([write('a'), failing, write('b')])
