@@ -3,6 +3,7 @@ import { OptionInvalid } from '../errors.js'
 import { checkClock, checkWhole, type Known } from '../options.js'
 import type { AnyRedisClient } from './backing.js'
 import type { StateStore } from './contract.js'
+import { URL_WANTED } from './redis/topology.js'
 
 interface CommonOptions {
   /** Tells when something has passed and can be collected. Defaults to the system's clock. */
@@ -135,7 +136,7 @@ function readsReplicas({ options }: AnyRedisClient): boolean {
 const WANTED: Record<StoresChoice['kind'], string> = {
   memory: 'wants true',
   dataDir: 'wants the path of a directory',
-  redisUrl: 'wants redis://…, redis+sentinel://… or redis+cluster://…, or the path of a socket',
+  redisUrl: URL_WANTED,
   redis: 'wants a client of ioredis, and of a cluster one with scaleReads "master"',
   store: 'wants a StateStore',
 }

@@ -3,7 +3,7 @@ import { withDeadline } from '../../deadline.js'
 import { OptionInvalid, StoreUnavailable } from '../../errors.js'
 import type { RedisClient } from './scripts.js'
 import { connectSentinels, stayClosed } from './sentinels.js'
-import { type RedisTopology, readRedisUrl } from './topology.js'
+import { type RedisTopology, readRedisUrl, URL_WANTED } from './topology.js'
 
 export interface OpenRedisOptions {
   /** How long a command may take, in ms. */
@@ -34,8 +34,6 @@ export function redisFault(error: unknown): Error {
 function reconnectDelay(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt - 1, 10), RECONNECT_DELAY_MAX)
 }
-
-const URL_WANTED = 'wants redis://…, redis+sentinel://… or redis+cluster://…, or the path of a socket'
 
 /** @throws OPTION_INVALID */
 function readUrl(url: string): RedisTopology {

@@ -16,28 +16,18 @@ import type { RedisSignIns } from './sign-ins.js'
  * are on different nodes, and replicas confirm between storing and removing. Then it is done in steps.
  */
 export class RedisEndings {
-  readonly #client: RedisClient
-  readonly #revocations: RedisRevocations
-  readonly #signIns: RedisSignIns
-  readonly #sessions: RedisSessions
-
   constructor(
-    client: RedisClient,
-    revocations: RedisRevocations,
-    signIns: RedisSignIns,
-    sessions: RedisSessions,
-  ) {
-    this.#client = client
-    this.#revocations = revocations
-    this.#signIns = signIns
-    this.#sessions = sessions
-  }
+    private readonly client: RedisClient,
+    private readonly revocations: RedisRevocations,
+    private readonly signIns: RedisSignIns,
+    private readonly sessions: RedisSessions,
+  ) {}
 
   async end(accountId: string, id: string, until: number): Promise<boolean> {
     const text = await this.#atOnce(END_SIGN_IN, accountId, id, until)
     if (text === null) return this.#endInSteps(accountId, id, until)
     const record = decodeSignIn(accountId, id, String(text))
-    this.#revocations.tell([endedSignIn(id, revokedUntil(record, until))])
+    this.revocations.tell([endedSignIn(id, revokedUntil(record, until))])
     return record !== null
   }
 
@@ -46,7 +36,7 @@ export class RedisEndings {
     const answer = await this.#atOnce(END_SIGN_INS, accountId, below ?? '', ...excepted)
     if (!Array.isArray(answer)) return this.#endAllInSteps(accountId, except, now, below)
     const ended = recordsOf(accountId, answer.map(String))
-    this.#revocations.tell(ended.map(endOf))
+    this.revocations.tell(ended.map(endOf))
     return idsWithin(newestFirst(ended), now)
   }
 
@@ -55,12 +45,12 @@ export class RedisEndings {
    *   These are right whatever a script has done that was broken off.
    */
   async #atOnce(script: Script, accountId: string, ...args: (string | number)[]): Promise<unknown> {
-    if ('nodes' in this.#client || (await this.#revocations.isForReplicas())) return null
-    const keys = [...this.#revocations.keys, this.#signIns.keyOf(accountId)]
+    if ('nodes' in this.client || (await this.revocations.isForReplicas())) return null
+    const keys = [...this.revocations.keys, this.signIns.keyOf(accountId)]
     // The driver puts an application's own prefix before keys, and before no other argument.
-    const sessions = `${this.#client.options.keyPrefix ?? ''}${this.#sessions.keyOf('')}`
+    const sessions = `${this.client.options.keyPrefix ?? ''}${this.sessions.keyOf('')}`
     try {
-      return await runScript(this.#client, script, keys, sessions, ...args)
+      return await runScript(this.client, script, keys, sessions, ...args)
     } catch (error) {
       // One node of a cluster takes keys of one slot only (CROSSSLOT), also from a client that knows of no cluster.
       if (error instanceof Error && error.name === 'ReplyError') return null
@@ -73,13 +63,13 @@ export class RedisEndings {
    * the time of the revocation is corrected afterwards.
    */
   async #endInSteps(accountId: string, id: string, until: number): Promise<boolean> {
-    const revoked = this.#revocations.revoke([endedSignIn(id, until)])
-    const [record] = await Promise.all([this.#signIns.read(accountId, id), revoked])
+    const revoked = this.revocations.revoke([endedSignIn(id, until)])
+    const [record] = await Promise.all([this.signIns.read(accountId, id), revoked])
     if (!record) return false
     const kept = revokedUntil(record, until)
     const [removed] = await Promise.all([
       this.#remove(accountId, [record]),
-      kept < until && this.#revocations.shorten(id, kept),
+      kept < until && this.revocations.shorten(id, kept),
     ])
     return removed === 1
   }
@@ -90,10 +80,10 @@ export class RedisEndings {
     now: number,
     below?: number,
   ): Promise<string[]> {
-    const records = await this.#signIns.list(accountId, Number.NEGATIVE_INFINITY)
+    const records = await this.signIns.list(accountId, Number.NEGATIVE_INFINITY)
     const ending = records.filter((record) => isToEnd(record, except, below))
     if (ending.length === 0) return []
-    await this.#revocations.revoke(ending.map(endOf))
+    await this.revocations.revoke(ending.map(endOf))
     await this.#remove(accountId, ending)
     return idsWithin(ending, now)
   }
@@ -101,8 +91,8 @@ export class RedisEndings {
   async #remove(accountId: string, records: readonly SignInRecord[]): Promise<number> {
     const ids = records.map(({ id }) => id)
     const sessionKeys = records.flatMap(({ sessionKey }) => sessionKey ?? [])
-    const destroyed = sessionKeys.map((key) => this.#sessions.destroy(key))
-    const [removed] = await Promise.all([this.#signIns.remove(accountId, ids), ...destroyed])
+    const destroyed = sessionKeys.map((key) => this.sessions.destroy(key))
+    const [removed] = await Promise.all([this.signIns.remove(accountId, ids), ...destroyed])
     return removed
   }
 }

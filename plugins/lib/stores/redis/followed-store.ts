@@ -13,9 +13,8 @@ import { revocationKeys } from './revocations.js'
 import { PREFIX, type RedisClient } from './scripts.js'
 import { RedisStore, type RedisStoreOptions } from './store.js'
 
-type FromRedisStore = Pick<RedisStoreOptions, 'prefix' | 'commandTimeout' | 'onClose' | 'referenceClock'>
-
-export interface FollowedStoreOptions extends FromRedisStore {
+export interface FollowedStoreOptions
+  extends Pick<RedisStoreOptions, 'prefix' | 'commandTimeout' | 'onClose' | 'referenceClock'> {
   /** The clock that credentials are judged by. It is compared with Redis' clock. Defaults to the system's. */
   readonly clock?: Clock
   /** How many revocations this process keeps at most. A million by default. */
@@ -27,11 +26,6 @@ export interface FollowedStoreOptions extends FromRedisStore {
 const MAX_REVOCATIONS = 1_000_000
 /** More than will ever occur: each one is a lost list. */
 const RETIRED_MAX = 1000
-
-/** @throws OPTION_INVALID */
-function createList(maxRevocations = MAX_REVOCATIONS): RevocationList {
-  return new RevocationList(checkWhole('maxRevocations', maxRevocations, 1))
-}
 
 /**
  * State in Redis, with a copy of the revocation list in this process. While its feed is healthy, `isLive` answers
@@ -48,15 +42,13 @@ export class FollowedStore extends RedisStore {
 
   /** @throws OPTION_INVALID */
   constructor(client: RedisClient, options: FollowedStoreOptions = {}) {
-    const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, referenceClock } = options
+    const { prefix = PREFIX, commandTimeout = COMMAND_TIMEOUT, maxRevocations = MAX_REVOCATIONS } = options
+    const { clock: now = Date.now, referenceClock, replicasMissedFor: missedFor } = options
     const keys = revocationKeys(prefix)
-    const list = createList(options.maxRevocations)
+    const list = new RevocationList(checkWhole('maxRevocations', maxRevocations, 1))
     const recent = new RecentRevocations()
-    const replicas = new RedisReplicas(client, keys, {
-      timeout: commandTimeout,
-      missedFor: options.replicasMissedFor,
-    })
-    const clock = new RedisClock({ clock: options.clock ?? Date.now, referenceClock })
+    const replicas = new RedisReplicas(client, keys, { timeout: commandTimeout, missedFor })
+    const clock = new RedisClock({ clock: now, referenceClock })
     const feed = new RevocationFeed({ client, keys, list, clock })
     const onClose = async () => {
       feed.close()

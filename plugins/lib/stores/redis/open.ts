@@ -16,10 +16,7 @@ export { RedisStore } from './store.js'
 /** Where the application finds the client: `app.redis.identity`. */
 const NAMESPACE = 'identity'
 
-type Settings = Pick<
-  CheckedStores,
-  'clock' | 'commandTimeout' | 'evictionRisk' | 'maxRevocations' | 'referenceClock'
->
+type Settings = Omit<CheckedStores, 'choice'>
 
 /**
  * The store in a Redis that is reached over a connection of its own. A Redis that is down delays the start

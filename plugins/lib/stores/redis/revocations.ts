@@ -55,12 +55,11 @@ export interface Swept {
 export class RedisRevocations {
   /** Of the list and of its feed. */
   readonly keys: readonly [list: string, feed: string]
-  readonly #client: RedisClient
-  readonly #options: RedisRevocationsOptions
 
-  constructor(client: RedisClient, options: RedisRevocationsOptions) {
-    this.#client = client
-    this.#options = options
+  constructor(
+    private readonly client: RedisClient,
+    private readonly options: RedisRevocationsOptions,
+  ) {
     this.keys = revocationKeys(options.prefix)
   }
 
@@ -69,26 +68,26 @@ export class RedisRevocations {
    * them answer a ping.
    */
   async takeWrite(): Promise<void> {
-    await this.#client.set(`${this.keys[0]}:ready`, '', 'PX', READY_KEPT)
+    await this.client.set(`${this.keys[0]}:ready`, '', 'PX', READY_KEPT)
   }
 
   async generation(): Promise<number> {
-    return -Number(await runScript(this.#client, GENERATION, this.keys[0], -newGeneration()))
+    return -Number(await runScript(this.client, GENERATION, this.keys[0], -newGeneration()))
   }
 
   /** One command. A list without a marker was lost, with all its revocations. So nothing is live. */
   async look(ref: SignInRef): Promise<Looked> {
     const { accountId, signInId } = ref
     const members = [endedMember(signInId), epochMember(accountId), sparedMember(accountId, signInId)]
-    const [marker, ...scores] = await this.#client.zmscore(this.keys[0], 'g', ...members)
+    const [marker, ...scores] = await this.client.zmscore(this.keys[0], 'g', ...members)
     const generation = marker == null ? null : -Number(marker)
     return { isLive: generation === ref.generation && isSpared(ref.epoch, scores), generation }
   }
 
   async revoke(revocations: readonly Revocation[]): Promise<void> {
     const args = revocations.flat()
-    const kept = await this.#options.replicas?.revoke(args)
-    if (kept === undefined) await runScript(this.#client, REVOKE, this.keys, ...args)
+    const kept = await this.options.replicas?.revoke(args)
+    if (kept === undefined) await runScript(this.client, REVOKE, this.keys, ...args)
     // Stored, even if no replica has it yet: refused from now on, although the caller gets an error.
     this.tell(revocations)
     if (kept === false) throw new Error('No replica has confirmed the revocation')
@@ -96,37 +95,37 @@ export class RedisRevocations {
 
   /** Whether replicas must have a revocation before it counts as stored. */
   async isForReplicas(): Promise<boolean> {
-    return (await this.#options.replicas?.areThere()) ?? false
+    return (await this.options.replicas?.areThere()) ?? false
   }
 
   /** Tells of revocations that are stored. */
   tell(revocations: readonly Revocation[]): void {
-    for (const revocation of revocations) this.#options.onRevoked?.(revocation)
+    for (const revocation of revocations) this.options.onRevoked?.(revocation)
   }
 
   /** Shortens a stored end: it is kept until `until` (ms) at most. If that fails, it is kept for longer. */
   async shorten(signInId: string, until: number): Promise<void> {
     const [name, score] = shortenedEnd(signInId, until)
     try {
-      await runScript(this.#client, SHORTEN, this.keys, endedMember(signInId), score, name)
+      await runScript(this.client, SHORTEN, this.keys, endedMember(signInId), score, name)
     } catch {
       return
     }
-    this.#options.onShortened?.(signInId, until)
+    this.options.onShortened?.(signInId, until)
   }
 
   /** Writes again those that the list no longer has, or has less strictly. */
   async revokeAgain(revocations: readonly Revocation[]): Promise<void> {
     if (revocations.length === 0) return
-    const scores = await this.#client.zmscore(this.keys[0], ...revocations.map(([member]) => member))
+    const scores = await this.client.zmscore(this.keys[0], ...revocations.map(([member]) => member))
     const missing = revocations.filter((revocation, index) => !holds(scores[index], revocation))
     if (missing.length > 0) await this.revoke(missing)
   }
 
   /** Drops one batch of entries that have expired at `now` (ms) and by Redis' clock. */
   async sweep(now: number): Promise<Swept> {
-    const args = [now, SWEEP_BATCH, CLOCK_MARGIN, this.#options.referenceClock?.() ?? '']
-    const [dropped, upTo] = list(await runScript(this.#client, SWEEP, this.keys[0], ...args))
+    const args = [now, SWEEP_BATCH, CLOCK_MARGIN, this.options.referenceClock?.() ?? '']
+    const [dropped, upTo] = list(await runScript(this.client, SWEEP, this.keys[0], ...args))
     return { more: Number(dropped) === SWEEP_BATCH, upTo: Number(upTo) }
   }
 }

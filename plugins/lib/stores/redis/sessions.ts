@@ -1,45 +1,41 @@
 import type { SessionRecord } from '../contract.js'
-import { isWithinLimits } from '../rules.js'
+import { withinLimits } from '../rules.js'
 import { base36, decodeSession, encodeSession } from './codec.js'
 import { GARBAGE_MARGIN, REPLACE_SESSION, type RedisClient, runScript, TOUCH_SESSION } from './scripts.js'
 
 /** Sessions, each a key of its own. See StateStore for what the operations promise. */
 export class RedisSessions {
-  readonly #client: RedisClient
-  readonly #prefix: string
-
-  constructor(client: RedisClient, prefix: string) {
-    this.#client = client
-    this.#prefix = prefix
-  }
+  constructor(
+    private readonly client: RedisClient,
+    private readonly prefix: string,
+  ) {}
 
   async create(key: string, record: SessionRecord): Promise<boolean> {
     const keep = keepSession(record.idleExpiresAt)
-    return (await this.#client.set(this.keyOf(key), encodeSession(record), 'PX', keep, 'NX')) === 'OK'
+    return (await this.client.set(this.keyOf(key), encodeSession(record), 'PX', keep, 'NX')) === 'OK'
   }
 
   async read(key: string, now: number): Promise<SessionRecord | null> {
-    const record = decodeSession((await this.#client.get(this.keyOf(key))) ?? '')
-    return record && isWithinLimits(record, now) ? record : null
+    return withinLimits(decodeSession((await this.client.get(this.keyOf(key))) ?? ''), now)
   }
 
   async replace(key: string, record: SessionRecord): Promise<'replaced' | 'conflict' | 'gone'> {
     const args = [base36(record.version - 1), encodeSession(record), keepSession(record.idleExpiresAt)]
-    const outcome = await runScript(this.#client, REPLACE_SESSION, this.keyOf(key), ...args)
+    const outcome = await runScript(this.client, REPLACE_SESSION, this.keyOf(key), ...args)
     return outcome === 'replaced' || outcome === 'conflict' ? outcome : 'gone'
   }
 
   async touch(key: string, idleExpiresAt: number): Promise<boolean> {
     const args = [base36(idleExpiresAt), keepSession(idleExpiresAt)]
-    return (await runScript(this.#client, TOUCH_SESSION, this.keyOf(key), ...args)) === 1
+    return (await runScript(this.client, TOUCH_SESSION, this.keyOf(key), ...args)) === 1
   }
 
   async destroy(key: string): Promise<boolean> {
-    return (await this.#client.del(this.keyOf(key))) === 1
+    return (await this.client.del(this.keyOf(key))) === 1
   }
 
   keyOf(key: string): string {
-    return `${this.#prefix}se:${key}`
+    return `${this.prefix}se:${key}`
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Rotation, RotationResult, SignInRecord } from '../contract.js'
-import { isWithinLimits, newestFirst, rotatedState } from '../rules.js'
+import { isWithinLimits, newestFirst, rotatedState, withinLimits } from '../rules.js'
 import { base36, decodeSignIn, encodeFixed, encodeRefresh, encodeSignIn } from './codec.js'
 import {
   ADD_SIGN_IN,
@@ -15,48 +15,44 @@ const OUTCOMES = ['rotated', 'repeated', 'reused', 'unmet'] as const
 
 /** Sign-ins, those of an account in one hash. See StateStore for what the operations promise. */
 export class RedisSignIns {
-  readonly #client: RedisClient
-  readonly #prefix: string
-
-  constructor(client: RedisClient, prefix: string) {
-    this.#client = client
-    this.#prefix = prefix
-  }
+  constructor(
+    private readonly client: RedisClient,
+    private readonly prefix: string,
+  ) {}
 
   /** @returns how many the account has then */
   async add(record: SignInRecord): Promise<number> {
     const { id, createdAt, absoluteExpiresAt } = record
     const keep = absoluteExpiresAt - createdAt + GARBAGE_MARGIN
     const args = [id, encodeSignIn(record), createdAt, keep]
-    return Number(await runScript(this.#client, ADD_SIGN_IN, this.keyOf(record.accountId), ...args))
+    return Number(await runScript(this.client, ADD_SIGN_IN, this.keyOf(record.accountId), ...args))
   }
 
   /** The record as it is stored, past its limits or not. */
   async read(accountId: string, id: string): Promise<SignInRecord | null> {
-    return decodeSignIn(accountId, id, (await this.#client.hget(this.keyOf(accountId), id)) ?? '')
+    return decodeSignIn(accountId, id, (await this.client.hget(this.keyOf(accountId), id)) ?? '')
   }
 
   async find(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
-    const record = await this.read(accountId, id)
-    return record && isWithinLimits(record, now) ? record : null
+    return withinLimits(await this.read(accountId, id), now)
   }
 
   async list(accountId: string, now: number): Promise<SignInRecord[]> {
-    const texts = await this.#client.hgetall(this.keyOf(accountId))
+    const texts = await this.client.hgetall(this.keyOf(accountId))
     const records = Object.entries(texts).flatMap(([id, text]) => decodeSignIn(accountId, id, text) ?? [])
     return newestFirst(records.filter((record) => isWithinLimits(record, now)))
   }
 
   async touch(accountId: string, id: string, lastSeenAt: number, idleExpiresAt: number): Promise<boolean> {
     const args = [id, base36(lastSeenAt), base36(idleExpiresAt)]
-    return (await runScript(this.#client, TOUCH_SIGN_IN, this.keyOf(accountId), ...args)) === 1
+    return (await runScript(this.client, TOUCH_SIGN_IN, this.keyOf(accountId), ...args)) === 1
   }
 
   async rotate(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
     const { presented, now, grace, terms } = rotation
     const wanted = terms ? [terms.epoch, terms.endsAfter, terms.claimsMax] : []
     const args = [id, presented, now, grace, encodeRefresh(rotatedState(rotation)), ...wanted]
-    const answer = await runScript(this.#client, ROTATE_REFRESH, this.keyOf(accountId), ...args)
+    const answer = await runScript(this.client, ROTATE_REFRESH, this.keyOf(accountId), ...args)
     const [outcome, text = ''] = Array.isArray(answer) ? answer.map(String) : []
     const signIn = decodeSignIn(accountId, id, text)
     const known = OUTCOMES.find((one) => one === outcome)
@@ -65,16 +61,16 @@ export class RedisSignIns {
 
   async reseal(record: SignInRecord, seal: string): Promise<void> {
     const args = [record.id, encodeFixed(record), encodeFixed({ ...record, seal })]
-    await runScript(this.#client, RESEAL_SIGN_IN, this.keyOf(record.accountId), ...args)
+    await runScript(this.client, RESEAL_SIGN_IN, this.keyOf(record.accountId), ...args)
   }
 
   /** @returns how many there were */
   remove(accountId: string, ids: readonly string[]): Promise<number> {
-    return this.#client.hdel(this.keyOf(accountId), ...ids)
+    return this.client.hdel(this.keyOf(accountId), ...ids)
   }
 
   /** In braces, so that what comes to stand beside an account's sign-ins can share their slot. */
   keyOf(accountId: string): string {
-    return `${this.#prefix}si:{${accountId}}`
+    return `${this.prefix}si:{${accountId}}`
   }
 }

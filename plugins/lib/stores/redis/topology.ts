@@ -1,3 +1,6 @@
+/** What the option `redisUrl` wants. */
+export const URL_WANTED = 'wants redis://…, redis+sentinel://… or redis+cluster://…, or the path of a socket'
+
 /** One server's address. */
 export interface RedisNode {
   readonly host: string
