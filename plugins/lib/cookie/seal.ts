@@ -3,15 +3,14 @@ import { IdentityClaims } from '../credentials/identity-claims.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
 import { ClaimInvalid } from '../errors.js'
-import { Compile, type Static, Type } from '../shape.js'
+import { type Static, Type } from '../shape.js'
 
 /** What the cookie holds: readable by whoever holds it, so nothing that is secret. */
-const Payload = Type.Object(
-  { v: Type.Literal(1), remember: Type.Boolean(), ...IdentityClaims },
+const isPayload = Type.Object(
+  { v: Type.Literal(1), remember: Type.Boolean, ...IdentityClaims },
   { additionalProperties: false },
 )
-export type CookiePayload = Static<typeof Payload>
-const payload = Compile(Payload)
+export type CookiePayload = Static<typeof isPayload>
 
 /** What varies, in bytes of JSON: with the rest, as base64url, it stays below what `openCookie` looks at. */
 const VARIABLE_MAX = 2560
@@ -43,5 +42,5 @@ export function sealCookie(keys: PurposeKeys, content: CookiePayload): string {
 export function openCookie(keys: PurposeKeys, value: string): CookiePayload | null {
   const encoded = verifyValue(keys, value)
   const content = encoded === null ? null : decodeJson(encoded)
-  return payload.Check(content) ? content : null
+  return isPayload(content) ? content : null
 }

@@ -22,7 +22,7 @@ export const IdentityClaims = {
   auth_time: Instant,
   iat: Instant,
   exp: Instant,
-  ext: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  ext: Type.Optional(Type.Record(Type.Unknown)),
 }
 
 const Shape = Type.Object(IdentityClaims)

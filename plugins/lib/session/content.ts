@@ -2,32 +2,32 @@ import type { CheckedAccount, Claims, Identity, SignInOptions, SignInRef } from 
 import { freezeDeep, IdentityClaims } from '../credentials/identity-claims.js'
 import { isPlain } from '../credentials/sensitive-claims.js'
 import { ClaimInvalid } from '../errors.js'
-import { Compile, type Static, Type } from '../shape.js'
+import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { isNestedTooDeep, jsonFault } from './json-fault.js'
 
 const { sub, username, role, epoch, gen, sid } = IdentityClaims
-const AnyObject = Type.Record(Type.String(), Type.Unknown())
+const AnyObject = Type.Record(Type.Unknown)
 
 /** The sign-in that a session stands for. `auth_time` is in ms. */
-const SessionSignIn = Type.Object(
+const isSessionSignIn = Type.Object(
   {
     ...{ sid, sub, username, role, epoch, gen },
     auth_time: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 }),
-    remember: Type.Boolean(),
+    remember: Type.Boolean,
     claims: AnyObject,
   },
   { additionalProperties: false },
 )
 
 /** What a session record holds: the sign-in, or null for an anonymous visitor's; and the application's data. */
-const SessionContent = Type.Object(
-  { signIn: Type.Union([Type.Null(), SessionSignIn]), data: AnyObject },
+const isSessionContent = Type.Object(
+  { signIn: Type.Union([Type.Null, isSessionSignIn]), data: AnyObject },
   { additionalProperties: false },
 )
 
-export type SessionSignIn = Static<typeof SessionSignIn>
-export type SessionContent = Static<typeof SessionContent>
+export type SessionSignIn = Static<typeof isSessionSignIn>
+export type SessionContent = Static<typeof isSessionContent>
 
 /** What a session leaves to the one that a sign-in puts in its place. */
 export interface Legacy {
@@ -37,17 +37,11 @@ export interface Legacy {
   readonly data: Record<string, unknown>
 }
 
-const content = Compile(SessionContent)
-
 /** The content of a record that opened. Null when it is not of this form: as if there were no record. */
 export function parseContent(text: string): SessionContent | null {
-  const value = parseJson(text)
-  return content.Check(value) && !isNestedTooDeep(value) ? value : null
-}
-
-function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    return isSessionContent(value) && !isNestedTooDeep(value) ? value : null
   } catch {
     return null
   }

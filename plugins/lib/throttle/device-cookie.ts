@@ -7,10 +7,10 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
 import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, readCookie, setCookie } from '../http/cookies.js'
-import { Compile, type Static, Type } from '../shape.js'
+import { type Static, Type } from '../shape.js'
 
 /** The cookie's content. Times are in seconds. */
-const Payload = Type.Object(
+const isPayload = Type.Object(
   {
     v: Type.Literal(1),
     /** The device's random id. */
@@ -23,8 +23,7 @@ const Payload = Type.Object(
   },
   { additionalProperties: false },
 )
-type DevicePayload = Static<typeof Payload>
-const payload = Compile(Payload)
+type DevicePayload = Static<typeof isPayload>
 
 /** A device that was used to sign in to an account before. */
 export interface Device {
@@ -91,6 +90,6 @@ export class DeviceCookie {
     const reading = readCookie(request.headers.cookie, spec.name)
     const encoded = reading.kind === 'one' ? verifyValue(keys, reading.value) : null
     const content = encoded === null ? null : decodeJson(encoded)
-    return payload.Check(content) && clock() < content.exp * 1000 ? content : null
+    return isPayload(content) && clock() < content.exp * 1000 ? content : null
   }
 }

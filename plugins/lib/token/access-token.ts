@@ -3,7 +3,7 @@ import type { CheckedAccount, Claims } from '../contract.js'
 import { claimsOf, IdentityClaims } from '../credentials/identity-claims.js'
 import { isOwnJson } from '../credentials/signed-value.js'
 import { ClaimInvalid } from '../errors.js'
-import { Compile, type Static, Type } from '../shape.js'
+import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 import type { TokenCodecs } from './codecs.js'
 
@@ -22,14 +22,13 @@ export const ACCESS_TOKEN_MAX = 4096
 const VARIABLE_MAX = 2048
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
-const Payload = Type.Object(
+const isPayload = Type.Object(
   { iss: Text, aud: Text, jti: Text, ...IdentityClaims },
   { additionalProperties: false },
 )
-const payload = Compile(Payload)
 
 /** The payload of an access token: RFC 9068 §2.2 without `client_id`, and who is signed in. Times are in seconds. */
-export type AccessClaims = Static<typeof Payload>
+export type AccessClaims = Static<typeof isPayload>
 
 const CANONICAL = /^[\w-]+$/
 
@@ -87,7 +86,7 @@ export class AccessTokens {
     if (!codec || !isCanonical(signature)) return null
     const claims = verifyQuietly(() => codec.verify(token))
     // Although a signature covers its text: a key shared with another signer must not widen this.
-    return isOwnJson(body, claims) && payload.Check(claims) && this.#isOurs(claims, now) ? claims : null
+    return isOwnJson(body, claims) && isPayload(claims) && this.#isOurs(claims, now) ? claims : null
   }
 
   #isOurs({ iss, aud, iat, exp }: AccessClaims, now: number): boolean {
