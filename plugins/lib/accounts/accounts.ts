@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { CheckedAccount } from '../contract.js'
 import type { AccountRow } from '../database/embedded.js'
 import { UsernameInvalid, UsernameTaken } from '../errors.js'
+import { createApiKeySource } from './api-keys.js'
 import { type Context, changePassword, raiseEpoch, setPassword, update } from './changes.js'
 import type {
   AccountChange,
@@ -118,6 +119,7 @@ const identifying = (account: CheckedAccount | null) => account && toAccount(acc
 /** Accounts in the table `accounts` of a migrated database. */
 export function createAccounts(context: Context): Accounts {
   return Object.freeze({
+    apiKeys: createApiKeySource(context.db),
     verify: (username: string, password: string) => verify(context, username, password),
     isBusy: () => context.passwords.isBusy?.() ?? false,
     find: (id: string) => find(context, id),

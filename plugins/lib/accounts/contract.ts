@@ -1,3 +1,4 @@
+import type { ApiKeySource } from '../api-key/contract.js'
 import type { AccountSource, CheckedAccount, Profile } from '../contract.js'
 
 /** The roles of an account. */
@@ -59,6 +60,8 @@ export interface RaisedAccount {
  * All methods throw STORE_UNAVAILABLE on a database fault.
  */
 export interface Accounts extends AccountSource {
+  /** The accounts' API keys. */
+  readonly apiKeys: ApiKeySource
   verify(username: string, password: string): Promise<CheckedAccount | null>
   find(id: string): Promise<OwnProfile | null>
   /**

@@ -28,9 +28,29 @@ export interface AccountRow {
   updated_at: number
 }
 
+/** The stored row of an API key. Times are in ms. */
+export interface ApiKeyRow {
+  id: string
+  account_id: string
+  name: string
+  /** Separated by spaces. */
+  scopes: string
+  /** JSON. */
+  claims: string
+  hash: string
+  epoch: number
+  created_at: number
+  last_used_at: number | null
+  expires_at: number
+  ended_at: number | null
+  ip: string
+  user_agent: string
+}
+
 /** The tables that kysely reads and writes. */
 export interface Tables {
   accounts: AccountRow
+  api_keys: ApiKeyRow
 }
 
 /** The database of the accounts, at the newest schema. */

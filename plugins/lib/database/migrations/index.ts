@@ -1,9 +1,10 @@
 import type { Migration } from 'kysely/migration'
 import { accounts, byteOrder, distributedEpochs } from './accounts.js'
+import { apiKeys } from './api-keys.js'
 import { sealedSignIns, state, throttle } from './state.js'
 
 /*
- * Migrations run in the order of their names. A released one never changes. Those of accounts stand in both lists.
+ * Migrations run in the order of their names. A released one never changes. Those of accounts and API keys stand in both lists.
  */
 
 /** Every migration of the embedded file. */
@@ -13,11 +14,13 @@ export const migrations: Record<string, Migration> = {
   '0003_distributed_epochs': distributedEpochs,
   '0004_throttle': throttle,
   '0005_sealed_sign_ins': sealedSignIns,
+  '0006_api_keys': apiKeys,
 }
 
-/** Every migration of a PostgreSQL database: it holds accounts only. */
+/** Every migration of a PostgreSQL database: it holds accounts and their API keys. */
 export const postgresMigrations: Record<string, Migration> = {
   '0001_accounts': accounts,
   '0001_accounts_collation': byteOrder,
   '0003_distributed_epochs': distributedEpochs,
+  '0006_api_keys': apiKeys,
 }
