@@ -1,4 +1,3 @@
-import cors from '@fastify/cors'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { type Clock, developmentSecret } from 'fastify-identity'
@@ -43,9 +42,6 @@ export interface UserCenterOptions {
 /** Credentials are short; a body beyond this is refused before it is read (`BODY_TOO_LARGE`). In bytes. */
 const BODY_LIMIT = 16 * 1024
 
-/** The methods that pages of allowed origins may use. */
-const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']
-
 /** Trusts nobody if the list is empty or malformed. The plugin refuses to start on a malformed one. */
 function trustedProxies(env: Environment): boolean | string[] {
   const proxies = (env.TRUST_PROXY ?? '').split(',').map((entry) => entry.trim())
@@ -83,19 +79,9 @@ export const options: FastifyServerOptions & UserCenterOptions = {
   standalone: true,
 }
 
-async function registerServer(app: FastifyInstance, config: Config): Promise<void> {
+function prepareServer(app: FastifyInstance): void {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   useSecurityHeaders(app)
-  if (config.allowedOrigins.length > 0) {
-    await app.register(cors, {
-      origin: [...config.allowedOrigins],
-      credentials: true,
-      methods: METHODS,
-      exposedHeaders: ['Retry-After', 'WWW-Authenticate'],
-      // With strict preflight, @fastify/cors answers a malformed preflight in its own form.
-      strictPreflight: false,
-    })
-  }
   drainConnections(app)
 }
 
@@ -167,7 +153,7 @@ function warnOfOpenFiles(app: FastifyInstance, { tokenKeys }: Config): void {
 async function build(app: FastifyInstance, options: UserCenterOptions): Promise<void> {
   const config = readConfig(options.env ?? process.env)
   warnOfOpenFiles(app, config)
-  await registerServer(app, config)
+  prepareServer(app)
   try {
     await registerSuite(app, config, options)
     await seedForDevelopment(app, config)

@@ -79,6 +79,7 @@ const OPTIONS: Known<SuiteOptions> = {
   onRefused: true,
   unauthenticatedStatus: true,
   allowedOrigins: true,
+  cors: true,
   signInCap: true,
   throttle: true,
   metrics: true,
@@ -140,12 +141,12 @@ async function registerMode(app: FastifyInstance, name: ModeName, options: Suite
 async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void> {
   refuseUnknown(options, OPTIONS)
   const modes = checkModes(options)
-  const { clock, secrets, onRefused, unauthenticatedStatus, allowedOrigins } = options
+  const { clock, secrets, onRefused, unauthenticatedStatus, allowedOrigins, cors } = options
   // A plugin that is not asked for is not loaded.
   if (options.metrics) await app.register(import('./metrics.js'), options.metrics)
   await app.register(stores, storesOptions(options))
   await app.register(accounts, accountsOptions(options))
-  await app.register(csrf, { allowedOrigins })
+  await app.register(csrf, { allowedOrigins, cors })
   await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
   await app.register(signIns, { clock, cap: options.signInCap })
   for (const name of modes) await registerMode(app, name, options)

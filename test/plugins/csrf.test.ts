@@ -1,4 +1,5 @@
 import { type AddressInfo, connect } from 'node:net'
+import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import csrf, { type CsrfOptions } from '../../plugins/csrf.js'
@@ -19,7 +20,7 @@ const METHODS = [
 const PARTNER = 'https://partner.example'
 
 /** An app with one route for each part of the check; `handled` lists what was let through. */
-async function makeApp(options: CsrfOptions = { allowedOrigins: [PARTNER] }) {
+async function makeApp(options: CsrfOptions = { allowedOrigins: [PARTNER], cors: false }) {
   const app = Fastify()
   // Fastify knows QUERY already, and wants a body with it.
   for (const method of ['QUERY', 'PROPFIND']) app.addHttpMethod(method, { overrideExisting: true })
@@ -318,4 +319,60 @@ t.test('where Origin is compared with Host, two Host lines are 400', async (t) =
     'an origin that is allowed anyhow',
   )
   t.match(await send('Host: own.example', 'Origin: http://own.example'), /^HTTP\/1\.1 200 /)
+})
+
+const preflight = {
+  origin: PARTNER,
+  'access-control-request-method': 'PUT',
+  'access-control-request-headers': 'authorization',
+}
+
+t.test('an allowed origin may call with credentials, and read why it was refused', async (t) => {
+  const { app } = await makeApp({ allowedOrigins: [PARTNER] })
+  const { statusCode, headers } = await app.inject({
+    method: 'OPTIONS',
+    url: '/recognised',
+    headers: preflight,
+  })
+  t.equal(statusCode, 204)
+  t.match(headers, {
+    'access-control-allow-origin': PARTNER,
+    'access-control-allow-credentials': 'true',
+    'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+    'access-control-allow-headers': 'Authorization, Content-Type',
+  })
+  const answer = await app.inject({ method: 'POST', url: '/recognised', headers: { origin: PARTNER } })
+  t.equal(answer.headers['access-control-allow-origin'], PARTNER)
+  t.equal(answer.headers['access-control-expose-headers'], 'WWW-Authenticate, Retry-After')
+  t.match(answer.headers.vary, /Origin/, 'so that a cache keeps the answers of two origins apart')
+})
+
+t.test('no other origin gets a CORS header', async (t) => {
+  for (const options of [{}, { allowedOrigins: [PARTNER] }, { allowedOrigins: [PARTNER], cors: false }])
+    for (const origin of ['https://evil.example', `${PARTNER}.evil.example`, 'null', '*']) {
+      const { app } = await makeApp(options)
+      for (const method of ['GET', 'OPTIONS'] as const) {
+        const answer = await app.inject({ method, url: '/recognised', headers: { ...preflight, origin } })
+        t.notOk(answer.headers['access-control-allow-origin'], `${method} ${origin}`)
+      }
+    }
+})
+
+t.test('an application that has registered @fastify/cors keeps its own settings', async (t) => {
+  const app = Fastify()
+  await app.register(cors, { origin: 'https://own.example' })
+  await app.register(csrf, { allowedOrigins: [PARTNER] })
+  app.get('/', async () => 'done')
+  const { headers } = await app.inject({ url: '/', headers: { origin: PARTNER } })
+  t.equal(headers['access-control-allow-origin'], 'https://own.example')
+})
+
+t.test('with cors: false an application may register @fastify/cors later', async (t) => {
+  const app = Fastify()
+  await app.register(csrf, { allowedOrigins: [PARTNER], cors: false })
+  await app.register(cors, { origin: 'https://own.example' })
+  app.get('/', async () => 'done')
+  t.equal((await app.inject('/')).headers['access-control-allow-origin'], 'https://own.example')
+  const options = { cors: 'no' } as unknown as CsrfOptions
+  await t.rejects(makeApp(options), { code: 'OPTION_INVALID', message: /cors/ })
 })
