@@ -25,10 +25,13 @@ export type ClaimValue =
   | { readonly [name: string]: ClaimValue }
 export type Claims = Readonly<Record<string, ClaimValue>>
 
+/** A safe integer counts as its decimal text: 7 and '7' are one account. */
+export type AccountId = string | number
+
 /** Whom a credential is issued to. `epoch` must have been read together with what was verified. */
 export interface Account {
   /** Immutable, never given to another person. */
-  readonly id: string
+  readonly id: AccountId
   readonly username: string
   readonly role: string
   /** Counts what ended every sign-in of the account (password change, role change, disabling). 0 without. */
@@ -36,7 +39,7 @@ export interface Account {
 }
 
 /** An account whose fields were checked, and completed. */
-export type CheckedAccount = Readonly<Required<Account>>
+export type CheckedAccount = Readonly<Required<Account>> & { readonly id: string }
 
 /** An account with what a profile shows of it. */
 export interface Profile extends Account {

@@ -1,4 +1,4 @@
-import type { Clock } from './contract.js'
+import type { AccountId, Clock } from './contract.js'
 import { OptionInvalid } from './errors.js'
 
 /** The options of a `register` call that Fastify itself reads. */
@@ -59,4 +59,13 @@ export function checkClock(clock: Clock): Clock {
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
   // Whole milliseconds, as stores keep times. The system's are whole already, and are read with every request.
   return clock === Date.now ? clock : () => Math.floor(clock())
+}
+
+/**
+ * An account's id as text. A fraction, or a number beyond 2^53, could stand for several accounts.
+ * @throws OPTION_INVALID
+ */
+export function accountIdText(id: AccountId): string {
+  if (typeof id !== 'number') return id
+  return String(checkWhole('accountId', id, Number.MIN_SAFE_INTEGER))
 }

@@ -1,6 +1,6 @@
 import type { Account, CheckedAccount } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
-import { checkWhole } from '../options.js'
+import { accountIdText, checkWhole } from '../options.js'
 
 /** So that a credential stays well below what browsers and proxies carry. In UTF-16 units. */
 const FIELD_MAX = 256
@@ -19,11 +19,12 @@ function isField(value: unknown): value is string {
  */
 export function checkAccount(account: Account): CheckedAccount {
   // An application that hands on what `verify` said of a wrong password hands on null.
-  const { id, username, role, epoch = 0 }: Partial<Account> = account ?? {}
+  const { id: given = '', username, role, epoch = 0 }: Partial<Account> = account ?? {}
+  const id = accountIdText(given)
   if (!isField(id) || !isField(username) || !isField(role)) {
     throw new OptionInvalid(
       'account',
-      `wants id, username and role as well-formed strings of 1 to ${FIELD_MAX} characters`,
+      `wants id (or a safe integer), username and role as well-formed strings of 1 to ${FIELD_MAX} characters`,
     )
   }
   checkWhole('account.epoch', epoch, 0)

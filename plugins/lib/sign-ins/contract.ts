@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { CheckedAccount, MaybePromise, SignInRef } from '../contract.js'
+import type { AccountId, MaybePromise, SignInRef } from '../contract.js'
 import type { Rotation, RotationResult, SignInRecord } from '../stores/contract.js'
 import type { Ending } from './ending.js'
 import type { SignInsPage, SignInsQuery } from './listing.js'
@@ -22,11 +22,11 @@ export interface SignIns {
   isLive(ref: SignInRef): MaybePromise<boolean>
   /** See StateStore. A sign-in that was live under it is live while it stays the same and is not -1. No lookup. */
   revision(): number
-  find(accountId: string, id: string): Promise<SignInRecord | null>
+  find(accountId: AccountId, id: string): Promise<SignInRecord | null>
   /** The live ones, newest first. */
-  list(accountId: string): Promise<SignInRecord[]>
+  list(accountId: AccountId): Promise<SignInRecord[]>
   /** A page of the live ones, from the newest or from the end of another page. */
-  page(accountId: string, query: SignInsQuery): Promise<SignInsPage>
+  page(accountId: AccountId, query: SignInsQuery): Promise<SignInsPage>
   /**
    * Writes that the caller was seen, at most once a minute for each sign-in. Nobody waits for the write. Cheap when no
    * write is due. Guards call it for each caller that they admit, with the verified credential if it is kept, and the time (ms).
@@ -50,14 +50,14 @@ export interface SignIns {
    * If there was a record, an audit event follows. Without an `ending`, it names the application as the actor.
    * @returns whether the account had a record of it
    */
-  end(ref: Pick<SignInRef, 'accountId' | 'signInId'>, ending?: Ending): Promise<boolean>
+  end(ref: { readonly accountId: AccountId; readonly signInId: string }, ending?: Ending): Promise<boolean>
   /**
    * Ends all sign-ins that the account has now, except `except`. A sign-in that begins at the same moment counts as
    * later, and lives: somebody who knows the password could sign in a moment later anyway. A raised epoch ends those
    * too, and every login in progress.
    * @returns how many
    */
-  endAll(accountId: string, except?: string, ending?: Ending): Promise<number>
+  endAll(accountId: AccountId, except?: string, ending?: Ending): Promise<number>
   /**
    * Ends every sign-in of the account that began under a lower epoch, with one write. The account's `epoch` decides,
    * not the time. So it also ends sign-ins of this very moment, and a login in progress whose password was verified
@@ -68,7 +68,7 @@ export interface SignIns {
    * @throws OPTION_INVALID for an epoch that can end nothing, STORE_UNAVAILABLE
    */
   raiseEpoch(
-    account: Pick<CheckedAccount, 'id' | 'epoch'>,
+    account: { readonly id: AccountId; readonly epoch: number },
     options?: { readonly spare?: string | null },
   ): Promise<number>
 }

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Audit } from '../audit.js'
 import type { Clock, SignInRef } from '../contract.js'
+import { accountIdText as idText } from '../options.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { endBeyondCap } from './cap.js'
 import type { SignIns } from './contract.js'
@@ -29,7 +30,8 @@ export function createSignIns(parts: SignInsParts): SignIns {
   const { store, records, seen, audit, clock, longestTtl, cap } = parts
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
     store.endSignIn(ref.accountId, ref.signInId, keptUntil(clock(), longestTtl))
-  const endAndTell: SignIns['end'] = async (ref, ending) => {
+  const endAndTell: SignIns['end'] = async ({ accountId, signInId }, ending) => {
+    const ref = { accountId: idText(accountId), signInId }
     const existed = await end(ref)
     if (existed) tellEnded(audit, ref, ending)
     return existed
@@ -64,9 +66,9 @@ export function createSignIns(parts: SignInsParts): SignIns {
       return record
     },
     ...livenessOf(store),
-    find: (accountId, id) => records.find(accountId, id, clock()),
-    list: (accountId) => listLive(store, records, accountId, clock()),
-    page: (accountId, query) => pageLive(store, records, accountId, query, clock()),
+    find: async (accountId, id) => records.find(idText(accountId), id, clock()),
+    list: async (accountId) => listLive(store, records, idText(accountId), clock()),
+    page: async (accountId, query) => pageLive(store, records, idText(accountId), query, clock()),
     noteSeen: (caller, verified, now) => seen.note(caller, verified, now),
     touch(ref, idleTtl) {
       const now = clock()
@@ -76,14 +78,15 @@ export function createSignIns(parts: SignInsParts): SignIns {
     rotate: (accountId, id, rotation) =>
       rotateLive(store, records, accountId, id, { ...rotation, now: clock() }),
     end: endAndTell,
-    async endAll(accountId, except, ending) {
+    async endAll(id, except, ending) {
+      const accountId = idText(id)
       const ids = await store.endSignIns(accountId, except ?? null, clock())
       for (const signInId of ids) tellEnded(audit, { accountId, signInId }, ending)
       return ids.length
     },
     async raiseEpoch({ id, epoch }, { spare = null } = {}) {
       checkEpoch(epoch)
-      return endBelowEpoch({ store, audit, longestTtl, now: clock() }, { id, epoch }, spare)
+      return endBelowEpoch({ store, audit, longestTtl, now: clock() }, { id: idText(id), epoch }, spare)
     },
   }
 }

@@ -29,7 +29,7 @@ t.test('an account that is none is refused, and not quoted', async (t) => {
     t.throws(() => checkAccount(account as unknown as Account), { code: 'OPTION_INVALID' }, String(account))
   }
   for (const field of ['id', 'username', 'role']) {
-    for (const value of [undefined, null, '', 1, {}, ['1'], true, `hunter2${'x'.repeat(250)}`]) {
+    for (const value of [undefined, null, '', 1.5, {}, ['1'], true, `hunter2${'x'.repeat(250)}`]) {
       const bad: unknown = { ...ACCOUNT, [field]: value }
       const error = t.throws(
         () => checkAccount(bad as Account),
