@@ -7,9 +7,9 @@ import type { Tables } from '../../database/embedded.js'
 import { type Finding, fault, warning } from './check.js'
 
 const NOBODY =
-  'There is no administrator who can sign in: fastify-identity account add NAME --role admin makes one.'
+  'There is no administrator who can sign in. Add one: fastify-identity account add NAME --role admin'
 const WELL_KNOWN =
-  'holds a development account with its well known password: use another place, or give it a new one with fastify-identity account passwd NAME.'
+  'holds a development account with its well known password. Use another database, or set a new password: fastify-identity account passwd NAME'
 
 /** Changes nothing: an outdated hash is not renewed. */
 const unchanging = { ...passwords, isOutdated: () => false }

@@ -29,7 +29,7 @@ async function look(file: string): Promise<readonly Finding[]> {
 export async function checkEmbeddedAccounts({ dataDir, databaseUrl }: Config): Promise<readonly Finding[]> {
   if (databaseUrl !== null) return []
   const file = databaseFile(dataDir)
-  if (!existsSync(file)) return [warning(SUBJECT, 'There is no database yet: the first start makes it.')]
+  if (!existsSync(file)) return [warning(SUBJECT, 'There is no database yet: the first start creates it.')]
   try {
     return await look(file)
   } catch (error) {

@@ -6,13 +6,13 @@ import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 
 /** Checks the optional packages that these settings need. */
 async function checkPackages({ redisUrl, databaseUrl }: Config): Promise<readonly Finding[]> {
-  const isEmbedded = redisUrl === null || databaseUrl === null
-  const wanted: [string, () => Promise<unknown>][] = [
-    ['@node-rs/argon2', () => import('@node-rs/argon2')],
-    ...(isEmbedded ? [['libsql', () => import('libsql')] satisfies [string, () => Promise<unknown>]] : []),
-    ...(databaseUrl === null ? [] : [['pg', () => import('pg')] satisfies [string, () => Promise<unknown>]]),
-  ]
-  const findings = wanted.map(async ([name, load]) => {
+  const wanted: Record<string, false | (() => Promise<unknown>)> = {
+    '@node-rs/argon2': () => import('@node-rs/argon2'),
+    libsql: (redisUrl === null || databaseUrl === null) && (() => import('libsql')),
+    pg: databaseUrl !== null && (() => import('pg')),
+  }
+  const findings = Object.entries(wanted).map(async ([name, load]) => {
+    if (!load) return []
     try {
       await loadOptional(name, load)
       return ok(name, 'is installed.')
@@ -20,7 +20,7 @@ async function checkPackages({ redisUrl, databaseUrl }: Config): Promise<readonl
       return fault(name, reasonOf(error))
     }
   })
-  return Promise.all(findings)
+  return (await Promise.all(findings)).flat()
 }
 
 /** The directory, or the nearest one above it that exists. */
@@ -48,8 +48,10 @@ async function checkDataDir({ dataDir, redisUrl, databaseUrl }: Config): Promise
 }
 
 async function checkKeyFiles({ tokenKeys }: Config): Promise<readonly Finding[]> {
-  const sentence = 'is open to every user of this machine.'
-  return (tokenKeys?.openFiles ?? []).map((file) => warning('TOKEN_PRIVATE_KEY', `${file} ${sentence}`))
+  const files = tokenKeys?.openFiles ?? []
+  return files.map((file) =>
+    warning('TOKEN_PRIVATE_KEY', `Every user of this machine can read or write ${file}.`),
+  )
 }
 
 /** Checks packages, the data directory and key files. */

@@ -13,7 +13,7 @@ const LIMITS = checkPostgres({ max: 1 })
 
 interface Server {
   readonly version: string
-  /** Whether the schema for new tables has ours. */
+  /** Whether the tables exist in the schema in which new ones would be created. */
   readonly hasAccounts: boolean
   readonly isReadOnly: boolean
 }
@@ -24,7 +24,7 @@ async function ask(db: Kysely<Tables>): Promise<Server> {
     to_regclass('accounts') IS NOT NULL AS "hasAccounts",
     current_setting('transaction_read_only') = 'on' AS "isReadOnly"`.execute(db)
   const [server] = rows
-  if (!server) throw new Error('it answers with nothing')
+  if (!server) throw new Error('its answer is empty')
   return server
 }
 
@@ -33,9 +33,9 @@ async function look(db: Kysely<Tables>): Promise<readonly Finding[]> {
   const { version, hasAccounts, isReadOnly } = await ask(db)
   const there = ok(SUBJECT, `PostgreSQL ${version} answers.`)
   if (isReadOnly)
-    return [there, fault(SUBJECT, 'It takes no writes: it is a standby, or set to be read only.')]
+    return [there, fault(SUBJECT, 'It takes no writes: it is a standby, or is set to read only.')]
   await rehearseMigration(db)
-  if (!hasAccounts) return [there, warning(SUBJECT, 'There are no tables yet: the first start makes them.')]
+  if (!hasAccounts) return [there, warning(SUBJECT, 'There are no tables yet: the first start creates them.')]
   return [there, ...(await checkAccounts(SUBJECT, db))]
 }
 

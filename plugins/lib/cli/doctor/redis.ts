@@ -12,14 +12,14 @@ const SUBJECT = 'REDIS_URL'
 const LIST = revocationKeys(PREFIX)[0]
 /** In ms. */
 const TIMEOUT = 3000
-/** A difference of clocks that NTP would not leave, in ms. */
+/** NTP keeps clocks closer than this, in ms. */
 const UNUSUAL = 60_000
 
 async function isReplica(client: RedisClient): Promise<boolean> {
   return /^role:slave/m.test(String(await runScript(client, INFO, LIST, 'replication')))
 }
 
-/** Whether Redis' clock is this machine's, as it must be for an instance to be ready. */
+/** Checks whether the clocks of Redis and this machine agree: otherwise an instance is not ready. */
 async function checkTime(client: RedisClient, clock: Clock): Promise<Finding[]> {
   const sent = clock()
   const answer = await client.time().catch(() => null)
@@ -28,9 +28,9 @@ async function checkTime(client: RedisClient, clock: Clock): Promise<Finding[]> 
   const seconds = Math.round(Math.abs(ahead) / 1000)
   const difference = `The clock of Redis is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} this machine's`
   if (Math.abs(ahead) > CLOCK_MARGIN) {
-    return [fault(SUBJECT, `${difference}: nobody could sign in. Have both kept by NTP.`)]
+    return [fault(SUBJECT, `${difference}: nobody could sign in. Let NTP set both.`)]
   }
-  return Math.abs(ahead) > UNUSUAL ? [warning(SUBJECT, `${difference}. Have both kept by NTP.`)] : []
+  return Math.abs(ahead) > UNUSUAL ? [warning(SUBJECT, `${difference}. Let NTP set both.`)] : []
 }
 
 async function look(client: RedisClient, clock: Clock): Promise<Finding[]> {
@@ -39,19 +39,13 @@ async function look(client: RedisClient, clock: Clock): Promise<Finding[]> {
   await client.ping()
   const took = (performance.now() - started).toFixed(1)
   if (await isReplica(client)) return [fault(SUBJECT, 'It leads to a replica, which takes no writes.')]
-  const unknown: string[] = []
-  await checkEviction(client, LIST, 'refuse', {
-    warn: (_details: unknown, message?: string) => void unknown.push(message ?? ''),
-  })
-  const doubts = unknown.map((sentence) => warning(SUBJECT, sentence))
-  const found = [...doubts, ...(await checkTime(client, clock))]
-  return [ok(SUBJECT, `Redis answers in ${took} ms, and evicts no revocations.`), ...found]
+  const found = [ok(SUBJECT, `Redis answers in ${took} ms, and evicts no revocations.`)]
+  const warn = (_details: unknown, message = '') => void found.push(warning(SUBJECT, message))
+  await checkEviction(client, LIST, 'refuse', { warn })
+  return [...found, ...(await checkTime(client, clock))]
 }
 
-/**
- * Whether Redis answers, keeps what must be kept, and has the right time.
- * @param clock this machine's, in ms
- */
+/** Checks whether Redis answers, evicts no revocations, and has the right time. @param clock this machine's, in ms */
 export async function checkRedis(
   { redisUrl }: Pick<Config, 'redisUrl'>,
   clock: Clock = Date.now,
