@@ -21,13 +21,13 @@ function isSet(env: Environment, name: string): boolean {
   return read.text(env, name, '') !== ''
 }
 
-/** A trailing space (`set NODE_ENV=production &&` leaves one) or other case must not mean development. */
+/** `set NODE_ENV=production &&` leaves a trailing space. Neither that nor upper case may mean development. */
 function isProduction(env: Environment): boolean {
   return read.text(env, 'NODE_ENV', '').toLowerCase() === 'production'
 }
 
 function refuseUnsafeProduction(env: Environment): void {
-  // A list of commas alone holds no secret either.
+  // A list of nothing but commas holds no secret either.
   if (read.list(env, 'AUTH_SECRETS').length === 0) {
     throw new ConfigInvalid(
       'AUTH_SECRETS is required in production: one or more secrets of at least 32 bytes.',
@@ -50,7 +50,7 @@ export function isAddressRange(entry: string): boolean {
 
 function readTrustProxy(env: Environment, production: boolean): readonly string[] | true {
   const entries = read.list(env, 'TRUST_PROXY')
-  // Every client could then forge its address, and the throttle would limit nobody.
+  // Otherwise every client could forge its address, and the throttle would limit nobody.
   if (production && entries.some((entry) => entry === 'true' || /\/0+$/.test(entry))) {
     throw new ConfigInvalid(
       'TRUST_PROXY must not trust every address in production: list the proxies’ addresses.',
@@ -73,7 +73,7 @@ const SETTINGS = {
   redisUrl: (env) => read.redisUrl(env),
   /** null: accounts are in `dataDir`. */
   databaseUrl: (env) => read.databaseUrl(env),
-  /** null: to be generated into `dataDir`, in development only. */
+  /** null: generated into `dataDir`, in development only. */
   secrets: (env, production) => read.secrets(env, production),
   /** null: the secrets sign tokens too. */
   tokenKeys: (env) => readTokenKeys(env),
@@ -98,7 +98,7 @@ const SETTINGS = {
   cookieName: (env) => readCookieName(env, 'COOKIE_NAME', 'identity'),
   /** Before the `__Host-` prefix. */
   sessionName: (env) => readCookieName(env, 'SESSION_NAME', 'session'),
-  /** Addresses and CIDR ranges of the proxies in front; `true` trusts every peer. */
+  /** Addresses and CIDR ranges of the reverse proxies; `true` trusts every peer. */
   trustProxy: readTrustProxy,
   allowedOrigins: (env) => read.origins(env),
   /** Whether `/docs` is served. */
@@ -118,7 +118,7 @@ export interface Config extends Settings {
   readonly production: boolean
 }
 
-/** Lifetimes that contradict each other: the shorter one would win without a word. */
+/** The first lifetime must not be longer than the second one, which would silently shorten it. */
 const NOT_LONGER = [
   ['ACCESS_TOKEN_TTL', 'accessTokenTtl', 'REFRESH_TOKEN_TTL', 'refreshTokenTtl'],
   ['REFRESH_GRACE', 'refreshGrace', 'REFRESH_TOKEN_TTL', 'refreshTokenTtl'],

@@ -2,7 +2,7 @@ import { ConfigInvalid } from '../errors.js'
 import { isCookieName } from '../http/cookies.js'
 import { type Environment, text } from './values.js'
 
-/** What the user center calls its cookies, before the `__Host-` prefix. */
+/** The names of the user center's cookies, without the `__Host-` prefix. */
 export interface CookieNames {
   readonly cookieName: string
   readonly sessionName: string
@@ -11,7 +11,7 @@ export interface CookieNames {
 /** Names of other cookies that the server sets or reserves: `<name>_proof` belongs to the cookie `<name>`. */
 const RESERVED = /^(device|refresh|pending|.*_proof)$/
 
-/** @throws CONFIG_INVALID for a name that no browser would keep, or one of another cookie of ours */
+/** @throws CONFIG_INVALID for a name that browsers refuse, or that of another cookie of the server */
 export function readCookieName(env: Environment, variable: string, fallback: string): string {
   const name = text(env, variable, fallback)
   if (!isCookieName(name)) {
@@ -20,6 +20,6 @@ export function readCookieName(env: Environment, variable: string, fallback: str
     )
   }
   if (RESERVED.test(name))
-    throw new ConfigInvalid(`${variable} must not be the name of another cookie of ours.`)
+    throw new ConfigInvalid(`${variable} must not be the name of another cookie of the server.`)
   return name
 }

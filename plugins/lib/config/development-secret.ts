@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { secretWeakness } from '../credentials/secret-strength.js'
+import { refuseOpenFile } from '../database/data-dir.js'
+import { codeOf } from '../database/faults.js'
 import { ConfigInvalid } from '../errors.js'
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
-}
 
 /** The secret of an earlier start, or null. */
 function readSecret(file: string): string | null {
   try {
-    // A user who can write this file can sign in as anybody.
-    if (statSync(file).mode & 0o022) throw new ConfigInvalid(`DATA_DIR: ${file} is writable by others.`)
+    refuseOpenFile(file)
     return readFileSync(file, 'utf8').trim()
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return null
@@ -21,10 +18,7 @@ function readSecret(file: string): string | null {
   }
 }
 
-/**
- * Written to a draft and linked into place: two processes that start at once read the same secret, and never half of
- * one.
- */
+/** Linked into place when complete: two processes that start at once read the same secret, and never half of one. */
 function createSecret(dataDir: string, file: string): void {
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   try {
@@ -40,9 +34,9 @@ function createSecret(dataDir: string, file: string): void {
 }
 
 /**
- * The secret of a development installation: generated once into its data directory (mode 0600), so that a
- * restart signs nobody out.
- * @throws CONFIG_INVALID when the file holds no proper secret, or cannot be read or written
+ * The secret of a development installation. Generated once into its data directory (mode 0600), so that a restart signs
+ * nobody out.
+ * @throws CONFIG_INVALID if the secret is too weak, or the file cannot be read or written
  */
 export function developmentSecret(dataDir: string): string {
   const file = join(dataDir, 'secret')

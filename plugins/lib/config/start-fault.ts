@@ -2,10 +2,7 @@ import { databaseFile } from '../database/data-dir.js'
 import { fileFault } from '../database/faults.js'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
 
-/**
- * The reason of a failed start: CONFIG_INVALID for a store that opened and failed at its first use (damaged, or gone
- * since); otherwise the error itself.
- */
+/** The reason of a failed start: CONFIG_INVALID if a store opened but failed at its first use, else the error itself. */
 export function startFault(
   error: unknown,
   { dataDir, databaseUrl }: { readonly dataDir: string; readonly databaseUrl: string | null },

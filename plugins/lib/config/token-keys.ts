@@ -17,9 +17,7 @@ const FILE_MAX = 64 * 1024
 
 const OPEN_TO_ALL = 0o006
 
-/*
- * No message quotes an entry, and no error here has a cause: an entry that is no path may be a malformed key.
- */
+/** No message quotes an entry, and no error has a cause: an entry that is no path may be a malformed key. */
 const refuse = (fault: string) => new ConfigInvalid(`TOKEN_PRIVATE_KEY: ${fault}.`)
 
 interface Entry {
@@ -70,20 +68,15 @@ function readEntry(entry: string, index: number): Entry {
 }
 
 /**
- * PEMs one after the other (their line breaks may be escaped), paths of files with PEMs, or both, with commas or
- * line breaks between paths. With `shared` in front the secrets keep signing; at the end they only verify. Null if it is
- * not set.
+ * Reads PEMs (their line breaks may be escaped) and paths of files with PEMs, with commas or line breaks between paths.
+ * With `shared` in front, the secrets keep signing; at the end, they only verify. Null if the variable is not set.
  * @throws CONFIG_INVALID
  */
 export function readTokenKeys(env: Environment): TokenKeySettings | null {
   const value = text(env, 'TOKEN_PRIVATE_KEY', '')
   if (value === '') return null
   const entries = entriesOf(value).map(readEntry)
-  return Object.freeze({
-    keys: checkSigningKeys(
-      entries.flatMap(({ inputs }) => inputs),
-      refuse,
-    ),
-    openFiles: Object.freeze(entries.flatMap(({ openFile }) => openFile ?? [])),
-  })
+  const inputs = entries.flatMap((entry) => entry.inputs)
+  const openFiles = Object.freeze(entries.flatMap(({ openFile }) => openFile ?? []))
+  return Object.freeze({ keys: checkSigningKeys(inputs, refuse), openFiles })
 }

@@ -6,10 +6,12 @@ import { parseOrigins } from '../http/same-origin.js'
 import { SECONDS_MAX } from '../options.js'
 import { readRedisUrl } from '../stores/redis/topology.js'
 
+const REDIS_WANTED = 'must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// address'
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /*
- * Each function reads one variable. An empty variable counts as not set, as in a blank line of an environment file. No
+ * Each function reads one variable, and throws CONFIG_INVALID for a wrong value. An empty variable counts as not set. No
  * message quotes a value: it may be a misplaced secret.
  */
 
@@ -23,7 +25,7 @@ export function list(env: Environment, name: string): readonly string[] {
   return Object.freeze(parts.filter((part) => part !== ''))
 }
 
-/** @throws CONFIG_INVALID unless it is `true` or `false` */
+/** `true` or `false`. */
 export function flag(env: Environment, name: string, fallback: boolean): boolean {
   const value = text(env, name, String(fallback))
   if (value !== 'true' && value !== 'false') throw new ConfigInvalid(`${name} must be true or false.`)
@@ -36,7 +38,7 @@ interface Range {
   readonly most: number
 }
 
-/** Digits only: `1e3`, `0x10` and ` 15m` are mistakes. @throws CONFIG_INVALID */
+/** Digits only: `1e3`, `0x10` and ` 15m` are mistakes. */
 function whole(env: Environment, name: string, fallback: number, { unit, least, most }: Range): number {
   const value = text(env, name, String(fallback))
   const number = Number(value)
@@ -46,22 +48,19 @@ function whole(env: Environment, name: string, fallback: number, { unit, least, 
   return number
 }
 
-/** @throws CONFIG_INVALID */
 export function seconds(env: Environment, name: string, fallback: number, least = 1): number {
   return whole(env, name, fallback, { unit: 'whole seconds', least, most: SECONDS_MAX })
 }
 
-/** How many of something. @throws CONFIG_INVALID */
 export function count(env: Environment, name: string, fallback: number, most: number): number {
   return whole(env, name, fallback, { unit: 'a whole number', least: 1, most })
 }
 
-/** Only checked: fastify-cli listens. @throws CONFIG_INVALID */
+/** Only checks: fastify-cli listens. */
 export function port(env: Environment): void {
   whole(env, 'PORT', 3000, { unit: 'a port number', least: 0, most: 65_535 })
 }
 
-/** One of these words. @throws CONFIG_INVALID */
 export function choice<T extends string>(
   env: Environment,
   name: string,
@@ -74,7 +73,6 @@ export function choice<T extends string>(
   return chosen
 }
 
-/** @throws CONFIG_INVALID */
 export function passwordWords(env: Environment): readonly string[] {
   const words = list(env, 'PASSWORD_WORDS')
   if (!words.every(isPasswordWord)) {
@@ -83,19 +81,13 @@ export function passwordWords(env: Environment): readonly string[] {
   return words
 }
 
-/** @throws CONFIG_INVALID */
 export function redisUrl(env: Environment): string | null {
   const value = text(env, 'REDIS_URL', '')
   if (value === '') return null
-  if (readRedisUrl(value) === null) {
-    throw new ConfigInvalid(
-      'REDIS_URL must be a redis://, rediss://, redis+sentinel:// or redis+cluster:// address.',
-    )
-  }
+  if (readRedisUrl(value) === null) throw new ConfigInvalid(`REDIS_URL ${REDIS_WANTED}.`)
   return value
 }
 
-/** @throws CONFIG_INVALID */
 export function databaseUrl(env: Environment): string | null {
   const value = text(env, 'DATABASE_URL', '')
   if (value === '') return null
@@ -103,10 +95,7 @@ export function databaseUrl(env: Environment): string | null {
   return value
 }
 
-/**
- * Null if there are none. In production they must also be hard to guess.
- * @throws CONFIG_INVALID
- */
+/** Null if there are none. In production they must also be hard to guess. */
 export function secrets(env: Environment, production: boolean): readonly string[] | null {
   const weaknessOf = production ? secretWeakness : secretShortness
   const all = list(env, 'AUTH_SECRETS')
@@ -119,7 +108,6 @@ export function secrets(env: Environment, production: boolean): readonly string[
   return all
 }
 
-/** @throws CONFIG_INVALID */
 export function origins(env: Environment): readonly string[] {
   const all = list(env, 'ALLOWED_ORIGINS')
   try {
