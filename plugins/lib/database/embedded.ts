@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type Database from 'libsql'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
-import { loadOptional } from '../optional.js'
 import { createPrivateFile, loadLibsql } from './data-dir.js'
 import { fileFault, isBusy, migrationFault } from './faults.js'
 import { migrations } from './migrations/index.js'
@@ -63,10 +62,9 @@ export interface AccountsDatabase {
 }
 
 /**
- * The embedded database: one connection, reached in two ways.
- *
- * No transaction on it may span an `await`: the synchronous statements of other users would fall inside it, and be
- * rolled back with it. A change is a single statement that compares and sets, or a synchronous transaction.
+ * The embedded database: one connection with two interfaces. No transaction on it may span an `await`: it would include
+ * the statements of other users, and roll them back. A change is one statement that compares and sets, or a synchronous
+ * transaction.
  */
 export interface EmbeddedDatabase extends AccountsDatabase {
   /** Synchronous. Beware: `get()` adds a field `_metadata` to a row, `all()` does not. */
@@ -91,7 +89,7 @@ const MEMORY = ':memory:'
  * finds the work done. It may span awaits, because nobody else has the connection yet.
  */
 async function migrate({ connection, kysely }: Pick<Opened, 'connection' | 'kysely'>): Promise<void> {
-  const { Migrator } = await loadOptional('kysely', () => import('kysely/migration'), 'The embedded database')
+  const { Migrator } = await import('kysely/migration')
   connection.exec('BEGIN IMMEDIATE')
   const migrator = new Migrator({ db: kysely, provider: { getMigrations: async () => migrations } })
   const { error } = await migrator.migrateToLatest()
@@ -101,8 +99,8 @@ async function migrate({ connection, kysely }: Pick<Opened, 'connection' | 'kyse
 }
 
 /**
- * Tries again while another process has the file locked. Two processes that turn one new file to WAL at the same moment
- * would wait for each other, so SQLite refuses one of them at once, without its own timeout.
+ * Tries again while another process has the file locked. If two processes switch a new file to WAL at once, SQLite
+ * refuses one of them without waiting for its own timeout: each would wait for the other.
  */
 async function untilFree<T>(work: () => T): Promise<T> {
   const end = performance.now() + BUSY_TIMEOUT
@@ -119,11 +117,7 @@ async function untilFree<T>(work: () => T): Promise<T> {
 /** FULL syncs the log at each commit. With NORMAL, a power cut could undo a sign-out that was answered. */
 async function connect(path: string): Promise<Opened> {
   const Libsql = await loadLibsql()
-  const { Kysely, SqliteDialect } = await loadOptional(
-    'kysely',
-    () => import('kysely'),
-    'The embedded database',
-  )
+  const { Kysely, SqliteDialect } = await import('kysely')
   const connection = new Libsql(path, { timeout: BUSY_TIMEOUT })
   const kysely = new Kysely<Tables>({ dialect: new SqliteDialect({ database: connection }) })
   try {
@@ -161,9 +155,9 @@ async function acquire(path: string): Promise<Shared> {
 }
 
 /**
- * Opens the embedded database at the newest schema. Makes it if it does not exist (directory mode 0700, file mode 0600).
- * Within a process, all users of one file share one connection; `:memory:` is never shared.
- * @throws DEPENDENCY_MISSING, or CONFIG_INVALID if others may write the file, or it cannot be made, read, written or
+ * Opens the embedded database at the newest schema, and creates it if necessary (directory mode 0700, file mode 0600).
+ * All users of a file in a process share one connection; `:memory:` is never shared.
+ * @throws DEPENDENCY_MISSING; CONFIG_INVALID if others may write the file, or it cannot be created, read, written or
  *   migrated
  */
 export async function openDatabase(file: string): Promise<EmbeddedDatabase> {

@@ -1,10 +1,7 @@
 import type { Kysely } from 'kysely'
 import { ConfigInvalid } from '../errors.js'
 
-/*
- * The sentences of a start that cannot use its database. Each names the place and the remedy. None repeats a URL, which
- * may hold a password.
- */
+/* The messages of a start that cannot use its database. None repeats a URL, which may hold a password. */
 
 /** The tables were made by a newer version. */
 export class NewerSchema extends Error {
@@ -28,7 +25,7 @@ type Migrations = Readonly<Record<string, unknown>>
  * @throws NewerSchema, or the error of a database that was never migrated
  */
 export async function refuseNewer<T>(db: Kysely<T>, known: Migrations): Promise<void> {
-  // Imported here: kysely is optional, and is loaded with the database.
+  // Imported here, so that importing the suite does not load kysely.
   const { sql } = await import('kysely')
   const { rows } = await sql<{ name: string }>`SELECT name FROM kysely_migration`.execute(db)
   const newer = rows.find(({ name }) => !Object.hasOwn(known, name))

@@ -20,20 +20,20 @@ export const accounts: Migration = {
 }
 
 /**
- * PostgreSQL only. Names are ordered and compared by their bytes, as in SQLite. An order of the operating system's
- * changes with its version, and leaves an index that accepts a name twice.
+ * PostgreSQL only. Orders and compares names by their bytes, as SQLite does. The operating system's collation changes
+ * with its version, and leaves an index that accepts a name twice.
  */
 export const byteOrder: Migration = {
   async up(db) {
-    // Imported here: kysely is optional, and is loaded by the time of a migration.
+    // Imported here, so that importing the suite does not load kysely.
     const { sql } = await import('kysely')
     await sql`ALTER TABLE accounts ALTER COLUMN canonical TYPE text COLLATE "C"`.execute(db)
   },
 }
 
 /**
- * The account's row says what the state store must still be told, so that a crash between the change and the telling
- * loses nothing. An account whose epoch was never raised has nothing to tell.
+ * The account's row records which epoch the state store knows, so that a crash between a change and its distribution
+ * loses nothing.
  */
 export const distributedEpochs: Migration = {
   async up(db) {
@@ -41,8 +41,9 @@ export const distributedEpochs: Migration = {
     const table = db.schema.alterTable('accounts')
     await table.addColumn('distributed_epoch', 'integer', (column) => column.notNull().defaultTo(1)).execute()
     await table.addColumn('spared_sign_in', 'text').execute()
-    const undistributed = sql`CREATE INDEX accounts_undistributed ON accounts (id) WHERE epoch > distributed_epoch`
-    // Mostly empty. It answers a look without reading the table.
-    await undistributed.execute(db)
+    // Mostly empty: a lookup need not read the table.
+    await sql`CREATE INDEX accounts_undistributed ON accounts (id) WHERE epoch > distributed_epoch`.execute(
+      db,
+    )
   },
 }

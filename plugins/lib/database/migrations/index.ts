@@ -3,9 +3,7 @@ import { accounts, byteOrder, distributedEpochs } from './accounts.js'
 import { apiKeys } from './api-keys.js'
 import { sealedSignIns, state, throttle } from './state.js'
 
-/*
- * Migrations run in the order of their names. A released one never changes. Those of accounts and API keys stand in both lists.
- */
+/* Migrations run in the order of their names. A released one never changes. Both lists have those of accounts and keys. */
 
 /** Every migration of the embedded file. */
 export const migrations: Record<string, Migration> = {

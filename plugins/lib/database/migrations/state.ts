@@ -3,9 +3,8 @@ import type { Migration } from 'kysely/migration'
 import { newGeneration } from '../../stores/rules.js'
 
 /*
- * These tables exist in the embedded file only, so this is SQLite's own dialect. STRICT: a column holds the type it
- * names. WITHOUT ROWID: a row lives in its primary key's tree, and one search finds it. Times are in ms; an index finds
- * what has expired.
+ * Only the embedded file has these tables, so this is SQLite's own dialect. WITHOUT ROWID: one search of the primary key
+ * finds the row. Times are in ms. The indexes on times find expired rows.
  */
 const STATE = [
   `CREATE TABLE sign_ins (
@@ -83,7 +82,7 @@ export const throttle: Migration = { up: (db) => run(db, THROTTLE) }
 export const sealedSignIns: Migration = { up: (db) => run(db, ['ALTER TABLE sign_ins ADD COLUMN seal text']) }
 
 async function run<T>(db: Kysely<T>, statements: readonly string[]): Promise<void> {
-  // Imported here: kysely is optional, and is loaded by the time of a migration.
+  // Imported here, so that importing the suite does not load kysely.
   const { sql } = await import('kysely')
   for (const statement of statements) await sql.raw(statement).execute(db)
 }

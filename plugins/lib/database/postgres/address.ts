@@ -1,47 +1,40 @@
-/** Where a URL of PostgreSQL leads. */
 export interface PostgresAddress {
   /** A name, an IP address, or the directory of a Unix socket. */
   readonly host: string
   readonly port: number
   readonly database: string
-  /** Without one, the driver's own: `PGUSER`, or who runs the process. */
+  /** Defaults to `PGUSER`, or the user that runs the process. */
   readonly user?: string
-  /** Without one, the driver's own: `PGPASSWORD`, or what the password file says. */
+  /** Defaults to `PGPASSWORD`, or the password file. */
   readonly password?: string
   readonly tls: PostgresTls | null
-  /** Under which name connections show in `pg_stat_activity`. */
+  /** The name of the connections in `pg_stat_activity`. */
   readonly applicationName: string
 }
 
 export interface PostgresTls {
-  /** False encrypts for whoever answers. */
+  /** False accepts any server. */
   readonly isVerified: boolean
-  /** The certificates that are trusted instead of the usual ones: a path. */
+  /** The path of the certificates to trust instead of the usual ones. */
   readonly caFile: string | null
 }
 
-/** What is asked of a URL, as one half of a sentence. */
+/** The form of a URL, for an error message. */
 export const URL_WANTED =
-  'must be postgres://user:password@host:port/database, percent-encoded, with no parameters but sslmode (disable, require, verify-ca, verify-full or no-verify), sslrootcert (a path), host (the directory of a socket) and application_name'
+  'must be postgres://user:password@host:port/database, percent-encoded, with no parameters except sslmode (disable, require, verify-ca, verify-full or no-verify), sslrootcert (a path), host (the directory of a socket) and application_name'
 
 const PARAMETERS = ['sslmode', 'sslrootcert', 'host', 'application_name']
 
 /*
- * `require` verifies too, unlike libpq's, which encrypts for anybody who is in the way. `prefer` and `allow`
- * are missing because whoever is in the way can talk them out of it.
+ * `require` verifies as well, unlike libpq's, which accepts an attacker in the middle. `prefer` and `allow` are not
+ * supported: such an attacker can make them give up TLS.
  */
-const TLS_MODES: ReadonlyMap<string, { readonly isVerified: boolean } | null> = new Map([
-  ['disable', null],
-  ['require', { isVerified: true }],
-  ['verify-ca', { isVerified: true }],
-  ['verify-full', { isVerified: true }],
-  ['no-verify', { isVerified: false }],
-])
+const VERIFYING = ['require', 'verify-ca', 'verify-full']
 
 /**
- * Reads `postgres://user:password@host:port/database` (or `postgresql://`), a host that begins with `%2F` being
- * the directory of a Unix socket, as `?host=/directory` is. Null for anything else: a parameter that is ignored
- * would be a setting that does nothing.
+ * Reads `postgres://user:password@host:port/database` (or `postgresql://`). A host that begins with `%2F`, or
+ * `?host=/directory`, is the directory of a Unix socket. Null for anything else, also for an unknown parameter: it would
+ * do nothing.
  */
 export function readPostgresUrl(url: string): PostgresAddress | null {
   try {
@@ -51,7 +44,7 @@ export function readPostgresUrl(url: string): PostgresAddress | null {
   }
 }
 
-/** @throws where a part is no percent-encoded text */
+/** @throws URIError if a part is not percent-encoded */
 function read(url: URL): PostgresAddress | null {
   const parameters = readParameters(url.searchParams)
   if (!/^postgres(ql)?:$/.test(url.protocol) || url.hash !== '' || parameters === null) return null
@@ -69,7 +62,7 @@ function read(url: URL): PostgresAddress | null {
 
 type Parameters = Readonly<Partial<Record<string, string>>>
 
-/** Null when one is unknown, empty, or there twice. */
+/** Null if one is unknown, empty, or given twice. */
 function readParameters(given: URLSearchParams): Parameters | null {
   const entries = [...given]
   const isSound = entries.every(([name, value]) => PARAMETERS.includes(name) && value !== '')
@@ -80,17 +73,17 @@ function readParameters(given: URLSearchParams): Parameters | null {
 function readPlace({ hostname, port, pathname }: URL, directory: string | undefined) {
   const host = directory ?? decodeURIComponent(hostname).replace(/^\[(.*)\]$/, '$1')
   const database = decodeURIComponent(pathname.slice(1))
-  // A list of hosts is for libpq: the driver knows none.
+  // The driver does not support a list of hosts, which libpq does.
   const isHost = directory === undefined ? /^[^\s,]+$/.test(host) : host.startsWith('/')
   if (!isHost || port === '0' || database === '' || database.includes('/')) return null
   return { host, port: Number(port || 5432), database }
 }
 
-/** Undefined when it cannot be meant. */
+/** Undefined if the parameters contradict each other. */
 function readTls({ sslmode = 'disable', sslrootcert }: Parameters): PostgresTls | null | undefined {
-  const mode = TLS_MODES.get(sslmode)
-  if (mode?.isVerified) return { ...mode, caFile: sslrootcert ?? null }
-  // Nothing is verified that certificates could serve for.
+  if (VERIFYING.includes(sslmode)) return { isVerified: true, caFile: sslrootcert ?? null }
+  // Without verification, the certificates would do nothing.
   if (sslrootcert !== undefined) return undefined
-  return mode && { ...mode, caFile: null }
+  if (sslmode === 'no-verify') return { isVerified: false, caFile: null }
+  return sslmode === 'disable' ? null : undefined
 }

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Dialect, Kysely, PostgresPool } from 'kysely'
+import type { Kysely } from 'kysely'
 import { guarded } from '../../accounts/queries.js'
 import { connectionLog } from '../../connection-log.js'
 import { ConfigInvalid, DependencyMissing, OptionInvalid, StoreUnavailable } from '../../errors.js'
-import { loadOptional } from '../../optional.js'
 import type { AccountsDatabase, Tables } from '../embedded.js'
 import { NewerSchema } from '../faults.js'
 import { type PostgresAddress, readPostgresUrl, URL_WANTED } from './address.js'
@@ -13,9 +12,9 @@ import { migrate } from './migrate.js'
 import { type CheckedPostgres, checkPostgres, type PostgresOptions } from './options.js'
 import { openPool, type PoolLimits, type PoolLog } from './pool.js'
 
-/** How long a start waits for another one that migrates, and how long a migration's statement may run. In ms. */
+/** How long a start waits for another process that migrates, and how long a statement of a migration may run, in ms. */
 const MIGRATION_TIMEOUT = 60_000
-/** After how long one that was frozen in the middle of it is given up. In ms. */
+/** How long PostgreSQL waits for a migrating process that has gone silent, in ms. */
 const SILENCE = 15_000
 const RETRY_DELAY = 100
 
@@ -27,10 +26,9 @@ export interface OpenPostgres {
 }
 
 /**
- * The accounts in a PostgreSQL database of their own, at the newest schema. One that is not there yet is waited
- * for; once it was there, it may come and go.
- * @throws OPTION_INVALID; CONFIG_INVALID when it cannot be reached, used or migrated, saying why;
- *   DEPENDENCY_MISSING
+ * Opens the accounts' PostgreSQL database at the newest schema. Waits for a server that cannot be reached yet. After
+ * that, connections are made again whenever they are lost.
+ * @throws OPTION_INVALID; CONFIG_INVALID if it cannot be reached, used or migrated; DEPENDENCY_MISSING
  */
 export async function openPostgres({ databaseUrl, pool, log }: OpenPostgres): Promise<AccountsDatabase> {
   const address = readPostgresUrl(databaseUrl)
@@ -38,8 +36,8 @@ export async function openPostgres({ databaseUrl, pool, log }: OpenPostgres): Pr
   const limits = checkPostgres(pool)
   try {
     await prepare(address, limits)
-    // Between two statements of a transaction nothing is waited for: only a process that is suspended takes so long.
-    // Half, so that whoever waits for its locks is not given up first.
+    // Only a suspended process is silent for so long between two statements of a transaction. Half of the timeout, so
+    // that PostgreSQL frees its locks before it ends the queries that wait for them.
     const patient = { ...limits, silence: Math.ceil(limits.queryTimeout / 2) }
     const kysely = await connect<Tables>(address, patient, log && connectionLog(log, 'PostgreSQL'))
     return served(kysely)
@@ -55,7 +53,7 @@ function databaseFault(error: unknown): Error {
   return new ConfigInvalid(`DATABASE_URL: the database cannot be used (${reason})${advice}`, { cause: error })
 }
 
-/** A standby refuses to begin a transaction that writes; a database that is set to be read only says so. */
+/** A standby refuses to assign a transaction id; a read-only database reports its setting. */
 async function probe(kysely: Kysely<Tables>): Promise<void> {
   const { sql } = await import('kysely')
   const { rows } = await guarded(() =>
@@ -77,28 +75,23 @@ function served(kysely: Kysely<Tables>): AccountsDatabase {
 
 const SILENT: PoolLog = { lost() {}, found() {} }
 
-/** Connects when it is asked something, and changes nothing by itself. @throws DEPENDENCY_MISSING */
+/** Connects at the first query. @throws DEPENDENCY_MISSING */
 export async function connect<T>(
   address: PostgresAddress,
   limits: PoolLimits,
   log: PoolLog = SILENT,
 ): Promise<Kysely<T>> {
-  const { Kysely } = await loadOptional('kysely', () => import('kysely'), 'PostgreSQL')
-  return new Kysely<T>({ dialect: await dialectOver(await openPool(address, limits, log)) })
-}
-
-/** Its migrations are run under a lock of ours: kysely's would be released before what it protects is there. */
-async function dialectOver(pool: PostgresPool): Promise<Dialect> {
-  const { PostgresAdapter, PostgresDialect } = await import('kysely')
+  const { Kysely, PostgresAdapter, PostgresDialect } = await import('kysely')
+  // Migrations take a lock of ours: kysely would release its own before the transaction is committed.
   const adapter = new PostgresAdapter()
   adapter.acquireMigrationLock = async () => {}
   adapter.releaseMigrationLock = async () => {}
-  const dialect = new PostgresDialect({ pool })
+  const dialect = new PostgresDialect({ pool: await openPool(address, limits, log) })
   dialect.createAdapter = () => adapter
-  return dialect
+  return new Kysely<T>({ dialect })
 }
 
-/** Migrates over a connection of its own, which may take longer than a request. */
+/** Migrates over a separate connection: a migration may take longer than a request. */
 async function prepare(address: PostgresAddress, limits: CheckedPostgres): Promise<void> {
   const deadline = Date.now() + limits.startTimeout
   const patient = { ...limits, max: 1, queryTimeout: MIGRATION_TIMEOUT, silence: SILENCE }
@@ -110,7 +103,7 @@ async function prepare(address: PostgresAddress, limits: CheckedPostgres): Promi
   }
 }
 
-/** False when it is worth another attempt. */
+/** False if another attempt may help. */
 async function attempt(kysely: Kysely<unknown>, deadline: number): Promise<boolean> {
   try {
     await migrate(kysely)

@@ -12,13 +12,13 @@ export interface PoolLimits extends Omit<CheckedPostgres, 'startTimeout'> {
   readonly silence: number
 }
 
-/** Is told of the first connection that is lost, and of the first that is made after it. */
+/** Hears of lost and new connections. */
 export interface PoolLog {
   lost(error: Error): void
   found(): void
 }
 
-/** bigint. The driver returns it as text. Ours are times in ms and counts, which a number holds exactly. */
+/** The type id of bigint. The driver returns it as text. Ours are times in ms and counts, which a number holds exactly. */
 const BIGINT = 20
 
 /**
@@ -55,22 +55,13 @@ export async function openPool(
 }
 
 function where({ host, port, database, user, password, tls, applicationName }: PostgresAddress): PoolConfig {
-  return {
-    host,
-    port,
-    database,
-    application_name: applicationName,
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ssl: tls !== null && trust(tls),
-  }
+  const ssl = tls !== null && trust(tls)
+  return { host, port, database, user, password, ssl, application_name: applicationName }
 }
 
 function trust({ isVerified, caFile }: PostgresTls): PoolConfig['ssl'] {
-  return {
-    rejectUnauthorized: isVerified,
-    ...(caFile === null ? {} : { ca: readFileSync(caFile, 'utf8') }),
-  }
+  const ca = caFile === null ? undefined : readFileSync(caFile, 'utf8')
+  return { rejectUnauthorized: isVerified, ca }
 }
 
 function timesOf({ max, connectTimeout, queryTimeout, idleTimeout, silence }: PoolLimits): PoolConfig {
@@ -83,7 +74,7 @@ function timesOf({ max, connectTimeout, queryTimeout, idleTimeout, silence }: Po
     idleTimeoutMillis: idleTimeout,
     idle_in_transaction_session_timeout: silence,
     keepAlive: true,
-    // A frozen server does not answer the goodbye either. It must not delay the end of the process.
+    // A frozen server does not answer the end of a connection either. It must not delay the end of the process.
     allowExitOnIdle: true,
   }
 }
