@@ -115,6 +115,7 @@ async function registerSuite(
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
   await app.register(signIns, { clock, cap: config.signInCap, longestTtl: longestTtl(config) })
   await app.register(tokenAuth, {
+    secure,
     privateKeys: config.tokenKeys?.keys,
     issuer: config.tokenIssuer,
     audience: config.tokenAudience,

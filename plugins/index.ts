@@ -37,7 +37,14 @@ export type { SessionAuthOptions, SessionIssued } from './session-auth.js'
 export type { Ending, SignIns } from './sign-ins.js'
 export type { StoresOptions } from './stores.js'
 export type { Credentials, Throttle, ThrottleOptions } from './throttle.js'
-export type { PublicJwk, PublicKeySet, TokenAuthOptions, TokenPair } from './token-auth.js'
+export type {
+  PairInCookie,
+  PublicJwk,
+  PublicKeySet,
+  RefreshCookie,
+  TokenAuthOptions,
+  TokenPair,
+} from './token-auth.js'
 
 type BuiltInMode = 'token' | 'session' | 'cookie'
 
@@ -62,7 +69,7 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly throttle?: Omit<ThrottleOptions, 'secure'>
   /** Registers the metrics, `app.identityMetrics`. `{}` for its defaults. */
   readonly metrics?: MetricsOptions
-  readonly token?: TokenAuthOptions
+  readonly token?: Omit<TokenAuthOptions, 'secure'>
   readonly session?: Omit<SessionAuthOptions, 'secure'>
   readonly cookie?: Omit<CookieAuthOptions, 'secure'>
 }
@@ -129,7 +136,7 @@ function storesOptions({ state, clock }: SuiteOptions): StoresOptions {
 
 async function registerMode(app: FastifyInstance, name: ModeName, options: SuiteOptions): Promise<void> {
   const { secure } = options
-  if (name === 'token') await app.register(tokenAuth, options.token ?? {})
+  if (name === 'token') await app.register(tokenAuth, { ...options.token, secure })
   else if (name === 'session') await app.register(sessionAuth, { ...options.session, secure })
   else await app.register(cookieAuth, { ...options.cookie, secure })
 }

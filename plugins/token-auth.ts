@@ -11,11 +11,13 @@ import type {
 import { identityOf, refOf } from './lib/credentials/identity-claims.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
 import { bearerOf, readAuthorization, readBearer } from './lib/http/bearer.js'
+import { claimCookieName } from './lib/http/cookie-names.js'
 import { refOfRecord } from './lib/sign-ins/record.js'
 import { AccessTokens } from './lib/token/access-token.js'
 import { createTokenCodecs, sharedTokenKeys } from './lib/token/codecs.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/token/jwks.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token/options.js'
+import { type PairInCookie, type RefreshCookie, RefreshCookies } from './lib/token/refresh-cookie.js'
 import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token/refresher.js'
 import { combineTokenKeys } from './lib/token/signing-keys.js'
 import { VerifiedCache } from './lib/verified/cache.js'
@@ -32,6 +34,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** What a refresh and a logout by refresh token call. */
     refreshTokens: RefreshTokens
+    /** The refresh token as a cookie, for the routes of a page that wants one. */
+    refreshCookie: RefreshCookie
     /** For whoever verifies our access tokens without asking us. */
     tokenKeys: PublicTokenKeys
   }
@@ -46,7 +50,15 @@ export interface PublicTokenKeys {
   jwks(): PublicKeySet
 }
 
-export type { PublicJwk, PublicKeySet, RefreshTokens, TokenAuthOptions, TokenPair }
+export type {
+  PairInCookie,
+  PublicJwk,
+  PublicKeySet,
+  RefreshCookie,
+  RefreshTokens,
+  TokenAuthOptions,
+  TokenPair,
+}
 export { readBearer }
 
 const INVALID = refusedAs('TOKEN_INVALID')
@@ -65,6 +77,7 @@ class TokenMode implements AuthMode<'token'> {
     private readonly app: FastifyInstance,
     private readonly settings: TokenSettings,
     private readonly access: AccessTokens,
+    private readonly refreshCookie: RefreshCookies,
   ) {
     this.cache = new VerifiedCache(settings.cache)
     this.#signIns = app.signIns
@@ -112,15 +125,19 @@ class TokenMode implements AuthMode<'token'> {
     return { issued: tokenPair(keys, record, token, createdAt), signIn: refOfRecord(record) }
   }
 
-  async signOut(request: FastifyRequest): Promise<boolean> {
+  async signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const token = readBearer(request)
     const claims = token === null ? null : this.access.open(token, this.app.identityClock())
     if (claims) await this.#signIns.end(refOf(claims), { signedOut: this.name, request })
-    return claims !== null
+    const hadCookie = await this.refreshCookie.signOut(request)
+    this.clear(request, reply)
+    return claims !== null || hadCookie
   }
 
-  /** The client holds the tokens, and nothing that a server sends makes it forget them. */
-  clear(): void {}
+  /** Nothing that a server sends makes a client forget the tokens that it holds, except the refresh cookie. */
+  clear(request: FastifyRequest, reply: FastifyReply): void {
+    this.refreshCookie.clear(request, reply)
+  }
 }
 
 async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promise<void> {
@@ -128,7 +145,12 @@ async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promi
   const keys = combineTokenKeys(settings.privateKeys, sharedTokenKeys(app.keyRing.purpose('access-token')))
   const published = publicKeySet(keys)
   const access = new AccessTokens(await createTokenCodecs(app, keys), settings)
-  app.authModes.add(new TokenMode(app, settings, access))
+  const refreshKeys = app.keyRing.purpose('refresh-token')
+  const { refreshCookie: spec } = settings
+  const refreshCookie = new RefreshCookies({ spec, keys: refreshKeys, signIns: app.signIns })
+  app.authModes.add(new TokenMode(app, settings, access, refreshCookie))
+  claimCookieName(app, 'refreshCookieName', spec)
+  app.decorate('refreshCookie', refreshCookie)
   app.decorate('tokenKeys', Object.freeze({ jwks: () => structuredClone(published) }))
   app.decorate(
     'refreshTokens',
@@ -137,7 +159,7 @@ async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promi
       clock: app.identityClock,
       accounts: settings.accounts,
       access,
-      keys: app.keyRing.purpose('refresh-token'),
+      keys: refreshKeys,
       refreshGrace: settings.refreshGrace,
     }),
   )

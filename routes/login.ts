@@ -1,8 +1,11 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance } from 'fastify'
-import type { TokenPair } from 'fastify-identity/token-auth'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { CredentialAmbiguous } from 'fastify-identity/errors'
+import type { PairInCookie, TokenPair } from 'fastify-identity/token-auth'
 import type { TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
 import { answer } from './http/answer.js'
+import { BodyInvalid } from './http/errors.js'
 import { BODY, LOGIN } from './openapi/failures.js'
 import type { Mode, Operation } from './openapi/operation.js'
 import { TokenPair as TokenPairSchema } from './openapi/schemas.js'
@@ -12,15 +15,19 @@ const credentials = {
   username: Type.String({ minLength: 1, maxLength: 256 }),
   password: Type.String({ minLength: 1, maxLength: 1024 }),
 }
-const Credentials = Type.Object(credentials, { additionalProperties: false })
 const RememberedCredentials = Type.Object(
   { ...credentials, remember: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+)
+const TokenCredentials = Type.Object(
+  { ...credentials, refresh_cookie: Type.Optional(Type.Boolean()) },
   { additionalProperties: false },
 )
 const RefreshBody = Type.Object(
   { refresh_token: Type.String({ minLength: 1, maxLength: 4096 }) },
   { additionalProperties: false },
 )
+const refreshBody = Compile(RefreshBody)
 
 const login = (id: string, mode: Mode, gives: string, data?: TSchema): Operation => ({
   id,
@@ -49,7 +56,7 @@ const BY_SESSION = login(
 const BY_TOKEN = login(
   'loginByToken',
   'token',
-  'Answers with a pair of tokens, and sets no cookie.',
+  'Answers with a pair of tokens. With refresh_cookie, the refresh token is in a cookie that no script can read, and not in the answer.',
   TokenPairSchema,
 )
 
@@ -58,23 +65,60 @@ const REFRESH: Operation = {
   tag: 'Signing in',
   summary: 'Exchange a refresh token for a new pair',
   description:
-    'A retry within the grace period gets the same new pair again. Any older refresh token counts as theft and ends the sign-in.',
+    'Takes the refresh token from the body, or without a body from the refresh cookie; both together are refused. A retry within the grace period gets the same new pair again. Any older refresh token counts as theft and ends the sign-in.',
   data: TokenPairSchema,
   authType: 'token',
   says: 'REFRESHED',
+  body: RefreshBody,
   bodyExample: { refresh_token: 'v1.7FrCmMBA…' },
-  refusals: [...BODY, 'REFRESH_REFUSED', 'CROSS_SITE', 'THROTTLED', 'STORE_UNAVAILABLE'],
+  refusals: [
+    ...BODY,
+    'CREDENTIAL_AMBIGUOUS',
+    'HOST_AMBIGUOUS',
+    'REFRESH_REFUSED',
+    'CROSS_SITE',
+    'THROTTLED',
+    'STORE_UNAVAILABLE',
+  ],
 }
 
 /** A pair of tokens as it goes over the wire (RFC 6749 §5.1). Lifetimes are in seconds. */
-function tokenData(pair: TokenPair) {
+function tokenData(pair: TokenPair | PairInCookie) {
   return {
     token: pair.token,
     token_type: pair.tokenType,
     expires_in: pair.expiresIn,
-    refresh_token: pair.refreshToken,
+    // JSON leaves out undefined.
+    refresh_token: 'refreshToken' in pair ? pair.refreshToken : undefined,
     refresh_expires_in: pair.refreshExpiresIn,
   }
+}
+
+interface PresentedToken {
+  readonly token: string
+  readonly isInCookie: boolean
+}
+
+/**
+ * The refresh token of the body or, without a body, of the cookie.
+ * @throws BODY_INVALID, CREDENTIAL_AMBIGUOUS with both
+ */
+function presentedToken(request: FastifyRequest): PresentedToken {
+  const inCookie = request.server.refreshCookie.read(request)
+  const { body } = request
+  if (body === undefined) {
+    if (inCookie === null) throw new BodyInvalid()
+    return { token: inCookie, isInCookie: true }
+  }
+  if (!refreshBody.Check(body)) throw new BodyInvalid()
+  if (inCookie !== null) throw new CredentialAmbiguous()
+  return { token: body.refresh_token, isInCookie: false }
+}
+
+/** Before the same-origin check, like the validation of other bodies. */
+function checkPresented(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  presentedToken(request)
+  done()
 }
 
 /** The three logins and the token refresh. Requests from pages of other sites are refused. */
@@ -104,20 +148,24 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
 
   app.post(
     '/login_token',
-    { schema: { body: Credentials }, preHandler, config: { operation: BY_TOKEN } },
-    async function loginByToken(request) {
-      const pair = await app.throttle.signIn(request, 'token', request.body)
+    { schema: { body: TokenCredentials }, preHandler, config: { operation: BY_TOKEN } },
+    async function loginByToken(request, reply) {
+      const { refresh_cookie, ...credentials } = request.body
+      const issued = await app.throttle.signIn(request, 'token', credentials)
+      const pair = refresh_cookie ? await app.refreshCookie.set(request, reply, issued) : issued
       return answer(request, 'SIGNED_IN', { auth_type: 'token', data: tokenData(pair) })
     },
   )
 
   app.post(
     '/refresh_token',
-    { schema: { body: RefreshBody }, preHandler, config: { operation: REFRESH } },
-    async function refreshToken(request) {
+    { preHandler: [checkPresented, preHandler], config: { operation: REFRESH } },
+    async function refreshToken(request, reply) {
+      const { token, isInCookie } = presentedToken(request)
       // Counted only after a refusal: nobody can guess a refresh token.
-      const refresh = () => app.refreshTokens.refresh(request, request.body.refresh_token)
-      const pair = await app.throttle.byAddress(request, 'refresh', refresh, 'afterwards')
+      const refresh = () => app.refreshTokens.refresh(request, token)
+      const issued = await app.throttle.byAddress(request, 'refresh', refresh, 'afterwards')
+      const pair = isInCookie ? await app.refreshCookie.set(request, reply, issued) : issued
       return answer(request, 'REFRESHED', { auth_type: 'token', data: tokenData(pair) })
     },
   )

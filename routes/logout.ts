@@ -40,7 +40,7 @@ const BY_TOKEN: Operation = {
   ...logout(
     'logoutToken',
     'token',
-    'Ends the sign-in of the access token. The access token and the refresh token are then refused.',
+    'Ends the sign-in of the access token, and that of the refresh cookie, which is cleared. Their access and refresh tokens are then refused.',
   ),
   takes: 'token',
 }

@@ -29,7 +29,8 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
     cookie: cookieSpec(cookieName, cookieSecure).name,
     session: cookieSpec(sessionName, cookieSecure).name,
   }
-  const names = Object.values(cookie_names)
+  // The page's script cannot see our cookies. It asks who the caller is, or refreshes, only if one was sent.
+  const names = [...Object.values(cookie_names), cookieSpec('refresh', cookieSecure).name]
   const fixed = {
     registration: registrationOpen ? 'open' : 'closed',
     inspector: !production,
@@ -38,7 +39,6 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
   }
 
   app.get('/settings', { config: { operation: SETTINGS } }, async function settings(request) {
-    // The page's script cannot see our cookies. It calls /user_info only if one was sent.
     const cookie_sent = names.some((name) => readCookie(request.headers.cookie, name).kind !== 'absent')
     return answer(request, 'SETTINGS', { data: { ...fixed, cookie_sent } })
   })

@@ -17,7 +17,7 @@ export const SignedOut = define('SIGNED_OUT', 'This sign-in was ended.', 401)
 
 export const CredentialAmbiguous = define(
   'CREDENTIAL_AMBIGUOUS',
-  'The Authorization header is malformed or sent twice.',
+  'The request has two credentials, or a malformed Authorization header.',
   400,
 )
 export const HostAmbiguous = define('HOST_AMBIGUOUS', 'The Host header is sent twice.', 400)

@@ -30,8 +30,8 @@ const MESSAGES = {
   CREDENTIAL_INVALID: ['The credential is not valid.', '登录凭证无效。'],
   SIGNED_OUT: ['This sign-in has ended.', '该登录已退出。'],
   CREDENTIAL_AMBIGUOUS: [
-    'The Authorization header is malformed or sent twice.',
-    'Authorization 请求头格式错误或重复。',
+    'The request has two credentials, or a malformed Authorization header.',
+    '请求带有两个凭证，或 Authorization 请求头格式错误。',
   ],
   HOST_AMBIGUOUS: ['The Host header is sent twice.', 'Host 请求头重复。'],
   CREDENTIALS_REFUSED: ['Wrong username or password.', '用户名或密码错误。'],

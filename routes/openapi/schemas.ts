@@ -27,7 +27,9 @@ export const TokenPair = Type.Object(
     token: Type.String({ description: 'The access token: a JWT of the type at+jwt (RFC 9068).' }),
     token_type: Type.Literal('Bearer'),
     expires_in: Type.Integer({ description: 'Lifetime of the access token in seconds.' }),
-    refresh_token: Type.String({ description: 'Gives one new pair.' }),
+    refresh_token: Type.Optional(
+      Type.String({ description: 'Gives one new pair. Missing if it is in the refresh cookie.' }),
+    ),
     refresh_expires_in: Type.Integer({
       description: 'Seconds until the sign-in ends. A refresh does not extend it.',
     }),

@@ -6,7 +6,7 @@ import { forbidStoring } from './no-store.js'
 /** The attributes that a cookie is set with, and must be cleared with. */
 export interface CookieAttributes {
   readonly httpOnly: true
-  readonly sameSite: 'lax'
+  readonly sameSite: 'lax' | 'strict'
   readonly path: '/'
   readonly secure: boolean
 }
@@ -30,11 +30,11 @@ export function isCookieName(name: string): boolean {
  * over TLS, for this host alone and all its paths, so that no sibling domain can plant one.
  * @throws OPTION_INVALID for a name that no browser would keep
  */
-export function cookieSpec(name: string, secure: boolean): CookieSpec {
+export function cookieSpec(name: string, secure: boolean, isStrict = false): CookieSpec {
   if (!isCookieName(name)) throw new OptionInvalid('name', 'wants the name of a cookie, without a prefix')
   // 'auto' would be a guess: the name could promise what the attribute does not keep.
   if (typeof secure !== 'boolean') throw new OptionInvalid('secure', 'wants true or false')
-  const attributes = { httpOnly: true, sameSite: 'lax', path: '/', secure } as const
+  const attributes = { httpOnly: true, sameSite: isStrict ? 'strict' : 'lax', path: '/', secure } as const
   return Object.freeze({ name: secure ? `__Host-${name}` : name, attributes: Object.freeze(attributes) })
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { AccountSource } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
+import { type CookieSpec, cookieSpec } from '../http/cookies.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
 import { type CacheOptions, checkCacheOptions } from '../verified/cache.js'
 import type { AccessTokenRules } from './access-token.js'
@@ -17,6 +18,10 @@ export interface TokenAuthOptions {
   readonly refreshTtl?: number
   /** How long a retry with the token before gets the same successor, in seconds; 0 for never. Defaults to 10. */
   readonly refreshGrace?: number
+  /** Before the `__Host-` prefix, the name of the cookie that `app.refreshCookie` sets. Defaults to `refresh`. */
+  readonly refreshCookieName?: string
+  /** `Secure`, and the `__Host-` prefix, for that cookie. Defaults to true. */
+  readonly secure?: boolean
   /** How far in the future a token may have been issued, in seconds (0 to 60). Defaults to 5. */
   readonly clockTolerance?: number
   /**
@@ -44,6 +49,7 @@ export interface TokenAuthOptions {
 export interface TokenSettings extends AccessTokenRules {
   readonly refreshTtl: number
   readonly refreshGrace: number
+  readonly refreshCookie: CookieSpec
   /** None: the shared secrets sign. */
   readonly privateKeys: SigningKeys
   readonly accounts: Pick<AccountSource, 'find'>
@@ -80,6 +86,8 @@ const OPTIONS: Known<TokenAuthOptions> = {
   accessTtl: true,
   refreshTtl: true,
   refreshGrace: true,
+  refreshCookieName: true,
+  secure: true,
   clockTolerance: true,
   privateKeys: true,
   tokenCache: true,
@@ -99,6 +107,7 @@ export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOption
     accessTtl: checkSeconds('accessTtl', options.accessTtl ?? 900),
     refreshTtl: checkSeconds('refreshTtl', options.refreshTtl ?? 604_800),
     refreshGrace: checkSeconds('refreshGrace', options.refreshGrace ?? 10, 0, GRACE_MAX),
+    refreshCookie: cookieSpec(options.refreshCookieName ?? 'refresh', options.secure ?? true, true),
     clockTolerance: checkSeconds(
       'clockTolerance',
       options.clockTolerance ?? CLOCK_TOLERANCE,

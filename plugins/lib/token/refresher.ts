@@ -26,9 +26,10 @@ export interface RefreshTokens {
   /**
    * A new access token, and the refresh token's successor. A retry with the same token gets the same
    * successor, within the grace and until that one is used; any later use of it ends the whole sign-in.
+   * @param refreshToken null is refused like any that is not genuine
    * @throws REFRESH_REFUSED, STORE_UNAVAILABLE
    */
-  refresh(request: FastifyRequest, refreshToken: string): Promise<TokenPair>
+  refresh(request: FastifyRequest, refreshToken: string | null): Promise<TokenPair>
   /**
    * Ends the sign-in of any of its refresh tokens, old or new.
    * @returns whether the token was genuine
@@ -79,7 +80,7 @@ export class Refresher implements RefreshTokens {
    * What is refused has changed nothing, and what was rotated is answered. So it rotates at once only where nothing that
    * the record may say can be refused any more, and last where it can.
    */
-  async refresh(request: FastifyRequest, refreshToken: string): Promise<TokenPair> {
+  async refresh(request: FastifyRequest, refreshToken: string | null): Promise<TokenPair> {
     const { keys, access, clock } = this.parts
     // A forged or altered one ends here: it never reaches the store.
     const presented = openRefreshToken(keys, refreshToken)
