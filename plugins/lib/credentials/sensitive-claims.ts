@@ -71,16 +71,17 @@ function copyObject(value: object, depth: number, budget: Budget): Claims {
   return Object.freeze(Object.fromEntries(pairs))
 }
 
-const NONE: Claims = Object.freeze({})
+/** The claims of an application, `{}` for none. @throws CLAIM_INVALID unless they are a plain object */
+export function claimsObject(claims: unknown): object {
+  if (claims === undefined || claims === null) return {}
+  if (typeof claims === 'object' && !Array.isArray(claims) && isPlain(claims)) return claims
+  throw new ClaimInvalid('claims', 'they are not an object')
+}
 
 /**
- * A frozen copy of what an application wants a credential to carry.
- * @throws CLAIM_SENSITIVE for the name of a secret at any depth, CLAIM_INVALID for what is not JSON
+ * A frozen copy of the claims that an application adds to a credential.
+ * @throws CLAIM_SENSITIVE for the name of a secret at any depth, CLAIM_INVALID for anything that is not JSON
  */
 export function checkClaims(claims: unknown): Claims {
-  if (claims === undefined || claims === null) return NONE
-  if (typeof claims !== 'object' || Array.isArray(claims) || !isPlain(claims)) {
-    throw new ClaimInvalid('claims', 'they are not an object')
-  }
-  return copyObject(claims, 0, { left: VALUES_MAX })
+  return copyObject(claimsObject(claims), 0, { left: VALUES_MAX })
 }

@@ -5,8 +5,7 @@ import { refOfRecord } from '../sign-ins/record.js'
 import { contentOfSignIn, type Legacy, refOfSession } from './content.js'
 import { sessionKeyOf } from './cookie.js'
 import type { StoredSession } from './records.js'
-import type { SessionParts } from './use.js'
-import { lifetimeOf } from './use.js'
+import { lifetimeOf, type SessionParts } from './use.js'
 
 /**
  * Stores sign-in and session, then ends what they replace. When a step fails, nothing that was there

@@ -26,26 +26,24 @@ export interface SessionCacheOptions extends CacheOptions {
 
 /** The sessions that are in use, by the whole text of their cookies: an id that is known is as good as verified. */
 export class SessionCache extends VerifiedCache {
-  readonly #options: SessionCacheOptions
   readonly #reading = new Map<string, Promise<StoredSession | null>>()
 
-  constructor(options: SessionCacheOptions) {
-    super(options)
-    this.#options = options
+  constructor(private readonly sessions: SessionCacheOptions) {
+    super(sessions)
   }
 
   /** Keeps it for five minutes at most: then its record is read again. */
   keepSession(cookie: string, stored: StoredSession): void {
     const { signIn } = stored.content
     if (!signIn) return
-    const from = this.#options.clock()
-    const until = Math.min(this.#options.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
+    const from = this.sessions.clock()
+    const until = Math.min(this.sessions.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
     this.keep(verifiedAs(identityOfSession(signIn), cookie, refOfSession(signIn), from, until), from)
   }
 
   /** Keeps in mind, for a moment, that there is no such session. */
   keepUnknown(cookie: string): void {
-    const from = this.#options.clock()
+    const from = this.sessions.clock()
     this.keep(verifiedAs(null, cookie, NO_REF, from, from + UNKNOWN_FOR), from)
   }
 

@@ -1,10 +1,10 @@
 import type { CheckedAccount, Claims, Identity, SignInOptions, SignInRef } from '../contract.js'
 import { freezeDeep, IdentityClaims } from '../credentials/identity-claims.js'
-import { isPlain } from '../credentials/sensitive-claims.js'
+import { claimsObject } from '../credentials/sensitive-claims.js'
 import { ClaimInvalid } from '../errors.js'
 import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
-import { isNestedTooDeep, jsonFault } from './json-fault.js'
+import { faultyField, isNestedTooDeep } from './json-fault.js'
 
 const { sub, username, role, epoch, gen, sid } = IdentityClaims
 const AnyObject = Type.Record(Type.Unknown)
@@ -53,15 +53,10 @@ export function parseContent(text: string): SessionContent | null {
  * @throws CLAIM_INVALID for what is not a JSON object
  */
 function copyClaims(claims: unknown): Record<string, unknown> {
-  if (claims === undefined || claims === null) return {}
-  if (typeof claims !== 'object' || Array.isArray(claims) || !isPlain(claims)) {
-    throw new ClaimInvalid('claims', 'they are not an object')
-  }
-  for (const [name, value] of Object.entries(claims)) {
-    const fault = value === undefined ? null : jsonFault(value)
-    if (fault !== null) throw new ClaimInvalid(name, fault)
-  }
-  return JSON.parse(JSON.stringify(claims))
+  const object = claimsObject(claims)
+  const faulty = faultyField(object)
+  if (faulty) throw new ClaimInvalid(...faulty)
+  return JSON.parse(JSON.stringify(object))
 }
 
 /** What the session of a new sign-in holds. @throws CLAIM_INVALID for claims that are not a JSON object */

@@ -45,6 +45,15 @@ function faultOf(value: unknown, depth: number): string | null {
   }
 }
 
+/** The first field that JSON would not give back as it is, with the reason. A field that is undefined counts as absent. */
+export function faultyField(data: object): readonly [name: string, fault: string] | null {
+  for (const [name, value] of Object.entries(data)) {
+    const fault = value === undefined ? null : jsonFault(value)
+    if (fault !== null) return [name, fault]
+  }
+  return null
+}
+
 /**
  * Why JSON would not give a value back as it is, or null. JSON loses the content of a Map, a Set or an Error and the
  * class of every instance, and makes null of NaN, all without a word. What has a `toJSON` of its own, as a Date has,

@@ -1,5 +1,5 @@
 import { SessionDataInvalid } from '../errors.js'
-import { jsonFault } from './json-fault.js'
+import { faultyField } from './json-fault.js'
 
 /** Session data as JSON texts by top-level key: what is compared, key by key, to find what a request changed. */
 export type Snapshot = ReadonlyMap<string, string>
@@ -9,10 +9,8 @@ export type Changes = ReadonlyMap<string, string | null>
 
 /** @throws SESSION_DATA_INVALID for what JSON would not give back as it is */
 export function checkData(data: object): void {
-  for (const [key, value] of Object.entries(data)) {
-    const fault = value === undefined ? null : jsonFault(value)
-    if (fault !== null) throw new SessionDataInvalid(key, fault)
-  }
+  const faulty = faultyField(data)
+  if (faulty) throw new SessionDataInvalid(...faulty)
 }
 
 /** A snapshot of the object's own keys. One that is undefined counts as not there. */

@@ -122,7 +122,7 @@ export class SessionMode implements AuthMode<'session'> {
 
   /** The request's turn, which ends with its answer. */
   turnOf(request: FastifyRequest): SessionTurn {
-    return SessionTurn.of(request, { cookie: this.cookie, use: this.parts.use })
+    return SessionTurn.of(request, this.cookie, this.parts.use)
   }
 
   /** What the request's own session leaves, as it is in the store now. */

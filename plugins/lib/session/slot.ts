@@ -13,7 +13,7 @@ import {
   tellAfter,
 } from './stock.js'
 import type { SessionParts } from './use.js'
-import { SessionWriter } from './writer.js'
+import { createAnonymous, mergeChanges } from './writer.js'
 
 const NO_DATA: Snapshot = new Map()
 
@@ -31,7 +31,6 @@ export class SessionSlot implements SessionHolder {
   /** What each session object held when it was made, or saved last. */
   private readonly bases = new WeakMap<object, Snapshot>()
   private readonly openSession: (id: string) => void
-  private readonly writer: SessionWriter
   /** Whose session the request came with, even after it was destroyed: what it held is theirs alone. */
   private holder: SessionSignIn | null = null
   private opening = false
@@ -43,7 +42,6 @@ export class SessionSlot implements SessionHolder {
     private readonly parts: SessionParts,
     private readonly changed: () => void,
   ) {
-    this.writer = new SessionWriter(parts.records, parts.ttls, parts.clock)
     this.openSession = openStock(this)
   }
 
@@ -159,10 +157,10 @@ export class SessionSlot implements SessionHolder {
     const saving = snapshotOfObject(session)
     const changes = changesBetween(this.baseOf(session), saving)
     const current = stored && (await this.touched(stored))
-    this.known.set(
-      id,
-      current ? await this.writer.merge(current, changes) : await this.writer.create(id, changes),
-    )
+    const saved = current
+      ? await mergeChanges(this.parts.records, current, changes)
+      : await createAnonymous(this.parts, id, changes)
+    this.known.set(id, saved)
     this.bases.set(session, saving)
   }
 

@@ -24,12 +24,6 @@ export interface Renewal {
   readonly stored: StoredSession
 }
 
-/** What ends a turn. */
-export interface TurnParts {
-  readonly cookie: SessionCookie
-  readonly use: SessionUse
-}
-
 /** What is known of a request's session until its answer goes out. */
 export class SessionTurn {
   /** `request.session`, on routes that use it. */
@@ -42,12 +36,12 @@ export class SessionTurn {
   private settled = false
 
   /** The request's, which ends with its answer. */
-  static of(request: FastifyRequest, parts: TurnParts): SessionTurn {
+  static of(request: FastifyRequest, cookie: SessionCookie, use: SessionUse): SessionTurn {
     const begun = request[kSession]
     if (begun) return begun
     const turn = new SessionTurn()
     request[kSession] = turn
-    beforeAnswer(request, (reply) => turn.settle(reply, parts))
+    beforeAnswer(request, (reply) => turn.settle(reply, cookie, use))
     return turn
   }
 
@@ -73,7 +67,7 @@ export class SessionTurn {
    * Saves the session, then writes the cookie: also on the answer that says that saving failed, for what was
    * signed in or out before that is so all the same.
    */
-  private async settle(reply: FastifyReply, { cookie, use }: TurnParts): Promise<void> {
+  private async settle(reply: FastifyReply, cookie: SessionCookie, use: SessionUse): Promise<void> {
     this.settled = true
     try {
       await this.slot?.saveChanges()
