@@ -54,17 +54,16 @@ export function claimsOf(
   }
 }
 
-export function refOf(claims: IdentityClaimValues): SignInRef {
+/** The reference to the sign-in that genuine claims name. */
+export function refOf(claims: Pick<IdentityClaimValues, 'sub' | 'sid' | 'epoch' | 'gen'>): SignInRef {
   return { accountId: claims.sub, signInId: claims.sid, epoch: claims.epoch, generation: claims.gen }
 }
 
-const NO_CLAIMS: Claims = Object.freeze({})
-
 /**
- * All the way down: an identity may be handed to more than one request. In a loop: JSON that is nested deep enough
- * would exhaust the stack, with every request of whoever holds it.
+ * Freezes a value and everything in it: several requests may share an identity. It uses a loop, because recursion over
+ * deeply nested JSON would exhaust the stack at every request with that credential.
  */
-export function freezeDeep<T>(value: T): T {
+function freezeDeep<T>(value: T): T {
   const pending: unknown[] = [value]
   for (const one of pending) {
     if (typeof one !== 'object' || one === null) continue
@@ -74,15 +73,27 @@ export function freezeDeep<T>(value: T): T {
   return value
 }
 
-/** The identity that genuine, live claims stand for. */
-export function identityOf(claims: IdentityClaimValues, mode: ModeName): Identity {
+/** @param authTime in ms */
+export function makeIdentity(
+  { sub, sid, username, role }: Pick<IdentityClaimValues, 'sub' | 'sid' | 'username' | 'role'>,
+  mode: ModeName,
+  authTime: number,
+  claims: Claims,
+): Identity {
   return Object.freeze({
-    accountId: claims.sub,
-    username: claims.username,
-    role: claims.role,
+    accountId: sub,
+    username,
+    role,
     mode,
-    signInId: claims.sid,
-    authTime: claims.auth_time * 1000,
-    claims: claims.ext ? freezeDeep(claims.ext as Claims) : NO_CLAIMS,
+    signInId: sid,
+    authTime,
+    claims: freezeDeep(claims),
   })
+}
+
+const NO_CLAIMS: Claims = Object.freeze({})
+
+/** The identity of genuine claims whose sign-in is live. */
+export function identityOf(claims: IdentityClaimValues, mode: ModeName): Identity {
+  return makeIdentity(claims, mode, claims.auth_time * 1000, claims.ext ? (claims.ext as Claims) : NO_CLAIMS)
 }

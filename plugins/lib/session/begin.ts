@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import type { CheckedAccount, SignInOptions, SignInRef } from '../contract.js'
+import { refOf } from '../credentials/identity-claims.js'
 import { StoreUnavailable } from '../errors.js'
 import { refOfRecord } from '../sign-ins/record.js'
-import { contentOfSignIn, type Legacy, refOfSession } from './content.js'
+import { contentOfSignIn, type Legacy } from './content.js'
 import { sessionKeyOf } from './cookie.js'
 import type { StoredSession } from './records.js'
 import { lifetimeOf, type SessionParts } from './use.js'
@@ -25,7 +26,7 @@ export async function beginSession(
   const { signIns, records, ttls } = parts
   const key = sessionKeyOf(id)
   const lifetime = lifetimeOf(ttls, options.remember === true)
-  const replaced = options.replaces ?? (legacy.signIn ? refOfSession(legacy.signIn) : undefined)
+  const replaced = options.replaces ?? (legacy.signIn ? refOf(legacy.signIn) : undefined)
   const start = { mode: 'session' as const, account, ...lifetime, sessionKey: key, leaving: replaced }
   const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
   try {

@@ -1,7 +1,8 @@
 import type { Clock, MaybePromise } from '../contract.js'
+import { refOf } from '../credentials/identity-claims.js'
 import { CACHE_AGE, type CacheOptions, VerifiedCache } from '../verified/cache.js'
 import { verifiedAs } from '../verified/verified.js'
-import { identityOfSession, refOfSession } from './content.js'
+import { identityOfSession } from './content.js'
 import type { StoredSession } from './records.js'
 
 /*
@@ -38,7 +39,7 @@ export class SessionCache extends VerifiedCache {
     if (!signIn) return
     const from = this.sessions.clock()
     const until = Math.min(this.sessions.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
-    this.keep(verifiedAs(identityOfSession(signIn), cookie, refOfSession(signIn), from, until), from)
+    this.keep(verifiedAs(identityOfSession(signIn), cookie, refOf(signIn), from, until), from)
   }
 
   /** Keeps in mind, for a moment, that there is no such session. */

@@ -1,5 +1,5 @@
-import type { CheckedAccount, Claims, Identity, SignInOptions, SignInRef } from '../contract.js'
-import { freezeDeep, IdentityClaims } from '../credentials/identity-claims.js'
+import type { CheckedAccount, Claims, Identity, SignInOptions } from '../contract.js'
+import { IdentityClaims, makeIdentity } from '../credentials/identity-claims.js'
 import { claimsObject } from '../credentials/sensitive-claims.js'
 import { ClaimInvalid } from '../errors.js'
 import { type Static, Type } from '../shape.js'
@@ -84,19 +84,7 @@ export function contentOfSignIn(
   }
 }
 
-export function refOfSession(signIn: SessionSignIn): SignInRef {
-  return { accountId: signIn.sub, signInId: signIn.sid, epoch: signIn.epoch, generation: signIn.gen }
-}
-
 /** The identity of a session whose sign-in is live. */
 export function identityOfSession(signIn: SessionSignIn): Identity {
-  return Object.freeze({
-    accountId: signIn.sub,
-    username: signIn.username,
-    role: signIn.role,
-    mode: 'session',
-    signInId: signIn.sid,
-    authTime: signIn.auth_time,
-    claims: freezeDeep(signIn.claims as Claims),
-  })
+  return makeIdentity(signIn, 'session', signIn.auth_time, signIn.claims as Claims)
 }

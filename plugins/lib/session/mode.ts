@@ -8,10 +8,11 @@ import type {
   SignInOptions,
   SignInRef,
 } from '../contract.js'
+import { refOf } from '../credentials/identity-claims.js'
 import { ABSENT, refusedAs, resolveLive, SIGNED_OUT } from '../verified/verified.js'
 import { beginSession } from './begin.js'
 import type { SessionCache } from './cache.js'
-import { identityOfSession, type Legacy, refOfSession } from './content.js'
+import { identityOfSession, type Legacy } from './content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
 import { type StoredSession, whenReady } from './records.js'
 import { kSession, renewalOf, SessionTurn } from './turn.js'
@@ -156,7 +157,7 @@ export class SessionMode implements AuthMode<'session'> {
   /** The sign-in of a session as the store has it. Null for a visitor's, too. */
   private async storedRef(key: string): Promise<SignInRef | null> {
     const signIn = (await this.parts.records.read(key))?.content.signIn
-    return signIn ? refOfSession(signIn) : null
+    return signIn ? refOf(signIn) : null
   }
 
   /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */

@@ -1,6 +1,7 @@
 import { callbackify } from 'node:util'
 import type { Session } from 'fastify'
-import { type Legacy, refOfSession, type SessionSignIn } from './content.js'
+import { refOf } from '../credentials/identity-claims.js'
+import type { Legacy, SessionSignIn } from './content.js'
 import { applyChanges, type Changes, changesBetween, dataOf, type Snapshot } from './merge.js'
 import type { StoredSession } from './records.js'
 import {
@@ -191,6 +192,6 @@ export class SessionSlot implements SessionHolder {
   /** False where somebody else was faster: the browser may hold another one's cookie by now. */
   private destroyStored({ key, content: { signIn } }: StoredSession): Promise<boolean> {
     const { signIns, records } = this.parts
-    return signIn ? signIns.end(refOfSession(signIn)) : records.destroy(key)
+    return signIn ? signIns.end(refOf(signIn)) : records.destroy(key)
   }
 }

@@ -1,8 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, MaybePromise } from '../contract.js'
+import { refOf } from '../credentials/identity-claims.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
-import { refOfSession, type SessionContent } from './content.js'
+import type { SessionContent } from './content.js'
 import { sessionKeyOf } from './cookie.js'
 import { type SessionRecords, type StoredSession, whenReady } from './records.js'
 
@@ -66,7 +67,7 @@ export class SessionUse {
     const { records, signIns } = this.parts
     return whenReady(records.read(sessionKeyOf(id)), (stored) => {
       if (!stored?.content.signIn) return stored
-      return whenReady(signIns.isLive(refOfSession(stored.content.signIn)), (live) => (live ? stored : null))
+      return whenReady(signIns.isLive(refOf(stored.content.signIn)), (live) => (live ? stored : null))
     })
   }
 
@@ -97,7 +98,7 @@ export class SessionUse {
     const { records, signIns, log, clock } = this.parts
     if (clock() >= absoluteExpiresAt) return false
     try {
-      const isLive = signIn === null || (await isLiveNow(signIns, refOfSession(signIn)))
+      const isLive = signIn === null || (await isLiveNow(signIns, refOf(signIn)))
       return isLive && !records.hasDestroyed(key)
     } catch (error) {
       log.warn({ err: error }, 'a session cookie could not be renewed')
@@ -150,7 +151,7 @@ export class SessionUse {
     const idleExpiresAt = touched
       ? Math.min(clock() + idleTtl * 1000, absoluteExpiresAt)
       : stored.idleExpiresAt
-    if (touched && content.signIn && !(await signIns.touch(refOfSession(content.signIn), idleTtl))) {
+    if (touched && content.signIn && !(await signIns.touch(refOf(content.signIn), idleTtl))) {
       return stored
     }
     const moved = { ...stored, idleExpiresAt }

@@ -1,6 +1,6 @@
 import type { SignInRef } from '../../contract.js'
+import { refOf } from '../../credentials/identity-claims.js'
 import { readSession } from '../../inspect.js'
-import { refOfSession } from '../../session/content.js'
 import { sessionKeyOf } from '../../session/cookie.js'
 import { refOfRecord } from '../../sign-ins/record.js'
 import { SealedRecords } from '../../sign-ins/sealed-records.js'
@@ -65,7 +65,7 @@ async function sessionLiveness(parts: LivenessParts, id: string): Promise<Livene
   const remark = `Record version ${session.version}, application's fields: ${fields.join(', ') || 'none'}.`
   const { signIn } = session.content
   if (!signIn) return { fault: null, signIn: null, remark: `Nobody is signed in with it. ${remark}` }
-  return { ...(await signInLiveness(parts, refOfSession(signIn))), remark }
+  return { ...(await signInLiveness(parts, refOf(signIn))), remark }
 }
 
 async function refreshLiveness(parts: LivenessParts, claims: RefreshClaims): Promise<Liveness> {
