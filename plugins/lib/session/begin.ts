@@ -9,10 +9,9 @@ import type { StoredSession } from './records.js'
 import { lifetimeOf, type SessionParts } from './use.js'
 
 /**
- * Stores sign-in and session, then ends what they replace. When a step fails, nothing that was there
- * before is ended, and what was begun is taken back as far as the store lets us: nobody holds it.
+ * Stores sign-in and session, then ends their predecessors. If a step fails, it ends no predecessor, and takes the new
+ * sign-in back if the store can: nobody holds it.
  * @param id of the new session
- * @returns the session and its sign-in
  * @throws EPOCH_PASSED, STORE_UNAVAILABLE
  */
 export async function beginSession(
@@ -48,6 +47,6 @@ async function endPredecessor(
   replaced: SignInOptions['replaces'],
 ): Promise<void> {
   if (replaced) await signIns.end(replaced, { by: 'self', why: 'replaced', actorId, request })
-  // The session of a sign-in ends with it: in one step, so that no fault can end half of them.
+  // A sign-in's session ends with it in one step, so that no fault leaves half of it.
   if (legacy.key && !legacy.signIn) await records.destroy(legacy.key)
 }

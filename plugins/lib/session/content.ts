@@ -20,7 +20,7 @@ const isSessionSignIn = Type.Object(
   { additionalProperties: false },
 )
 
-/** What a session record holds: the sign-in, or null for an anonymous visitor's; and the application's data. */
+/** The content of a session record: the sign-in (null if anonymous) and the application's data. */
 const isSessionContent = Type.Object(
   { signIn: Type.Union([Type.Null, isSessionSignIn]), data: AnyObject },
   { additionalProperties: false },
@@ -29,15 +29,15 @@ const isSessionContent = Type.Object(
 export type SessionSignIn = Static<typeof isSessionSignIn>
 export type SessionContent = Static<typeof isSessionContent>
 
-/** What a session leaves to the one that a sign-in puts in its place. */
+/** What a session passes on to the one that replaces it at a sign-in. */
 export interface Legacy {
-  /** Of its record, if there is one. */
+  /** The key of its record, if it is stored. */
   readonly key: string | null
   readonly signIn: SessionSignIn | null
   readonly data: Record<string, unknown>
 }
 
-/** The content of a record that opened. Null when it is not of this form: as if there were no record. */
+/** The content of an opened record. Null if it is malformed, which counts as no record. */
 export function parseContent(text: string): SessionContent | null {
   try {
     const value: unknown = JSON.parse(text)
@@ -47,11 +47,7 @@ export function parseContent(text: string): SessionContent | null {
   }
 }
 
-/**
- * A copy of what an application adds to a sign-in. It stays on the server, so any JSON will do: names that a
- * client must not read are no matter here.
- * @throws CLAIM_INVALID for what is not a JSON object
- */
+/** A copy of the application's claims. They stay on the server, so any JSON is allowed. @throws CLAIM_INVALID */
 function copyClaims(claims: unknown): Record<string, unknown> {
   const object = claimsObject(claims)
   const faulty = faultyField(object)
@@ -59,7 +55,7 @@ function copyClaims(claims: unknown): Record<string, unknown> {
   return JSON.parse(JSON.stringify(object))
 }
 
-/** What the session of a new sign-in holds. @throws CLAIM_INVALID for claims that are not a JSON object */
+/** The content of a new sign-in's session. @throws CLAIM_INVALID for claims that are not a JSON object */
 export function contentOfSignIn(
   record: SignInRecord,
   account: CheckedAccount,
@@ -79,7 +75,7 @@ export function contentOfSignIn(
       remember: options.remember === true,
       claims: copyClaims(options.claims),
     },
-    // An anonymous visitor's data goes along, and an account's own. Never from one account to another.
+    // Keeps an anonymous visitor's data, and the same account's. Never another account's.
     data: !signIn || signIn.sub === account.id ? data : {},
   }
 }

@@ -17,15 +17,12 @@ export function newSessionId(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/**
- * Under which a session is stored. A hash, so that whoever sees the store's keys (a backup, `MONITOR`,
- * invalidation messages) holds nothing that works as a credential.
- */
+/** The key of a stored session. A hash, because a store's keys show in backups, `MONITOR` and invalidation messages. */
 export function sessionKeyOf(id: string): string {
   return createHash('sha256').update(id).digest('base64url')
 }
 
-/** What came under the session cookie's name. `stale`: signed under a key that no longer signs. */
+/** What a request's session cookie proves. `stale`: signed under an old key, which only verifies. */
 export type SessionCredential =
   | { readonly kind: 'absent' }
   | { readonly kind: 'invalid' }
@@ -34,19 +31,18 @@ export type SessionCredential =
 const ABSENT: SessionCredential = Object.freeze({ kind: 'absent' })
 const INVALID: SessionCredential = Object.freeze({ kind: 'invalid' })
 
-/** What an answer does to the cookie. `maxAge` is in seconds; without it the cookie ends with the browser. */
+/** How an answer changes the cookie. `maxAge` is in seconds; without it the cookie ends with the browser. */
 export type CookieChange =
   | { readonly kind: 'set'; readonly id: string; readonly maxAge?: number }
   | { readonly kind: 'clear' }
 
-/** The session cookie: a signed id, so that an id that we did not make never reaches a store. */
+/** The session cookie: a signed id, so that no forged id reaches a store. */
 export class SessionCookie {
   constructor(
     private readonly spec: CookieSpec,
     private readonly keys: PurposeKeys,
   ) {}
 
-  /** What came, good or bad. */
   find(request: FastifyRequest): CookieReading {
     return readCookie(request.headers.cookie, this.spec.name)
   }
@@ -62,12 +58,11 @@ export class SessionCookie {
     return reading.kind === 'one' ? this.verify(reading.value) : INVALID
   }
 
-  /** The cookie's text for a session. */
   textOf(id: string): string {
     return signValue(this.keys, id)
   }
 
-  /** @param change null for none: what was written before is taken back */
+  /** @param change null undoes what was written before */
   write(reply: FastifyReply, change: CookieChange | null): void {
     if (change === null) takeBackCookie(reply, this.spec)
     else if (change.kind === 'clear') clearCookie(reply, this.spec)

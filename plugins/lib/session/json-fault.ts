@@ -1,6 +1,6 @@
 import { isPlain } from '../credentials/sensitive-claims.js'
 
-/** How deep data may be nested. Recursion over more than that could exhaust the stack. */
+/** Deeper recursion could exhaust the stack. */
 const NESTED_MAX = 1000
 
 const TOO_DEEP = 'it is nested too deep, or in itself'
@@ -16,15 +16,15 @@ function hasToJson(value: object): value is { toJSON(): unknown } {
 function faultOfObject(value: object, depth: number): string | null {
   if (depth > NESTED_MAX) return TOO_DEEP
   if (hasToJson(value)) {
-    // An invalid Date would come back as null.
+    // JSON makes null of an invalid Date.
     const written = value.toJSON() ?? Number.NaN
     return typeof written === 'object' && written === value ? null : faultOf(written, depth + 1)
   }
   const isList = Array.isArray(value)
   if (!isList && !isPlain(value)) return notJson(`an instance of ${value.constructor?.name}`)
-  // Array.from visits holes too, which would come back as null.
+  // Array.from visits holes too, of which JSON makes null.
   for (const inner of isList ? Array.from<unknown>(value) : Object.values(value)) {
-    // A field that is undefined counts as not there. An item would come back as null.
+    // An undefined field counts as absent. JSON makes null of an undefined item.
     const fault = inner === undefined && !isList ? null : faultOf(inner, depth + 1)
     if (fault !== null) return fault
   }
@@ -45,7 +45,7 @@ function faultOf(value: unknown, depth: number): string | null {
   }
 }
 
-/** The first field that JSON would not give back as it is, with the reason. A field that is undefined counts as absent. */
+/** The first field that does not survive JSON unchanged, with the reason. An undefined field counts as absent. */
 export function faultyField(data: object): readonly [name: string, fault: string] | null {
   for (const [name, value] of Object.entries(data)) {
     const fault = value === undefined ? null : jsonFault(value)
@@ -55,9 +55,8 @@ export function faultyField(data: object): readonly [name: string, fault: string
 }
 
 /**
- * Why JSON would not give a value back as it is, or null. JSON loses the content of a Map, a Set or an Error and the
- * class of every instance, and makes null of NaN, all without a word. What has a `toJSON` of its own, as a Date has,
- * says itself how it is written.
+ * Why a value does not survive JSON unchanged, or null. JSON silently loses the content of a Map, a Set or an Error and
+ * the class of every instance, and makes null of NaN. A value with a `toJSON`, such as a Date, decides for itself.
  */
 export function jsonFault(value: unknown): string | null {
   return faultOf(value, 0)
@@ -67,7 +66,7 @@ function childrenOf(value: unknown): unknown[] {
   return typeof value === 'object' && value !== null ? Object.values(value) : []
 }
 
-/** Of parsed JSON that holds data in a field of a field: whether it is nested deeper than `jsonFault` lets data be. */
+/** Whether parsed session content holds data that is nested deeper than `jsonFault` allows. */
 export function isNestedTooDeep(content: object): boolean {
   let level: unknown[] = [content]
   for (let depth = 0; depth <= NESTED_MAX + 3; depth++) {

@@ -1,19 +1,19 @@
 import { SessionDataInvalid } from '../errors.js'
 import { faultyField } from './json-fault.js'
 
-/** Session data as JSON texts by top-level key: what is compared, key by key, to find what a request changed. */
+/** Session data as JSON texts by top-level key. Comparing two shows what a request changed. */
 export type Snapshot = ReadonlyMap<string, string>
 
-/** What a request did to the data: the new JSON text of each key that it set, null for each that it deleted. */
+/** A request's changes: the new JSON text of each key that it set, null for each that it deleted. */
 export type Changes = ReadonlyMap<string, string | null>
 
-/** @throws SESSION_DATA_INVALID for what JSON would not give back as it is */
+/** @throws SESSION_DATA_INVALID for values that do not survive JSON unchanged */
 export function checkData(data: object): void {
   const faulty = faultyField(data)
   if (faulty) throw new SessionDataInvalid(...faulty)
 }
 
-/** A snapshot of the object's own keys. One that is undefined counts as not there. */
+/** A snapshot of the object's own keys. An undefined value counts as absent. */
 export function snapshotOf(data: object): Snapshot {
   const snapshot = new Map<string, string>()
   for (const [key, value] of Object.entries(data)) {
@@ -23,13 +23,12 @@ export function snapshotOf(data: object): Snapshot {
   return snapshot
 }
 
-/** A copy of the data that shares nothing with it. */
+/** A deep copy of the data. */
 export function dataOf(snapshot: Snapshot): Record<string, unknown> {
   // fromEntries defines properties: a key `__proto__` stays a key.
   return Object.fromEntries([...snapshot].map(([key, text]) => [key, JSON.parse(text)]))
 }
 
-/** What leads from one snapshot to the other. */
 export function changesBetween(before: Snapshot, after: Snapshot): Changes {
   const changes = new Map<string, string | null>()
   for (const [key, text] of after) if (before.get(key) !== text) changes.set(key, text)
@@ -37,10 +36,7 @@ export function changesBetween(before: Snapshot, after: Snapshot): Changes {
   return changes
 }
 
-/**
- * The data with the changes made to it, whatever else has changed in it since: writers of different keys
- * lose nothing, and of two writers of one key the last one wins.
- */
+/** Applies the changes to data that others may have changed meanwhile. If two write one key, the last one wins. */
 export function applyChanges(data: object, changes: Changes): Record<string, unknown> {
   const merged = new Map<string, unknown>(Object.entries(data))
   for (const [key, text] of changes) {

@@ -23,12 +23,12 @@ const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
 
 type Genuine = Extract<SessionCredential, { kind: 'genuine' }>
 
-/** What a session sign-in hands back. The credential is in `Set-Cookie`. */
+/** Returned to the route that signs in. The credential is in `Set-Cookie`. */
 export interface SessionIssued {
   readonly signInId: string
 }
 
-/** The mode: the cookie holds a signed random id, everything else stays on the server. */
+/** The cookie holds a signed random id. Everything else stays on the server. */
 export class SessionMode implements AuthMode<'session'> {
   readonly name = 'session'
   readonly ambient = true
@@ -61,7 +61,7 @@ export class SessionMode implements AuthMode<'session'> {
         const touching = this.noteUse(this.turnOf(request), credential, stored)
         const { signIn } = stored.content
         if (!signIn) return ABSENT
-        // A stale cookie is renewed, which takes more than an identity.
+        // Renewing a stale cookie takes more than the cached identity.
         if (!credential.stale) {
           if (touching) void touching.then((touched) => this.cache.keepSession(text, touched))
           else this.cache.keepSession(text, stored)
@@ -71,7 +71,7 @@ export class SessionMode implements AuthMode<'session'> {
     )
   }
 
-  /** The session as the store has it. One that is not there is not answered from memory any more. */
+  /** Reads the session from the store. If there is none, memory no longer answers for it. */
   load({ id, text }: Genuine): MaybePromise<StoredSession | null> {
     return whenReady(this.parts.use.load(id), (stored) => {
       if (!stored) this.cache.keepUnknown(text)
@@ -79,7 +79,7 @@ export class SessionMode implements AuthMode<'session'> {
     })
   }
 
-  /** Touches the session, and has its cookie renewed with the answer, where either is due. */
+  /** Touches the session and renews its cookie with the answer, if either is due. */
   noteUse(turn: SessionTurn, credential: Genuine, stored: StoredSession): Promise<StoredSession> | null {
     const used = this.parts.use.note(stored)
     turn.change ??= renewalOf(credential, stored, used)
@@ -93,7 +93,7 @@ export class SessionMode implements AuthMode<'session'> {
     options: SignInOptions,
   ): Promise<Begun<'session'>> {
     const legacy = await this.legacyOf(request)
-    // A new id at every sign-in: one that somebody planted in the browser before is worth nothing after.
+    // A new id at every sign-in: session fixation gains nothing from an id planted in the browser before.
     const id = newSessionId()
     const [stored, signIn] = await beginSession(this.parts, request, id, account, options, legacy)
     const turn = this.turnOf(request)
@@ -121,12 +121,11 @@ export class SessionMode implements AuthMode<'session'> {
     turn.show(reply, this.cookie)
   }
 
-  /** The request's turn, which ends with its answer. */
   turnOf(request: FastifyRequest): SessionTurn {
     return SessionTurn.of(request, this.cookie, this.parts.use)
   }
 
-  /** What the request's own session leaves, as it is in the store now. */
+  /** What the request's own session passes on to the new one. */
   private async legacyOf(request: FastifyRequest): Promise<Legacy> {
     const slot = request[kSession]?.slot
     if (slot) return slot.legacy()
@@ -139,28 +138,28 @@ export class SessionMode implements AuthMode<'session'> {
   private async end(request: FastifyRequest, id: string): Promise<void> {
     const { records, signIns } = this.parts
     const key = sessionKeyOf(id)
-    // An id is given to one sign-in and never to another: what memory has of it needs no reading, and does where a
-    // store that is short of memory has dropped the record.
+    // An id never changes its sign-in, so the cached reference is right. It also ends a sign-in whose session record a
+    // store short of memory has evicted.
     const ref = this.cachedRef(id) ?? (await this.storedRef(key))
     const existed = ref !== null && (await signIns.end(ref, { signedOut: this.name, request }))
-    // Only the record of its sign-in has the session deleted with it.
+    // The store deletes a session together with the record of its sign-in, if that exists.
     if (!existed) await records.destroy(key)
     request[kSession]?.slot?.drop(id)
   }
 
-  /** The session that the answer would have handed over has ended too. */
+  /** Also drops the session whose cookie the answer would have set. */
   private dropHeld(request: FastifyRequest): void {
     const { slot, held } = this.turnOf(request)
     if (held !== null) slot?.drop(held)
   }
 
-  /** The sign-in of a session as the store has it. Null for a visitor's, too. */
+  /** The sign-in of a stored session. Null for an anonymous one as well. */
   private async storedRef(key: string): Promise<SignInRef | null> {
     const signIn = (await this.parts.records.read(key))?.content.signIn
     return signIn ? refOf(signIn) : null
   }
 
-  /** The sign-in of a session that is answered from memory. Only the cookie under the key that signs now is kept. */
+  /** The sign-in of a cached session. The cache only has cookies under the current signing key. */
   private cachedRef(id: string): SignInRef | null {
     const verified = this.cache.peek(this.cookie.textOf(id), this.parts.clock())
     return verified && verified.resolution !== SIGNED_OUT ? verified : null

@@ -7,7 +7,7 @@ import { isWithinLimits } from '../stores/rules.js'
 import { parseContent, type SessionContent } from './content.js'
 import { isUnderSigningKey, seal, unseal } from './seal.js'
 
-/** Goes on with a value that may be there already: without a promise where none came. */
+/** Calls `next` with the value, at once unless that is a promise. */
 export function whenReady<T, U>(
   value: MaybePromise<T>,
   next: (value: T) => MaybePromise<U>,
@@ -15,31 +15,30 @@ export function whenReady<T, U>(
   return value instanceof Promise ? value.then(next) : next(value)
 }
 
-/** When a session ends, in ms. */
+/** In ms. */
 export interface SessionLimits {
   readonly idleExpiresAt: number
   readonly absoluteExpiresAt: number
 }
 
-/** A session as it was read. */
 export interface StoredSession extends SessionLimits {
   readonly key: string
   readonly version: number
   readonly content: SessionContent
-  /** Sealed under a key that no longer signs. */
+  /** Whether it is sealed under a key that no longer signs. */
   readonly stale: boolean
 }
 
 /**
- * When a session ends at the latest (ms), by what is sealed in it. The limits beside that are the store's: who can write
- * it could move them.
+ * The latest end of a session (ms), by its sealed content. The limits beside the seal can be moved by anybody who can
+ * write to the store.
  */
 export type EndOfSession = (content: SessionContent) => number
 
 /** At a hundred bytes each. */
 const DESTROYED_MAX = 10_000
 
-/** Sessions in the store, sealed. Every method may throw STORE_UNAVAILABLE. */
+/** Sealed sessions in the store. Every method may throw STORE_UNAVAILABLE. */
 export class SessionRecords {
   /** The keys of sessions that this process destroyed lately. */
   readonly #destroyed = new Newest<string, true>(DESTROYED_MAX)
@@ -52,13 +51,13 @@ export class SessionRecords {
     private readonly endOf: EndOfSession = () => Number.POSITIVE_INFINITY,
   ) {}
 
-  /** The session, or null: none, past a limit, or a record that does not open, which is as good as none. */
+  /** Null if there is no session, it is past a limit, or its record does not open. */
   read(key: string): MaybePromise<StoredSession | null> {
     const now = this.clock()
     return whenReady(this.store.readSession(key, now), (record) => record && this.open(key, record, now))
   }
 
-  /** Null when the key is taken. @throws SESSION_DATA_INVALID when it is too large */
+  /** @returns null if the key is taken @throws SESSION_DATA_INVALID if it is too large */
   async create(key: string, content: SessionContent, limits: SessionLimits): Promise<StoredSession | null> {
     const { idleExpiresAt, absoluteExpiresAt } = limits
     const session = { key, version: 1, content, stale: false, idleExpiresAt, absoluteExpiresAt }
@@ -66,9 +65,8 @@ export class SessionRecords {
   }
 
   /**
-   * Replaces the content of a session that nobody replaced since it was read. One that was destroyed
-   * (`gone`) stays destroyed.
-   * @throws SESSION_DATA_INVALID when it is too large
+   * Replaces the content, unless somebody else has since the session was read. A destroyed one (`gone`) stays destroyed.
+   * @throws SESSION_DATA_INVALID if it is too large
    */
   async replace(
     stored: StoredSession,
@@ -79,7 +77,7 @@ export class SessionRecords {
     return outcome === 'replaced' ? next : outcome
   }
 
-  /** Moves the idle limit forward. False when there is no such session any more. */
+  /** Moves the idle limit forward. False if the session is gone. */
   touch(key: string, idleExpiresAt: number): Promise<boolean> {
     return this.store.touchSession(key, idleExpiresAt)
   }
@@ -90,7 +88,7 @@ export class SessionRecords {
     return existed
   }
 
-  /** Whether this process destroyed it lately. Asks nobody. */
+  /** Whether this process destroyed it lately. No lookup. */
   hasDestroyed(key: string): boolean {
     return this.#destroyed.has(key)
   }

@@ -10,21 +10,21 @@ const TAG_BYTES = 16
 const SHAPE = /^v1\.([\w-]{8})\.([\w-]+)$/
 
 /**
- * One key for each session: random IVs are safe for 2^32 messages under one key (NIST SP 800-38D §8.3),
- * which a single key for all sessions would reach. It also binds what is sealed to its session.
+ * One key for each session. Random IVs are safe for 2^32 messages under one key (NIST SP 800-38D §8.3), and a single
+ * key for all sessions would exceed that. It also binds the sealed text to its session.
  */
 function sessionKey(key: KeyObject, name: string): Buffer {
   return createHmac('sha256', key).update(`${VERSION}.${name}`).digest()
 }
 
-/** Authenticated with what is sealed: format, key, and whose record it is. */
+/** The additional authenticated data: format, key and record. */
 function context(keyId: string, name: string): Buffer {
   return Buffer.from(`${VERSION}.${keyId}.${name}`)
 }
 
 /**
  * Seals a text with AES-256-GCM: `v1.<key id>.<IV, tag and ciphertext>`.
- * @param name of the record. Moved to another one, the sealed text does not open.
+ * @param name of the record. In another record the sealed text does not open
  */
 export function seal(keys: PurposeKeys, name: string, text: string): string {
   const { id, key } = keys.signing
@@ -34,7 +34,7 @@ export function seal(keys: PurposeKeys, name: string, text: string): string {
   return `${VERSION}.${id}.${Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url')}`
 }
 
-/** The text that was sealed for that record, or null: altered, moved, or sealed under a key that is gone. */
+/** Opens a text sealed for that record. Null if it was altered or moved, or its key has left the ring. */
 export function unseal(keys: PurposeKeys, name: string, sealed: string): string | null {
   const [, id = '', encoded = ''] = SHAPE.exec(sealed) ?? []
   const key = keys.find(id)
@@ -52,10 +52,7 @@ export function unseal(keys: PurposeKeys, name: string, sealed: string): string 
   }
 }
 
-/**
- * Whether a value of the form `v1.<key id>.…` is under the key that signs now. One that is not should be
- * renewed while its key is still there.
- */
+/** Whether a value `v1.<key id>.…` is under the current signing key. If not, renew it while its key still exists. */
 export function isUnderSigningKey(keys: PurposeKeys, value: string): boolean {
   return value.startsWith(`${VERSION}.${keys.signing.id}.`)
 }

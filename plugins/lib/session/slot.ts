@@ -19,26 +19,26 @@ import { createAnonymous, mergeChanges } from './writer.js'
 const NO_DATA: Snapshot = new Map()
 
 /**
- * `request.session` of one request: the place of the session object, and the store that @fastify/session
- * believes it saves to. A save is what the request changed, merged into what is stored by then. Only ids
- * that were made in this request are ever created, so that a session that was destroyed never comes back.
+ * `request.session` of one request. It holds the session object, and is the store that @fastify/session saves to. A save
+ * merges the request's changes into the session as it is stored by then. It only creates ids that this request made, so
+ * that a destroyed session never comes back.
  */
 export class SessionSlot implements SessionHolder {
   private current: SessionObject | null = null
-  /** By id: the session as this request last saw it, null when it is gone. Without an entry it is new. */
+  /** By id: the session as this request last saw it, null if it was destroyed. A new one has no entry. */
   private readonly known = new Map<string, StoredSession | null>()
   /** Ids that this request destroyed. */
   private readonly ended = new Set<string>()
-  /** What each session object held when it was made, or saved last. */
+  /** The data of each session object when it was made or last saved. */
   private readonly bases = new WeakMap<object, Snapshot>()
   private readonly openSession: (id: string) => void
-  /** Whose session the request came with, even after it was destroyed: what it held is theirs alone. */
+  /** The sign-in of the request's session, kept after its end: the session's data belongs to that account alone. */
   private holder: SessionSignIn | null = null
   private opening = false
   private touching: Promise<StoredSession> | null = null
   private failure: unknown = null
 
-  /** @param changed called after the application's `save`, `destroy` and `regenerate`, also where one failed */
+  /** @param changed called after the application's `save`, `destroy` and `regenerate`, even if one failed */
   constructor(
     private readonly parts: SessionParts,
     private readonly changed: () => void,
@@ -50,7 +50,7 @@ export class SessionSlot implements SessionHolder {
     return this.current
   }
 
-  /** Set by @fastify/session: to an object that it made, or to null for a session that it destroyed. */
+  /** @fastify/session sets it: to an object that it made, or to null after it destroyed the session. */
   set session(session: SessionObject | null) {
     this.current = session
     if (session && !this.bases.has(session)) this.bases.set(session, this.storedSnapshot(session.sessionId))
@@ -62,22 +62,21 @@ export class SessionSlot implements SessionHolder {
     return id !== undefined && this.known.get(id) ? id : null
   }
 
-  /** Whether the session was destroyed, by this request or meanwhile. */
+  /** Whether the session was destroyed, by this request or another. */
   isGone(id: string): boolean {
     return this.known.get(id) === null
   }
 
-  /** Whether this request destroyed it. */
   hasEnded(id: string): boolean {
     return this.ended.has(id)
   }
 
-  /** Makes `request.session` a new one, of which nothing is stored until something is put there. */
+  /** Makes `request.session` a new session, which is only stored once it holds data. */
   openNew(): void {
     this.openSession(NO_ID)
   }
 
-  /** Makes `request.session` one that is stored. @param touching what it becomes when a touch is under way */
+  /** Makes `request.session` a stored session. @param touching its state after a touch that is under way */
   openStored(id: string, stored: StoredSession, touching: Promise<StoredSession> | null): void {
     this.known.set(id, stored)
     this.holder = stored.content.signIn
@@ -87,23 +86,22 @@ export class SessionSlot implements SessionHolder {
     this.opening = false
   }
 
-  /** Makes `request.session` null when it is the one of this id, which was destroyed. */
+  /** Notes that the session was destroyed. `request.session` becomes null if it is the one. */
   drop(id: string): void {
     this.known.set(id, null)
     if (this.current?.sessionId === id) this.current = null
   }
 
-  /** Whether there is anything to save. @throws SESSION_DATA_INVALID where it cannot be saved */
+  /** @throws SESSION_DATA_INVALID for data that cannot be saved */
   get hasChanges(): boolean {
     return this.current !== null && this.changesOf(this.current).size > 0
   }
 
-  /** Saves what the request changed, if anything. */
   async saveChanges(): Promise<void> {
     if (this.current && this.hasChanges) await this.save(this.current)
   }
 
-  /** What there is to carry over, unsaved changes included. */
+  /** The data for a session that replaces this one, with unsaved changes. */
   async legacy(): Promise<Legacy> {
     const { current } = this
     if (!current) return { key: null, signIn: this.holder, data: {} }
@@ -119,7 +117,7 @@ export class SessionSlot implements SessionHolder {
     callbackify(() => this.save(session as SessionObject))(tellAfter(callback, this.changed))
   }
 
-  /** For `openStored`, which must have its answer at once, and for `session.reload()`. */
+  /** For `openStored`, which needs a synchronous answer, and for `session.reload()`. */
   get(id: string, callback: (error: unknown, session?: Session | null) => void): void {
     if (this.opening) callback(null, this.storedData(id))
     else callbackify(() => this.reload(id))(callback)
@@ -135,7 +133,7 @@ export class SessionSlot implements SessionHolder {
     return stored ? snapshotOfStored(stored.content.data) : NO_DATA
   }
 
-  /** A copy of its own for the session object, which the application will change in place. */
+  /** A copy, because the application changes the session object in place. */
   private storedData(id: string): Session {
     return dataOf(this.storedSnapshot(id)) as unknown as Session
   }
@@ -144,7 +142,7 @@ export class SessionSlot implements SessionHolder {
     return changesBetween(this.baseOf(session), snapshotOfObject(session))
   }
 
-  /** `regenerate()` saves a session object before it hands it over. */
+  /** No base yet: `regenerate()` saves a new session object before it sets it. */
   private baseOf(session: SessionObject): Snapshot {
     return this.bases.get(session) ?? NO_DATA
   }
@@ -153,7 +151,7 @@ export class SessionSlot implements SessionHolder {
     const id = session.sessionId
     const stored = this.known.get(id)
     if (stored === null) return
-    // Its predecessor could not be ended: two would be live.
+    // The predecessor could not be ended, and two sessions would be live.
     if (this.failure) throw this.failure
     const saving = snapshotOfObject(session)
     const changes = changesBetween(this.baseOf(session), saving)
@@ -165,7 +163,7 @@ export class SessionSlot implements SessionHolder {
     this.bases.set(session, saving)
   }
 
-  /** A write must not move back the idle limit that the same request's touch moves forward. */
+  /** Waits for this request's touch: an earlier write would move its idle limit back. */
   private async touched(stored: StoredSession): Promise<StoredSession> {
     const touched = await this.touching
     this.touching = null
@@ -189,7 +187,7 @@ export class SessionSlot implements SessionHolder {
     this.known.set(id, null)
   }
 
-  /** False where somebody else was faster: the browser may hold another one's cookie by now. */
+  /** False if another request destroyed it first: the browser may hold another session's cookie by now. */
   private destroyStored({ key, content: { signIn } }: StoredSession): Promise<boolean> {
     const { signIns, records } = this.parts
     return signIn ? signIns.end(refOf(signIn)) : records.destroy(key)

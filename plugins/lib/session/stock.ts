@@ -6,17 +6,17 @@ import { checkData, type Snapshot, snapshotOf } from './merge.js'
 
 export type SessionObject = fastifySession.FastifySessionObject
 
-/** What @fastify/session needs: a request with a place for its session, and a store. Here they are one. */
+/** The request and the store of @fastify/session in one object. */
 export interface SessionHolder extends fastifySession.SessionStore {
   session: SessionObject | null
 }
 
-/** The id under which nothing is looked up: @fastify/session then makes a session with a new id. */
+/** @fastify/session looks nothing up for this id, and makes a session with a new one. */
 export const NO_ID = ''
 
 /**
- * Ids come to it verified and leave it unsigned. Signing is ours: its own ties a cookie neither to its
- * purpose nor to its name, and takes a renewed signature for another session.
+ * Does not sign: the suite does. The plugin's own signature is bound neither to a purpose nor to a cookie name, and it
+ * takes a renewed signature for another session.
  */
 const signer = {
   sign: (id: string) => id,
@@ -24,14 +24,13 @@ const signer = {
 }
 
 /**
- * Runs @fastify/session for one request, and without its hooks: they serve every route, save without asking
- * whether the session still exists, set no cookie behind TLS termination, and clear one without `Secure`.
- * What is used is `decryptSession`, which makes the session object of an id and hands it to the holder.
+ * Runs @fastify/session for one request, without its hooks. Those run on every route, save sessions that no longer
+ * exist, set no cookie behind TLS termination, and clear one without `Secure`. The suite uses only `decryptSession`,
+ * which makes the session object of an id and sets it on the holder.
  *
- * Why not through its public surface: registered once in a scope of its own, the plugin would have one store for all
- * requests, and that store is told an id and no request. Two requests of one session at once could not be told apart in
- * `get` and `destroy`, although each has its own changes to save. The class of its session objects is not exported.
- * So each request runs the plugin's function again, which only builds closures, with itself as the store.
+ * If the plugin were registered as usual, all requests would share one store, which receives an id and no request. It
+ * could not tell two parallel requests of one session apart, although each saves its own changes. The class of the
+ * session objects is not exported either. So each request calls the plugin's function, which only builds closures.
  */
 export function openStock(holder: SessionHolder): (id: string) => void {
   const facade = {
@@ -48,7 +47,7 @@ export function openStock(holder: SessionHolder): (id: string) => void {
   return (id) => facade.decryptSession(id, holder, () => {})
 }
 
-/** Its callbacks put a session in its place, or take it away: what depends on that is told after them. */
+/** Tells after the plugin's callback, which sets or removes the session. */
 export function tellAfter(callback: (error?: unknown) => void, tell: () => void): (error?: unknown) => void {
   return (error) => {
     callback(error)
@@ -62,19 +61,15 @@ function stockPrototype(): object {
   return Object.getPrototypeOf(holder.session)
 }
 
-/** Of every session object. */
 const SESSION_PROTOTYPE = stockPrototype()
 
-/**
- * Names that data must not have: an own `save` would hide the method, and assigning to `__proto__` takes
- * all of them away. An application that stores under a name from outside meets them.
- */
+/** An own `save` would hide the method, and assigning to `__proto__` would remove all methods. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set([
   '__proto__',
   ...Object.getOwnPropertyNames(SESSION_PROTOTYPE),
 ])
 
-/** What a session object holds of data. @throws SESSION_DATA_INVALID */
+/** A snapshot of a session object's data. @throws SESSION_DATA_INVALID */
 export function snapshotOfObject(session: SessionObject): Snapshot {
   const { cookie: _attributes, ...data } = session
   const reserved = Object.keys(data).find((name) => RESERVED_NAMES.has(name))
@@ -86,7 +81,7 @@ export function snapshotOfObject(session: SessionObject): Snapshot {
   return snapshotOf(data)
 }
 
-/** The same of stored data, without names that are reserved now and were not when they were stored. */
+/** A snapshot of stored data, without names that were reserved after they were stored. */
 export function snapshotOfStored(data: object): Snapshot {
   const own = Object.entries(data).filter(([name]) => !RESERVED_NAMES.has(name))
   return snapshotOf(Object.fromEntries(own))

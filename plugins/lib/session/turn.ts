@@ -5,7 +5,7 @@ import type { StoredSession } from './records.js'
 import type { SessionSlot } from './slot.js'
 import type { SessionUse, Used } from './use.js'
 
-/** Where a request keeps its turn. Not there: nothing has asked for its session. */
+/** The request's turn, once its session was asked for. */
 export const kSession = Symbol('fastify-identity.session')
 
 declare module 'fastify' {
@@ -15,8 +15,8 @@ declare module 'fastify' {
 }
 
 /**
- * The cookie that came is to be set again, noted as the request began. Whether it may be is asked when the answer is
- * written: somebody may have signed in at the same browser meanwhile.
+ * The request's cookie is due to be set again. Whether it may be is decided when the answer is written: somebody may
+ * have signed in at the same browser meanwhile.
  */
 export interface Renewal {
   readonly kind: 'renew'
@@ -24,18 +24,18 @@ export interface Renewal {
   readonly stored: StoredSession
 }
 
-/** What is known of a request's session until its answer goes out. */
+/** The state of a request's session until its answer. */
 export class SessionTurn {
   /** `request.session`, on routes that use it. */
   slot: SessionSlot | null = null
-  /** Id of the session that the client holds, or is being handed. */
+  /** The id in the client's cookie, or in the one that the answer sets. */
   held: string | null = null
-  /** What happens to the cookie, unless saving the session changes that. One answer sets it once. */
+  /** The cookie's change, unless saving the session decides otherwise. */
   change: CookieChange | Renewal | null = null
-  /** Whether the answer has come to where the session is saved. */
+  /** Whether the session was saved for the answer. */
   private settled = false
 
-  /** The request's, which ends with its answer. */
+  /** The request's turn. It settles before the answer. */
   static of(request: FastifyRequest, cookie: SessionCookie, use: SessionUse): SessionTurn {
     const begun = request[kSession]
     if (begun) return begun
@@ -46,15 +46,15 @@ export class SessionTurn {
   }
 
   /**
-   * Writes the cookie as it would be if the answer went out now: an application that answers by `reply.raw` takes it
-   * from the headers. What comes later may take it back. A renewal waits for the answer.
+   * Writes the cookie into the headers already now, for an application that answers by `reply.raw`. Later changes may
+   * undo it. A renewal waits for the answer.
    */
   show(reply: FastifyReply, cookie: SessionCookie): void {
     this.change = this.changeAfterSaving()
     if (this.change?.kind !== 'renew') cookie.write(reply, this.change)
   }
 
-  /** Whether the route changed data that nothing has saved, and nothing will: it answers without Fastify. */
+  /** Whether the route changed data and nothing will save it, because it answered without Fastify. */
   get isForgotten(): boolean {
     try {
       return !this.settled && this.slot?.hasChanges === true
@@ -63,10 +63,7 @@ export class SessionTurn {
     }
   }
 
-  /**
-   * Saves the session, then writes the cookie: also on the answer that says that saving failed, for what was
-   * signed in or out before that is so all the same.
-   */
+  /** Saves the session, then writes the cookie. A failed save undoes no sign-in or sign-out, so the cookie is still written. */
   private async settle(reply: FastifyReply, cookie: SessionCookie, use: SessionUse): Promise<void> {
     this.settled = true
     try {
@@ -84,7 +81,7 @@ export class SessionTurn {
     const { storedId } = slot
     if (storedId !== null && storedId !== held) return { kind: 'set', id: storedId }
     if (held !== null && slot.hasEnded(held)) return { kind: 'clear' }
-    // One that somebody else destroyed is left: by now the browser may hold the one that took its place.
+    // Another request destroyed it: the browser may hold its successor's cookie by now.
     return change && change.kind !== 'clear' && slot.isGone(change.id) ? null : change
   }
 }
@@ -93,7 +90,7 @@ async function renewed({ id, stored }: Renewal, use: SessionUse): Promise<Cookie
   return (await use.mayRenewCookie(stored)) ? { kind: 'set', id, maxAge: use.maxAgeOf(stored) } : null
 }
 
-/** Whether the cookie must be set again: under the key that signs now, or to last as long as the session now does. */
+/** Due if the cookie is under an old key, or would expire before its touched session. */
 export function renewalOf(
   { id, stale }: Extract<SessionCredential, { kind: 'genuine' }>,
   stored: StoredSession,

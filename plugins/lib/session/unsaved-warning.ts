@@ -2,16 +2,16 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { SessionTurn } from './turn.js'
 
 /**
- * Warns of a route that changes `request.session` and answers without Fastify (`reply.hijack()`, `reply.raw`), where
- * nothing saves the session before the answer: the change is lost.
+ * Warns once for each route that changes `request.session` and answers without Fastify (`reply.hijack()`, `reply.raw`).
+ * Nothing saves the session then, and the change is lost.
  */
 export class UnsavedWarning {
-  /** By the routes' configuration, which each has one of. */
+  /** By the routes' `config` objects. */
   readonly #told = new WeakSet<object>()
 
-  /** Once the response is over: until then the route may save. */
+  /** Call it after the response: until then the route may save. */
   check(request: FastifyRequest, reply: FastifyReply, turn: SessionTurn): void {
-    // Without headers nothing was answered: the client hung up.
+    // Without headers the client hung up before any answer.
     if (!reply.raw.headersSent || !turn.isForgotten) return
     const { config, method, url } = request.routeOptions
     if (this.#told.has(config)) return

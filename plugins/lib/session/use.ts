@@ -17,10 +17,7 @@ export interface SessionTtls {
 
 export type SessionLifetime = Pick<SessionTtls, 'idleTtl' | 'absoluteTtl'>
 
-/**
- * A remembered session may be left unused for `rememberTtl`, so it lives at least that long: with an
- * absolute limit below it, remembering would do less than it says.
- */
+/** A remembered session may stay unused for `rememberTtl`, so its absolute limit is at least that. */
 export function lifetimeOf(ttls: SessionTtls, remember: boolean): SessionLifetime {
   const { idleTtl, absoluteTtl, rememberTtl } = ttls
   return remember
@@ -28,7 +25,7 @@ export function lifetimeOf(ttls: SessionTtls, remember: boolean): SessionLifetim
     : { idleTtl, absoluteTtl }
 }
 
-/** When a session ends at the latest (ms). A visitor's holds nobody's sign-in: its record's limit will do. */
+/** The latest end of a session (ms). For an anonymous session only its record's limit applies. */
 export function endOfSession(ttls: SessionTtls, { signIn }: SessionContent): number {
   if (!signIn) return Number.POSITIVE_INFINITY
   return signIn.auth_time + lifetimeOf(ttls, signIn.remember).absoluteTtl * 1000
@@ -42,27 +39,25 @@ export interface SessionUseParts {
   readonly log: FastifyBaseLogger
 }
 
-/** What the parts of the session mode share. */
 export interface SessionParts extends Omit<SessionUseParts, 'log'> {
   readonly use: SessionUse
 }
 
-/** What using a session did to it. */
 export interface Used {
-  /** Its idle limit moves. */
+  /** Whether its idle limit moves. */
   readonly touched: boolean
-  /** The session as it is afterwards, or as it was when nothing was due, or that failed. Never rejects. */
+  /** The session afterwards, unchanged if the write failed; null if nothing was due. Never rejects. */
   readonly after: Promise<StoredSession> | null
 }
 
-/** Reads sessions, and keeps those alive that are used. */
+/** Reads sessions, and keeps used ones alive. */
 export class SessionUse {
-  /** By session key: many requests at once touch a session once. */
+  /** By session key: parallel requests touch a session once. */
   private readonly running = new Map<string, Promise<StoredSession>>()
 
   constructor(private readonly parts: SessionUseParts) {}
 
-  /** The session of that id, or null when there is none, or its sign-in was ended. */
+  /** The session of that id, or null if there is none or its sign-in has ended. */
   load(id: string): MaybePromise<StoredSession | null> {
     const { records, signIns } = this.parts
     return whenReady(records.read(sessionKeyOf(id)), (stored) => {
@@ -72,9 +67,8 @@ export class SessionUse {
   }
 
   /**
-   * Moves the idle limits of session and sign-in, once a tenth of the idle time has passed since they were
-   * moved last, and seals the record anew when its key no longer signs. The request does not wait for it,
-   * and does not fail when it does: the next one tries again.
+   * Moves the idle limits of session and sign-in, once a tenth of the idle time has passed since the last move. Seals the
+   * record again if its key no longer signs. No request waits for it or fails with it; the next one retries.
    */
   note(stored: StoredSession): Used {
     const touched = this.isTouchDue(stored)
@@ -91,8 +85,8 @@ export class SessionUse {
   }
 
   /**
-   * Whether a session's cookie may be set again as the answer is written. Not once its sign-in has ended, nor after this
-   * process destroyed the session: by then the browser may hold the cookie of another one, which must stay.
+   * Whether the answer may set the session's cookie again. Not if its sign-in has ended or this process destroyed the
+   * session: the browser may hold another session's cookie by then, which must stay.
    */
   async mayRenewCookie({ key, absoluteExpiresAt, content: { signIn } }: StoredSession): Promise<boolean> {
     const { records, signIns, log, clock } = this.parts
@@ -106,7 +100,7 @@ export class SessionUse {
     }
   }
 
-  /** The cookie's `Max-Age`, in seconds, when it is set again. Undefined: it ends with the browser. */
+  /** The renewed cookie's `Max-Age`, in seconds. Undefined: it ends with the browser. */
   maxAgeOf({ content, absoluteExpiresAt }: StoredSession): number | undefined {
     if (!content.signIn?.remember) return undefined
     const { ttls, clock } = this.parts
@@ -114,14 +108,14 @@ export class SessionUse {
     return Math.min(lifetimeOf(ttls, true).idleTtl, left)
   }
 
-  /** Until when (ms) using the session does nothing to it. */
+  /** Until when (ms) using the session needs no write. */
   restsUntil(stored: StoredSession): number {
     const { idleExpiresAt, absoluteExpiresAt } = stored
     if (stored.stale) return 0
     return idleExpiresAt >= absoluteExpiresAt ? absoluteExpiresAt : this.touchDueAt(stored)
   }
 
-  /** Resolves when no touch is under way any more. */
+  /** Resolves when no touch is under way. */
   async settle(): Promise<void> {
     await Promise.all(this.running.values())
   }
@@ -135,14 +129,14 @@ export class SessionUse {
     return idleExpiresAt < absoluteExpiresAt && this.touchDueAt(stored) <= this.parts.clock()
   }
 
-  /** When a tenth of the idle time has passed since the limit was moved. */
+  /** When a tenth of the idle time has passed since the last move. */
   private touchDueAt(stored: StoredSession): number {
     return stored.idleExpiresAt - this.idleTtlOf(stored) * 900
   }
 
   /**
-   * The sign-in goes first, and a session whose sign-in is gone is left alone: a session that outlived its
-   * sign-in would be missed by whoever ends all sign-ins of an account.
+   * Touches the sign-in first, and leaves the session alone if that is gone: ending all sign-ins of an account would miss
+   * a session that outlived its sign-in.
    */
   private async extend(stored: StoredSession, touched: boolean): Promise<StoredSession> {
     const { records, signIns, clock } = this.parts
