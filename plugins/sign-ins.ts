@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
 import type { Clock } from './lib/contract.js'
-import { checkClock, checkSeconds, refuseUnknown } from './lib/options.js'
-import { CAP, checkCap } from './lib/sign-ins/cap.js'
+import { checkClock, checkSeconds, checkWhole, refuseUnknown } from './lib/options.js'
+import { CAP, CAP_MAX } from './lib/sign-ins/cap.js'
 import type { SignIns } from './lib/sign-ins/contract.js'
 import { type Ending, tellEnded } from './lib/sign-ins/ending.js'
 import { LONGEST_TTL } from './lib/sign-ins/epoch.js'
@@ -39,7 +39,7 @@ async function signIns(app: FastifyInstance, options: SignInsOptions): Promise<v
   refuseUnknown(options, { clock: true, longestTtl: true, cap: true })
   const clock = checkClock(options.clock ?? Date.now)
   const longestTtl = checkSeconds('longestTtl', options.longestTtl ?? LONGEST_TTL)
-  const cap = checkCap(options.cap ?? CAP)
+  const cap = checkWhole('cap', options.cap ?? CAP, 1, CAP_MAX)
   const seen = new LastSeen({ store: app.stateStore, clock, log: app.log })
   app.addHook('onClose', function finishLastSeen() {
     return seen.settle()

@@ -3,14 +3,13 @@ import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
-/** Finite, and exact: not `1e400`, not `1.5`. */
 export const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 /** Seconds since 1970, as far as a `Date` goes (ECMA-262 §21.4.1.1). */
 export const Instant = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000 })
 
 /**
- * What a self-contained credential says of its owner, in a cookie and in a token alike. Names as in RFC 7519
- * §4.1, OpenID Connect Core §2 (`auth_time`) and Front-Channel Logout §3 (`sid`). Times are in seconds.
+ * The claims of a self-contained credential, cookie or token. Names as in RFC 7519 §4.1, OpenID Connect Core §2
+ * (`auth_time`) and Front-Channel Logout §3 (`sid`). Times are in seconds.
  */
 export const IdentityClaims = {
   sub: Text,

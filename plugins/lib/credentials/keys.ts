@@ -2,8 +2,8 @@ import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { OptionInvalid } from '../errors.js'
 
 /*
- * The version and the algorithm are part of the label, so that a key can never be used with another
- * algorithm or by another format. A test vector pins these labels: changing one signs everybody out.
+ * Version and algorithm are part of the label, so that no key is ever used with another algorithm or format. A test
+ * vector pins the labels: changing one signs everybody out.
  */
 const ALGORITHMS = {
   cookie: 'HMAC-SHA256',
@@ -16,21 +16,21 @@ const ALGORITHMS = {
   throttle: 'HMAC-SHA256',
 } as const
 
-/** What a key is for. Each purpose has a key of its own, so that no credential can pass for another kind. */
+/** Each purpose has its own key, so that no credential passes for one of another kind. */
 export type Purpose = keyof typeof ALGORITHMS
 
-/** One key for one purpose, with the id that credentials carry to name it. */
+/** One key for one purpose, with the id that credentials name it by. */
 export interface PurposeKey {
   readonly id: string
   readonly key: KeyObject
 }
 
-/** All keys for one purpose: the first secret's signs, every secret's verifies. */
+/** All keys for one purpose. The first secret's key signs; all of them verify. */
 export interface PurposeKeys {
   readonly signing: PurposeKey
   /** In the order of the secrets. */
   readonly all: readonly PurposeKey[]
-  /** The key of that id, or undefined: an unknown id is refused, no key is tried in turn. */
+  /** The key of that id. An unknown id is refused: no other key is tried. */
   find(id: string): KeyObject | undefined
 }
 
@@ -38,15 +38,15 @@ export interface KeyRing {
   purpose(purpose: Purpose): PurposeKeys
 }
 
-/** The shortest secret that is accepted, in bytes: as long as the output of SHA-256 (RFC 2104 §3). */
+/** The minimum length of a secret, in bytes: the output length of SHA-256 (RFC 2104 §3). */
 export const SECRET_BYTES = 32
 
-/** HKDF with SHA-256 (RFC 5869) and no salt: the secrets are random already (§3.1). */
+/** HKDF with SHA-256 (RFC 5869). No salt: the secrets are random (§3.1). */
 function derive(secret: string, label: string, length: number): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', `fastify-identity/v1/${label}`, length))
 }
 
-/** Derived from the secret and not from its place in the list, so that reordering changes no id. */
+/** Derived from the secret, so that reordering the list changes no id. */
 function keyId(secret: string): string {
   return derive(secret, 'key-id', 6).toString('base64url')
 }
@@ -65,7 +65,7 @@ function purposeKeys([first, ...others]: Secrets, purpose: Purpose): PurposeKeys
 
 type Secrets = readonly [string, ...string[]]
 
-/** Own copy of the secrets, so that changing the option's array later changes nothing. */
+/** Returns a copy, so that later changes to the option's array have no effect. */
 function checkSecrets(secrets: unknown): Secrets {
   const [first, ...others] = Array.isArray(secrets) ? secrets : []
   if (first === undefined) throw new OptionInvalid('secrets', 'needs a list of at least one secret')
@@ -81,8 +81,8 @@ function checkSecrets(secrets: unknown): Secrets {
 }
 
 /**
- * A ring of keys derived from secrets of at least 32 bytes each. The first signs, all verify.
- * @throws OPTION_INVALID when there is no secret, or one that is too short or listed twice
+ * A ring of keys derived from secrets of at least 32 bytes each.
+ * @throws OPTION_INVALID if there is no secret, or one is too short or listed twice
  */
 export function createKeyRing(secrets: readonly string[]): KeyRing {
   const own = checkSecrets(secrets)

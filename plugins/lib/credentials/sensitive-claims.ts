@@ -2,27 +2,27 @@ import type { Claims, ClaimValue } from '../contract.js'
 import { ClaimInvalid, ClaimSensitive } from '../errors.js'
 
 /**
- * Names that never belong where a client can read them. Compared whole, without case, `_`, `-`, `.` and
- * spaces, so that `card_number` and `cardNumber` are one name and `password_changed_at` is none of them.
+ * Names that no client may read. Compared whole, without case, `_`, `-`, `.` and spaces: `card_number` and `cardNumber`
+ * are one name, and `password_changed_at` is not listed.
  */
 const SENSITIVE = new Set(
   [
-    // What proves who somebody is
+    // Credentials of a person
     'password passwords passwd pwd passphrase passcode oldpassword newpassword currentpassword',
     'userpassword plainpassword rawpassword passwordhash hashedpassword passwordsalt hash salt',
     'pin pincode otp otpsecret totp totpsecret onetimepassword mfasecret twofactorsecret',
     'recoverycode recoverycodes backupcode backupcodes securityanswer secretanswer credential credentials',
-    // What opens other doors
+    // Credentials of systems
     'secret secrets secretkey clientsecret apisecret sharedsecret authsecret authsecrets apikey apikeys',
     'accesskey secretaccesskey privatekey signingkey encryptionkey token accesstoken refreshtoken authtoken',
     'apitoken bearertoken sessiontoken idtoken resettoken jwt connectionstring databaseurl',
     // Money
     'card cardnumber cardno creditcard creditcardnumber debitcard debitcardnumber pan cvv cvv2 cvc cvc2',
     'cardcvv cardcvc cardexpiry iban accountnumber bankaccount bankaccountnumber bankcard routingnumber',
-    // Papers
+    // Official documents
     'ssn socialsecurity socialsecuritynumber idnumber idno idcard idcardnumber nationalid nationalidnumber',
     'identitynumber identitycard passport passportnumber passportno driverslicense driverlicense taxid taxnumber',
-    // How to reach or impersonate a person
+    // Contact and personal data
     'phone phonenumber phoneno telephone mobile mobilenumber mobilephone cellphone address homeaddress',
     'streetaddress postaladdress billingaddress shippingaddress birthdate dateofbirth birthday dob maidenname',
     'mothersmaidenname',
@@ -30,7 +30,7 @@ const SENSITIVE = new Set(
 )
 
 const DEPTH_MAX = 8
-/** Values within values: an object that is there twice at each depth would be copied for ever. */
+/** In total: an object that is referenced twice at each depth would be copied exponentially often. */
 const VALUES_MAX = 1000
 
 interface Budget {
@@ -43,7 +43,7 @@ function refuseName(name: string): void {
   if (name === '__proto__') throw new ClaimInvalid(name, 'it is no name for a field')
 }
 
-/** True for `{…}`. A Date, a Map or an instance of a class would lose what it stands for. */
+/** True for `{…}`. A Date, a Map or an instance of a class would lose its meaning in JSON. */
 export function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
@@ -56,7 +56,7 @@ function copyValue(name: string, value: unknown, depth: number, budget: Budget):
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number' && Number.isFinite(value)) return value
   if (Array.isArray(value)) {
-    // Visits the holes of an array too, which are no JSON.
+    // Also visits the holes of an array, which are not JSON.
     return Object.freeze(Array.from(value, (item) => copyValue(name, item, depth + 1, budget)))
   }
   if (typeof value === 'object' && isPlain(value)) return copyObject(value, depth, budget)

@@ -2,7 +2,7 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { PurposeKeys } from './keys.js'
 
 const VERSION = 'v1'
-/** Browsers keep no cookie above 4096 bytes with its name and attributes (RFC 6265 §6.1). */
+/** Browsers reject cookies above 4096 bytes, including name and attributes (RFC 6265 §6.1). */
 export const SIGNED_VALUE_MAX = 3800
 
 const SHAPE = /^v1\.([\w-]{8})\.([\w-]+)\.([\w-]{43})$/
@@ -12,7 +12,7 @@ function mac(key: KeyObject, signed: string): string {
 }
 
 /**
- * `v1.<key id>.<payload>.<MAC>`, with HMAC-SHA256 over all that stands before the MAC.
+ * `v1.<key id>.<payload>.<MAC>`, with HMAC-SHA256 over everything before the MAC.
  * @param payload base64url text
  */
 export function signValue(keys: PurposeKeys, payload: string): string {
@@ -20,21 +20,20 @@ export function signValue(keys: PurposeKeys, payload: string): string {
   return `${signed}.${mac(keys.signing.key, signed)}`
 }
 
-/** JSON as base64url: the payload of a value that holds fields. */
+/** JSON as base64url: a payload with fields. */
 export function encodeJson(content: object): string {
   return Buffer.from(JSON.stringify(content)).toString('base64url')
 }
 
 /**
- * True for the one text that `encodeJson` makes of what was read from it. A name that is there twice, of which
- * two readers might take different ones (RFC 8259 §4), is in no such text; nor are other spellings and bytes
- * that are no UTF-8.
+ * Whether the text is exactly what `encodeJson` makes of its content. That excludes duplicate names, which readers
+ * interpret differently (RFC 8259 §4), other spellings, and malformed UTF-8.
  */
 export function isOwnJson(encoded: string, content: unknown): boolean {
   return typeof content === 'object' && content !== null && encodeJson(content) === encoded
 }
 
-/** What `encodeJson` made this text of. Null for any other text. */
+/** The content of a text that `encodeJson` made. Null for any other text. */
 export function decodeJson(encoded: string): unknown {
   try {
     const content: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString())
@@ -45,8 +44,8 @@ export function decodeJson(encoded: string): unknown {
 }
 
 /**
- * The payload of a value that `signValue` made under one of these keys, or null. The MAC is compared as
- * text: a second spelling of the same bytes (base64url's unused last bits) is refused.
+ * The payload of a value that `signValue` made under one of these keys, or null. The MAC is compared as text, which
+ * refuses other spellings of the same bytes (base64url's unused last bits).
  */
 export function verifyValue(keys: PurposeKeys, value: string): string | null {
   if (value.length > SIGNED_VALUE_MAX) return null

@@ -1,4 +1,3 @@
-import { checkWhole } from '../options.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { revokedUntil } from '../stores/rules.js'
 
@@ -7,11 +6,6 @@ export const CAP = 100
 export const CAP_MAX = 10_000
 /** After the cap was lowered, each login ends some: none waits until thousands have ended. */
 const ENDED_AT_ONCE = 100
-
-/** @throws OPTION_INVALID */
-export function checkCap(cap: number): number {
-  return checkWhole('cap', cap, 1, CAP_MAX)
-}
 
 /**
  * Ends the account's oldest sign-ins, so that `cap` remain with the new one. The new one always stays. If several

@@ -5,7 +5,7 @@ import type { Ending } from './ending.js'
 import type { SignInsPage, SignInsQuery } from './listing.js'
 import type { SignInStart } from './record.js'
 
-/** A place that keeps when it was stored that a sign-in was seen, in ms. */
+/** Keeps the last-seen time that was stored for a sign-in, in ms. */
 export interface Seen {
   seenAt: number
 }
@@ -20,7 +20,7 @@ export interface SignIns {
   begin(request: FastifyRequest, start: SignInStart): Promise<SignInRecord>
   /** False once the sign-in was ended, its account's epoch was raised, or the revocation list was lost. */
   isLive(ref: SignInRef): MaybePromise<boolean>
-  /** See StateStore. A sign-in that was live under it is live while it stays the same and is not -1. No lookup. */
+  /** See `StateStore.revision`. No lookup. */
   revision(): number
   find(accountId: AccountId, id: string): Promise<SignInRecord | null>
   /** The live ones, newest first. */
@@ -28,8 +28,8 @@ export interface SignIns {
   /** A page of the live ones, from the newest or from the end of another page. */
   page(accountId: AccountId, query: SignInsQuery): Promise<SignInsPage>
   /**
-   * Writes that the caller was seen, at most once a minute for each sign-in. Nobody waits for the write. Cheap when no
-   * write is due. Guards call it for each caller that they admit, with the verified credential if it is kept, and the time (ms).
+   * Writes that the caller was seen, at most once a minute for each sign-in. Nobody waits for the write. Guards call it
+   * for each admitted caller, with the cached credential, if any, and the time (ms).
    */
   noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>, verified?: Seen, now?: number): void
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */

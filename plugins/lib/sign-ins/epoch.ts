@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import type { Audit } from '../audit.js'
 import type { CheckedAccount } from '../contract.js'
 import { EpochPassed, StoreUnavailable } from '../errors.js'
-import { checkWhole } from '../options.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { CLOCK_MARGIN } from '../stores/rules.js'
 import { livenessOf } from './liveness.js'
@@ -10,11 +9,6 @@ import { refOfRecord } from './record.js'
 
 /** In seconds. No browser keeps a cookie for longer (RFC 6265bis §5.5), so no sign-in lives longer. */
 export const LONGEST_TTL = 400 * 24 * 3600
-
-/** Credentials start at epoch 0, and nothing is below that. @throws OPTION_INVALID */
-export function checkEpoch(epoch: number): void {
-  checkWhole('epoch', epoch, 1)
-}
 
 export interface EpochEndingParts {
   readonly store: Pick<StateStore, 'raiseEpoch' | 'endSignIns'>
@@ -51,11 +45,11 @@ export async function endBelowEpoch(
   return ended
 }
 
-/** No sign-in has this id, so nobody can have ended it. */
+/** No sign-in has this id, so none was ended by it. */
 const NOBODY = '-'
 
 const HAND_ON =
-  'a sign-in was refused: its epoch is below the one that was raised for the account. Where no change races it, verify ' +
+  'a sign-in was refused: its epoch is below the one that was raised for the account. Unless a change races it, verify ' +
   'and find do not hand on the raised epoch'
 
 /**

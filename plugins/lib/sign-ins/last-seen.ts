@@ -15,10 +15,7 @@ export interface LastSeenParts {
 /** How far the stored last-seen time may be behind, in ms. */
 const COALESCE = 60_000
 
-/**
- * Whether the last-seen time is due to be stored again. Also after the clock was set back: otherwise nothing would be
- * stored until the clock has caught up.
- */
+/** Whether the last-seen time is due to be stored. Also after the clock was set back, without waiting for it to catch up. */
 export function isPast(seenAt: number, now: number): boolean {
   return Math.abs(now - seenAt) >= COALESCE
 }
@@ -59,7 +56,7 @@ export class LastSeen {
     this.#running.add(writing)
   }
 
-  /** Says that the sign-in was written elsewhere: no write is due for a minute. */
+  /** Notes that the time was written elsewhere: no write is due for a minute. */
   mark(signInId: string, now = this.#parts.clock()): void {
     this.#written.set(signInId, now)
   }
@@ -84,7 +81,7 @@ export class LastSeen {
     try {
       await store.touchSignIn(accountId, signInId, now, SAME_LIMIT)
     } catch (error) {
-      log.warn({ err: error }, 'when a sign-in was seen last could not be written')
+      log.warn({ err: error }, 'the last-seen time of a sign-in could not be written')
     }
   }
 }

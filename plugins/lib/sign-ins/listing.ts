@@ -19,13 +19,13 @@ export interface SignInsQuery {
 type Store = Pick<StateStore, 'isLive'>
 type Records = Pick<SealedRecords, 'list'>
 
-/** A login that raced the end of its account's sign-ins may have left the record of a sign-in that never was live. */
+/** A login that raced the end of all sign-ins may have left a record that was never live. */
 async function liveOf(store: Store, records: readonly SignInRecord[]): Promise<SignInRecord[]> {
   const live = await Promise.all(records.map((record) => store.isLive(refOfRecord(record))))
   return records.filter((_, index) => live[index])
 }
 
-/** The account's live sign-ins, newest first. */
+/** Newest first. */
 export async function listLive(
   store: Store,
   records: Records,
@@ -35,7 +35,7 @@ export async function listLive(
   return liveOf(store, await records.list(accountId, now))
 }
 
-/** Marks the end of a page. It does not need the sign-in, which may have ended by the next request. */
+/** Marks the end of a page. The sign-in may have ended by the next request. */
 const cursorOf = ({ createdAt, id }: SignInRecord) => `${createdAt.toString(36)}.${id}`
 
 const CURSOR = /^([0-9a-z]{1,11})\.(.+)$/s

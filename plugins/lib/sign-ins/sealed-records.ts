@@ -6,39 +6,36 @@ type Store = Pick<StateStore, 'addSignIn' | 'findSignIn' | 'listSignIns' | 'rese
 
 /** The records of sign-ins in any store: sealed when written, opened when read. */
 export class SealedRecords {
-  readonly #store: Store
-  readonly #keys: PurposeKeys
-
-  constructor(store: Store, keys: PurposeKeys) {
-    this.#store = store
-    this.#keys = keys
-  }
+  constructor(
+    private readonly store: Store,
+    private readonly keys: PurposeKeys,
+  ) {}
 
   /** @returns how many the account then has */
   add(record: SignInRecord): Promise<number> {
-    return this.#store.addSignIn(sealRecord(this.#keys, record))
+    return this.store.addSignIn(sealRecord(this.keys, record))
   }
 
   /** A record to show, or of a sign-in to end. */
   async find(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
-    const stored = await this.#store.findSignIn(accountId, id, now)
-    return stored && (openRecord(this.#keys, stored)?.signIn ?? null)
+    const stored = await this.store.findSignIn(accountId, id, now)
+    return stored && (openRecord(this.keys, stored)?.signIn ?? null)
   }
 
   /** A record from which a token may be issued. */
   async findGenuine(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
-    const stored = await this.#store.findSignIn(accountId, id, now)
+    const stored = await this.store.findSignIn(accountId, id, now)
     return stored && this.#genuine(stored)
   }
 
   async list(accountId: string, now: number): Promise<SignInRecord[]> {
-    const all = await this.#store.listSignIns(accountId, now)
-    return all.flatMap((stored) => openRecord(this.#keys, stored)?.signIn ?? [])
+    const all = await this.store.listSignIns(accountId, now)
+    return all.flatMap((stored) => openRecord(this.keys, stored)?.signIn ?? [])
   }
 
   /** Returns `gone` also for a record that is not genuine. */
   async rotate(accountId: string, id: string, rotation: Rotation): Promise<RotationResult> {
-    const result = await this.#store.rotateRefresh(accountId, id, rotation)
+    const result = await this.store.rotateRefresh(accountId, id, rotation)
     if (result.outcome === 'gone') return result
     const signIn = this.#genuine(result.signIn)
     if (!signIn) return { outcome: 'gone' }
@@ -51,12 +48,12 @@ export class SealedRecords {
    * counts, and the next one tries again.
    */
   async #renewSeal(stored: SignInRecord, signIn: SignInRecord): Promise<void> {
-    const { seal } = isStale(this.#keys, stored) ? sealRecord(this.#keys, signIn) : stored
-    if (seal && seal !== stored.seal) await this.#store.resealSignIn?.(stored, seal).catch(() => {})
+    const { seal } = isStale(this.keys, stored) ? sealRecord(this.keys, signIn) : stored
+    if (seal && seal !== stored.seal) await this.store.resealSignIn?.(stored, seal).catch(() => {})
   }
 
   #genuine(stored: SignInRecord): SignInRecord | null {
-    const opened = openRecord(this.#keys, stored)
+    const opened = openRecord(this.keys, stored)
     return opened?.isGenuine ? opened.signIn : null
   }
 }

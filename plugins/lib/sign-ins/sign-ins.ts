@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import type { Audit } from '../audit.js'
 import type { Clock, SignInRef } from '../contract.js'
-import { accountIdText as idText } from '../options.js'
+import { checkWhole, accountIdText as idText } from '../options.js'
 import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { endBeyondCap } from './cap.js'
 import type { SignIns } from './contract.js'
 import { tellEnded } from './ending.js'
-import { checkEpoch, endBelowEpoch, keptUntil, refuseDeadAtBirth } from './epoch.js'
+import { endBelowEpoch, keptUntil, refuseDeadAtBirth } from './epoch.js'
 import type { LastSeen } from './last-seen.js'
 import { listLive, pageLive } from './listing.js'
 import { livenessOf } from './liveness.js'
@@ -25,7 +25,6 @@ export interface SignInsParts {
   readonly cap: number
 }
 
-/** The sign-ins of an application. See SignIns. */
 export function createSignIns(parts: SignInsParts): SignIns {
   const { store, records, seen, audit, clock, longestTtl, cap } = parts
   const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
@@ -85,7 +84,8 @@ export function createSignIns(parts: SignInsParts): SignIns {
       return ids.length
     },
     async raiseEpoch({ id, epoch }, { spare = null } = {}) {
-      checkEpoch(epoch)
+      // Credentials start at epoch 0, and none is below that.
+      checkWhole('epoch', epoch, 1)
       return endBelowEpoch({ store, audit, longestTtl, now: clock() }, { id: idText(id), epoch }, spare)
     },
   }
