@@ -14,8 +14,7 @@ import type {
   Role,
 } from './contract.js'
 import { listAccounts } from './listing.js'
-import { first, guarded } from './queries.js'
-import { IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
+import { first, guarded, IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
 import { canonicalUsername } from './usernames.js'
 
 /** Reads hash and epoch in one row: a login that races a change carries the epoch of the hash that it matched. */
@@ -126,7 +125,7 @@ export function createAccounts(context: Context): Accounts {
     findByUsername: (username: string) => findByUsername(context, username),
     create: (account: NewAccount) => create(context, account),
     changePassword: (id: string, current: string, replacement: string, spare: string | null = null) =>
-      changePassword(context, id, { current, replacement, spare }),
+      changePassword(context, id, current, replacement, spare),
     setPassword: (id: string, replacement: string) => setPassword(context, id, replacement),
     raiseEpoch: (id: string) => raiseEpoch(context, id),
     update: (id: string, change: AccountChange) => update(context, id, change),

@@ -2,8 +2,7 @@ import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { ApiKeySource, FoundApiKey, StoredApiKey } from '../api-key/contract.js'
 import type { ApiKeyRow, Tables } from '../database/embedded.js'
 import { claimsOrNull } from '../stores/narrow.js'
-import { first, guarded } from './queries.js'
-import { toAccount } from './rows.js'
+import { first, guarded, toAccount } from './rows.js'
 
 const COLUMNS = [
   'id',

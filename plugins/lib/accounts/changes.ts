@@ -5,8 +5,7 @@ import { LastAdmin } from '../errors.js'
 import { lockAdmins, otherAdmins } from './admins.js'
 import type { AccountChange, AccountDetails, RaisedAccount } from './contract.js'
 import type { Passwords } from './passwords.js'
-import { first, guarded } from './queries.js'
-import { SHOWN, type ShownRow, toAccount, toDetails } from './rows.js'
+import { first, guarded, SHOWN, type ShownRow, toAccount, toDetails } from './rows.js'
 import { markStored } from './stored-change.js'
 
 /** The parts that the account functions share. */
@@ -33,20 +32,20 @@ function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values
     .returning([...SHOWN, 'spared_sign_in'])
 }
 
-/** The changed row, or null. @throws STORE_UNAVAILABLE */
-async function store(
-  { onDoubt }: Context,
+/**
+ * Runs a change, and tells of its epoch.
+ * @returns the changed row, or null
+ * @throws STORE_UNAVAILABLE; marked by `markStored` if the change is stored
+ */
+async function apply(
+  { onRaised, onDoubt }: Context,
   work: () => Promise<ChangedRow | undefined>,
 ): Promise<ChangedRow | null> {
-  try {
-    return (await guarded(work)) ?? null
-  } catch (error) {
+  const row = await guarded(work).catch((error: unknown) => {
     onDoubt?.()
     throw error
-  }
-}
-
-async function raised({ onRaised }: Context, row: ChangedRow): Promise<ChangedRow> {
+  })
+  if (!row) return null
   try {
     await onRaised?.({ account: toAccount(row), spare: row.spared_sign_in })
   } catch (error) {
@@ -57,35 +56,31 @@ async function raised({ onRaised }: Context, row: ChangedRow): Promise<ChangedRo
 
 /** @see Accounts.raiseEpoch */
 export async function raiseEpoch(context: Context, id: string): Promise<CheckedAccount | null> {
-  const row = await store(context, () => change(context, id, {}).executeTakeFirst())
-  return row && toAccount(await raised(context, row))
-}
-
-interface PasswordChange {
-  readonly current: string
-  readonly replacement: string
-  readonly spare: string | null
+  const row = await apply(context, () => change(context, id, {}).executeTakeFirst())
+  return row && toAccount(row)
 }
 
 /** @see Accounts.changePassword */
 export async function changePassword(
   context: Context,
   id: string,
-  wanted: PasswordChange,
+  current: string,
+  replacement: string,
+  spare: string | null,
 ): Promise<CheckedAccount | null> {
   const { db, passwords } = context
   const stored = await first(
     db.selectFrom('accounts').select('password_hash').where('id', '=', id).where('disabled', '=', 0),
   )
-  if (!(await passwords.verify(stored?.password_hash ?? null, wanted.current)) || !stored) return null
-  const password_hash = await passwords.hash(wanted.replacement)
+  if (!(await passwords.verify(stored?.password_hash ?? null, current)) || !stored) return null
+  const password_hash = await passwords.hash(replacement)
   // If two changes were granted with the same old password, the second finds another hash.
-  const query = change(context, id, { password_hash, spared_sign_in: wanted.spare })
+  const query = change(context, id, { password_hash, spared_sign_in: spare })
     .where('password_hash', '=', stored.password_hash)
     .where('disabled', '=', 0)
-  const row = await store(context, () => query.executeTakeFirst())
+  const row = await apply(context, () => query.executeTakeFirst())
   // A sign-in may have renewed the hash of the same password: check the present hash again.
-  return row ? toAccount(await raised(context, row)) : changePassword(context, id, wanted)
+  return row ? toAccount(row) : changePassword(context, id, current, replacement, spare)
 }
 
 /** @see Accounts.setPassword */
@@ -95,8 +90,8 @@ export async function setPassword(
   replacement: string,
 ): Promise<CheckedAccount | null> {
   const password_hash = await context.passwords.hash(replacement)
-  const row = await store(context, () => change(context, id, { password_hash }).executeTakeFirst())
-  return row && toAccount(await raised(context, row))
+  const row = await apply(context, () => change(context, id, { password_hash }).executeTakeFirst())
+  return row && toAccount(row)
 }
 
 /** @see Accounts.update */
@@ -111,24 +106,24 @@ export async function update(
   }
   const keepsAdmin = (role === undefined || role === 'admin') && !disabled
   const row = keepsAdmin
-    ? await store(context, () => change(context, id, values).executeTakeFirst())
+    ? await apply(context, () => change(context, id, values).executeTakeFirst())
     : await changeUnlessLast(context, id, values)
-  return row && toDetails(await raised(context, row))
+  return row && toDetails(row)
 }
 
 /** Makes a change that removes an administrator, unless it is the last one. @throws LAST_ADMIN */
 async function changeUnlessLast(context: Context, id: string, values: Values) {
   const { db, clock } = context
-  const row = await store(context, () =>
-    lockAdmins(db, id, async (db) => {
-      const unlessLast = change({ db, clock }, id, values).where((row) =>
-        row.or([row('role', '<>', 'admin'), row('disabled', '=', 1), row.exists(otherAdmins(db, id))]),
-      )
-      return unlessLast.executeTakeFirst()
-    }),
+  const row = await apply(context, () =>
+    lockAdmins(db, id, (db) =>
+      change({ db, clock }, id, values)
+        .where((row) =>
+          row.or([row('role', '<>', 'admin'), row('disabled', '=', 1), row.exists(otherAdmins(db, id))]),
+        )
+        .executeTakeFirst(),
+    ),
   )
-  if (!row && (await first(db.selectFrom('accounts').select('id').where('id', '=', id)))) {
-    throw new LastAdmin()
-  }
+  const exists = row ?? (await first(db.selectFrom('accounts').select('id').where('id', '=', id)))
+  if (!row && exists) throw new LastAdmin()
   return row
 }

@@ -1,21 +1,18 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/embedded.js'
 import type { RaisedAccount } from './contract.js'
-import { guarded } from './queries.js'
-import { IDENTIFYING, toAccount } from './rows.js'
+import { guarded, IDENTIFYING, toAccount } from './rows.js'
 
-/** The raised epochs that the state store does not know yet. It outlives the process that raised them. */
-export interface EpochLedger {
-  /** At most `limit` of them. @throws STORE_UNAVAILABLE */
-  pending(limit: number): Promise<RaisedAccount[]>
-  /** Notes that the store knows this epoch, and so all lower ones. @throws STORE_UNAVAILABLE */
-  settle(raised: RaisedAccount): Promise<void>
-}
+export type EpochLedger = ReturnType<typeof createEpochLedger>
 
-/** Keeps the ledger in the accounts' rows, where epoch and spared sign-in are written and read together. */
-export function createEpochLedger(db: Kysely<Tables>): EpochLedger {
+/**
+ * The raised epochs that the state store does not know yet. They are in the accounts' rows, written and read together
+ * with the spared sign-in, so they outlive the process that raised them.
+ */
+export function createEpochLedger(db: Kysely<Tables>) {
   return Object.freeze({
-    async pending(limit: number) {
+    /** At most `limit` of them. @throws STORE_UNAVAILABLE */
+    async pending(limit: number): Promise<RaisedAccount[]> {
       const query = db
         .selectFrom('accounts')
         .select([...IDENTIFYING, 'spared_sign_in'])
@@ -24,7 +21,8 @@ export function createEpochLedger(db: Kysely<Tables>): EpochLedger {
       const rows = await guarded(() => query.execute())
       return rows.map((row) => ({ account: toAccount(row), spare: row.spared_sign_in }))
     },
-    async settle({ account: { id, epoch } }: RaisedAccount) {
+    /** Notes that the store knows this epoch, and so all lower ones. @throws STORE_UNAVAILABLE */
+    async settle({ account: { id, epoch } }: RaisedAccount): Promise<void> {
       const query = db
         .updateTable('accounts')
         .set({ distributed_epoch: epoch })

@@ -1,8 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/embedded.js'
 import type { AccountPage, ListQuery } from './contract.js'
-import { guarded } from './queries.js'
-import { SHOWN, toDetails } from './rows.js'
+import { guarded, SHOWN, toDetails } from './rows.js'
 import { canonicalPrefix } from './usernames.js'
 
 const NOBODY: AccountPage = Object.freeze({ accounts: [], next: null })

@@ -1,5 +1,6 @@
 import type { CheckedAccount } from '../contract.js'
 import type { AccountRow } from '../database/embedded.js'
+import { StoreUnavailable } from '../errors.js'
 import type { AccountDetails, OwnProfile } from './contract.js'
 
 /** The columns that are read to show an account: all except the hash. */
@@ -36,4 +37,18 @@ export function toDetails(row: ShownRow): AccountDetails {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   })
+}
+
+/** Hides the database's error from the client: it travels to the log as `cause`. */
+export async function guarded<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query()
+  } catch (cause) {
+    throw new StoreUnavailable({ cause })
+  }
+}
+
+/** The first row, or null. @throws STORE_UNAVAILABLE */
+export async function first<T>(query: { executeTakeFirst(): Promise<T | undefined> }): Promise<T | null> {
+  return (await guarded(() => query.executeTakeFirst())) ?? null
 }

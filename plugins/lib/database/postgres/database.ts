@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Kysely } from 'kysely'
-import { guarded } from '../../accounts/queries.js'
+import { guarded } from '../../accounts/rows.js'
 import { connectionLog } from '../../connection-log.js'
 import { ConfigInvalid, DependencyMissing, OptionInvalid, StoreUnavailable } from '../../errors.js'
 import type { AccountsDatabase, Tables } from '../embedded.js'
