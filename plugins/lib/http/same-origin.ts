@@ -18,11 +18,9 @@ export interface Csrf {
   checkAmbient(request: FastifyRequest): void
 }
 
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-
 /** True for the methods that change nothing (RFC 9110 §9.2.1). */
 export function isSafeMethod(method: string): boolean {
-  return SAFE_METHODS.has(method)
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'TRACE'
 }
 
 type Asked = Pick<FastifyRequest, 'method' | 'headers'>
