@@ -18,7 +18,7 @@ import { type CookieSpec, cookieSpec, readCookie, removeCookie, setCookie } from
 import { checkSeconds, type Known, refuseUnknown } from './lib/options.js'
 import { refOfRecord } from './lib/sign-ins/record.js'
 import { type CacheOptions, checkCacheOptions, VerifiedCache } from './lib/verified/cache.js'
-import { ABSENT, refusedAs, resolveLive, verifiedAs } from './lib/verified/verified.js'
+import { ABSENT, refusedAs, Verified } from './lib/verified/verified.js'
 import type { SignIns } from './sign-ins.js'
 
 /** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
@@ -113,7 +113,7 @@ class CookieMode implements AuthMode<'cookie'> {
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
     const verified = this.cache.recall(reading.value, now)
-    return verified ? resolveLive(this.#signIns, verified) : this.#verify(request, reading.value, now)
+    return verified ? verified.resolve(this.#signIns) : this.#verify(request, reading.value, now)
   }
 
   #verify(request: FastifyRequest, text: string, now: number): MaybePromise<Resolution> {
@@ -125,9 +125,9 @@ class CookieMode implements AuthMode<'cookie'> {
     if (!inTime) return EXPIRED
     this.renewal.note(request, payload, now)
     const until = this.renewal.restsUntil(payload)
-    const credential = verifiedAs(identityOf(payload, 'cookie'), text, refOf(payload), now, until)
+    const credential = new Verified(identityOf(payload, 'cookie'), text, refOf(payload), now, until)
     this.cache.keep(credential, now)
-    return resolveLive(this.#signIns, credential)
+    return credential.resolve(this.#signIns)
   }
 
   async issue(

@@ -21,7 +21,7 @@ import { type PairInCookie, type RefreshCookie, RefreshCookies } from './lib/tok
 import { Refresher, type RefreshTokens, type TokenPair, tokenPair } from './lib/token/refresher.js'
 import { combineTokenKeys } from './lib/token/signing-keys.js'
 import { VerifiedCache } from './lib/verified/cache.js'
-import { ABSENT, refusedAs, resolveLive, verifiedAs } from './lib/verified/verified.js'
+import { ABSENT, refusedAs, Verified } from './lib/verified/verified.js'
 import type { SignIns } from './sign-ins.js'
 
 declare module './lib/contract.js' {
@@ -87,7 +87,7 @@ class TokenMode implements AuthMode<'token'> {
     const header = readAuthorization(request)
     if (header === null) return ABSENT
     const verified = this.cache.recall(header, now)
-    return verified ? resolveLive(this.#signIns, verified) : this.#verify(header, now)
+    return verified ? verified.resolve(this.#signIns) : this.#verify(header, now)
   }
 
   #verify(header: string, now: number): MaybePromise<Resolution> {
@@ -98,9 +98,9 @@ class TokenMode implements AuthMode<'token'> {
     const until = claims.exp * 1000
     const inTime = now < until
     if (!inTime) return EXPIRED
-    const credential = verifiedAs(identityOf(claims, 'token'), header, refOf(claims), now, until)
+    const credential = new Verified(identityOf(claims, 'token'), header, refOf(claims), now, until)
     this.cache.keep(credential, now)
-    return resolveLive(this.#signIns, credential)
+    return credential.resolve(this.#signIns)
   }
 
   async issue(

@@ -4,7 +4,7 @@ import { ModeRequired, RoleRequired, SignInTooOld } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isPast } from '../sign-ins/last-seen.js'
-import { VerifiedIdentity } from '../verified/verified.js'
+import { Verified } from '../verified/verified.js'
 import { kCaller, kRefused } from './caller.js'
 import { checkGuardOptions, type GuardOptions } from './guard-options.js'
 import { type Refused, refusedError, type UnauthenticatedStatus } from './refused.js'
@@ -69,7 +69,7 @@ class Judge extends Search<void> {
     now = this.settings.clock(),
   ): void {
     const { identity } = found
-    const verified = found instanceof VerifiedIdentity ? found : undefined
+    const verified = found instanceof Verified ? found : undefined
     // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
     if (mode.ambient) this.csrf.checkAmbient(request)
     this.checkAllowed(identity)

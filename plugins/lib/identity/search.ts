@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, MaybePromise, Resolution } from '../contract.js'
-import { ABSENT, VerifiedIdentity } from '../verified/verified.js'
+import { ABSENT, Verified } from '../verified/verified.js'
 import type { Refused } from './refused.js'
 
 /** `stop`: a bad credential ends the search. `next`: the other modes are tried. */
@@ -61,7 +61,7 @@ export abstract class Search<T> {
       const isAnswered = from !== START && index === from.index
       const resolution = isAnswered ? from.answer : mode.resolve(request, now)
       if (resolution === ABSENT) continue
-      if (resolution instanceof VerifiedIdentity) return this.found(request, mode, resolution, now)
+      if (resolution instanceof Verified) return this.found(request, mode, resolution, now)
       // Not `instanceof Promise`: a driver may have promises of its own kind.
       if ('then' in resolution) return this.#runLater(request, resolution, index, refused)
       if (resolution.kind === 'identity') return this.found(request, mode, resolution, now)

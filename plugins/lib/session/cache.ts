@@ -1,7 +1,7 @@
 import type { Clock, MaybePromise } from '../contract.js'
 import { refOf } from '../credentials/identity-claims.js'
 import { CACHE_AGE, type CacheOptions, VerifiedCache } from '../verified/cache.js'
-import { verifiedAs } from '../verified/verified.js'
+import { signedOutAs, Verified } from '../verified/verified.js'
 import { identityOfSession } from './content.js'
 import type { StoredSession } from './records.js'
 
@@ -13,7 +13,6 @@ import type { StoredSession } from './records.js'
 
 /** How long an unknown session is cached, in ms. It cannot appear later: a session is stored before its id is issued. */
 const UNKNOWN_FOR = 2000
-const NO_REF = Object.freeze({ epoch: 0, generation: 0 })
 
 export interface SessionCacheOptions extends CacheOptions {
   readonly clock: Clock
@@ -35,12 +34,12 @@ export class SessionCache extends VerifiedCache {
     if (!signIn) return
     const from = this.sessions.clock()
     const until = Math.min(this.sessions.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
-    this.keep(verifiedAs(identityOfSession(signIn), cookie, refOf(signIn), from, until), from)
+    this.keep(new Verified(identityOfSession(signIn), cookie, refOf(signIn), from, until), from)
   }
 
   keepUnknown(cookie: string): void {
     const from = this.sessions.clock()
-    this.keep(verifiedAs(null, cookie, NO_REF, from, from + UNKNOWN_FOR), from)
+    this.keep(signedOutAs(cookie, from, from + UNKNOWN_FOR), from)
   }
 
   /** Parallel callers share one read, and its failure. */

@@ -9,7 +9,7 @@ import type {
   SignInRef,
 } from '../contract.js'
 import { refOf } from '../credentials/identity-claims.js'
-import { ABSENT, refusedAs, resolveLive, SIGNED_OUT } from '../verified/verified.js'
+import { ABSENT, refusedAs, SIGNED_OUT, Verified } from '../verified/verified.js'
 import { beginSession } from './begin.js'
 import type { SessionCache } from './cache.js'
 import { identityOfSession, type Legacy } from './content.js'
@@ -44,7 +44,7 @@ export class SessionMode implements AuthMode<'session'> {
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
     const verified = this.cache.recall(reading.value, now)
-    return verified ? resolveLive(this.parts.signIns, verified) : this.verify(request, reading.value)
+    return verified ? verified.resolve(this.parts.signIns) : this.verify(request, reading.value)
   }
 
   private verify(request: FastifyRequest, text: string): MaybePromise<Resolution> {
@@ -162,6 +162,6 @@ export class SessionMode implements AuthMode<'session'> {
   /** The sign-in of a cached session. The cache only has cookies under the current signing key. */
   private cachedRef(id: string): SignInRef | null {
     const verified = this.cache.peek(this.cookie.textOf(id), this.parts.clock())
-    return verified && verified.resolution !== SIGNED_OUT ? verified : null
+    return verified instanceof Verified ? verified : null
   }
 }

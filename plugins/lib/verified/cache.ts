@@ -1,7 +1,6 @@
 import type { CacheCounts } from '../contract.js'
 import { checkWhole } from '../options.js'
-import { ownText } from '../own-text.js'
-import type { Verified } from './verified.js'
+import type { Kept } from './verified.js'
 
 /*
  * A verified credential need not be verified again: the same text under the same keys gives the same result. So the
@@ -54,8 +53,8 @@ function keyOf(text: string): string {
  */
 export class VerifiedCache implements CacheCounts {
   readonly #options: CacheOptions
-  #young = new Map<string, Verified>()
-  #old = new Map<string, Verified>()
+  #young = new Map<string, Kept>()
+  #old = new Map<string, Kept>()
   #youngBytes = 0
   #turnedAt = 0
   hits = 0
@@ -69,7 +68,7 @@ export class VerifiedCache implements CacheCounts {
    * The verified credential of this text, if it is valid at `now` (ms): not before it was verified (the clock may be set
    * back), and not from its end on. The caller still asks whether its sign-in is live.
    */
-  recall(text: string, now: number): Verified | undefined {
+  recall(text: string, now: number): Kept | undefined {
     const found = this.peek(text, now)
     if (found === undefined) this.misses += 1
     else this.hits += 1
@@ -77,26 +76,24 @@ export class VerifiedCache implements CacheCounts {
   }
 
   /** The same for a lookup that the metrics do not count. */
-  peek(text: string, now: number): Verified | undefined {
+  peek(text: string, now: number): Kept | undefined {
     const found = this.#young.get(keyOf(text)) ?? this.#promote(text, now)
     const serves = found !== undefined && found.text === text && now >= found.from && now < found.until
     return serves ? found : undefined
   }
 
   /** Takes verified credentials only. */
-  keep(credential: Verified, now: number): void {
-    const mayServe = credential.from < credential.until
-    // The text is a slice of a request's header, and would keep all of it in memory.
-    if (mayServe) this.#put(Object.freeze({ ...credential, text: ownText(credential.text) }), now)
+  keep(credential: Kept, now: number): void {
+    if (credential.from < credential.until) this.#put(credential, now)
   }
 
-  #promote(text: string, now: number): Verified | undefined {
+  #promote(text: string, now: number): Kept | undefined {
     const found = this.#old.get(keyOf(text))
     if (found?.text === text) this.#put(found, now)
     return found
   }
 
-  #put(credential: Verified, now: number): void {
+  #put(credential: Kept, now: number): void {
     const half = this.#options.maxBytes / 2
     if (credential.bytes > half) return
     const key = keyOf(credential.text)

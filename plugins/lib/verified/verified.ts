@@ -1,5 +1,6 @@
 import type { Identity, MaybePromise, RefusalCode, Resolution, SignInRef } from '../contract.js'
-import type { SignIns } from '../sign-ins/contract.js'
+import { ownText } from '../own-text.js'
+import type { Seen, SignIns } from '../sign-ins/contract.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
 
 /** The request has no credential of this mode. */
@@ -13,14 +14,57 @@ export function refusedAs(code: RefusalCode) {
 /** A genuine credential came, and its sign-in has ended. */
 export const SIGNED_OUT = refusedAs('SIGNED_OUT')
 
-/** Whom a verified credential stands for. Frozen, with the identity, except for what the suite itself notes. */
-export class VerifiedIdentity {
+/** What a cache keeps of a credential. */
+export interface Kept {
+  /** The whole credential, as it came. */
+  readonly text: string
+  /** From `from` until `until` (ms) only the end of the sign-in makes it invalid. */
+  readonly from: number
+  readonly until: number
+  /** The memory that it takes, as an estimate. */
+  readonly bytes: number
+  /** The mode's answer to a request with this credential. */
+  resolve(signIns: Pick<SignIns, 'isLive' | 'revision'>): MaybePromise<Resolution>
+}
+
+/** Without text and claims; measured. */
+const OWN_BYTES = 700
+/** Bytes of memory that an object may take for each character of its JSON. */
+const CLAIMS_FACTOR = 8
+
+/**
+ * A verified credential, which is also the ref of its sign-in and the resolution of its requests. Many requests share it:
+ * it is frozen, except for the two notes of the suite itself.
+ */
+export class Verified implements Kept, SignInRef, Seen {
   readonly kind = 'identity'
+  readonly text: string
+  readonly accountId: string
+  readonly signInId: string
+  readonly epoch: number
+  readonly generation: number
+  readonly bytes: number
   /** The revision of the revocation list under which its sign-in was found live. */
   #liveAt = UNKNOWN_REVISION
   #seenAt = Number.NEGATIVE_INFINITY
 
-  constructor(readonly identity: Identity) {
+  /**
+   * @param identity deeply frozen
+   * @param text may be a slice of a request's header, and would keep all of it in memory: it is copied
+   */
+  constructor(
+    readonly identity: Identity,
+    text: string,
+    { epoch, generation }: Pick<SignInRef, 'epoch' | 'generation'>,
+    readonly from: number,
+    readonly until: number,
+  ) {
+    this.text = ownText(text)
+    this.accountId = identity.accountId
+    this.signInId = identity.signInId
+    this.epoch = epoch
+    this.generation = generation
+    this.bytes = OWN_BYTES + text.length + CLAIMS_FACTOR * JSON.stringify(identity.claims).length
     Object.freeze(this)
   }
 
@@ -33,71 +77,21 @@ export class VerifiedIdentity {
     this.#seenAt = now
   }
 
-  /** Asks at every use whether the sign-in is live, except while the revocation list has not changed since the last time. */
-  resolve(signIns: Pick<SignIns, 'isLive' | 'revision'>, ref: SignInRef): MaybePromise<Resolution> {
+  /** Checks at each use whether the sign-in is live, unless the revocation list is the same as at the last check. */
+  resolve(signIns: Pick<SignIns, 'isLive' | 'revision'>): MaybePromise<Resolution> {
     const revision = signIns.revision()
     if (revision === this.#liveAt && revision !== UNKNOWN_REVISION) return this
-    const live = signIns.isLive(ref)
+    const live = signIns.isLive(this)
     if (live instanceof Promise) return live.then((is) => (is ? this : SIGNED_OUT))
     if (!live) return SIGNED_OUT
-    // The revision that was read before: what was revoked meanwhile has changed it.
+    // The revision was read before the lookup: a revocation since then has changed it.
     this.#liveAt = revision
     return this
   }
 }
 
-/** A verified credential, which is also the ref of its sign-in. Frozen, because many requests share it. */
-export interface Verified extends SignInRef {
-  /** The whole credential, as it came. */
-  readonly text: string
-  readonly resolution: VerifiedIdentity | typeof SIGNED_OUT
-  /** From `from` until `until` (ms) only the end of the sign-in makes it invalid. */
-  readonly from: number
-  readonly until: number
-  /** The memory that it takes, as an estimate. */
-  readonly bytes: number
-}
-
-/** Without text and claims; measured. */
-const OWN_BYTES = 700
-/** Bytes of memory that an object may take for each character of its JSON. */
-const CLAIMS_FACTOR = 8
-
-function bytesOf(text: string, identity: Identity | null): number {
-  const claims = identity ? JSON.stringify(identity.claims).length : 0
-  return OWN_BYTES + text.length + CLAIMS_FACTOR * claims
-}
-
-/**
- * @param identity deeply frozen; null if there is no such sign-in
- * @param from in ms
- * @param until in ms
- */
-export function verifiedAs(
-  identity: Identity | null,
-  text: string,
-  { epoch, generation }: Pick<SignInRef, 'epoch' | 'generation'>,
-  from: number,
-  until: number,
-): Verified {
-  return Object.freeze({
-    accountId: identity?.accountId ?? '',
-    signInId: identity?.signInId ?? '',
-    epoch,
-    generation,
-    text,
-    resolution: identity ? new VerifiedIdentity(identity) : SIGNED_OUT,
-    from,
-    until,
-    bytes: bytesOf(text, identity),
-  })
-}
-
-/** Whom a verified credential stands for, if its sign-in is live. */
-export function resolveLive(
-  signIns: Pick<SignIns, 'isLive' | 'revision'>,
-  credential: Verified,
-): MaybePromise<Resolution> {
-  const { resolution } = credential
-  return resolution.kind === 'identity' ? resolution.resolve(signIns, credential) : resolution
+/** A genuine credential without a sign-in. Times are in ms. */
+export function signedOutAs(text: string, from: number, until: number): Kept {
+  const bytes = OWN_BYTES + text.length
+  return Object.freeze({ text: ownText(text), from, until, bytes, resolve: () => SIGNED_OUT })
 }
