@@ -25,6 +25,16 @@ interface OfSignIn {
   readonly signInId: string
 }
 
+interface OfMode extends OfSignIn {
+  readonly mode: string
+}
+
+interface OfAccount {
+  readonly accountId: string
+  readonly by: ChangedBy
+  readonly actorId: string | null
+}
+
 /** The fields of each type of event, besides time and address: ids, counters and words, never a credential. */
 export interface AuditDetails {
   signed_in: {
@@ -48,9 +58,9 @@ export interface AuditDetails {
     readonly accountId: string | null
   }
   /** A signed-in person gave a wrong current password. */
-  password_refused: OfSignIn & { readonly mode: string }
+  password_refused: OfMode
   /** The client handed its credential back. */
-  signed_out: OfSignIn & { readonly mode: string }
+  signed_out: OfMode
   /** The sign-in ended in any other way, except by its account's epoch. */
   sign_in_ended: OfSignIn & {
     readonly by: EndedBy
@@ -59,9 +69,9 @@ export interface AuditDetails {
     readonly actorId: string | null
   }
   /** `repeated`: a retry of the last refresh, which got the same successor again. */
-  refreshed: OfSignIn & { readonly mode: string; readonly outcome: 'rotated' | 'repeated' }
+  refreshed: OfMode & { readonly outcome: 'rotated' | 'repeated' }
   /** An old refresh token came again: theft, or a copy. The `sign_in_ended` of it follows. */
-  refresh_reuse_detected: OfSignIn & { readonly mode: string }
+  refresh_reuse_detected: OfMode
   /** All sign-ins of the account that began under a lower epoch are over, except the spared one. */
   epoch_raised: {
     readonly accountId: string
@@ -70,20 +80,12 @@ export interface AuditDetails {
     /** How many records were ended. */
     readonly ended: number
   }
-  account_created: {
-    readonly accountId: string
-    readonly role: string
-    readonly by: ChangedBy
-    readonly actorId: string | null
-  }
+  account_created: OfAccount & { readonly role: string }
   /** An `epoch_raised` of the account tells how many sign-ins that ended. */
-  account_changed: {
-    readonly accountId: string
+  account_changed: OfAccount & {
     readonly changed: 'password' | 'role' | 'disabled'
     /** The new role, `true` or `false`; null for a password. */
     readonly to: string | boolean | null
-    readonly by: ChangedBy
-    readonly actorId: string | null
   }
   /** From now on this process asks the store on each request. */
   feed_lost: { readonly reason: string }
@@ -143,7 +145,7 @@ const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   feed_restored: { level: 'warn', fields: { reason: true } },
 }
 
-/** Every type, with the level at which it is logged and the fields that it has besides `type`, `time` and `ip`. */
+/** Every type, with its log level and its fields besides `type`, `time` and `ip`. */
 export const AUDIT_TYPES: ReadonlyMap<string, { readonly level: Level; readonly fields: readonly string[] }> =
   new Map(
     Object.entries(SHAPES).map(([type, { level, fields }]) => [type, { level, fields: Object.keys(fields) }]),
@@ -151,7 +153,7 @@ export const AUDIT_TYPES: ReadonlyMap<string, { readonly level: Level; readonly 
 
 const auditChannel = channel(AUDIT_CHANNEL)
 
-/** Copies only the fields of the event's type: whatever else a caller passes (a row, a body) must not leak. */
+/** Copies only the fields of the event's type: other fields of the caller's object (a row, a body) must not leak. */
 function makeEvent(report: AuditReport, time: number, ip: string | null): AuditEvent {
   const given = new Map<string, unknown>(Object.entries(report))
   const fields = Object.keys(SHAPES[report.type].fields).map((field) => [field, given.get(field) ?? null])

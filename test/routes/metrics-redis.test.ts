@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import { DEFINITIONS, PREFIX } from '../../plugins/lib/metrics/definitions.js'
+import { DEFINITIONS, type Definition, PREFIX } from '../../plugins/lib/metrics/definitions.js'
 import { movedBy, ofSuite, parseExposition, readSeries } from '../helpers/exposition.js'
 import { eventually } from '../helpers/followed.js'
 import { listen, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
@@ -82,14 +82,14 @@ test('docs/metrics.md has a row for each metric, and each is told as it says', a
     type,
     [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label),
   ])
-  const defined = Object.entries(DEFINITIONS)
+  const defined: [string, Definition][] = Object.entries(DEFINITIONS)
   t.same(
     documented,
-    defined.map(([name, { type, labels }]) => [`${PREFIX}${name}`, type, [...labels]]),
+    defined.map(([name, { type, labels = [] }]) => [`${PREFIX}${name}`, type, [...labels]]),
   )
   const told = ofSuite(parseExposition(await app.identityMetrics.text()))
   t.same([...told.keys()].sort(), Object.keys(DEFINITIONS).sort())
-  for (const [name, { type, help, labels }] of defined) {
+  for (const [name, { type, help, labels = [] }] of defined) {
     t.match(told.get(name), { type, help }, name)
     t.same([...(told.get(name)?.labels ?? [])].sort(), [...labels].sort(), name)
   }

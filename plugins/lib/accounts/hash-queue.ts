@@ -8,15 +8,12 @@ const WAITING_FOR_EACH = 16
 
 /** Runs at most `max` works at once. Some wait in order of arrival; the rest are shed. */
 export class HashQueue {
-  readonly #max: number
   readonly #waiting: (() => void)[] = []
   readonly #listeners = new Set<(took: number) => void>()
   #running = 0
   #shed = 0
 
-  constructor(max: number) {
-    this.#max = max
-  }
+  constructor(private readonly max: number) {}
 
   get running(): number {
     return this.#running
@@ -28,7 +25,7 @@ export class HashQueue {
 
   /** Whether work that arrives now is shed. A true answer counts as one that was shed, even without any work. */
   sheds(): boolean {
-    const isFull = this.#waiting.length >= this.#max * WAITING_FOR_EACH
+    const isFull = this.#waiting.length >= this.max * WAITING_FOR_EACH
     if (isFull) this.#shed += 1
     return isFull
   }
@@ -61,7 +58,7 @@ export class HashQueue {
 
   #enter(): Promise<void> | undefined {
     if (this.sheds()) throw new Busy()
-    if (this.#running >= this.#max) return new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.#running >= this.max) return new Promise<void>((resolve) => this.#waiting.push(resolve))
     this.#running += 1
     return undefined
   }

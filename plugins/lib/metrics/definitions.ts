@@ -1,7 +1,7 @@
 /** The definition of one metric. docs/metrics.md has a row for each. */
-interface Definition {
+export interface Definition {
   readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly labels: readonly string[]
+  readonly labels?: readonly string[]
   readonly help: string
   /** Upper bounds, in seconds. */
   readonly buckets?: readonly number[]
@@ -23,80 +23,72 @@ export const DEFINITIONS = {
   sign_ins_ended_total: {
     type: 'counter',
     labels: ['reason'],
-    help: 'Sign-ins that ended otherwise than by their limits or by a raised epoch.',
+    help: 'Sign-ins that were ended, except by their limits or a raised epoch.',
   },
   epochs_raised_total: {
     type: 'counter',
-    labels: [],
-    help: 'Times that all earlier sign-ins of an account were ended at once.',
+    help: 'Raised epochs: each ended all earlier sign-ins of an account.',
   },
   wrong_passwords_total: {
     type: 'counter',
     labels: ['mode', 'what'],
-    help: 'Names or passwords that were wrong at a sign-in (sign_in), and passwords that were wrong when asked for once more (password).',
+    help: 'Wrong names or passwords at a sign-in (sign_in), and wrong passwords of signed-in people (password).',
   },
   throttled_total: {
     type: 'counter',
     labels: ['what', 'by'],
-    help: 'Attempts that were refused unseen because too many had failed.',
+    help: 'Attempts that were refused without a check because too many had failed.',
   },
   refreshes_total: {
     type: 'counter',
     labels: ['outcome'],
-    help: 'Refresh tokens that were exchanged, or (reused) that came again and ended their sign-in.',
+    help: 'Refresh tokens that were exchanged, or used twice (reused), which ended their sign-in.',
   },
   refusals_total: {
     type: 'counter',
     labels: ['reason'],
-    help: 'Requests that were refused, by the code of the error.',
+    help: 'Refused requests, by the code of the error.',
   },
   resolve_seconds: {
     type: 'histogram',
     labels: ['mode'],
-    help: 'Time to tell who is asking by a credential that came. A random sample of the requests.',
+    help: 'Time to identify the caller by a credential. A random sample of the requests.',
     buckets: RESOLVE_BUCKETS,
   },
   cache_lookups_total: {
     type: 'counter',
     labels: ['mode', 'result'],
-    help: 'Credentials that were looked up among those verified before: found (hit), or not (miss).',
+    help: 'Lookups of credentials in the cache of verified ones: found (hit), or not (miss).',
   },
   feed_up: {
     type: 'gauge',
-    labels: [],
-    help: 'Whether revocations of other processes are being heard of (1). If not (0), each request asks the store.',
+    help: 'Whether the feed of revocations works (1). If not (0), each request asks the store.',
   },
-  feed_losses_total: { type: 'counter', labels: [], help: 'Times that the feed of revocations was lost.' },
+  feed_losses_total: { type: 'counter', help: 'Losses of the feed of revocations.' },
   feed_lag_seconds: {
     type: 'histogram',
-    labels: [],
-    help: 'Time from writing a heartbeat until it came back through the feed, as a revocation would.',
+    help: 'Time from writing a heartbeat until the feed delivered it, as it would a revocation.',
     buckets: LAG_BUCKETS,
   },
-  revocations: { type: 'gauge', labels: [], help: 'Revocations that this process holds in memory.' },
-  hash_running: { type: 'gauge', labels: [], help: 'Passwords that are being hashed now.' },
-  hash_waiting: { type: 'gauge', labels: [], help: 'Passwords that wait to be hashed.' },
-  hash_shed_total: {
-    type: 'counter',
-    labels: [],
-    help: 'Passwords that were not hashed because too many were waiting.',
-  },
+  revocations: { type: 'gauge', help: 'Revocations that this process holds in memory.' },
+  hash_running: { type: 'gauge', help: 'Passwords that are being hashed now.' },
+  hash_waiting: { type: 'gauge', help: 'Passwords that wait to be hashed.' },
+  hash_shed_total: { type: 'counter', help: 'Passwords that were not hashed because too many were waiting.' },
   hash_seconds: {
     type: 'histogram',
-    labels: [],
-    help: 'Time to hash a password, its wait included.',
+    help: 'Time to hash a password, including its wait.',
     buckets: HASH_BUCKETS,
   },
   store_operation_seconds: {
     type: 'histogram',
     labels: ['store', 'operation'],
-    help: 'Time that operations of the state store took, failed ones too. isLive only where it was not answered at once.',
+    help: 'Time of state store operations, including failed ones. isLive only if it was not answered at once.',
     buckets: STORE_BUCKETS,
   },
   store_faults_total: {
     type: 'counter',
     labels: ['store', 'operation'],
-    help: 'Operations of the state store that failed.',
+    help: 'State store operations that failed.',
   },
 } as const satisfies Readonly<Record<string, Definition>>
 

@@ -1,12 +1,12 @@
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { loadOptional } from '../optional.js'
-import { DEFINITIONS, type MetricName, type NamesOf, PREFIX } from './definitions.js'
+import { DEFINITIONS, type Definition, type MetricName, type NamesOf, PREFIX } from './definitions.js'
 
 type Prom = typeof import('prom-client')
 
 /** The part of a definition that every kind of metric has. */
 function configOf(name: MetricName, registry: Registry) {
-  const { help, labels } = DEFINITIONS[name]
+  const { help, labels = [] }: Definition = DEFINITIONS[name]
   return { name: `${PREFIX}${name}`, help, labelNames: [...labels], registers: [registry] }
 }
 
