@@ -98,7 +98,7 @@ t.test('what is refused changes nothing', async (t) => {
     [['list', 'x'], '', 2, /takes no arguments/],
     [['passwd', 'user1', '--password=abc'], '', 2, /never taken from an argument/],
     [['passwd', 'user1'], 'short\n', 1, /too short/],
-    [['passwd', 'user1'], 'my-user1-password\n', 1, /holds the name/],
+    [['passwd', 'user1'], 'my-user1-password\n', 1, /contains the name/],
     [['disable', 'admin'], '', 1, /./],
     [['role', 'admin', 'user'], '', 1, /./],
     [['disable', '\u001b[31m'], '', 1, /no account named \\u\{1b\}\[31m/],

@@ -94,13 +94,13 @@ t.test('a refusal is one sentence on stderr, exit status 1, and nothing is made'
     [add, { stdin: input(`${'a'.repeat(1025)}\n`) }, /too long: it may have 1024 bytes/],
     [add, { stdin: input('a'.repeat(1025), 'a') }, /too long/],
     [add, { stdin: input('a'.repeat(1 << 20)) }, /too long/],
-    [add, { stdin: input('Password1\n') }, /among those that are guessed first/],
+    [add, { stdin: input('Password1\n') }, /one of the most commonly guessed ones/],
     [
       add,
       { stdin: input('an ACME one\n'), env: { PASSWORD_WORDS: 'acme' } },
-      /among those that are guessed first/,
+      /one of the most commonly guessed ones/,
     ],
-    [add, { stdin: input('not BOB again\n') }, /holds the name of the account/],
+    [add, { stdin: input('not BOB again\n') }, /contains the name of the account/],
     [add, { stdin: input(GOOD), env: { PASSWORD_WORDS: 'ab' } }, /PASSWORD_WORDS must be a list of words/],
     [add, { stdin: input(Buffer.from([0xff, 0xfe, 0x41, 0x0a])) }, /not UTF-8/],
     [add, { stdin: unreadable() }, /input\/output error/],
@@ -249,9 +249,9 @@ t.test('passwords that differ, or none (Ctrl-C, Ctrl-D), add nothing', async (t)
   const dataDir = join(t.testdir(), 'data')
   const cases: [string[], RegExp][] = [
     [[`${GOOD}\r`, 'battery staple\r'], /The two passwords differ/],
-    [['\x03'], /no password was given/],
-    [['\x04'], /no password was given/],
-    [[`${GOOD}\r`, '\x03'], /no password was given/],
+    [['\x03'], /No password was given/],
+    [['\x04'], /No password was given/],
+    [[`${GOOD}\r`, '\x03'], /No password was given/],
     [['short\r', 'short\r'], /too short/],
   ]
   for (const [typed, sentence] of cases) {

@@ -7,14 +7,14 @@ import { optionsOf, Refusal, type Terminal, UsageError } from './command.js'
 
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
-/** A longer line, in bytes, cannot be an accepted password: reading stops. */
+/** In bytes. No password is longer, so reading stops. */
 const READ_MAX = PASSWORD_MAX_BYTES + 1
 
 const FAULTS: Readonly<Record<PasswordFault, string>> = {
   too_short: `The password is too short: it needs ${PASSWORD_MIN_LENGTH} characters or more.`,
   too_long: `The password is too long: it may have ${PASSWORD_MAX_BYTES} bytes at most.`,
-  common: 'The password is among those that are guessed first.',
-  like_username: 'The password holds the name of the account.',
+  common: 'The password is one of the most commonly guessed ones.',
+  like_username: 'The password contains the name of the account.',
 }
 
 function decode(bytes: Buffer): string {
@@ -42,13 +42,13 @@ async function readFirstLine({ stdin }: Terminal): Promise<string> {
 async function prompt({ stdin, stderr }: Terminal): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const readline = createInterface({ input: stdin, output: nowhere, terminal: true, historySize: 0 })
-  // Collected from the start: otherwise a second line that is pasted with the first one would be lost.
+  // Created before the first question: otherwise a second line that is pasted with the first one would be lost.
   const lines = readline[Symbol.asyncIterator]()
   const ask = async (question: string) => {
     stderr.write(question)
     const { done, value } = await lines.next()
     stderr.write('\n')
-    if (done) throw new Refusal('Nothing was changed: no password was given.')
+    if (done) throw new Refusal('No password was given, and nothing was changed.')
     return value
   }
   try {

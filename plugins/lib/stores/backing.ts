@@ -10,9 +10,9 @@ export interface AnyRedisClient {
   disconnect(): void
 }
 
-/** Where a store keeps its state, for others that keep theirs beside it. */
+/** Where a store keeps its state, for plugins that keep further state there. */
 export type StateBacking =
-  /** This process; or an application's own store, of which nothing is known. */
+  /** In this process, or in an application's own store. */
   | { readonly kind: 'process' }
   | { readonly kind: 'sqlite'; readonly dataDir: string }
   /** `commandTimeout` is in ms. */

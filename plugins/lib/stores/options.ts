@@ -6,26 +6,23 @@ import type { StateStore } from './contract.js'
 import { URL_WANTED } from './redis/topology.js'
 
 interface CommonOptions {
-  /** Tells when something has passed and can be collected. Defaults to the system's clock. */
+  /** Decides what has expired. Defaults to the system's clock. */
   readonly clock?: Clock
 }
 
 interface RedisChoice {
-  /** How long Redis may take to answer, in ms. 1000 by default; beyond it is STORE_UNAVAILABLE. */
+  /** How long Redis may take to answer, in ms. 1000 by default. After that, STORE_UNAVAILABLE. */
   readonly commandTimeout?: number
   /**
-   * What an eviction policy means that could drop revocations (`allkeys-*`, with `maxmemory` set): that the
-   * application does not start, or a warning. `refuse` by default.
+   * Whether the application refuses to start, or only warns, if Redis could evict revocations (`allkeys-*`, with
+   * `maxmemory` set). `refuse` by default.
    */
   readonly evictionRisk?: EvictionRisk
-  /**
-   * How many live revocations this process keeps in memory. A million by default; with more than that, each
-   * request asks Redis.
-   */
+  /** How many live revocations this process keeps in memory. A million by default. With more, each request asks Redis. */
   readonly maxRevocations?: number
   /**
-   * Stands for Redis' own clock (`TIME`), which `clock` is compared with: where they differ by more than an hour, nothing
-   * is issued or collected. For tests whose clock is not the machine's.
+   * Replaces Redis' own clock (`TIME`), with which `clock` is compared: if they differ by more than an hour, nothing is
+   * issued or collected. For tests whose clock is not the machine's.
    */
   readonly referenceClock?: Clock | undefined
 }
@@ -34,18 +31,17 @@ export type EvictionRisk = 'refuse' | 'warn'
 
 /** Where sign-ins, sessions and revocations live: exactly one of these. */
 export type StoresOptions =
-  /** In this process, for tests. */
+  /** In this process. For tests. */
   | (CommonOptions & { readonly memory: true })
-  /** In the embedded file of a directory, which one process at a time serves. */
+  /** In the embedded file of a directory. One process at a time can serve it. */
   | (CommonOptions & { readonly dataDir: string })
-  /** `redis://`, `rediss://`, or the path of a socket. The connection is ours, and `app.redis.identity`. */
+  /** `redis://`, `rediss://`, or the path of a socket. The suite's connection is `app.redis.identity`. */
   | (CommonOptions & RedisChoice & { readonly redisUrl: string })
-  /** A client of ioredis that the application has, and closes. A cluster's reads from the masters (`scaleReads`). */
+  /** The application's own client of ioredis, which it closes. A cluster must read from the masters (`scaleReads`). */
   | (CommonOptions & RedisChoice & { readonly redis: AnyRedisClient })
-  /** A store of the application's own, which it sweeps and closes. */
+  /** The application's own store, which it sweeps and closes. */
   | { readonly store: StateStore }
 
-/** The checked choice. */
 export type StoresChoice =
   | { readonly kind: 'memory' }
   | { readonly kind: 'dataDir'; readonly dataDir: string }
@@ -65,7 +61,7 @@ export interface CheckedStores {
 const KINDS = ['memory', 'dataDir', 'redisUrl', 'redis', 'store'] as const
 const TIMEOUT_MAX = 60_000
 
-/** The options of all choices, as loosely as a caller without types may give them. */
+/** The options of all choices, as a caller without types may give them. */
 type Given = CommonOptions &
   RedisChoice & {
     readonly memory?: unknown
@@ -109,7 +105,7 @@ const FOR_REDIS: Known<CommonOptions & RedisChoice> = {
 }
 const USEFUL = { memory: FOR_ALL, dataDir: FOR_ALL, redisUrl: FOR_REDIS, redis: FOR_REDIS, store: {} }
 
-/** A setting that would do nothing is a mistake that must be seen. */
+/** Refuses a setting that would do nothing. */
 function refuseUseless(given: Given, kind: StoresChoice['kind']): void {
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined && name !== kind && !Object.hasOwn(USEFUL[kind], name))
@@ -128,7 +124,7 @@ function choose(given: Given, kind: StoresChoice['kind']): StoresChoice {
   throw new OptionInvalid(kind, WANTED[kind])
 }
 
-/** A replica is behind: what was ended would still be live there. */
+/** A replica is behind: it would report an ended sign-in as live. */
 function readsReplicas({ options }: AnyRedisClient): boolean {
   return 'scaleReads' in options && options.scaleReads !== 'master'
 }
@@ -137,6 +133,6 @@ const WANTED: Record<StoresChoice['kind'], string> = {
   memory: 'wants true',
   dataDir: 'wants the path of a directory',
   redisUrl: URL_WANTED,
-  redis: 'wants a client of ioredis, and of a cluster one with scaleReads "master"',
+  redis: 'wants a client of ioredis; a Cluster must have scaleReads "master"',
   store: 'wants a StateStore',
 }

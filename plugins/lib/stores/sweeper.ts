@@ -11,10 +11,7 @@ const SWEEP_INTERVAL = 60_000
  */
 export const SETTLED_AFTER = 6 * 3_600_000
 
-/**
- * A time that a clock has confirmed for hours: the earliest time that follows from any of its recent readings, had it run
- * at its usual pace since.
- */
+/** A time that a clock has confirmed for hours: the earliest of the times that its recent readings imply. */
 export class SettledTime {
   readonly #monotonic: () => number
   /** The smallest lead over the monotonic clock, in this half of the period and in the one before. */
@@ -70,7 +67,7 @@ export function sweepRegularly(
     try {
       await store.sweep(passed)
     } catch (err) {
-      log.warn({ err }, 'What has expired could not be collected; it is refused all the same.')
+      log.warn({ err }, 'Expired entries could not be collected. They are refused all the same.')
     }
   }
   return () => clearInterval(timer)

@@ -8,10 +8,7 @@ export interface Attached {
   readonly replicas: number
 }
 
-/**
- * Reads `INFO replication`. Counts the replicas that keep up: one that is silent, or is still loading everything, cannot
- * confirm anything.
- */
+/** Reads `INFO replication`. Counts only replicas that keep up: a silent or loading one cannot confirm anything. */
 export function readAttached(info: string): Attached {
   const lags = [...info.matchAll(/^slave\d+:.*state=online,offset=[1-9]\d*,lag=(\d+)/gm)]
   return {
@@ -21,13 +18,13 @@ export function readAttached(info: string): Attached {
 }
 
 /**
- * How many replicas each primary had lately. A replica that has left may have been promoted. Then everything that the
- * old primary stores is lost, although the sentinels still name it for seconds.
+ * How many replicas each primary had lately. A replica that has left may have been promoted. Then the old primary's new
+ * writes are lost, although the sentinels still name it for seconds.
  */
 export class AttachedReplicas {
   readonly #missedFor: number
   readonly #clock: () => number
-  /** By primary: a client that returns to an old primary finds how many must confirm there. */
+  /** By primary, because a client may return to an old one. */
   readonly #most = new Map<string, { readonly replicas: number; readonly at: number }>()
 
   /**

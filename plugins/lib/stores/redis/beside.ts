@@ -53,12 +53,12 @@ export function besideOf(client: RedisClient, silence: number): RedisClient {
 }
 
 /**
- * Connects. Rejects if that takes too long, and then the connection has ended. The driver alone is not enough: if the
- * check of a cluster's `connect()` fails, it ends the connection and never settles its promise.
+ * Connects. If that takes too long, ends the connection and rejects. The driver never settles a cluster's `connect()` if
+ * its check fails.
  */
 export async function connectInTime(beside: RedisClient): Promise<void> {
   const fail = () => {
-    throw new Error('The connection did not come to be')
+    throw new Error('The connection could not be made')
   }
   const ended = new Promise<void>((resolve) => beside.once('end', resolve)).then(fail)
   try {

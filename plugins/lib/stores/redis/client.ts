@@ -8,7 +8,7 @@ import { type RedisTopology, readRedisUrl, URL_WANTED } from './topology.js'
 export interface OpenRedisOptions {
   /** How long a command may take, in ms. */
   readonly commandTimeout?: number
-  /** Told of each lost connection and each failed attempt to connect. The error names no credential. */
+  /** Called for each lost connection and each failed attempt to connect. The error names no credential. */
   readonly onError?: (error: Error) => void
 }
 
@@ -18,19 +18,19 @@ const RECONNECT_DELAY_MAX = 1000
 const QUIT_DEADLINE = 250
 
 /**
- * What went wrong, as text alone. The driver hangs the command with its arguments on its errors: session
- * keys, and in the handshake the password, would go to the log with the cause.
+ * The error as text. The driver's own errors hold the command with its arguments: session keys, or the password. They
+ * would go to the log with the cause.
  */
 function withoutArguments(error: unknown): Error {
   return new Error(String(error))
 }
 
-/** STORE_UNAVAILABLE with a cause that is fit for the log. */
+/** STORE_UNAVAILABLE with a cause that is safe to log. */
 export function redisFault(error: unknown): Error {
   return new StoreUnavailable({ cause: withoutArguments(error) })
 }
 
-/** 50 ms, doubled up to a second, and never given up: Redis coming back is noticed without a restart. */
+/** From 50 ms, doubled up to a second. Never gives up, so that no restart is necessary when Redis is back. */
 function reconnectDelay(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt - 1, 10), RECONNECT_DELAY_MAX)
 }
@@ -44,9 +44,8 @@ function readUrl(url: string): RedisTopology {
 }
 
 /**
- * A client on which nothing hangs. It connects by itself, now and whenever the connection is lost; while
- * there is none, commands fail at once, and silence after a command takes the connection with it
- * (a half-open connection would stay for minutes otherwise).
+ * A client on which nothing hangs. It connects now, and whenever the connection is lost. Without a connection, commands
+ * fail at once. Silence after a command ends the connection: otherwise a half-open one would last for minutes.
  * @param url `redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://`, or the path of a Unix socket
  * @throws OPTION_INVALID; the message does not repeat the URL, which may hold a password
  */
@@ -60,8 +59,8 @@ function settings(commandTimeout: number) {
   return {
     // RESP2: an old server answers HELLO 3 with an error that repeats its arguments, password included.
     protocol: 2 as const,
-    // The store judges each operation. What the driver's timers judge is whether the connection is half-open:
-    // after a stall of the event loop they run before the answers that have come meanwhile are read.
+    // Longer than the store's own limit: these timers detect half-open connections. After a stall of the event loop they
+    // run before the answers that have come meanwhile are read.
     socketTimeout: 2 * commandTimeout,
     commandTimeout: 2 * commandTimeout,
     connectTimeout: CONNECT_TIMEOUT,
@@ -69,7 +68,7 @@ function settings(commandTimeout: number) {
     maxLoadingRetryTime: RECONNECT_DELAY_MAX,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // A primary that was demoted: its name may lead to the new one by now.
+    // A demoted primary: its name may already lead to the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions
 }
@@ -79,14 +78,14 @@ function connect(topology: RedisTopology, commandTimeout: number): RedisClient {
   const options: RedisOptions = {
     ...settings(commandTimeout),
     retryStrategy: reconnectDelay,
-    // A refresh or a logout that was answered with 503 must not be carried out after all, later.
+    // A refresh or a sign-out that was answered with 503 must not be executed later.
     enableOfflineQueue: false,
   }
   if (topology.kind === 'server') return connectServer(topology.url, options)
   return connectSentinels(topology, options, commandTimeout)
 }
 
-/** The driver refuses what is malformed inside a URL with errors that repeat it. */
+/** The driver's error for a malformed URL repeats the URL. */
 function connectServer(url: string, options: RedisOptions): Redis {
   try {
     return new Redis(url, options)
@@ -98,8 +97,8 @@ function connectServer(url: string, options: RedisOptions): Redis {
 type ClusterTopology = Extract<RedisTopology, { kind: 'cluster' }>
 
 /**
- * Nothing is tried again that a node may have carried out. What a node refused to carry out (MOVED) is.
- * A node that is lost leaves the pool; the next command for its slots asks another one, which names it again.
+ * Repeats no command that a node may have executed, only those that it refused (MOVED). A lost node leaves the pool. The
+ * next command for its slots asks another node, which names it again.
  */
 function connectCluster({ nodes, access }: ClusterTopology, commandTimeout: number): Cluster {
   const cluster = new Cluster(
@@ -111,15 +110,11 @@ function connectCluster({ nodes, access }: ClusterTopology, commandTimeout: numb
       retryDelayOnClusterDown: 0,
       maxRedirections: 5,
       slotsRefreshTimeout: commandTimeout,
-      // A command waits for its node's connection, and must not be carried out after it was given up.
-      redisOptions: {
-        ...settings(commandTimeout),
-        ...access,
-        connectTimeout: commandTimeout,
-      },
+      // A command waits for its node's connection. It must not be executed after the store has given it up.
+      redisOptions: { ...settings(commandTimeout), ...access, connectTimeout: commandTimeout },
     },
   )
-  // Else the first command to each would make the connection, and those that come meanwhile would fail.
+  // Otherwise the first command to a node would connect, and commands that come meanwhile would fail.
   cluster.on('+node', (node: Redis) => void node.connect().catch(() => {}))
   return cluster
 }
@@ -145,7 +140,7 @@ async function settled(client: RedisClient, failed: 'error' | 'end'): Promise<vo
   })
 }
 
-/** Closes the client, politely where the server answers soon. Never hangs and never fails. */
+/** Closes the client, with QUIT if the server answers it soon. Never hangs and never fails. */
 export async function closeRedis(client: RedisClient): Promise<void> {
   stayClosed(client)
   const noop = () => {}

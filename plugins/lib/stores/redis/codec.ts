@@ -2,9 +2,8 @@ import type { RefreshState, SessionRecord, SignInRecord } from '../contract.js'
 import { claimsOrNull, list, text, textOrNull, whole } from '../narrow.js'
 
 /*
- * How records are written in Redis. Text, with numbers in base 36: it costs the least memory that scripts
- * can still read.
- *   sign-in:  <idle>,<last seen>,<absolute>,<refresh>\n<JSON of what never changes>
+ * Records in Redis are text with numbers in base 36. Of the forms that scripts can read, it needs the least memory.
+ *   sign-in:  <idle>,<last seen>,<absolute>,<refresh>\n<JSON of the fields that never change>
  *   refresh:  <counter>,<rotated at>,<key id>, or nothing
  *   session:  <version>,<idle>,<absolute>\n<sealed>
  * Account and id of a sign-in are in the key and the field.
@@ -15,7 +14,7 @@ export function base36(value: number): string {
   return value.toString(36)
 }
 
-/** @throws TypeError for what `base36` did not write */
+/** @throws TypeError for a text that `base36` did not write */
 function fromBase36(digits: string): number {
   const value = Number.parseInt(digits, 36)
   if (!Number.isSafeInteger(value) || base36(value) !== digits)
@@ -29,8 +28,8 @@ export function encodeRefresh({ counter, keyId, rotatedAt }: RefreshState): stri
 }
 
 /**
- * Stands in the place of claims that are sealed. Version 0.1 cannot read it and refuses to refresh: it would issue a
- * token without the claims, and they may say what somebody must not do.
+ * Replaces claims that are in the seal. Version 0.1 cannot read it and refuses to refresh. Otherwise it would issue a
+ * token without the claims, which may restrict what a user can do.
  */
 const SEALED = 1
 /** See sign-ins/record-seal.ts: a seal without claims is a key id and a MAC. */
@@ -38,7 +37,7 @@ function holdsClaims(seal: SignInRecord['seal']): boolean {
   return seal?.includes('.') ?? false
 }
 
-/** What never changes. */
+/** The fields that never change. */
 export function encodeFixed(record: SignInRecord): string {
   return JSON.stringify([
     record.mode,
@@ -72,7 +71,7 @@ function decodeRefresh(encoded: string): RefreshState | null {
   })
 }
 
-/** What never changes of a sign-in. @throws SyntaxError, TypeError */
+/** @throws SyntaxError, TypeError */
 function decodeFixed(json: string) {
   const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims, seal] = list(JSON.parse(json))
   return {
@@ -90,7 +89,7 @@ function decodeFixed(json: string) {
 
 const SIGN_IN = /^(\w+),(\w+),(\w+),([^\n]*)\n(.*)$/s
 
-/** Null for a text that `encodeSignIn` did not make: unreadable is as good as absent. */
+/** Null for a text that `encodeSignIn` did not write: an unreadable record counts as absent. */
 export function decodeSignIn(accountId: string, id: string, encoded: string): SignInRecord | null {
   const [, idle, seen, absolute, refresh, fixed] = SIGN_IN.exec(encoded) ?? []
   try {
@@ -112,7 +111,7 @@ export function encodeSession({ version, idleExpiresAt, absoluteExpiresAt, seale
 
 const SESSION = /^(\w+),(\w+),(\w+)\n(.*)$/s
 
-/** Null for a text that `encodeSession` did not make. */
+/** Null for a text that `encodeSession` did not write. */
 export function decodeSession(encoded: string): SessionRecord | null {
   const [, version, idle, absolute, sealed] = SESSION.exec(encoded) ?? []
   try {

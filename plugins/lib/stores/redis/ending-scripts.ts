@@ -3,12 +3,11 @@ import { REVOKING } from './revocation-scripts.js'
 import { SIGN_IN, script } from './scripts.js'
 
 /*
- * Ending sign-ins in one step, where one node has all keys. KEYS: list, feed, an account's sign-ins. ARGV[1]: what
- * stands before the key of a session, which only the record tells.
+ * Scripts that end sign-ins in one step, if one node has all keys. KEYS: list, feed, an account's sign-ins. ARGV[1]: the
+ * prefix of sessions' keys, because only the record names the session.
  *
- * All are revoked first, and their records go last, so that a script that Redis breaks off leaves nothing that is gone and
- * not refused, and nothing that is not found when it is done again in steps. Where a record
- * cannot be read, nothing is changed and nil returned: that is decided outside.
+ * They revoke all sign-ins first, and remove the records last. If Redis aborts the script, no removed sign-in is still
+ * accepted, and the steps find every remaining record. If a record cannot be read, they change nothing and return nil.
  */
 const ENDING = `${SIGN_IN}${REVOKING}
 local function read(text)
@@ -24,7 +23,7 @@ local function destroy(s) if s.session then redis.call('DEL', ARGV[1] .. s.sessi
 local function forget(id) redis.call('HDEL', KEYS[3], id) end
 `
 
-/** ARGV: see above; id, until when its end is kept at most. Returns the text of its record, empty where there is none. */
+/** ARGV: see above; id, latest time (ms) until which the end is kept. Returns the record's text, empty if there is none. */
 export const END_SIGN_IN = script(`${ENDING}
 local id, latest = ARGV[2], ARGV[3]
 local text = redis.call('HGET', KEYS[3], id)
@@ -41,8 +40,8 @@ return text
 `)
 
 /**
- * ARGV: see above; the epoch below which they are ended or nothing, and the one that is not ended, if any.
- * Returns ids and texts of those that were ended, in turn.
+ * ARGV: see above; the epoch below which sign-ins are ended, or nothing; the exempted sign-in, if any.
+ * Returns the ids and texts of the ended ones, alternating.
  */
 export const END_SIGN_INS = script(`${ENDING}
 local below, except = tonumber(ARGV[2]), ARGV[3]

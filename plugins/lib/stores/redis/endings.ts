@@ -9,11 +9,11 @@ import type { RedisSessions } from './sessions.js'
 import type { RedisSignIns } from './sign-ins.js'
 
 /**
- * Ends sign-ins: revokes them, and removes their records and sessions. Nothing is removed before the revocation is
- * stored, so that a failed end leaves a sign-in that is still listed and can be ended again.
+ * Ends sign-ins: revokes them, and then removes their records and sessions. If the revocation fails, the sign-in is still
+ * listed and can be ended again.
  *
- * If one node has all keys and no replica must confirm, one script does all of it in one round trip. In a cluster the keys
- * are on different nodes, and replicas confirm between storing and removing. Then it is done in steps.
+ * One script does it in one round trip if one node has all keys and no replica must confirm. In a cluster, or with
+ * replicas, it is done in steps.
  */
 export class RedisEndings {
   constructor(
@@ -40,28 +40,22 @@ export class RedisEndings {
     return idsWithin(newestFirst(ended), now)
   }
 
-  /**
-   * @returns what the script answered; null where it could not be run, and where it left what it found to be done in steps.
-   *   These are right whatever a script has done that was broken off.
-   */
+  /** @returns the script's answer; null if the steps must do it. They also complete the work of an aborted script. */
   async #atOnce(script: Script, accountId: string, ...args: (string | number)[]): Promise<unknown> {
     if ('nodes' in this.client || (await this.revocations.isForReplicas())) return null
     const keys = [...this.revocations.keys, this.signIns.keyOf(accountId)]
-    // The driver puts an application's own prefix before keys, and before no other argument.
+    // The driver adds an application's own prefix to keys, but to no other argument.
     const sessions = `${this.client.options.keyPrefix ?? ''}${this.sessions.keyOf('')}`
     try {
       return await runScript(this.client, script, keys, sessions, ...args)
     } catch (error) {
-      // One node of a cluster takes keys of one slot only (CROSSSLOT), also from a client that knows of no cluster.
+      // CROSSSLOT: a node of a cluster takes keys of one slot only, also from a client that is not a `Cluster`.
       if (error instanceof Error && error.name === 'ReplyError') return null
       throw error
     }
   }
 
-  /**
-   * The revocation does not wait for the record, which may be on a node that is down. The record is read meanwhile, and
-   * the time of the revocation is corrected afterwards.
-   */
+  /** Revokes without waiting for the record, whose node may be down, and shortens the revocation afterwards. */
   async #endInSteps(accountId: string, id: string, until: number): Promise<boolean> {
     const revoked = this.revocations.revoke([endedSignIn(id, until)])
     const [record] = await Promise.all([this.signIns.read(accountId, id), revoked])
@@ -101,12 +95,11 @@ function endOf(record: SignInRecord) {
   return endedSignIn(record.id, revokedUntil(record))
 }
 
-/** Those that were within their limits. */
 function idsWithin(records: readonly SignInRecord[], now: number): string[] {
   return records.filter((record) => isWithinLimits(record, now)).map(({ id }) => id)
 }
 
-/** Of ids and texts, in turn. */
+/** @param answer ids and texts, alternating */
 function recordsOf(accountId: string, answer: readonly string[]): SignInRecord[] {
   return answer.flatMap((text, index) => {
     const id = answer[index - 1]

@@ -5,13 +5,13 @@ import { INFO } from './revocation-scripts.js'
 import { type RedisClient, runScript } from './scripts.js'
 
 const RISKY =
-  'REDIS_URL leads to a Redis whose maxmemory-policy is %s: it would evict the revocation list, and sign everybody out. Set it to noeviction or volatile-lru.'
+  'The maxmemory-policy of the Redis at REDIS_URL is %s: it could evict the revocation list, and sign everybody out. Set it to noeviction or volatile-lru.'
 
 function setting(info: string, name: string): string {
   return new RegExp(`^${name}:(\\S*)`, 'm').exec(info)?.[1] ?? ''
 }
 
-/** The policy by which any key may be evicted, null where none is; with memory to spare it counts as well. */
+/** The policy if it may evict any key, else null. Free memory does not matter. */
 async function riskyPolicy(client: RedisClient, key: string): Promise<string | null> {
   const info = String(await runScript(client, INFO, key, 'memory'))
   const policy = setting(info, 'maxmemory_policy')
@@ -19,9 +19,9 @@ async function riskyPolicy(client: RedisClient, key: string): Promise<string | n
 }
 
 /**
- * Looks whether Redis may evict the revocation list, which has no TTL: `allkeys-*` evicts it like any other key.
- * Sessions and sign-ins have TTLs, and may go.
- * @throws CONFIG_INVALID when it may, and `risk` is `refuse`
+ * Checks whether Redis may evict the revocation list, which has no TTL: `allkeys-*` can evict it. Sessions and sign-ins
+ * have TTLs, and may be evicted.
+ * @throws CONFIG_INVALID if it may, and `risk` is `refuse`
  */
 export async function checkEviction(
   client: RedisClient,
@@ -30,7 +30,7 @@ export async function checkEviction(
   log: Pick<FastifyBaseLogger, 'warn'>,
 ): Promise<void> {
   const policy = await riskyPolicy(client, key).catch((error: unknown) => {
-    log.warn({ err: new Error(String(error)) }, 'The eviction policy of Redis could not be looked at.')
+    log.warn({ err: new Error(String(error)) }, 'The eviction policy of Redis could not be read.')
     return null
   })
   if (policy === null) return

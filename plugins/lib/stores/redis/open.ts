@@ -13,14 +13,14 @@ import { PREFIX, type RedisClient } from './scripts.js'
 export { closeRedis, firstAttempt, openRedis } from './client.js'
 export { RedisStore } from './store.js'
 
-/** Where the application finds the client: `app.redis.identity`. */
+/** The application finds the client as `app.redis.identity`. */
 const NAMESPACE = 'identity'
 
 type Settings = Omit<CheckedStores, 'choice'>
 
 /**
- * The store in a Redis that is reached over a connection of its own. A Redis that is down delays the start
- * by no more than `commandTimeout` (ms): the application starts, refuses what needs it, and recovers.
+ * Opens the store over its own connection. A Redis that is down delays the start by at most `commandTimeout` (ms). Then
+ * the application refuses everything that needs Redis, until Redis is back.
  * @throws OPTION_INVALID, CONFIG_INVALID
  */
 export async function openRedisStore(
@@ -43,9 +43,9 @@ export async function openRedisStore(
 }
 
 /**
- * The store over a client. One that is connected is looked at, and waited for until its feed is there (no
- * longer than `commandTimeout`).
- * @throws OPTION_INVALID, CONFIG_INVALID when Redis may evict revocations and `evictionRisk` is `refuse`
+ * Opens the store over a client. If the client is connected, checks Redis, and waits for the feed, at most for
+ * `commandTimeout` (ms).
+ * @throws OPTION_INVALID, CONFIG_INVALID if Redis may evict revocations and `evictionRisk` is `refuse`
  */
 export async function useRedis(
   app: FastifyInstance,
@@ -57,7 +57,7 @@ export async function useRedis(
   await firstAttempt(client, commandTimeout)
   const isThere = client.status === 'ready'
   const look = (risk: EvictionRisk) => checkEviction(client, revocationKeys(PREFIX)[0], risk, app.log)
-  // A start that has begun can no longer be refused.
+  // Once the application has started, it can only be warned.
   if (isThere) await look(evictionRisk)
   else client.once('ready', () => void look('warn'))
   const store = new FollowedStore(client, { clock, referenceClock, commandTimeout, maxRevocations, onClose })
@@ -68,24 +68,19 @@ export async function useRedis(
 }
 
 function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {
-  if (kind === 'feed_lost')
-    log.warn({ reason }, 'Revocations are not being heard of: each request asks Redis.')
-  else log.info({ reason }, 'Revocations are being heard of.')
+  if (kind === 'feed_lost') log.warn({ reason }, 'The feed of revocations is lost: each request asks Redis.')
+  else log.info({ reason }, 'The feed of revocations is restored.')
 }
 
 /**
- * @fastify/redis waits until its client is ready, and fails the application after 10 s when Redis is down. It
- * does not wait for one that says that it is: so it is handed a view of the client that does, and
- * what it then shares is the client itself.
+ * @fastify/redis waits until its client is ready, and fails the application after 10 s if Redis is down. So it gets a view
+ * of the client that claims to be ready. The view is then replaced by the client itself.
  */
 async function shareClient(app: FastifyInstance, client: RedisClient): Promise<void> {
-  const { default: fastifyRedis } = await loadOptional(
-    '@fastify/redis',
-    () => import('@fastify/redis'),
-    'Redis',
-  )
+  const load = () => import('@fastify/redis')
+  const { default: fastifyRedis } = await loadOptional('@fastify/redis', load, 'Redis')
   const ready: RedisClient = Object.create(client, { status: { value: 'ready' } })
   await app.register(fastifyRedis, { client: ready, namespace: NAMESPACE })
-  // Its types know of no cluster there.
+  // The types of @fastify/redis allow no cluster there.
   Reflect.set(app.redis, NAMESPACE, client)
 }

@@ -10,9 +10,8 @@ const BATCH = 500
 type Noted = Map<string, Revocation>
 
 /**
- * The recent revocations of this process. In a failover, the old primary may have stored revocations that the new one does
- * not know, and processes that start later only ask the new one. Kept in two halves: when the younger one is full, or
- * old, the older one is dropped.
+ * The recent revocations of this process. A failover may lose revocations that only the old primary has stored. Kept in
+ * two halves: when the younger one is full or old, the older one is dropped.
  */
 export class RecentRevocations {
   #young: Noted = new Map()

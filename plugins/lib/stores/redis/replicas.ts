@@ -26,9 +26,9 @@ export interface RedisReplicasOptions {
 }
 
 /**
- * If the primary has replicas, a revocation counts once all replicas that keep up have it: otherwise a failover would
- * bring back what the promoted replica did not know. A replica that has just left is waited for in vain.
- * `WAIT` blocks its connection, so it has one of its own. Revocations that come meanwhile are stored together.
+ * If the primary has replicas, a revocation counts once all replicas that keep up have it. Otherwise a failover could
+ * undo it. While a replica that has just left still counts, revocations fail. `WAIT` blocks its connection, so it uses a
+ * separate one. Revocations that come meanwhile are stored together.
  */
 export class RedisReplicas {
   readonly #client: RedisClient
@@ -101,7 +101,7 @@ export class RedisReplicas {
     this.#drop(this.#writer)
   }
 
-  /** A pipeline uses one connection, in a cluster that of its keys' node. So the connection that wrote is the one that waits. */
+  /** A pipeline uses one connection: `WAIT` refers to what the same connection has written. */
   async #write(writer: Writer, args: Args, owed: Attached): Promise<boolean> {
     // The writer may have reached another primary than the client. Then its replicas prove nothing.
     if ((await writer.primary) !== owed.primary) throw new Error('The primary is another one')
@@ -116,8 +116,8 @@ export class RedisReplicas {
   }
 
   /**
-   * Counts again: in a cluster another node may have the list by now, and a pipeline does not follow it. Waiting
-   * revocations would wait in vain as well, and are not stored.
+   * Counts the replicas again: in a cluster, another node may have the list now. Rejects waiting revocations as well,
+   * which are not stored: no replica would confirm them.
    */
   #giveUp(writer: Writer): void {
     this.#drop(writer)

@@ -1,38 +1,38 @@
 import { script } from './scripts.js'
 
 /*
- * The revocation list. One sorted set, for a list and its marker must be lost together:
+ * The revocation list. One sorted set, so that the list and its marker can only be lost together:
  *   g                        the marker: minus the generation
- *   n                        minus how many revocations were ever written
+ *   n                        minus the number of revocations written so far
  *   s:<sign-in>              an ended sign-in: the time (ms) until which it is kept
  *   e:<account>              a raised epoch: minus the epoch
  *   p:<length>:<account>:<sign-in>  a sign-in that was spared: minus the epoch that spared it
  *   t:<member>               the time (ms) until which an e: or p: member is kept
- * Only times are positive, so what has passed is a range of scores, and the rest is never in it.
+ * Only times are positive, so the expired entries are a range of scores.
  *
  * Beside it, in the same slot, its feed: a stream with an entry for each revocation, and for each heartbeat.
  *   m <member> s <score> k <keep> n <count>   a revocation, and the list's count after it
- *   m c:<sign-in> s <until> k '' n <count>    the same of what is no longer than until then to be kept
- *   h <heartbeat> g <marker> n <count> t <time> o <offset>   what the list's marker and count were at that time (ms, by
- *                                             Redis' clock), and how far its clock is ahead of the instance's
- * An instance of 0.1 writes heartbeats without the last two, and does not look at them.
- * The counts let a reader see that nothing is missing, whatever happened to the stream.
+ *   m c:<sign-in> s <until> k '' n <count>    a shortened end: it is kept until then at most
+ *   h <heartbeat> g <marker> n <count> t <time> o <offset>   the list's marker and count at that time (ms, by Redis'
+ *                                             clock), and how far Redis' clock is ahead of the instance's
+ * An instance of 0.1 writes heartbeats without the last two, and ignores them.
+ * The counts show a reader whether entries are missing.
  */
 
-/** How many entries of the feed are kept, about: a reader that missed more reads the whole list instead. */
+/** The approximate number of entries that the feed keeps. A reader that missed more reads the whole list. */
 export const FEED_LENGTH = 65_536
 
 const COUNT = `local function count(list) return redis.call('ZSCORE', list, 'n') or '0' end`
 
-/** KEYS: list. ARGV: the score of a new marker. Returns that of the list's, which is the new one if it had none. */
+/** KEYS: list. ARGV: the score of a new marker, in case the list has none. Returns the score of the list's marker. */
 export const GENERATION = script(`
 redis.call('ZADD', KEYS[1], 'NX', ARGV[1], 'g')
 return redis.call('ZSCORE', KEYS[1], 'g')
 `)
 
 /**
- * For scripts whose first keys are list and feed: writes one revocation, and for epochs (negative scores) the time until
- * which it is kept. The strictest wins: the later time, the higher epoch.
+ * For scripts whose first keys are list and feed: writes a revocation, and for epochs (negative scores) the time until
+ * which it is kept. The later time and the higher epoch win.
  */
 export const REVOKING = `
 local function revoke(member, score, keep)
@@ -47,14 +47,14 @@ local function revoke(member, score, keep)
 end
 `
 
-/** Writes revocations. KEYS: list, feed. ARGV: for each, its member, its score, and until when it is kept, or nothing. */
+/** Writes revocations. KEYS: list, feed. ARGV: for each, its member, its score, and its time (ms) or nothing. */
 export const REVOKE = script(`${REVOKING}
 for i = 1, #ARGV, 3 do revoke(ARGV[i], ARGV[i + 1], ARGV[i + 2]) end
 `)
 
 /**
- * Has a revocation of an ended sign-in kept for less long. KEYS: list, feed. ARGV: its member, the earlier time, and what
- * the feed calls that. Changes nothing where the list has it until an earlier time, or not at all.
+ * Shortens the revocation of an ended sign-in. KEYS: list, feed. ARGV: its member, the earlier time, its name in the feed.
+ * Changes nothing if the list keeps it until an earlier time, or does not have it.
  */
 export const SHORTEN = script(`
 if redis.call('ZADD', KEYS[1], 'XX', 'LT', 'CH', ARGV[2], ARGV[1]) == 0 then return end
@@ -62,10 +62,7 @@ local n = redis.call('ZINCRBY', KEYS[1], -1, 'n')
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ${FEED_LENGTH}, '*', 'm', ARGV[3], 's', ARGV[2], 'k', '', 'n', n)
 `)
 
-/**
- * Redis' clock in ms, or nil where the user of an ACL may not ask. What is collected may not depend on the clock of one
- * instance alone.
- */
+/** Redis' clock in ms, or nil if an ACL forbids TIME. Sweeps must not depend on the clock of one instance alone. */
 const TIME = `
 local function time()
   local now = redis.pcall('TIME')
@@ -76,13 +73,13 @@ local function whole(number) return string.format('%.0f', number) end
 `
 
 /**
- * Names the heartbeat that stands last in the feed. Adds one where something else stands there, or one that is not
- * young: so the whole fleet adds no more than one in \`interval\` ms, and one for each revocation.
- * KEYS: list, feed. ARGV: the name of a new one, the interval, and how far Redis' clock is ahead of the caller's, or
+ * Names the last heartbeat in the feed. Adds one if the last entry is no heartbeat, or is older than the interval: so the
+ * whole fleet adds at most one in each interval, and one for each revocation.
+ * KEYS: list, feed. ARGV: the name of a new one, the interval (ms), and how far Redis' clock is ahead of the caller's, or
  * nothing. Returns the name, and Redis' time or nothing.
  *
- * It writes each time, so that a primary that was demoted, is cut off, or is full refuses it, as it would refuse a
- * revocation. That write changes nothing, and is not replicated: no such member is ever in the list.
+ * Always writes, so that a primary that was demoted, is cut off, or is full refuses it, as it would refuse a revocation.
+ * The write changes nothing, and is not replicated: the list never has this member.
  */
 export const BEAT = script(`${COUNT}${TIME}
 redis.call('ZADD', KEYS[1], 'XX', 0, 'b')
@@ -101,8 +98,8 @@ return { ARGV[1], at }
 `)
 
 /**
- * KEYS: list, feed. ARGV: the score of a new marker. Returns marker, count, and the feed's last entry, its id and its
- * fields: what is in the list now, with what comes after that entry, is everything.
+ * KEYS: list, feed. ARGV: the score of a new marker. Returns marker, count, and the id and fields of the feed's last
+ * entry. The list as it is now, and the entries after that one, are complete.
  */
 export const LOAD = script(`${COUNT}
 redis.call('ZADD', KEYS[1], 'NX', ARGV[1], 'g')
@@ -111,9 +108,9 @@ return { redis.call('ZSCORE', KEYS[1], 'g'), count(KEYS[1]), last and last[1] or
 `)
 
 /**
- * Drops what has passed by the caller's clock and by Redis' own, both less the margin: neither alone can forget what is
- * still to be refused. KEYS: list. ARGV: the caller's time, how many at most, the margin (ms), and what to take for Redis'
- * time, or nothing. Returns how many were dropped, and up to which time.
+ * Drops entries that have expired by the caller's clock and by Redis' clock, both less the margin, so that one wrong clock
+ * drops nothing too early. KEYS: list. ARGV: the caller's time, how many at most, the margin (ms), and a replacement of
+ * Redis' time or nothing. Returns how many were dropped, and up to which time.
  */
 export const SWEEP = script(`${TIME}
 local now = tonumber(ARGV[1])

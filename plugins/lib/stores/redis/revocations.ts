@@ -31,15 +31,15 @@ export function revocationKeys(prefix: string): readonly [list: string, feed: st
 }
 
 export interface RedisRevocationsOptions {
-  /** Stands before every key. `fid:` by default. */
+  /** The prefix of all keys. `fid:` by default. */
   readonly prefix: string
-  /** Told of each revocation after it was stored, before whoever asked for it gets an answer. */
+  /** Called for each revocation after it was stored, before the caller gets an answer. */
   readonly onRevoked?: ((revocation: Revocation) => void) | undefined
-  /** Told that an end that was stored is kept until then (ms) at most. */
+  /** Called when a stored end was shortened: it is kept until `until` (ms) at most. */
   readonly onShortened?: ((signInId: string, until: number) => void) | undefined
-  /** Without them a revocation is stored as soon as the primary has it. */
+  /** Without them, a revocation counts as stored once the primary has it. */
   readonly replicas?: RedisReplicas | undefined
-  /** Stands for Redis' own clock. For tests. */
+  /** Replaces Redis' own clock. For tests. */
   readonly referenceClock?: Clock | undefined
 }
 
@@ -53,7 +53,6 @@ export interface Swept {
 
 /** The revocation list, in one key with its marker. */
 export class RedisRevocations {
-  /** Of the list and of its feed. */
   readonly keys: readonly [list: string, feed: string]
 
   constructor(
@@ -98,7 +97,7 @@ export class RedisRevocations {
     return (await this.options.replicas?.areThere()) ?? false
   }
 
-  /** Tells of revocations that are stored. */
+  /** Reports stored revocations. */
   tell(revocations: readonly Revocation[]): void {
     for (const revocation of revocations) this.options.onRevoked?.(revocation)
   }

@@ -9,22 +9,22 @@ export type RedisClient = Redis | Cluster
 
 const isOfIoredis = (client: AnyRedisClient): client is RedisClient => typeof client.evalsha === 'function'
 
-/** The client by its own type. @throws OPTION_INVALID for one that is not of ioredis */
+/** The client by its own type. @throws OPTION_INVALID for a client of another package */
 export function asRedisClient(client: AnyRedisClient): RedisClient {
   if (!isOfIoredis(client)) throw new OptionInvalid('redis', 'wants a client of ioredis')
   return client
 }
 
-/** Stands before every key, unless something else is asked for. */
+/** The default prefix of all keys. */
 export const PREFIX = 'fid:'
 
 /**
- * Redis collects a key this long (ms) after its limit. The limits themselves are stored, and compared with
- * the `now` that is handed in; nothing may vanish early because two clocks disagree.
+ * Redis drops a key this long (ms) after its limit. The limits are stored and compared with the caller's `now`, so that no
+ * key disappears early if two clocks differ.
  */
 export const GARBAGE_MARGIN = 3_600_000
 
-/** A script whose keys are in one slot, so that it runs on a cluster too. It reads no clock: `now` is an argument. */
+/** A script. Its keys are in one slot, so that it also runs on a cluster. `now` is an argument. */
 export interface Script {
   readonly lua: string
   readonly sha: string
@@ -34,7 +34,7 @@ export function script(lua: string): Script {
   return Object.freeze({ lua, sha: createHash('sha1').update(lua).digest('hex') })
 }
 
-/** Runs a script by its digest, and by its text where the server does not know it (yet, or any more). */
+/** Runs a script by its digest, or by its text if the server does not have it. */
 export async function runScript(
   client: RedisClient,
   { lua, sha }: Script,
@@ -50,14 +50,14 @@ export async function runScript(
   }
 }
 
-/** A Redis that does not answer within `timeout` (ms) counts as failed, whatever the client's own settings are. */
+/** Rejects if Redis does not answer within `timeout` (ms), whatever the client's own settings are. */
 export function inTime<T>(operation: Promise<T>, timeout: number): Promise<T> {
   return withDeadline(operation, timeout, () => {
     throw new Error(`Redis did not answer within ${timeout} ms`)
   })
 }
 
-/** For scripts: a sign-in's text (see redis-codec.ts). What they change stands before the first line break. */
+/** For scripts: a sign-in's text (see codec.ts). The fields that they change are before the first line break. */
 export const SIGN_IN = `
 local function parse(text)
   if not text then return nil end
@@ -79,8 +79,8 @@ local function passed(s, now) return now >= time(s.idle) or now >= time(s.absolu
 `
 
 /**
- * KEYS: an account's sign-ins. ARGV: id, text, now, ms to keep the key. Drops what has been past its limits for as long
- * as clocks may differ, and returns how many there are then within theirs.
+ * KEYS: an account's sign-ins. ARGV: id, text, now, ms to keep the key. Drops sign-ins that have been past their limits
+ * for as long as clocks may differ. Returns how many are within their limits.
  */
 export const ADD_SIGN_IN = script(`${SIGN_IN}
 local all, now, others = redis.call('HGETALL', KEYS[1]), tonumber(ARGV[3]), 0
@@ -97,7 +97,7 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KE
 return others + 1
 `)
 
-/** KEYS: an account's sign-ins. ARGV: id, last seen, idle limit (both in base 36). Returns 1 if there is one. */
+/** KEYS: an account's sign-ins. ARGV: id, last seen, idle limit (both in base 36). Returns 1 if it exists. */
 export const TOUCH_SIGN_IN = script(`${SIGN_IN}
 local s = parse(redis.call('HGET', KEYS[1], ARGV[1]))
 if not s then return 0 end
@@ -110,9 +110,9 @@ return 1
 `)
 
 /**
- * KEYS: an account's sign-ins. ARGV: id, the presented counter, now, grace (ms), the refresh state that
- * follows; and the terms, if any: epoch, absolute limit, and bytes of claims, where all that never changes counts.
- * Returns the outcome and the sign-in's text.
+ * KEYS: an account's sign-ins. ARGV: id, presented counter, now, grace (ms), next refresh state; and the terms, if any:
+ * epoch, absolute limit, and bytes of claims, which count all fields that never change. Returns the outcome and the
+ * sign-in's text.
  */
 export const ROTATE_REFRESH = script(`${SIGN_IN}
 local id, presented, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -134,7 +134,7 @@ if presented == counter - 1 and now < rotated + tonumber(ARGV[4]) then return { 
 return { 'reused', text }
 `)
 
-/** KEYS: an account's sign-ins. ARGV: id, what never changes as it must be stored, and as it is to be. */
+/** KEYS: an account's sign-ins. ARGV: id; the fields that never change, as they are now and as they are to be. */
 export const RESEAL_SIGN_IN = script(`${SIGN_IN}
 local s = parse(redis.call('HGET', KEYS[1], ARGV[1]))
 if not s or s.rest ~= '\\n' .. ARGV[2] then return end
@@ -142,7 +142,7 @@ s.rest = '\\n' .. ARGV[3]
 write(KEYS[1], ARGV[1], s)
 `)
 
-/** KEYS: a session. ARGV: the version that must be stored (base 36), the text that follows, ms to keep it. */
+/** KEYS: a session. ARGV: the version that it must have (base 36), the new text, ms to keep it. */
 export const REPLACE_SESSION = script(`
 local text = redis.call('GET', KEYS[1])
 if not text then return 'gone' end
@@ -151,7 +151,7 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 'replaced'
 `)
 
-/** KEYS: a session. ARGV: idle limit (base 36), ms to keep it. Returns 1 if there is one. */
+/** KEYS: a session. ARGV: idle limit (base 36), ms to keep it. Returns 1 if it exists. */
 export const TOUCH_SESSION = script(`
 local text = redis.call('GET', KEYS[1])
 if not text then return 0 end

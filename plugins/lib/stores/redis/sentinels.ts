@@ -7,10 +7,7 @@ const REVIVE_DELAY = 50
 /** Clients that must not reconnect. */
 const closed = new WeakSet<RedisClient>()
 
-/**
- * A client of the primary that the sentinels name, whichever it is.
- * @param timeout how long a sentinel may take to answer, in ms
- */
+/** A client of the primary that the sentinels name. @param timeout how long a sentinel may take to answer, in ms */
 export function connectSentinels(
   { nodes, name, db, access, sentinelAccess }: Extract<RedisTopology, { kind: 'sentinel' }>,
   options: RedisOptions,
@@ -27,7 +24,7 @@ export function connectSentinels(
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...(access.tls ? { enableTLSForSentinelMode: true, sentinelTLS: access.tls } : {}),
     sentinelCommandTimeout: timeout,
-    // The sentinels tell of a failover: a primary that was cut off from them would go on answering.
+    // The sentinels announce a failover. A primary that was cut off from them would continue to answer.
     failoverDetector: true,
   })
   client.on('end', () => void setTimeout(revive, REVIVE_DELAY, client).unref())

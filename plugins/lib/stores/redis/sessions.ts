@@ -3,7 +3,7 @@ import { withinLimits } from '../rules.js'
 import { base36, decodeSession, encodeSession } from './codec.js'
 import { GARBAGE_MARGIN, REPLACE_SESSION, type RedisClient, runScript, TOUCH_SESSION } from './scripts.js'
 
-/** Sessions, each a key of its own. See StateStore for what the operations promise. */
+/** Sessions, each under its own key. See SessionStore for the operations. */
 export class RedisSessions {
   constructor(
     private readonly client: RedisClient,
@@ -39,7 +39,7 @@ export class RedisSessions {
   }
 }
 
-/** How long Redis keeps a session (ms), by its own clock: a limit in the past leaves the margin. */
+/** How long Redis keeps a session (ms): at least the margin, even if the limit has passed. */
 function keepSession(idleExpiresAt: number): number {
   return Math.max(idleExpiresAt - Date.now(), 0) + GARBAGE_MARGIN
 }

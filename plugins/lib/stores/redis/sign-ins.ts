@@ -13,14 +13,13 @@ import {
 
 const OUTCOMES = ['rotated', 'repeated', 'reused', 'unmet'] as const
 
-/** Sign-ins, those of an account in one hash. See StateStore for what the operations promise. */
+/** Sign-ins, in one hash for each account. See SignInStore for the operations. */
 export class RedisSignIns {
   constructor(
     private readonly client: RedisClient,
     private readonly prefix: string,
   ) {}
 
-  /** @returns how many the account has then */
   async add(record: SignInRecord): Promise<number> {
     const { id, createdAt, absoluteExpiresAt } = record
     const keep = absoluteExpiresAt - createdAt + GARBAGE_MARGIN
@@ -28,7 +27,7 @@ export class RedisSignIns {
     return Number(await runScript(this.client, ADD_SIGN_IN, this.keyOf(record.accountId), ...args))
   }
 
-  /** The record as it is stored, past its limits or not. */
+  /** The record, even if it is past its limits. */
   async read(accountId: string, id: string): Promise<SignInRecord | null> {
     return decodeSignIn(accountId, id, (await this.client.hget(this.keyOf(accountId), id)) ?? '')
   }
@@ -64,12 +63,12 @@ export class RedisSignIns {
     await runScript(this.client, RESEAL_SIGN_IN, this.keyOf(record.accountId), ...args)
   }
 
-  /** @returns how many there were */
+  /** @returns how many existed */
   remove(accountId: string, ids: readonly string[]): Promise<number> {
     return this.client.hdel(this.keyOf(accountId), ...ids)
   }
 
-  /** In braces, so that what comes to stand beside an account's sign-ins can share their slot. */
+  /** In braces, so that future keys of the account can share the slot. */
   keyOf(accountId: string): string {
     return `${this.prefix}si:{${accountId}}`
   }

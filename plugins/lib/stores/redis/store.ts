@@ -17,8 +17,8 @@ export interface RedisStoreOptions extends Partial<RedisRevocationsOptions> {
 }
 
 /**
- * State in Redis 6.2 or newer, standalone or a cluster: no script touches keys of several slots there.
- * An operation that takes longer than the timeout is a fault, whatever the client's own settings are.
+ * State in Redis 6.2 or newer, standalone or a cluster: there, no script touches keys of several slots. An operation fails
+ * after the timeout, whatever the client's own settings are.
  */
 export class RedisStore implements StateStore {
   readonly kind = 'redis'
@@ -41,7 +41,7 @@ export class RedisStore implements StateStore {
     this.#endings = new RedisEndings(client, this.#revocations, this.#signIns, this.#sessions)
   }
 
-  /** For others who keep their state beside this. */
+  /** For plugins that keep their state in the same Redis. */
   get client(): RedisClient {
     return this.#client
   }
@@ -50,7 +50,7 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#revocations.generation())
   }
 
-  /** Each time it is Redis that says who is live. */
+  /** Redis must be asked each time. */
   revision(): number {
     return UNKNOWN_REVISION
   }
@@ -59,7 +59,7 @@ export class RedisStore implements StateStore {
     return this.look(ref).then(({ isLive }) => isLive)
   }
 
-  /** What Redis says of a sign-in. One command. */
+  /** Asks Redis about a sign-in. One command. */
   look(ref: SignInRef): Promise<Looked> {
     return this.#inTime(this.#revocations.look(ref))
   }
@@ -120,7 +120,7 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#sessions.destroy(key))
   }
 
-  /** Writes again what a failover has forgotten of these. */
+  /** Writes those again that a failover has lost. */
   protected revokeAgain(revocations: readonly Revocation[]) {
     return this.#inTime(this.#revocations.revokeAgain(revocations))
   }
@@ -133,7 +133,7 @@ export class RedisStore implements StateStore {
     await this.collect(now)
   }
 
-  /** Sweeps. @returns up to which time (ms) revocations were dropped */
+  /** Sweeps. @returns the time (ms) up to which revocations were dropped */
   protected async collect(now: number): Promise<number> {
     for (;;) {
       const { more, upTo } = await this.#inTime(this.#revocations.sweep(now))
@@ -145,7 +145,7 @@ export class RedisStore implements StateStore {
     await this.#onClose?.()
   }
 
-  /** @throws STORE_UNAVAILABLE when it fails or takes too long */
+  /** @throws STORE_UNAVAILABLE if it fails or takes too long */
   async #inTime<T>(operation: Promise<T>): Promise<T> {
     try {
       return await inTime(operation, this.#timeout)

@@ -1,7 +1,6 @@
 /** What the option `redisUrl` wants. */
 export const URL_WANTED = 'wants redis://…, redis+sentinel://… or redis+cluster://…, or the path of a socket'
 
-/** One server's address. */
 export interface RedisNode {
   readonly host: string
   readonly port: number
@@ -16,18 +15,17 @@ interface Access extends Login {
   readonly tls?: Record<never, never>
 }
 
-/** Where a URL of Redis leads. */
 export type RedisTopology =
   /** One server: the driver reads the URL itself. */
   | { readonly kind: 'server'; readonly url: string }
-  /** The primary that the sentinels name, whichever it is. */
+  /** The primary that the sentinels name. */
   | {
       readonly kind: 'sentinel'
       readonly nodes: readonly RedisNode[]
       readonly name: string
       readonly db: number
       readonly access: Access
-      /** How the sentinels are asked. TLS is as for the servers. */
+      /** The login at the sentinels. They use TLS if the servers do. */
       readonly sentinelAccess: Login
     }
   /** A cluster, found by any of its nodes. */
@@ -41,7 +39,7 @@ const PORTS = { sentinel: 26379, cluster: 6379 } as const
  * Reads `redis://…`, `rediss://…`,
  * `redis+sentinel://[user:password@]host:port,…/name[/db][?sentinel_username=…&sentinel_password=…]` and
  * `redis+cluster://[user:password@]host:port,…`, the last two also with `rediss+`.
- * What stands before the hosts is for the servers, what stands behind the `?` for the sentinels. Null for anything else.
+ * The login before the hosts is for the servers, the parameters are for the sentinels. Null for anything else.
  */
 export function readRedisUrl(url: string): RedisTopology | null {
   if (isServer(url)) return { kind: 'server', url }
@@ -85,7 +83,7 @@ function readSentinelAccess(query: string | undefined): Login | null {
     if (name === undefined || values.has(name)) return null
     values.set(name, value)
   }
-  // A user without a password would be left out in silence.
+  // The driver would silently ignore a user without a password.
   if (values.has('username') && !values.has('password')) return null
   return readLogin(values.get('username') ?? '', values.get('password') ?? '')
 }

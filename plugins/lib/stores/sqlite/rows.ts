@@ -4,7 +4,7 @@ import { claimsOrNull, list, number, numberOrNull, text, textOfBytes, textOrNull
 
 /*
  * Records as rows: values in the order of the columns in statements.ts. A row that cannot be read means a damaged file,
- * and throws.
+ * and throws TypeError.
  */
 
 export function writeSignIn(record: SignInRecord): (string | number | null)[] {
@@ -28,7 +28,7 @@ export function writeSignIn(record: SignInRecord): (string | number | null)[] {
   ]
 }
 
-/** Null if there is no row. The account is that of the query. @throws TypeError */
+/** Null if there is no row. The account is that of the query. */
 export function readSignIn(accountId: string, row: unknown): SignInRecord | null {
   if (row === undefined) return null
   const [, id, mode, epoch, generation, createdAt, lastSeenAt, ...rest] = list(row)
@@ -54,7 +54,7 @@ export function writeSession(record: SessionRecord): (string | number)[] {
   return [record.version, record.sealed, record.idleExpiresAt, record.absoluteExpiresAt]
 }
 
-/** Null if there is no row. @throws TypeError */
+/** Null if there is no row. */
 export function readSession(row: unknown): SessionRecord | null {
   if (row === undefined) return null
   const [version, sealed, idleExpiresAt, absoluteExpiresAt] = list(row)
@@ -76,7 +76,6 @@ export interface Liveness {
   readonly spared: number
 }
 
-/** @throws TypeError */
 export function readLiveness(row: unknown): Liveness {
   const [generation, ended, raised, spared] = list(row)
   return {
@@ -87,7 +86,7 @@ export function readLiveness(row: unknown): Liveness {
   }
 }
 
-/** The value of a row with one column. @throws TypeError */
+/** The value of a row with one column. */
 export function readNumber(row: unknown): number {
   return number(list(row)[0])
 }
@@ -98,21 +97,19 @@ export interface RevocationRow {
   readonly revocations: readonly Revocation[]
 }
 
-/** @throws TypeError */
 export function readEnded(row: unknown): RevocationRow {
   const [bytes, , until] = list(row)
   const id = textOfBytes(bytes)
   return { key: [id, ''], revocations: [endedSignIn(id, number(until))] }
 }
 
-/** @throws TypeError */
 export function readRaised(row: unknown): RevocationRow {
   const [bytes, , epoch, until] = list(row)
   const account = textOfBytes(bytes)
   return { key: [account, ''], revocations: raisedEpoch(account, number(epoch), null, number(until)) }
 }
 
-/** A spared sign-in implies a raise to that epoch. @throws TypeError */
+/** A spared sign-in implies a raise to that epoch. */
 export function readSpared(row: unknown): RevocationRow {
   const [accountBytes, idBytes, epoch, until] = list(row)
   const [account, id] = [textOfBytes(accountBytes), textOfBytes(idBytes)]

@@ -76,18 +76,19 @@ export type StatementName = keyof typeof SQL
 
 /** The statements of a sweep, each with its time limit (ms): `now` for records, `upTo` for revocations. */
 export function sweeps(now: number, upTo: number): readonly (readonly [StatementName, number])[] {
-  const records = (['sweepSignIns', 'sweepSessions'] as const).map((name) => [name, now] as const)
-  const revocations = (['sweepEnded', 'sweepEpochs', 'sweepSpared'] as const).map(
-    (name) => [name, upTo] as const,
-  )
-  return [...records, ...revocations]
+  return [
+    ['sweepSignIns', now],
+    ['sweepSessions', now],
+    ['sweepEnded', upTo],
+    ['sweepEpochs', upTo],
+    ['sweepSpared', upTo],
+  ]
 }
 
 /** Statements that read the revocation list, from a key of two parts. */
 export type PageName = 'endedPage' | 'epochPage' | 'sparedPage'
 type Value = string | number | null
 
-/** The statements over one connection. */
 export class Statements {
   readonly #connection: Database.Database
   readonly #prepared = new Map<StatementName, Database.Statement>()
