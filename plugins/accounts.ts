@@ -42,39 +42,38 @@ export { isStored, tellOnceStored } from './lib/accounts/stored-change.js'
 export { canonicalUsername } from './lib/accounts/usernames.js'
 export type { PostgresOptions } from './lib/database/postgres/options.js'
 
-/** Accounts in the embedded database of a directory. */
-export interface OwnAccountsOptions {
-  /** Created with mode 0700 if it does not exist. */
-  readonly dataDir: string
+interface SuiteAccountsOptions {
   readonly clock?: Clock
   /** No password may contain one of them, such as the product's name. 3 characters or more each. */
   readonly passwordWords?: readonly string[]
   /**
-   * How many passwords are hashed at once; sixteen more wait for each, beyond that is BUSY. Defaults to the number of
-   * cores, and 3 at most: hashes run in libuv's pool of 4 threads (`UV_THREADPOOL_SIZE`), beside files and DNS.
+   * How many passwords are hashed at once. Sixteen more can wait for each; further ones are refused with BUSY. Defaults to
+   * the number of cores, at most 3: hashes run in libuv's pool of 4 threads (`UV_THREADPOOL_SIZE`), like files and DNS.
    */
   readonly hashesAtOnce?: number
   readonly source?: undefined
+}
+
+/** Accounts in the embedded database of a directory. */
+export interface OwnAccountsOptions extends SuiteAccountsOptions {
+  /** Created with mode 0700 if it does not exist. */
+  readonly dataDir: string
   readonly databaseUrl?: undefined
   readonly pool?: undefined
 }
 
 /**
- * Accounts in a PostgreSQL database of their own, which any number of processes share. It is migrated at boot: if that
- * may take long, raise Fastify's `pluginTimeout`.
+ * Accounts in a PostgreSQL database, which any number of processes share. It is migrated at boot: if that may take long,
+ * raise Fastify's `pluginTimeout`.
  */
-export interface PostgresAccountsOptions {
+export interface PostgresAccountsOptions extends SuiteAccountsOptions {
   /**
-   * `postgres://user:password@host:port/database`, user and password percent-encoded, with `?sslmode=verify-full`
-   * for TLS (`require` and `verify-ca` mean the same here, `no-verify` trusts any server), `sslrootcert` for
-   * the path of the certificates to trust, and `host` for the directory of a Unix socket.
+   * `postgres://user:password@host:port/database`, with user and password percent-encoded. Parameters:
+   * `sslmode=verify-full` for TLS (`require` and `verify-ca` mean the same, `no-verify` trusts any server), `sslrootcert`
+   * for the path of the certificates to trust, and `host` for the directory of a Unix socket.
    */
   readonly databaseUrl: string
   readonly pool?: PostgresOptions
-  readonly clock?: Clock
-  readonly passwordWords?: readonly string[]
-  readonly hashesAtOnce?: number
-  readonly source?: undefined
   readonly dataDir?: undefined
 }
 
@@ -101,10 +100,7 @@ const OPTIONS: Known<AccountsOptions> = {
   hashesAtOnce: true,
 }
 
-/**
- * @throws OPTION_INVALID, CONFIG_INVALID when PostgreSQL cannot be used, STORE_UNAVAILABLE, DEPENDENCY_MISSING,
- *   all at boot
- */
+/** @throws OPTION_INVALID, CONFIG_INVALID if a database cannot be used, DEPENDENCY_MISSING, all at boot */
 async function accountsPlugin(app: FastifyInstance, options: AccountsOptions): Promise<void> {
   refuseUnknown(options, OPTIONS)
   if (options.source !== undefined) return useSource(app, options)
@@ -125,7 +121,7 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   for (const name of ['accounts', 'passwordPolicy'] as const) {
     app.decorate(name, {
       getter() {
-        throw new OptionInvalid('source', `brings its own accounts: app.${name} is not there`)
+        throw new OptionInvalid('source', `brings its own accounts: there is no app.${name}`)
       },
     })
   }

@@ -31,7 +31,7 @@ export interface AuditOptions {
 
 const NAME = 'fastify-identity-audit'
 
-/** Works in whichever order audit and stores were registered. */
+/** Works in any order of registration of audit and stores. */
 function watchFeed(app: FastifyInstance): void {
   let unsubscribe = () => {}
   app.addHook('onReady', async function watchRevocationFeed() {
@@ -39,7 +39,7 @@ function watchFeed(app: FastifyInstance): void {
     const { feed } = app.stateStore
     if (feed) unsubscribe = feed.onChange(({ kind, reason }) => app.audit.emit({ type: kind, reason }))
   })
-  // Before the stores close, which would look like a lost feed.
+  // Before the stores close: closing would look like a lost feed.
   app.addHook('preClose', async function leaveRevocationFeed() {
     unsubscribe()
   })

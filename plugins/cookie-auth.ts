@@ -21,7 +21,7 @@ import { type CacheOptions, checkCacheOptions, VerifiedCache } from './lib/verif
 import { ABSENT, refusedAs, Verified } from './lib/verified/verified.js'
 import type { SignIns } from './sign-ins.js'
 
-/** What a cookie sign-in hands back: nothing but when the cookie expires. The credential is in `Set-Cookie`. */
+/** The result of a cookie sign-in. The credential itself is in `Set-Cookie`. */
 export interface CookieIssued {
   readonly signInId: string
   /** Seconds. */
@@ -43,17 +43,11 @@ export interface CookieAuthOptions {
   readonly ttl?: number
   /** Lifetime in seconds when remembered. Defaults to 604800. */
   readonly rememberTtl?: number
-  /** Since the password was given, however often the cookie is renewed. In seconds. Defaults to 2592000. */
+  /** Lifetime in seconds since the sign-in, however often the cookie is renewed. Defaults to 2592000. */
   readonly absoluteTtl?: number
-  /**
-   * How many cookies that were verified are kept in memory at most, those in use before the others, so that
-   * their signatures are not computed again. Defaults to 1000000.
-   */
+  /** How many verified cookies are kept in memory at most. Their signatures are not computed again. Defaults to 1000000. */
   readonly cookieCache?: number
-  /**
-   * What these may take in memory, in bytes, as far as that can be told: about 1050 for one without claims of
-   * the application's. Defaults to 268435456 (256 MiB).
-   */
+  /** Their estimated memory in bytes: about 1050 for each without added claims. Defaults to 268435456 (256 MiB). */
   readonly cacheBytes?: number
 }
 
@@ -90,7 +84,7 @@ function checkOptions(options: CookieAuthOptions): Settings {
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const EXPIRED = refusedAs('CREDENTIAL_EXPIRED')
 
-/** The mode: what the cookie says is true because only the server can have sealed it. */
+/** The mode: the cookie itself holds the identity, and only the server can have signed it. */
 class CookieMode implements AuthMode<'cookie'> {
   readonly name = 'cookie'
   readonly ambient = true
@@ -119,8 +113,7 @@ class CookieMode implements AuthMode<'cookie'> {
   #verify(request: FastifyRequest, text: string, now: number): MaybePromise<Resolution> {
     const payload = openCookie(this.keys, text)
     if (!payload) return INVALID
-    // The browser's Max-Age binds only honest clients: the server checks for itself. A clock that has lost
-    // the time (NaN) makes everything expired.
+    // Max-Age binds only honest clients, so the server checks as well. A broken clock (NaN) makes everything expired.
     const inTime = now < endOfCookie(payload, this.settings.absoluteTtl)
     if (!inTime) return EXPIRED
     this.renewal.note(request, payload, now)

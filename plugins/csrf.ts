@@ -19,7 +19,7 @@ declare module 'fastify' {
 }
 
 export type { Csrf }
-/** Whether a request came with more than one `Host` line (RFC 9112 §3.2 asks for 400). */
+/** Whether a request has more than one `Host` line (RFC 9112 §3.2 requires 400). */
 export { hasTwoHosts }
 
 export interface CsrfOptions {

@@ -36,30 +36,26 @@ declare module 'fastify' {
     guard(options?: GuardOptions): Guard
   }
   interface FastifyRequest {
-    /** Who is asking. @throws IDENTITY_UNGUARDED on a route without a guard, or with an optional one and nobody */
+    /** The caller. @throws IDENTITY_UNGUARDED on a route without a guard, or if an optional guard found nobody */
     readonly identity: Identity
     /**
-     * The same, or null: behind an optional guard, after a guard refused, and where none was reached (an error handler
-     * after a body failed its validation, a 404, `onResponse`, `onRequestAbort`).
+     * The caller, or null: behind an optional guard, after a guard refused, and if no guard ran (an error handler after a
+     * body failed its validation, a 404, `onResponse`, `onRequestAbort`).
      * @throws IDENTITY_UNGUARDED in the handler and hooks of a route without a guard
      */
     readonly identityOrNull: Identity | null
-    /**
-     * Why the credential that came was refused, where a guard found nobody: so that a page can say "you were signed
-     * out". Null where there is a caller, or no credential came.
-     */
+    /** Why the credential was refused, so that a page can say "you were signed out". Null with a caller or no credential. */
     readonly refusedWith: RefusalCode | null
     /**
-     * Signs in somebody whom the application has recognised, and ends the sign-in that the request's own
-     * credential of that mode stood for; by a cookie or a session also one that this request began before. By a cookie or a session it also clears refused cookies of modes that are asked
-     * before it.
+     * Signs in an account that the application has authenticated. Ends the sign-in of the request's own credential of that
+     * mode. Cookie and session mode also end a sign-in that this request began before, and clear refused cookies of modes
+     * that come before them.
      * @throws MODE_UNKNOWN, OPTION_INVALID, CLAIM_SENSITIVE, CLAIM_INVALID, EPOCH_PASSED, STORE_UNAVAILABLE
      */
     signIn<N extends ModeName>(mode: N, account: Account, options?: SignInOptions): Promise<AuthModes[N]>
     /**
-     * Ends the sign-in that the request's credential of this mode stands for, and one that `signIn` began by this mode
-     * for this request, and takes them back.
-     * @returns whether there was a genuine one
+     * Ends the sign-in of the request's credential of this mode, and one that `signIn` began for this request. Clears both.
+     * @returns whether there was a genuine credential
      * @throws MODE_UNKNOWN, CREDENTIAL_AMBIGUOUS, STORE_UNAVAILABLE
      */
     signOut(mode: ModeName): Promise<boolean>
@@ -72,8 +68,8 @@ export interface IdentityOptions {
   /** At least 32 bytes each. The first signs, all verify. */
   readonly secrets: readonly string[]
   /**
-   * Whether a bad credential ends the search for the caller. Defaults to `stop`, and in optional guards to `stop` for
-   * credentials that a client sends on purpose alone.
+   * Whether a refused credential ends the search for the caller. Defaults to `stop`. In optional guards, defaults to `stop`
+   * only for credentials that a client sends deliberately.
    */
   readonly onRefused?: OnRefused
   /** Defaults to 401. */
@@ -81,12 +77,10 @@ export interface IdentityOptions {
   readonly clock?: Clock
 }
 
-const unguarded = (name: string) =>
-  `request.${name} was read where no identity guard has let the request pass.`
-const NOBODY =
-  'request.identity was read where an optional guard, or one that refused, found nobody: read request.identityOrNull there.'
+const unguarded = (name: string) => `request.${name} was read before an identity guard let the request pass.`
+const NOBODY = 'request.identity was read after a guard had found nobody: read request.identityOrNull there.'
 
-/** Whether no guard can find anybody any more. Not `reply.sent`: a hijacked reply is one whose handler still runs. */
+/** Whether no guard can run any more. Not `reply.sent`: the handler of a hijacked reply still runs. */
 function isTooLateForGuards(request: FastifyRequest): boolean {
   return request.is404 || request.raw.aborted || request[kReply]?.raw.writableEnded === true
 }
@@ -108,11 +102,10 @@ function readRefusal(this: FastifyRequest): RefusalCode | null {
   return this[kCaller] ? null : (this[kRefused] ?? null)
 }
 
-/** What a request that fails leaves to its error handler, and to its connection. */
 function settleFailure(request: FastifyRequest, reply: FastifyReply, _error: Error, done: () => void): void {
-  // It may have failed before its guard ran: its error handler, and a view, must not fail over that.
+  // The request may have failed before its guard ran. Its error handler, or a view, may read the caller all the same.
   request[kCaller] ??= null
-  // Node no longer reads requests from a socket that a handshake has taken: a client must not send another one there.
+  // After a handshake Node no longer reads requests from the socket, so the client must not reuse it.
   if (isHandshake(request)) reply.header('connection', 'close')
   done()
 }

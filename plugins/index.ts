@@ -52,18 +52,18 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   /** Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{ memory: true }`. */
   readonly state: StoresOptions
   /**
-   * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, with
-   * `passwordWords` if there are any, and `hashesAtOnce`.
+   * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, optionally with
+   * `passwordWords` and `hashesAtOnce`.
    */
   readonly accounts:
     | AccountSource
     | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords' | 'hashesAtOnce'>
     | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool' | 'passwordWords' | 'hashesAtOnce'>
-  /** Which modes, in the order in which they are asked. Defaults to token, session, cookie. */
+  /** The modes, in the order in which guards try them. Defaults to token, session, cookie. */
   readonly modes?: readonly BuiltInMode[]
-  /** `Secure` cookies with the `__Host-` prefix. Defaults to true: over plain http say false. */
+  /** `Secure` cookies with the `__Host-` prefix. Defaults to true. Use false over plain HTTP. */
   readonly secure?: boolean
-  /** How many sign-ins of one account may live: a new one beyond it ends the oldest. Defaults to 100. */
+  /** The maximum number of live sign-ins of one account. A new one beyond it ends the oldest. Defaults to 100. */
   readonly signInCap?: number
   /** Registers the throttle, `app.throttle`, which counts sign-ins by password. `{}` for its defaults. */
   readonly throttle?: Omit<ThrottleOptions, 'secure'>
@@ -103,7 +103,7 @@ function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
   }
   for (const name of ALL_MODES) {
     if (options[name] && !modes.includes(name))
-      throw new OptionInvalid(name, 'would do nothing: its mode is left out')
+      throw new OptionInvalid(name, 'would do nothing: its mode is not in modes')
   }
   return modes
 }
@@ -149,7 +149,7 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   refuseUnknown(options, OPTIONS)
   const modes = checkModes(options)
   const { clock, secrets, onRefused, unauthenticatedStatus, allowedOrigins, cors } = options
-  // A plugin that is not asked for is not loaded.
+  // Optional plugins are only loaded if they are used.
   if (options.metrics) await app.register(import('./metrics.js'), options.metrics)
   await app.register(stores, storesOptions(options))
   await app.register(accounts, accountsOptions(options))

@@ -37,10 +37,11 @@ function checkOptions(options: MetricsOptions): Required<MetricsOptions> {
   return { sampling, process }
 }
 
-/** Parts that were registered before would be missing from the metrics without a word. */
+/** The metrics would silently lack plugins that were registered before. */
 function refuseLate(app: FastifyInstance): void {
   const before = ['stateStore', 'authModes', 'audit'].find((name) => app.hasDecorator(name))
-  if (before) throw new OptionInvalid('metrics', `must be registered before what brings app.${before}`)
+  if (before)
+    throw new OptionInvalid('metrics', `must be registered before the plugin that adds app.${before}`)
 }
 
 /**
@@ -54,12 +55,8 @@ async function metrics(app: FastifyInstance, options: MetricsOptions): Promise<v
   const meters = createMeters(instruments, sampling)
   countRefusals(app, instruments)
   const { registry } = instruments
-  const read: IdentityMetrics = {
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
-    meters,
-  }
-  app.decorate('identityMetrics', Object.freeze(read))
+  const { contentType } = registry
+  app.decorate('identityMetrics', Object.freeze({ contentType, text: () => registry.metrics(), meters }))
 }
 
 export default fp(metrics, { fastify: '5.x', name: 'fastify-identity-metrics' })

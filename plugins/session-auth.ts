@@ -1,5 +1,5 @@
 /// <reference types="@fastify/session" preserve="true" />
-// The declarations must name it: without it an application that is compiled against them has no `request.session`.
+// The declarations must reference it: otherwise an application that is compiled with them has no `request.session`.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
@@ -15,8 +15,7 @@ import { SessionSlot } from './lib/session/slot.js'
 import type { SessionObject } from './lib/session/stock.js'
 import { kSession } from './lib/session/turn.js'
 import { UnsavedWarning } from './lib/session/unsaved-warning.js'
-import type { SessionParts } from './lib/session/use.js'
-import { endOfSession, type SessionTtls, SessionUse } from './lib/session/use.js'
+import { endOfSession, type SessionParts, type SessionTtls, SessionUse } from './lib/session/use.js'
 import { type CacheOptions, checkCacheOptions } from './lib/verified/cache.js'
 
 export type { SessionIssued }
@@ -34,16 +33,15 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Hook for routes that use `request.session`: `{ onRequest: app.useSession }`, as `preHandler`, or
-     * `scope.addHook('onRequest', app.useSession)`. Nothing is stored, and no cookie set, before something is
-     * put there. The session is read from the store once, and what the route changed is saved before the
-     * answer goes out: a key that another request changed meanwhile is kept, and a session that was
-     * destroyed meanwhile stays destroyed. `destroy()` and `regenerate()` end the sign-in as well. The
-     * cookie is the mode's: what is set on `session.cookie` or by `session.options()` has no effect.
+     * `scope.addHook('onRequest', app.useSession)`. An empty new session is not stored and sets no cookie. The session is
+     * read from the store once. The route's changes are saved before the answer is sent: keys that another request changed
+     * meanwhile are kept, and a session destroyed meanwhile stays destroyed. `destroy()` and `regenerate()` also end the
+     * sign-in. Changes of `session.cookie` have no effect, nor has `session.options()`: the mode sets the cookie.
      *
      * An application types its data by `declare module 'fastify' { interface Session { … } }`.
-     * @throws STORE_UNAVAILABLE before the handler runs, or instead of its answer when saving fails;
-     * CROSS_SITE for an unsafe request that another site sent with somebody's session;
-     * SESSION_DATA_INVALID for data that is no JSON, is too large, or has a reserved name
+     * @throws STORE_UNAVAILABLE before the handler runs, or instead of its answer if saving fails;
+     * CROSS_SITE for an unsafe request from another site;
+     * SESSION_DATA_INVALID for data that is not JSON, is too large, or has a reserved name
      */
     useSession: UseSession
   }
@@ -56,21 +54,18 @@ export interface SessionAuthOptions {
   readonly secure?: boolean
   /** Seconds without use. Defaults to 7200. */
   readonly idleTtl?: number
-  /** Seconds since the sign-in, however much it is used. Defaults to 604800. */
+  /** Lifetime in seconds since the sign-in, however much it is used. Defaults to 604800. */
   readonly absoluteTtl?: number
   /**
-   * Seconds without use when remembered, and the cookie's `Max-Age`. Defaults to 604800. A remembered
-   * session's absolute limit is the longer one of this and `absoluteTtl`.
+   * Seconds without use if remembered, and the cookie's `Max-Age`. Defaults to 604800. The absolute limit of a remembered
+   * session is the longer one of this and `absoluteTtl`.
    */
   readonly rememberTtl?: number
-  /** The most that a session may take in the store, sealed, in bytes. Defaults to 65536. */
+  /** The maximum size of a sealed session in the store, in bytes. Defaults to 65536. */
   readonly maxBytes?: number
-  /** How many sessions' identities are kept in memory at most, those in use before the others. Defaults to 1000000. */
+  /** How many sessions' identities are kept in memory at most. Defaults to 1000000. */
   readonly sessionCache?: number
-  /**
-   * What these may take in memory, in bytes, as far as that can be told: about 800 for one without claims of
-   * the application's. Defaults to 805306368 (768 MiB).
-   */
+  /** Their estimated memory in bytes: about 800 for each without added claims. Defaults to 805306368 (768 MiB). */
   readonly cacheBytes?: number
 }
 
@@ -92,7 +87,7 @@ const OPTIONS: Known<SessionAuthOptions> = {
   cacheBytes: true,
 }
 const MAX_BYTES = 65_536
-/** A session that is not there costs a command. Only logins make new ones: nobody fills this with little effort. */
+/** Larger than in other modes: a missing session costs a command. Only sign-ins add entries, so it is hard to fill. */
 const CACHE_BYTES = 768 * 1024 * 1024
 
 function checkOptions(options: SessionAuthOptions): Settings {
@@ -121,10 +116,10 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
   return async function useSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const turn = mode.turnOf(request)
     if (turn.slot) return
-    // What depends on who is asking must not be kept by a cache (RFC 9111 §5.2.2.5).
+    // A cache must not keep an answer that depends on the caller (RFC 9111 §5.2.2.5).
     reply.header('cache-control', 'no-store')
-    // Without a session as well: another site's form, which SameSite=Lax sends without our cookie, would
-    // replace the visitor's session by one with data of its own choosing.
+    // Also without a session. SameSite=Lax sends another site's form without our cookie, and the form could replace the
+    // visitor's session by one with the attacker's data.
     app.csrf.checkAmbient(request)
     const credential = cookie.read(request)
     const stored = credential.kind === 'genuine' ? await mode.load(credential) : null
@@ -141,13 +136,13 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
 function readSession(this: FastifyRequest): SessionObject {
   const slot = this[kSession]?.slot
   if (!slot) throw new SessionNotLoaded()
-  // null once it was destroyed, which its type conceals: as @fastify/session has it.
+  // Null once it was destroyed, although its type does not say so: as in @fastify/session.
   return slot.session as SessionObject
 }
 
 async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): Promise<void> {
   const settings = checkOptions(options)
-  // Fastify would say no more than that the name is taken.
+  // Fastify's own error would only say that the name is taken.
   if (app.hasRequestDecorator('session')) {
     throw new OptionInvalid(
       'modes',

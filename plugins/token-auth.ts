@@ -32,11 +32,11 @@ declare module './lib/contract.js' {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What a refresh and a logout by refresh token call. */
+    /** Refreshes tokens, and signs out by refresh token. */
     refreshTokens: RefreshTokens
-    /** The refresh token as a cookie, for the routes of a page that wants one. */
+    /** The refresh token as a cookie, for routes of pages. */
     refreshCookie: RefreshCookie
-    /** For whoever verifies our access tokens without asking us. */
+    /** For servers that verify access tokens themselves. */
     tokenKeys: PublicTokenKeys
   }
 }
@@ -44,8 +44,8 @@ declare module 'fastify' {
 /** The public halves of the keys for access tokens. */
 export interface PublicTokenKeys {
   /**
-   * The key set to serve at `/.well-known/jwks.json` (RFC 7517 §5): a copy, without any private member, and
-   * empty while tokens are signed with shared secrets alone.
+   * A copy of the key set to serve at `/.well-known/jwks.json` (RFC 7517 §5). No private member. Empty if only shared
+   * secrets sign tokens.
    */
   jwks(): PublicKeySet
 }
@@ -69,7 +69,7 @@ class TokenMode implements AuthMode<'token'> {
   readonly name = 'token'
   readonly ambient = false
   readonly scheme = 'Bearer'
-  /** By the whole header: how the scheme is spelt is part of what was verified. */
+  /** By the whole header, because the spelling of the scheme was verified as well. */
   readonly cache: VerifiedCache
   readonly #signIns: SignIns
 
@@ -134,7 +134,7 @@ class TokenMode implements AuthMode<'token'> {
     return claims !== null || hadCookie
   }
 
-  /** Nothing that a server sends makes a client forget the tokens that it holds, except the refresh cookie. */
+  /** Clears the refresh cookie. No header of a response removes the tokens that a client holds. */
   clear(request: FastifyRequest, reply: FastifyReply): void {
     this.refreshCookie.clear(request, reply)
   }

@@ -42,7 +42,7 @@ t.test('request.identity', async (t) => {
       for (const headers of [{}, { 'x-token': 'alice' }]) {
         const response = await app.inject({ url, headers })
         refused(t, response, 500, 'IDENTITY_UNGUARDED', url)
-        t.match(response.json().message, `request.${name} was read where no identity guard`)
+        t.match(response.json().message, `request.${name} was read before an identity guard`)
       }
     }
   })
