@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 
-/** Logs one line when a server is lost and one when it is back, instead of one for each attempt. */
+/** Logs one line when a server is lost and one when it is back, not one for each attempt. */
 export function connectionLog(log: Pick<FastifyBaseLogger, 'error' | 'info'>, server: string) {
   let isLost = false
   return {

@@ -1,21 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** A value that is there at once where no I/O was needed, and a promise of it otherwise. */
+/** A promise only if I/O was needed. */
 export type MaybePromise<T> = T | Promise<T>
 
 /** Milliseconds since 1970 (UTC). Injected everywhere, so that tests move time instead of sleeping. */
 export type Clock = () => number
 
 /**
- * The registered modes: a mode's name → what issuing its credential hands back to the route.
- * Each mode adds itself by declaration merging, in its own file.
+ * The registered modes: a mode's name → the result of `request.signIn` with it. Each mode adds itself by declaration
+ * merging, in its own file.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: it is filled by declaration merging
 export interface AuthModes {}
 
 export type ModeName = keyof AuthModes & string
 
-/** JSON that an application may add to a credential. Whoever holds the credential can read it. */
+/** JSON that an application may add to a credential. The holder of the credential can read it. */
 export type ClaimValue =
   | string
   | number
@@ -28,63 +28,62 @@ export type Claims = Readonly<Record<string, ClaimValue>>
 /** A safe integer counts as its decimal text: 7 and '7' are one account. */
 export type AccountId = string | number
 
-/** Whom a credential is issued to. `epoch` must have been read together with what was verified. */
+/** The account that a credential is issued to. `epoch` must be read together with the verified password hash. */
 export interface Account {
-  /** Immutable, never given to another person. */
+  /** Immutable, and never reused for another person. */
   readonly id: AccountId
   readonly username: string
   readonly role: string
-  /** Counts what ended every sign-in of the account (password change, role change, disabling). 0 without. */
+  /** Raised by each change that ends all sign-ins of the account (password, role, disabling). Defaults to 0. */
   readonly epoch?: number
 }
 
-/** An account whose fields were checked, and completed. */
+/** A checked and completed account. */
 export type CheckedAccount = Readonly<Required<Account>> & { readonly id: string }
 
-/** An account with what a profile shows of it. */
 export interface Profile extends Account {
   readonly avatar?: string
   /**
-   * The sign-in that the change to this epoch left alone, if any. Without it that sign-in's refreshes are refused
-   * until the change has been told to the revocation list.
+   * The sign-in that the change to this epoch did not end, if any. Without it, that sign-in's refreshes are refused until
+   * the revocation list has the change.
    */
   readonly spared?: string | null
 }
 
-/** The two functions that the suite needs of an application's accounts. */
+/** The functions that the suite needs from an application's accounts. */
 export interface AccountSource {
-  /** The account, or null when name or password is wrong. Must cost the same either way. */
+  /** The account, or null if name or password is wrong. Must take equally long in both cases. */
   verify(username: string, password: string): Promise<Account | null>
-  /** True while `verify` would throw BUSY. Where it is there, the throttle asks it before it counts anything. */
+  /** True while `verify` would throw BUSY. If present, the throttle calls it before it counts an attempt. */
   isBusy?(): boolean
-  /** The account by its immutable id, or null when it is gone or disabled. */
+  /** The account by its immutable id, or null if it is gone or disabled. */
   find(id: string): Promise<Profile | null>
 }
 
-/** Which sign-in a credential stands for, and the counters it was issued under. */
+/** The sign-in of a credential, and the counters at its issue. */
 export interface SignInRef {
   readonly accountId: string
   readonly signInId: string
   readonly epoch: number
-  /** Of the revocation list: a lost list has another one, and refuses what came before. */
+  /** Of the revocation list. If the list is lost, the new one has another and refuses older credentials. */
   readonly generation: number
 }
 
-/** Who is asking, the same whatever the mode. Frozen. */
+/** The caller, in the same form for all modes. Frozen. */
 export interface Identity {
   readonly accountId: string
   readonly username: string
   readonly role: string
-  /** The mode that recognised the caller: `auth_type` on the wire. */
+  /** `auth_type` on the wire. */
   readonly mode: ModeName
   readonly signInId: string
-  /** When the password was given (OpenID Connect Core §2 `auth_time`), in ms. No renewal moves it. */
+  /** The time of the sign-in (OpenID Connect Core §2 `auth_time`), in ms. No renewal moves it. */
   readonly authTime: number
-  /** What the application added at sign-in. */
+  /** The application's additions at sign-in. */
   readonly claims: Claims
 }
 
-/** Why a credential that came was not accepted. */
+/** Why a credential was refused. */
 export type RefusalCode =
   | 'TOKEN_EXPIRED'
   | 'TOKEN_INVALID'
@@ -92,7 +91,7 @@ export type RefusalCode =
   | 'CREDENTIAL_INVALID'
   | 'SIGNED_OUT'
 
-/** What a mode makes of a request: none of mine, mine and bad, or this caller. */
+/** A mode's answer to a request: no credential of this mode, a bad one, or a caller. */
 export type Resolution =
   | { readonly kind: 'absent' }
   | { readonly kind: 'refused'; readonly code: RefusalCode }
@@ -108,40 +107,35 @@ export interface SignInOptions {
   readonly replaces?: Pick<SignInRef, 'accountId' | 'signInId'>
 }
 
-/** A sign-in that a mode has begun. */
 export interface Begun<N extends ModeName = ModeName> {
-  /** Handed to the route that signs somebody in. */
+  /** The result of `request.signIn`. */
   readonly issued: AuthModes[N]
   /** Null if the mode keeps no record of it. */
   readonly signIn: SignInRef | null
 }
 
-/** How often a mode looked a credential up in its cache of verified ones, since the start. */
+/** Lookups in a mode's cache of verified credentials since the start. */
 export interface CacheCounts {
-  /** It was there, and still valid. */
   readonly hits: number
-  /** It was not: it had to be verified, or was refused. */
   readonly misses: number
 }
 
-/**
- * One way of keeping people signed in. A mode is one file that registers one of these.
- */
+/** One way to keep people signed in. */
 export interface AuthMode<N extends ModeName = ModeName> {
   readonly name: N
-  /** True when a browser attaches the credential unasked, so that the same-origin check applies. */
+  /** True if browsers attach the credential by themselves, so that the same-origin check applies. */
   readonly ambient: boolean
-  /** The scheme for `WWW-Authenticate` (RFC 9110 §11.6.1), where the mode has a registered one. */
+  /** The registered scheme for `WWW-Authenticate` (RFC 9110 §11.6.1), if any. */
   readonly scheme?: string
   /** For metrics, if the mode keeps verified credentials. */
   readonly cache?: CacheCounts
   /**
-   * Who the request's credential of this mode stands for. Answers without a promise when it needs no I/O.
-   * @param now in ms, where the caller has read the suite's clock already: a look at it takes longer than finding a cookie
-   * @throws CREDENTIAL_AMBIGUOUS where the request is malformed, STORE_UNAVAILABLE on a store fault
+   * Resolves the request's credential of this mode. Returns a promise only if it needs I/O.
+   * @param now in ms, if the caller has read the suite's clock: reading it takes longer than finding a cookie
+   * @throws CREDENTIAL_AMBIGUOUS if the request is malformed, STORE_UNAVAILABLE on a store fault
    */
   resolve(request: FastifyRequest, now?: number): MaybePromise<Resolution>
-  /** Starts a sign-in for the account and hands its credential to the client. */
+  /** Begins a sign-in of the account, and sends or returns its credential. */
   issue(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -149,8 +143,8 @@ export interface AuthMode<N extends ModeName = ModeName> {
     options: SignInOptions,
   ): Promise<Begun<N>>
   /**
-   * Ends the sign-in that the request's credential of this mode stands for, if it is genuine
-   * (expired or not), then clears what the client holds. Answers after the end is stored.
+   * Ends the sign-in of the request's credential if that is genuine, expired or not, and clears the credential from the
+   * client. Resolves after the end is stored.
    * @returns whether there was a genuine credential
    */
   signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean>

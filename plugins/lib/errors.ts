@@ -1,13 +1,13 @@
 import createError from '@fastify/error'
 
 /*
- * Every error that the suite raises, once. Codes are stable; a message tells a client nothing that helps an attacker.
- * The internal reason travels in `cause` to the log.
+ * Every error of the suite. Codes are stable. A message tells a client nothing that helps an attacker; the internal
+ * reason goes to the log as `cause`.
  */
 
 const define = (code: string, message: string, status: number) => createError(code, message, status)
 
-/** The guard chooses the status of these six: 401 by default (see `unauthenticatedStatus`). */
+/** The guard's option `unauthenticatedStatus` sets the status of these six. Defaults to 401. */
 export const NotSignedIn = define('NOT_SIGNED_IN', 'You are not signed in.', 401)
 export const TokenExpired = define('TOKEN_EXPIRED', 'The access token has expired.', 401)
 export const TokenInvalid = define('TOKEN_INVALID', 'The access token is not valid.', 401)
@@ -40,7 +40,7 @@ export const UsernameInvalid = define(
 export const RegistrationClosed = define('REGISTRATION_CLOSED', 'Nobody can register here.', 403)
 export const UsernameTaken = define('USERNAME_TAKEN', 'This username is taken.', 409)
 const PasswordRefusal = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)
-/** Carries the reason, which the client receives: `too_short`, `too_long`, `common`, `like_username`. */
+/** The client receives the reason: `too_short`, `too_long`, `common`, `like_username`. */
 export class PasswordRefused extends PasswordRefusal {
   constructor(readonly reason: string) {
     super(reason)
@@ -48,7 +48,7 @@ export class PasswordRefused extends PasswordRefusal {
 }
 export const LastAdmin = define('LAST_ADMIN', 'There must be another administrator first.', 409)
 const Throttling = define('THROTTLED', 'Too many failed attempts. Try again later.', 429)
-/** Carries the time to wait, in whole seconds (RFC 6585 §4, RFC 9110 §10.2.3). */
+/** `retryAfter` is in whole seconds (RFC 6585 §4, RFC 9110 §10.2.3). */
 export class Throttled extends Throttling {
   readonly headers: { readonly 'retry-after': string }
 
@@ -64,7 +64,8 @@ export const StoreUnavailable = define(
   503,
 )
 
-/** Mistakes in the application, loud so that they are found before they are deployed. */
+// Mistakes of the application. They fail loudly, so that they are found before a deployment.
+
 /** plugins/identity.ts makes the message. */
 export const IdentityUnguarded = define('IDENTITY_UNGUARDED', '%s', 500)
 export const SessionNotLoaded = define(
@@ -90,7 +91,7 @@ export const DependencyMissing = define('DEPENDENCY_MISSING', '%s needs the pack
 /** The environment is malformed or unsafe; the message names the variable. */
 export const ConfigInvalid = define('CONFIG_INVALID', '%s', 500)
 
-/** How long a client should wait before it asks again, in seconds (RFC 9110 §10.2.3). */
+// In seconds (RFC 9110 §10.2.3).
 for (const later of [StoreUnavailable, Busy]) {
   Object.assign(later.prototype, { headers: { 'retry-after': '1' } })
 }

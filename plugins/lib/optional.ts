@@ -1,6 +1,6 @@
 import { DependencyMissing } from './errors.js'
 
-/** Checks the message as well: with loader hooks (tsx, ts-node) Node's error has no code. */
+/** Also checks the message: with loader hooks (tsx, ts-node) Node's error has no code. */
 function isNotFound(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? error.code : ''
@@ -9,9 +9,9 @@ function isNotFound(error: unknown): boolean {
 }
 
 /**
- * Loads a package that only some installations have (`npm install --omit=optional`).
+ * Loads an optional package (`npm install --omit=optional`).
  * @param feature the feature that needs it, named in the error
- * @throws DEPENDENCY_MISSING when it, or the binary that it is built on, is not installed
+ * @throws DEPENDENCY_MISSING if the package or its native binary is not installed
  */
 export async function loadOptional<T>(
   pkg: string,

@@ -4,16 +4,13 @@ import { OptionInvalid } from './errors.js'
 /** The options of a `register` call that Fastify itself reads. */
 const REGISTER_OPTIONS: readonly string[] = ['prefix', 'logLevel', 'logSerializers']
 
-/**
- * An object with the names of all options of a type, and no other: anything else does not compile. A list of
- * defaults will do.
- */
+/** An object with exactly the names of a type's options, checked by the compiler. An object of defaults will do. */
 export type Known<Options> = { readonly [Name in keyof Options]-?: unknown }
 
 /**
- * A misspelt option would leave its default in force without a word.
- * @param others names that are taken as well
- * @throws OPTION_INVALID naming it
+ * Refuses misspelt options, which would silently leave the default in force.
+ * @param others further allowed names
+ * @throws OPTION_INVALID naming the option
  */
 export function refuseUnknown<Options extends object>(
   options: Options,
@@ -30,10 +27,7 @@ export function refuseUnknown<Options extends object>(
 /** Ten years: more is a mistake in units. */
 export const SECONDS_MAX = 10 * 366 * 24 * 3600
 
-/**
- * A whole number from `least` to `most`, as far as they are given. NaN and text do not pass.
- * @throws OPTION_INVALID
- */
+/** A whole number from `least` to `most`. Refuses NaN and text. @throws OPTION_INVALID */
 export function checkWhole(
   name: string,
   value: number,
@@ -46,10 +40,7 @@ export function checkWhole(
   throw new OptionInvalid(name, `wants ${unit}${range}`)
 }
 
-/**
- * A duration in whole seconds. 0 does not pass by default: a lifetime of 0 has made keys immortal elsewhere.
- * @throws OPTION_INVALID
- */
+/** A duration in whole seconds. By default not 0, which makes keys immortal in some stores. @throws OPTION_INVALID */
 export function checkSeconds(name: string, value: number, least = 1, most = SECONDS_MAX): number {
   return checkWhole(name, value, least, most, 'whole seconds')
 }
@@ -57,7 +48,7 @@ export function checkSeconds(name: string, value: number, least = 1, most = SECO
 /** @throws OPTION_INVALID */
 export function checkClock(clock: Clock): Clock {
   if (typeof clock !== 'function') throw new OptionInvalid('clock', 'wants a function')
-  // Whole milliseconds, as stores keep times. The system's are whole already, and are read with every request.
+  // Stores keep whole milliseconds. The system's clock has them already, and is read with every request.
   return clock === Date.now ? clock : () => Math.floor(clock())
 }
 

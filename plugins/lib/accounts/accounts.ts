@@ -17,7 +17,7 @@ import { listAccounts } from './listing.js'
 import { first, guarded, IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
 import { canonicalUsername } from './usernames.js'
 
-/** Reads hash and epoch in one row: a login that races a change carries the epoch of the hash that it matched. */
+/** Reads hash and epoch together: a login that races a change gets the epoch of the hash that it matched. */
 async function verify(context: Context, username: string, password: string) {
   const { db, passwords } = context
   const canonical = canonicalUsername(username)
@@ -51,7 +51,7 @@ async function renewHash(
     const row = db.updateTable('accounts').set({ password_hash })
     await row.where('id', '=', id).where('password_hash', '=', outdated).execute()
   } catch {
-    // The hash queue is full, or the database failed: the password is right all the same.
+    // The hash queue is full, or the database failed. The password is still right.
   }
 }
 
@@ -75,7 +75,7 @@ async function findByUsername({ db }: Context, username: string): Promise<Accoun
   return row && toDetails(row)
 }
 
-/** The unique column decides when two callers ask for one name at once. */
+/** The unique column decides if two callers create one name at once. */
 async function create(context: Context, { username, password, role }: NewAccount): Promise<OwnProfile> {
   const canonical = canonicalUsername(username)
   if (canonical === null) throw new UsernameInvalid()

@@ -8,14 +8,13 @@ import type { Passwords } from './passwords.js'
 import { first, guarded, SHOWN, type ShownRow, toAccount, toDetails } from './rows.js'
 import { markStored } from './stored-change.js'
 
-/** The parts that the account functions share. */
 export interface Context extends Partial<Pick<AccountsDatabase, 'probe'>> {
   readonly db: Kysely<Tables>
   readonly passwords: Passwords
   readonly clock: Clock
-  /** Runs after a change that ends the account's sign-ins, before the change is answered. */
+  /** Runs after a change that ends the account's sign-ins, before the change resolves. */
   readonly onRaised?: (raised: RaisedAccount) => Promise<void>
-  /** Runs when such a change failed and may be stored all the same: the database's answer may have been lost. */
+  /** Runs after such a change failed: it may be stored, if only the database's answer was lost. */
   readonly onDoubt?: () => void
 }
 

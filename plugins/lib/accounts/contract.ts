@@ -1,11 +1,9 @@
 import type { ApiKeySource } from '../api-key/contract.js'
 import type { AccountSource, CheckedAccount, Profile } from '../contract.js'
 
-/** The roles of an account. */
 export const ROLES = ['admin', 'user'] as const
 export type Role = (typeof ROLES)[number]
 
-/** Whether the text names a role. */
 export function isRole(text: string): text is Role {
   return ROLES.some((role) => role === text)
 }
@@ -33,7 +31,7 @@ export interface AccountChange {
 }
 
 export interface ListQuery {
-  /** At most so many accounts. */
+  /** The size of the page. */
   readonly limit: number
   /** `next` of the page before. */
   readonly after?: string | null

@@ -63,10 +63,7 @@ export class EpochDistributor {
     })
   }
 
-  /**
-   * Looks soon, and more often for a while: a change may be stored, now or soon, although the database did not confirm
-   * it.
-   */
+  /** Looks soon, and more often for a while: the database may have stored a change that it did not confirm. */
   doubt(): void {
     this.#calm = this.#times.first
     this.#lookIn(this.#calm)

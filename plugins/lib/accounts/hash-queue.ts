@@ -23,7 +23,7 @@ export class HashQueue {
     return this.#waiting.length
   }
 
-  /** Whether work that arrives now is shed. A true answer counts as one that was shed, even without any work. */
+  /** Whether work is shed now. Each true answer counts as shed. */
   sheds(): boolean {
     const isFull = this.#waiting.length >= this.max * WAITING_FOR_EACH
     if (isFull) this.#shed += 1

@@ -19,14 +19,13 @@ export interface Argon2 {
 export interface Passwords {
   /**
    * A salted argon2id hash (RFC 9106) in PHC form. The password is taken as it is: not trimmed, not normalised.
-   * @throws PASSWORD_REFUSED when it is longer than 1024 bytes, OPTION_INVALID when it is no well-formed text,
-   *   BUSY when too many are hashing
+   * @throws PASSWORD_REFUSED above 1024 bytes, OPTION_INVALID for malformed text, BUSY if too many are hashing
    */
   hash(password: string): Promise<string>
   /**
    * Whether the password is the one that was hashed. The same work is done without a hash (no such account), and with
    * a damaged, absurd or weaker one, so that the time reveals nothing.
-   * @throws BUSY when too many are hashing
+   * @throws BUSY if too many are hashing
    */
   verify(hash: string | null, password: string): Promise<boolean>
   /** Whether hashing or verifying now would be BUSY. The caller must then refuse: it counts as shed. */
@@ -35,12 +34,11 @@ export interface Passwords {
   isOutdated(hash: string): boolean
 }
 
-/** Passwords with a bound on parallel hashes. */
 export interface QueuedPasswords extends Passwords {
   readonly queue: HashQueue
 }
 
-/** UTF-8 cannot encode it, and all would be hashed as U+FFFD: many passwords would be equal. */
+/** UTF-8 encodes each as U+FFFD, which would make different passwords equal. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 function base64(bytes: number): string {
@@ -53,7 +51,6 @@ function base64(bytes: number): string {
  */
 const CONCURRENCY = Math.min(availableParallelism(), 3)
 
-/** Whether the password is too long to be anybody's. */
 export function isTooLong(password: string): boolean {
   return Buffer.byteLength(password) > PASSWORD_MAX_BYTES
 }

@@ -39,7 +39,7 @@ export function toDetails(row: ShownRow): AccountDetails {
   })
 }
 
-/** Hides the database's error from the client: it travels to the log as `cause`. */
+/** Hides the database's error from the client. It goes to the log as `cause`. */
 export async function guarded<T>(query: () => Promise<T>): Promise<T> {
   try {
     return await query()

@@ -15,10 +15,7 @@ export function isStored(error: unknown): boolean {
   return typeof error === 'object' && error !== null && afterwards.has(error)
 }
 
-/**
- * Tells of a change once it is known to be stored, even if it fails after that: otherwise the audit would lose who did
- * it. Does not tell if nothing was changed (null).
- */
+/** Calls `tell` once the change is stored, even if it fails after that, so that the audit knows who made it. */
 export async function tellOnceStored<T>(change: Promise<T | null>, tell: () => void): Promise<T | null> {
   const changed = await change.catch((error: unknown) => {
     if (isStored(error)) tell()

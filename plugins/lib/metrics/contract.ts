@@ -3,10 +3,7 @@ import type { Audit } from '../audit.js'
 import type { AuthMode } from '../contract.js'
 import type { StateStore } from '../stores/contract.js'
 
-/**
- * The parts of the suite hand themselves over when they start, and use the returned, measured ones in their place.
- * Without metrics nothing is wrapped or measured.
- */
+/** At their start, the parts of the suite replace themselves by the returned, measured ones. */
 export interface Meters {
   store(store: StateStore): StateStore
   mode(mode: AuthMode): AuthMode
@@ -17,9 +14,8 @@ export interface Meters {
 
 /** The metrics of one application. */
 export interface IdentityMetrics {
-  /** The content type of the answer. */
   readonly contentType: string
-  /** All metrics in Prometheus' text format. They are in memory: no store is asked. */
+  /** All metrics in Prometheus' text format. No store lookup. */
   text(): Promise<string>
   /** For the suite's own plugins. */
   readonly meters: Meters

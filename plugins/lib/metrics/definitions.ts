@@ -7,14 +7,13 @@ export interface Definition {
   readonly buckets?: readonly number[]
 }
 
-/** A memory lookup takes a microsecond, a signature up to a hundred, Redis up to its timeout. */
+/** A memory lookup takes 1 µs, a signature up to 100 µs, Redis up to its timeout. */
 const RESOLVE_BUCKETS = [1e-6, 5e-6, 2.5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.025, 0.1, 0.5, 1, 2.5]
 const STORE_BUCKETS = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 /** Every process should know a revocation within 50 ms, and in any case within 1 s. */
 const LAG_BUCKETS = [2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
 const HASH_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
-/** The prefix of every name. */
 export const PREFIX = 'fastify_identity_'
 
 /** All metrics, by name without the prefix. */

@@ -4,7 +4,7 @@ import { timed } from './timed.js'
 
 /**
  * Draws the next resolve to time: one in `sampling` on average, because reading the clock twice takes longer than most
- * resolves. It is random, so that no rhythm of a client falls between the samples.
+ * resolves. At random, so that no client's rhythm escapes the samples.
  */
 function nextIn(sampling: number): number {
   return 1 + Math.floor(Math.random() * (2 * sampling - 1))

@@ -36,9 +36,9 @@ export interface Throttle {
   /**
    * Counts by address alone, for requests that name no account: a refresh, a registration.
    * @param what a word for the audit event
-   * @param counts `refusals`: only errors of a status below 500; `all`: successes as well; `afterwards`: refusals, each
-   *   counted after it happened. Use that for secrets that nobody can guess: it asks the store half as often, but
-   *   parallel requests can exceed the limit
+   * @param counts `refusals`: only errors of a status below 500; `all`: successes as well; `afterwards`: refusals, counted
+   *   after they happen. That needs half as many store operations, but parallel requests can exceed the limit: use it for
+   *   secrets that nobody can guess
    */
   byAddress<T>(
     request: FastifyRequest,

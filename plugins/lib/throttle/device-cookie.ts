@@ -26,7 +26,7 @@ const isPayload = Type.Object(
 )
 type DevicePayload = Static<typeof isPayload>
 
-/** A device that was used to sign in to an account before. */
+/** A device that signed in to an account before. */
 export interface Device {
   readonly id: string
   readonly accountId: string
@@ -41,7 +41,7 @@ interface Parts {
   readonly accounts: () => Pick<AccountSource, 'find'>
 }
 
-/** Salted by the device's id, so that nobody can look a name up by its digest. */
+/** Salted with the device's id, so that no table of digests reveals names. */
 function nameDigest(id: string, username: string): string {
   const digest = createHash('sha256')
     .update(`${id}\0${comparableName(username)}`)

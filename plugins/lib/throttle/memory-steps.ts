@@ -9,13 +9,12 @@ interface Entry {
 
 /** About 15 MB when full. */
 export const MEMORY_MAX = 100_000
-/** How many of the oldest entries are checked for each new one: expired ones go faster than new ones come. */
+/** Old entries checked for each new one. More than 1, so that expired ones leave faster than new ones come. */
 const LOOKED_AT = 2
 
 /**
- * Counters in this process. Above `max` the oldest one is dropped. A flood of made-up names gains little by that:
- * only failed attempts stay, each has cost a hash, and a hundred thousand of them buy one more round against one
- * account.
+ * Counters in this process. Above `max` the oldest is dropped. Flooding it with made-up names gains little: a hundred
+ * thousand failed attempts, each with a hash, buy one more round against one account.
  */
 export class MemorySteps extends LocalSteps {
   readonly #entries = new Map<string, Entry>()
@@ -39,7 +38,7 @@ export class MemorySteps extends LocalSteps {
   protected change(name: string, value: number): void {
     const entry = this.#entries.get(name)
     if (value === 0) this.#entries.delete(name)
-    // In its old place: an added failure makes a counter no younger.
+    // Keeps its place: another failure makes a counter no younger.
     else if (entry) this.#entries.set(name, { value, until: entry.until })
   }
 

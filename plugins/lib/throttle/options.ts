@@ -31,7 +31,6 @@ export interface ThrottleOptions {
   readonly secure?: boolean
 }
 
-/** Checked and completed. */
 export interface ThrottleSettings {
   readonly account: LimitRule
   readonly address: LimitRule

@@ -6,7 +6,7 @@ import { sweepRegularly } from '../stores/sweeper.js'
 import { checked, LocalSteps, type Steps } from './steps.js'
 
 const TABLE = 'throttle_counters'
-/** How many rows one statement deletes: more would block the event loop for everybody else. */
+/** Rows deleted by one statement: more would block the event loop. */
 const SWEEP_BATCH = 500
 const SWEEP = `DELETE FROM ${TABLE} WHERE key IN (SELECT key FROM ${TABLE} WHERE expire <= ? LIMIT ${SWEEP_BATCH})`
 
@@ -25,7 +25,7 @@ class SqliteSteps extends LocalSteps {
   }
 
   protected read(name: string): number {
-    // `get` plucks nothing in this driver.
+    // This driver's `get` ignores `pluck`.
     const [points = 0] = this.#read.all(name, Date.now())
     return checked(Number(points))
   }
@@ -40,9 +40,8 @@ class SqliteSteps extends LocalSteps {
   }
 
   /**
-   * Without a sync: a count need not be on the disk before the guess is judged. A power cut may take it back, and
-   * waiting for the disk would block everybody for milliseconds at each attempt. The next commit that matters
-   * syncs these as well, because they are in the same log.
+   * Without a sync, which would block the process for milliseconds at each attempt. A power cut may lose the count. The
+   * next synced commit writes it too, because both are in one log.
    */
   protected override atomically<T>(work: () => T): T {
     const { connection } = this

@@ -1,4 +1,4 @@
-/** One more is to be counted. `keep` is in seconds of the store's own clock. */
+/** One attempt to count. `keep` is in seconds of the store's clock. */
 export interface Taking {
   readonly subject: string
   /** The number under the subject that `counter` was chosen by. */
@@ -29,18 +29,18 @@ export interface Steps {
   replace(subject: string, seen: number, value: number, keep: number): Promise<number>
 }
 
-/** A text that somebody else put under the name would compare as less than every limit. */
+/** A text under the name would compare as less than every limit. */
 export function checked(value: number): number {
-  if (!Number.isSafeInteger(value)) throw new Error('the store holds no whole number there')
+  if (!Number.isSafeInteger(value)) throw new Error('the stored count is not a whole number')
   return value
 }
 
-/** The steps over a store that answers without leaving the stack. */
+/** The steps over a synchronous store. */
 export abstract class LocalSteps implements Steps {
   /** 0 if there is none. */
   protected abstract read(name: string): number
   protected abstract write(name: string, value: number, keep: number): void
-  /** Changes a number that is there. It lives no longer for that, and 0 removes it. */
+  /** Changes an existing number, and not its expiry. 0 removes it. */
   protected abstract change(name: string, value: number): void
 
   protected atomically<T>(work: () => T): T {

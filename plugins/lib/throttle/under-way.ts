@@ -1,18 +1,15 @@
 import { Busy } from '../errors.js'
 
 /**
- * How many attempts may be under way at once: more than ever wait for the hasher. Counting an attempt takes longer
- * than refusing it, and if hundreds come at once, all other routes wait for that too.
+ * Parallel attempts, more than the hash queue ever holds. Counting an attempt takes longer than refusing it, and
+ * hundreds at once would delay all other routes.
  */
 export const MOST_UNDER_WAY = 128
 
-/** How many begin, or are refused, in one turn of the event loop: some milliseconds of work. */
+/** Attempts in one turn of the event loop: some milliseconds of work. */
 const EACH_TURN = 8
 
-/**
- * Lets a few begin in each turn of the event loop. Otherwise all that arrive together are handled together, and
- * every other request waits for the last of them.
- */
+/** Lets a few begin in each turn of the event loop, so that other requests need not wait for all of them. */
 export class Turns {
   #waiting: (() => void)[] = []
 
@@ -35,7 +32,7 @@ export class Turns {
   }
 }
 
-/** Sheds what the hasher would shed anyway, before it is counted: it is no attempt. */
+/** Sheds attempts that the hasher would shed, before they are counted. */
 export class UnderWay {
   readonly #turns = new Turns(EACH_TURN)
   #count = 0
