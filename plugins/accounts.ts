@@ -6,7 +6,8 @@ import { distributeEpochs } from './lib/accounts/epoch-distribution.js'
 import type { HashQueue } from './lib/accounts/hash-queue.js'
 import { createPasswordPolicy, type PasswordPolicy } from './lib/accounts/password-policy.js'
 import { passwords, passwordsFor } from './lib/accounts/passwords.js'
-import type { AccountSource, Clock } from './lib/contract.js'
+import { withTextIds } from './lib/accounts/text-ids.js'
+import type { AccountId, AccountSource, Clock } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database/embedded.js'
 import type { PostgresOptions } from './lib/database/postgres/options.js'
 import { OptionInvalid } from './lib/errors.js'
@@ -79,7 +80,7 @@ export interface PostgresAccountsOptions extends SuiteAccountsOptions {
 
 /** The application's own accounts. */
 export interface BroughtAccountsOptions {
-  readonly source: AccountSource
+  readonly source: AccountSource<AccountId>
   readonly dataDir?: undefined
   readonly databaseUrl?: undefined
   readonly pool?: undefined
@@ -116,7 +117,7 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   }
   // The source may hash with our hasher, whose queue belongs to the process.
   meter(app, passwords.queue)
-  app.decorate('accountSource', source)
+  app.decorate('accountSource', withTextIds(source))
   app.decorate('hasOwnAccounts', false)
   for (const name of ['accounts', 'passwordPolicy'] as const) {
     app.decorate(name, {

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { useAudit } from './audit.js'
 import type {
   Account,
+  AccountId,
   AuthModes,
   Clock,
   Identity,
@@ -52,7 +53,11 @@ declare module 'fastify' {
      * that come before them.
      * @throws MODE_UNKNOWN, OPTION_INVALID, CLAIM_SENSITIVE, CLAIM_INVALID, EPOCH_PASSED, STORE_UNAVAILABLE
      */
-    signIn<N extends ModeName>(mode: N, account: Account, options?: SignInOptions): Promise<AuthModes[N]>
+    signIn<N extends ModeName>(
+      mode: N,
+      account: Account<AccountId>,
+      options?: SignInOptions,
+    ): Promise<AuthModes[N]>
     /**
      * Ends the sign-in of the request's credential of this mode, and one that `signIn` began for this request. Clears both.
      * @returns whether there was a genuine credential

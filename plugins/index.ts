@@ -8,7 +8,7 @@ import accounts, {
 import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
 import csrf, { type CsrfOptions } from './csrf.js'
 import identity, { type IdentityOptions } from './identity.js'
-import type { AccountSource, ModeName } from './lib/contract.js'
+import type { AccountId, AccountSource, ModeName } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
 import { type Known, refuseUnknown } from './lib/options.js'
 import type { MetricsOptions } from './metrics.js'
@@ -56,7 +56,7 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
    * `passwordWords` and `hashesAtOnce`.
    */
   readonly accounts:
-    | AccountSource
+    | AccountSource<AccountId>
     | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords' | 'hashesAtOnce'>
     | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool' | 'passwordWords' | 'hashesAtOnce'>
   /** The modes, in the order in which guards try them. Defaults to token, session, cookie. */

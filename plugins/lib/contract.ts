@@ -29,9 +29,9 @@ export type Claims = Readonly<Record<string, ClaimValue>>
 export type AccountId = string | number
 
 /** The account that a credential is issued to. `epoch` must be read together with the verified password hash. */
-export interface Account {
+export interface Account<Id extends AccountId = string> {
   /** Immutable, and never reused for another person. */
-  readonly id: AccountId
+  readonly id: Id
   readonly username: string
   readonly role: string
   /** Raised by each change that ends all sign-ins of the account (password, role, disabling). Defaults to 0. */
@@ -39,9 +39,9 @@ export interface Account {
 }
 
 /** A checked and completed account. */
-export type CheckedAccount = Readonly<Required<Account>> & { readonly id: string }
+export type CheckedAccount = Readonly<Required<Account>>
 
-export interface Profile extends Account {
+export interface Profile<Id extends AccountId = string> extends Account<Id> {
   readonly avatar?: string
   /**
    * The sign-in that the change to this epoch did not end, if any. Without it, that sign-in's refreshes are refused until
@@ -51,13 +51,13 @@ export interface Profile extends Account {
 }
 
 /** The functions that the suite needs from an application's accounts. */
-export interface AccountSource {
+export interface AccountSource<Id extends AccountId = string> {
   /** The account, or null if name or password is wrong. Must take equally long in both cases. */
-  verify(username: string, password: string): Promise<Account | null>
+  verify(username: string, password: string): Promise<Account<Id> | null>
   /** True while `verify` would throw BUSY. If present, the throttle calls it before it counts an attempt. */
   isBusy?(): boolean
   /** The account by its immutable id, or null if it is gone or disabled. */
-  find(id: string): Promise<Profile | null>
+  find(id: string): Promise<Profile<Id> | null>
 }
 
 /** The sign-in of a credential, and the counters at its issue. */

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Account, Clock, ModeName } from './contract.js'
+import type { Account, AccountId, Clock, ModeName } from './contract.js'
 import { OptionInvalid } from './errors.js'
 import { kSerializeCookie } from './http/cookies.js'
 import { checkAccount } from './identity/account-check.js'
@@ -47,7 +47,7 @@ function headersOf(issued: unknown, setCookie: readonly string[]): Partial<Crede
  */
 export async function signedIn(
   app: FastifyInstance,
-  account: Account,
+  account: Account<AccountId>,
   mode: ModeName = firstMode(app),
 ): Promise<Partial<CredentialHeaders>> {
   await app.ready()

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 import fp from 'fastify-plugin'
 import csrf from '../../plugins/csrf.js'
 import identity, { type IdentityOptions } from '../../plugins/identity.js'
-import type { Account, CheckedAccount, Claims, ModeName } from '../../plugins/lib/contract.js'
+import type { Account, Claims, ModeName } from '../../plugins/lib/contract.js'
 import { openDatabase } from '../../plugins/lib/database/embedded.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
@@ -29,8 +29,8 @@ export { START }
 
 export const SECRET = 'a-secret-that-is-long-enough-for-tests'
 export const OTHER_SECRET = 'another-secret-that-is-long-enough-too'
-export const ALICE: CheckedAccount = { id: 'a-1', username: 'alice', role: 'admin', epoch: 0 }
-export const BOB: CheckedAccount = { id: 'b-2', username: 'bob', role: 'user', epoch: 0 }
+export const ALICE: Account = { id: 'a-1', username: 'alice', role: 'admin', epoch: 0 }
+export const BOB: Account = { id: 'b-2', username: 'bob', role: 'user', epoch: 0 }
 
 export interface SessionAppOptions {
   readonly store?: StateStore

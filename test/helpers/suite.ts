@@ -109,7 +109,7 @@ export function handMadeMode(mode: AuthMode): AddMode {
 }
 
 /** An identity as a mode makes them. */
-export function identityFor(account: Account & { readonly id: string }, mode: ModeName): Identity {
+export function identityFor(account: Account, mode: ModeName): Identity {
   const { id: accountId, username, role } = account
   return Object.freeze({
     accountId,

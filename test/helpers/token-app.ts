@@ -2,7 +2,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import csrf from '../../plugins/csrf.js'
 import identity, { type IdentityOptions } from '../../plugins/identity.js'
-import type { Account, CheckedAccount, Claims, Profile } from '../../plugins/lib/contract.js'
+import type { Account, Claims, Profile } from '../../plugins/lib/contract.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import signIns from '../../plugins/sign-ins.js'
@@ -13,7 +13,7 @@ export { START }
 
 export const SECRET = 'a-secret-that-is-long-enough-for-tests'
 export const OLD_SECRET = 'an-older-secret-that-is-long-enough-too'
-export const ALICE: CheckedAccount = { id: 'a-1', username: 'alice', role: 'admin', epoch: 0 }
+export const ALICE: Account = { id: 'a-1', username: 'alice', role: 'admin', epoch: 0 }
 
 export interface TokenAppOptions {
   readonly store?: StateStore

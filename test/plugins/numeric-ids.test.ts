@@ -3,10 +3,10 @@ import t, { type Test } from 'tap'
 import suite, { type Account, type AccountSource } from '../../plugins/index.js'
 import { signedIn } from '../../plugins/lib/testing.js'
 
-const ANN: Account = { id: 42, username: 'ann', role: 'user' }
+const ANN: Account<number> = { id: 42, username: 'ann', role: 'user' }
 
 /** A users table whose key is a number, as most are. */
-const accounts: AccountSource = {
+const accounts: AccountSource<number> = {
   verify: async (username, password) => (username === 'ann' && password === 'right' ? ANN : null),
   find: async (id) => (Number(id) === 42 ? ANN : null),
 }

@@ -1,4 +1,4 @@
-import type { Account, CheckedAccount } from '../contract.js'
+import type { Account, AccountId, CheckedAccount } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { accountIdText, checkWhole } from '../options.js'
 
@@ -17,9 +17,9 @@ function isField(value: unknown): value is string {
  * hash, which must not travel on into a credential.
  * @throws OPTION_INVALID
  */
-export function checkAccount(account: Account): CheckedAccount {
+export function checkAccount(account: Account<AccountId>): CheckedAccount {
   // An application that hands on what `verify` said of a wrong password hands on null.
-  const { id: given = '', username, role, epoch = 0 }: Partial<Account> = account ?? {}
+  const { id: given = '', username, role, epoch = 0 }: Partial<Account<AccountId>> = account ?? {}
   const id = accountIdText(given)
   if (!isField(id) || !isField(username) || !isField(role)) {
     throw new OptionInvalid(

@@ -1,5 +1,13 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import type { Account, AuthMode, AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
+import type {
+  Account,
+  AccountId,
+  AuthMode,
+  AuthModes,
+  Identity,
+  ModeName,
+  SignInOptions,
+} from '../contract.js'
 import { CredentialAmbiguous, IdentityUnguarded } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import { checkAccount } from './account-check.js'
@@ -52,7 +60,7 @@ async function ownIdentity(mode: AuthMode, request: FastifyRequest): Promise<Ide
 export async function signIn<N extends ModeName>(
   this: FastifyRequest,
   name: N,
-  account: Account,
+  account: Account<AccountId>,
   options: SignInOptions = {},
 ): Promise<AuthModes[N]> {
   const mode = this.server.authModes.get(name)

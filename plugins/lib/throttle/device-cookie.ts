@@ -7,7 +7,6 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/signed-value.js'
 import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, readCookie, setCookie } from '../http/cookies.js'
-import { accountIdText } from '../options.js'
 import { type Static, Type } from '../shape.js'
 
 /** The cookie's content. Times are in seconds. */
@@ -65,20 +64,18 @@ export class DeviceCookie {
     const found = this.#open(request)
     if (!found || found.name !== nameDigest(found.id, username)) return null
     const account = await this.parts.accounts().find(found.sub)
-    const isCurrent =
-      account !== null && accountIdText(account.id) === found.sub && (account.epoch ?? 0) === found.epoch
+    const isCurrent = account !== null && account.id === found.sub && (account.epoch ?? 0) === found.epoch
     return isCurrent ? { id: found.id, accountId: found.sub } : null
   }
 
   /** After a sign-in, sets the cookie with the answer. A recognised device keeps its id. */
   remember(request: FastifyRequest, account: Account, username: string, device: Device | null): void {
     const { spec, keys, ttl, clock } = this.parts
-    const accountId = accountIdText(account.id)
-    const id = device?.accountId === accountId ? device.id : randomBytes(16).toString('base64url')
+    const id = device?.accountId === account.id ? device.id : randomBytes(16).toString('base64url')
     const content: DevicePayload = {
       v: 1,
       id,
-      sub: accountId,
+      sub: account.id,
       name: nameDigest(id, username),
       epoch: account.epoch ?? 0,
       exp: Math.floor(clock() / 1000) + ttl,

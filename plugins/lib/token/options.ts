@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { AccountSource } from '../contract.js'
+import { findWithTextIds } from '../accounts/text-ids.js'
+import type { AccountId, AccountSource } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { type CookieSpec, cookieSpec } from '../http/cookies.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
@@ -42,7 +43,7 @@ export interface TokenAuthOptions {
    */
   readonly cacheBytes?: number
   /** Where a refresh looks the account up. Defaults to `app.accountSource`. */
-  readonly accounts?: Pick<AccountSource, 'find'>
+  readonly accounts?: Pick<AccountSource<AccountId>, 'find'>
 }
 
 /** Checked and completed. Durations are in seconds. */
@@ -75,7 +76,7 @@ function checkKeys(privateKeys: readonly SigningKeyInput[] | undefined): Signing
 
 /** Without one a refresh could not tell whether the account is still there: refused at boot, not at 3 a.m. */
 function findAccounts(app: FastifyInstance, options: TokenAuthOptions): Pick<AccountSource, 'find'> {
-  if (options.accounts) return options.accounts
+  if (options.accounts) return findWithTextIds(options.accounts)
   if (app.hasDecorator('accountSource')) return app.getDecorator<AccountSource>('accountSource')
   throw new OptionInvalid('accounts', 'is missing: refreshing a token looks its account up there')
 }

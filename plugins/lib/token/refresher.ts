@@ -3,7 +3,6 @@ import type { AccountSource, CheckedAccount, Clock } from '../contract.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { RefreshRefused } from '../errors.js'
 import { checkAccount } from '../identity/account-check.js'
-import { accountIdText } from '../options.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import type { RotationResult, RotationTerms, SignInRecord } from '../stores/contract.js'
 import type { AccessTokens } from './access-token.js'
@@ -106,7 +105,7 @@ export class Refresher implements RefreshTokens {
   /** The account as it is now: a role that changed, and a username, are in the new token. */
   async #findHolder({ accountId, signInId }: RefreshClaims): Promise<Holder> {
     const found = await this.parts.accounts.find(accountId)
-    if (!found || accountIdText(found.id) !== accountId) throw new RefreshRefused()
+    if (found?.id !== accountId) throw new RefreshRefused()
     return { account: checkAccount(found), isSpared: found.spared === signInId }
   }
 
