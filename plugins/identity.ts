@@ -16,6 +16,7 @@ import { IdentityUnguarded, OptionInvalid } from './lib/errors.js'
 import { finishAnswer } from './lib/http/before-answer.js'
 import { kCookieNames } from './lib/http/cookie-names.js'
 import { useCookieSerializer } from './lib/http/cookies.js'
+import { safeNext } from './lib/http/safe-next.js'
 import { isHandshake } from './lib/http/same-origin.js'
 import { kCaller, kRefused } from './lib/identity/caller.js'
 import { createGuard, type Guard, type GuardOptions, type GuardSettings } from './lib/identity/guard.js'
@@ -35,6 +36,8 @@ declare module 'fastify' {
     identityClock: Clock
     /** Makes a guard: `{ preHandler: app.guard({ role: 'admin' }) }`. */
     guard(options?: GuardOptions): Guard
+    /** Where a login leads: the path that `?next=` names, or `/` if that could leave this server. */
+    safeNext(request: Pick<FastifyRequest, 'query'>): string
   }
   interface FastifyRequest {
     /** The caller. @throws IDENTITY_UNGUARDED on a route without a guard, or if an optional guard found nobody */
@@ -146,6 +149,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   app.decorate(kCookieNames, new Set<string>())
   app.decorate('authModes', registry)
   app.decorate('guard', (guardOptions: GuardOptions = {}) => createGuard(app, settings, guardOptions))
+  app.decorate('safeNext', safeNext)
   app.decorateRequest('identity', { getter: readIdentity })
   app.decorateRequest('identityOrNull', { getter: readCaller })
   app.decorateRequest('refusedWith', { getter: readRefusal })

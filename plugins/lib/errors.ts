@@ -29,6 +29,7 @@ export const SignInTooOld = define(
   'This needs a recent sign-in: give your password again.',
   403,
 )
+export const NotAllowed = define('NOT_ALLOWED', 'You are not allowed to do this.', 403)
 export const ModeRequired = define('MODE_REQUIRED', 'This way of signing in does not allow this.', 403)
 export const CrossSite = define('CROSS_SITE', 'The request came from another site.', 403)
 export const Prefetch = define('PREFETCH', 'A prefetch never signs anybody out.', 403)

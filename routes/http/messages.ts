@@ -37,6 +37,7 @@ const MESSAGES = {
   CREDENTIALS_REFUSED: ['Wrong username or password.', '用户名或密码错误。'],
   REFRESH_REFUSED: ['The refresh token is not valid.', '刷新令牌无效。'],
   ROLE_REQUIRED: ['Your role does not allow this.', '您的角色无权执行此操作。'],
+  NOT_ALLOWED: ['You are not allowed to do this.', '您无权执行此操作。'],
   SIGN_IN_TOO_OLD: ['This needs a recent sign-in. Sign in again.', '此操作需要近期登录，请重新登录。'],
   MODE_REQUIRED: ['This action does not accept your way of signing in.', '当前登录方式不允许此操作。'],
   CROSS_SITE: ['The request came from another site.', '请求来自其他站点。'],

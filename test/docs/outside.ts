@@ -14,6 +14,7 @@ const INSTALLED = [
   'fastify',
   'fastify-plugin',
   '@fastify/cookie',
+  '@fastify/formbody',
   '@fastify/session',
   '@fastify/jwt',
   '@fastify/redis',
@@ -35,6 +36,7 @@ const OPTIONS: ts.CompilerOptions = {
     'fastify-identity/config': [join(ROOT, 'plugins/lib/config/config.ts')],
     'fastify-identity/errors': [join(ROOT, 'plugins/lib/errors.ts')],
     'fastify-identity/inspect': [join(ROOT, 'plugins/lib/inspect.ts')],
+    'fastify-identity/testing': [join(ROOT, 'plugins/lib/testing.ts')],
     'fastify-identity/*': [join(ROOT, 'plugins/*.ts')],
   },
 }

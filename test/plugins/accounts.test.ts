@@ -78,7 +78,7 @@ t.test('a database fault is STORE_UNAVAILABLE, with the cause for the log only',
 t.test('an application brings its own accounts', async (t) => {
   const source: AccountSource = { verify: async () => null, find: async () => null }
   const app = await buildApp(t, { source })
-  t.equal(app.accountSource, source)
+  t.equal(await app.accountSource.verify('alice', 'wrong'), null)
   t.throws(() => app.accounts, { code: 'OPTION_INVALID', message: /source/ })
   t.throws(() => app.passwordPolicy, { code: 'OPTION_INVALID', message: /source/ })
 })

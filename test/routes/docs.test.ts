@@ -149,7 +149,7 @@ t.test('the statuses of its codes are those of the errors', async (t) => {
   const missing = [...statusOf.keys()].filter((code) => !internal.includes(code) && !(code in STATUSES))
   t.same(
     missing.sort(),
-    ['MODE_REQUIRED', 'SIGN_IN_TOO_OLD'],
+    ['MODE_REQUIRED', 'NOT_ALLOWED', 'SIGN_IN_TOO_OLD'],
     'what no route of the user center refuses with',
   )
 })

@@ -1,5 +1,6 @@
-import type { ModeName } from '../contract.js'
+import type { Identity, ModeName } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
+import { ownPath } from '../http/safe-next.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
 import type { OnRefused } from './search.js'
 
@@ -22,6 +23,16 @@ export interface GuardOptions {
   readonly modes?: readonly ModeName[]
   /** Overrides the suite's setting for this guard, and what `optional` does with a refused credential. */
   readonly onRefused?: OnRefused
+  /**
+   * A rule of the application, asked after all others. Only `true` lets the caller pass (`NOT_ALLOWED`, 403). It answers
+   * at once: a promise, or an error, is a 500. A rule that needs a lookup is a hook behind the guard.
+   */
+  readonly allow?: (identity: Identity) => boolean
+  /**
+   * The path of a login page. A navigation (a GET that accepts HTML) whose caller nobody recognised is redirected there
+   * (303) with `?next=`, which `app.safeNext` reads. Every other refusal stays an error.
+   */
+  readonly loginPage?: string
 }
 
 /** The same, copied and checked. null: not asked for. */
@@ -33,9 +44,19 @@ export interface GuardRules {
   readonly ageMax: number | null
   /** undefined: as the suite has it. */
   readonly onRefused: OnRefused | undefined
+  readonly allow: ((identity: Identity) => unknown) | null
+  readonly loginPage: string | null
 }
 
-const KNOWN: Known<GuardOptions> = { optional: true, role: true, fresh: true, modes: true, onRefused: true }
+const KNOWN: Known<GuardOptions> = {
+  optional: true,
+  role: true,
+  fresh: true,
+  modes: true,
+  onRefused: true,
+  allow: true,
+  loginPage: true,
+}
 
 /** In seconds. */
 const FRESH_FOR = 600
@@ -75,6 +96,25 @@ function ageMaxOf(options: GuardOptions): number | null {
   return 1000 * checkSeconds('fresh', fresh === true ? FRESH_FOR : fresh)
 }
 
+/** Undefined, a rule that was never made, would let everybody pass. */
+function allowOf(options: GuardOptions): GuardRules['allow'] {
+  if (!('allow' in options)) return null
+  const { allow } = options
+  if (typeof allow !== 'function' || allow.constructor.name === 'AsyncFunction') {
+    throw new OptionInvalid('allow', 'wants a function that answers true or false at once')
+  }
+  return allow
+}
+
+function loginPageOf(options: GuardOptions): string | null {
+  if (!('loginPage' in options)) return null
+  const { loginPage } = options
+  if (loginPage === undefined || ownPath(loginPage) !== loginPage || loginPage.includes('#')) {
+    throw new OptionInvalid('loginPage', 'wants a path of this server, such as /login')
+  }
+  return loginPage
+}
+
 /**
  * A guard's options, copied and frozen. A misspelt one (`roles`) is refused: it would let in everybody
  * who is signed in.
@@ -90,5 +130,7 @@ export function checkGuardOptions(options: GuardOptions): GuardRules {
     modes: modesOf(options),
     ageMax: ageMaxOf(options),
     onRefused: onRefused === undefined ? undefined : checkOnRefused(onRefused),
+    allow: allowOf(options),
+    loginPage: loginPageOf(options),
   })
 }

@@ -1,13 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { AuthMode, Clock, Identity, MaybePromise, ModeName } from '../contract.js'
-import { ModeRequired, RoleRequired, SignInTooOld } from '../errors.js'
+import { ModeRequired, NotAllowed, OptionInvalid, RoleRequired, SignInTooOld } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isPast } from '../sign-ins/last-seen.js'
 import { Verified } from '../verified/verified.js'
 import { kCaller, kRefused } from './caller.js'
-import { checkGuardOptions, type GuardOptions } from './guard-options.js'
-import { type Refused, refusedError, type UnauthenticatedStatus } from './refused.js'
+import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
+import { loginAddress } from './login-page.js'
+import { isNobody, type Refused, refusedError, type UnauthenticatedStatus } from './refused.js'
 import { type Found, type OnRefused, Search } from './search.js'
 
 export type { GuardOptions }
@@ -33,6 +34,22 @@ function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean 
   return Math.abs(now - authTime) <= ageMax
 }
 
+const AT_ONCE = 'must answer true or false at once, and throw nothing'
+
+/** Only `true`: a promise is truthy, whatever becomes of it. @throws OPTION_INVALID */
+function isAllowed(allow: (identity: Identity) => unknown, identity: Identity): boolean {
+  let answer: unknown
+  try {
+    answer = allow(identity)
+  } catch (cause) {
+    throw new OptionInvalid('allow', AT_ONCE, { cause })
+  }
+  if (typeof answer !== 'object' || answer === null || !('then' in answer)) return answer === true
+  // A rejection that nobody handles would end the process.
+  Promise.resolve(answer).catch(() => {})
+  throw new OptionInvalid('allow', AT_ONCE)
+}
+
 /** What one guard makes of a request: it admits the caller, lets the request pass without one, or throws. */
 class Judge extends Search<void> {
   /** Null in an application whose modes keep no records. */
@@ -41,7 +58,7 @@ class Judge extends Search<void> {
   constructor(
     private readonly csrf: FastifyInstance['csrf'],
     private readonly settings: GuardSettings,
-    private readonly rules: ReturnType<typeof checkGuardOptions>,
+    readonly rules: GuardRules,
   ) {
     super(rules.onRefused ?? settings.onRefused ?? (rules.optional ? 'past_ambient' : 'stop'))
   }
@@ -56,10 +73,11 @@ class Judge extends Search<void> {
 
   /** Refuses a caller who is known but not allowed. */
   private checkAllowed(identity: Identity): void {
-    const { modes, roles, ageMax } = this.rules
+    const { modes, roles, ageMax, allow } = this.rules
     if (modes && !modes.includes(identity.mode)) throw new ModeRequired()
     if (roles && !roles.includes(identity.role)) throw new RoleRequired()
     if (ageMax !== null && !isRecent(identity, ageMax, this.settings.clock())) throw new SignInTooOld()
+    if (allow && !isAllowed(allow, identity)) throw new NotAllowed()
   }
 
   protected override found(
@@ -70,11 +88,12 @@ class Judge extends Search<void> {
   ): void {
     const { identity } = found
     const verified = found instanceof Verified ? found : undefined
+    if (!verified) Object.freeze(identity)
     // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
     if (mode.ambient) this.csrf.checkAmbient(request)
     this.checkAllowed(identity)
     if (!verified || isPast(verified.seenAt, now)) this.signIns?.noteSeen(identity, verified, now)
-    request[kCaller] = verified ? identity : Object.freeze(identity)
+    request[kCaller] = identity
   }
 
   protected override foundNobody(request: FastifyRequest, refused: readonly Refused[]): void {
@@ -89,8 +108,19 @@ class Judge extends Search<void> {
 }
 
 /** `done` lets a request pass when it is handed nothing: what was thrown must be an error, whatever it is. */
-function fail(request: FastifyRequest, done: HookHandlerDoneFunction, thrown: unknown): void {
+function fail(
+  { loginPage }: GuardRules,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+  thrown: unknown,
+): void {
   request[kCaller] ??= null
+  const address = loginPage !== null && isNobody(thrown) ? loginAddress(request, loginPage) : null
+  if (address !== null) {
+    reply.redirect(address, 303)
+    return
+  }
   done(thrown instanceof Error ? thrown : new Error('a mode threw what is no error', { cause: thrown }))
 }
 
@@ -105,13 +135,13 @@ function runGuard(
   try {
     judged = judge.judge(request)
   } catch (thrown) {
-    fail(request, done, thrown)
+    fail(judge.rules, request, reply, done, thrown)
     return
   }
   if (judged instanceof Promise) {
     judged.then(
       () => done(),
-      (thrown) => fail(request, done, thrown),
+      (thrown) => fail(judge.rules, request, reply, done, thrown),
     )
   } else done()
 }

@@ -39,6 +39,11 @@ function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): str
   return parts.length > 0 ? parts.join(', ') : 'Cookie'
 }
 
+/** Whether a guard refused because it recognised nobody. */
+export function isNobody(error: unknown): boolean {
+  return Object.values(ERRORS).some((Raised) => error instanceof Raised)
+}
+
 /**
  * The error for a request whose caller no mode recognised.
  * @param decided gives the error's code; by default the first refused one, in the modes' order

@@ -3,7 +3,15 @@ import { checkGuardOptions, checkOnRefused } from '../../../../plugins/lib/ident
 
 t.test('nothing asked for is nothing but a caller', async (t) => {
   const rules = checkGuardOptions({})
-  t.strictSame(rules, { optional: false, roles: null, modes: null, ageMax: null, onRefused: undefined })
+  t.strictSame(rules, {
+    optional: false,
+    roles: null,
+    modes: null,
+    ageMax: null,
+    onRefused: undefined,
+    allow: null,
+    loginPage: null,
+  })
   t.ok(Object.isFrozen(rules))
 })
 
@@ -17,6 +25,8 @@ t.test('what is asked for is copied and frozen', async (t) => {
     modes: ['token'],
     ageMax: 60_000,
     onRefused: 'next',
+    allow: null,
+    loginPage: null,
   })
   t.ok(Object.isFrozen(rules.roles))
   t.ok(Object.isFrozen(rules.modes))
@@ -31,6 +41,14 @@ t.test('a refusal names the option', async (t) => {
     ['modes', { modes: [] }],
     ['optional', { optional: 1 }],
     ['onRefused', { onRefused: 'skip' }],
+    ['allow', { allow: undefined }],
+    ['allow', { allow: true }],
+    ['allow', { allow: async () => true }],
+    ['loginPage', { loginPage: undefined }],
+    ['loginPage', { loginPage: 'login' }],
+    ['loginPage', { loginPage: '//evil.example/login' }],
+    ['loginPage', { loginPage: 'https://evil.example/login' }],
+    ['loginPage', { loginPage: '/login#form' }],
   ] as const) {
     t.throws(() => checkGuardOptions(options as object), {
       code: 'OPTION_INVALID',
