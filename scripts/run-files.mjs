@@ -1,75 +1,98 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
+import { TestProcess } from './test-process.mjs'
 
-/** A test file that takes longer is killed, with all processes that it started. In ms. */
-const TIMEOUT = 600_000
+/** They run the built package, the page or the scripts. Measuring coverage would only slow them down. */
+const UNMEASURED = /^test\/(package\.test\.ts$|browser\/|scripts\/)/
 
-/** Runs the built package. Measuring coverage would slow it down. */
-const UNMEASURED = 'test/package.test.ts'
+/** These start few programs and wait little, so they run in turn in one process. */
+const SHARING = /^test\/(plugins|routes)\/(?!lib\/(stores|database)\/)/
+
+/** Except files with this comment: they change something that belongs to the whole process. */
+const ALONE = /^\/\/ In a process of its own: /m
 
 /**
  * @typedef {object} Run
  * @property {string} built directory of the compiled tests
  * @property {string} coverage directory for V8's coverage, or '' for none
  * @property {number} jobs the number of files at a time
+ * @property {Record<string, number>} [times] by file, in ms. This run updates it
  */
+/** @typedef {import('./test-process.mjs').Result} Result */
 
-/** @param {string} file @param {Run} run */
-function environment(file, { coverage }) {
-  const { NODE_V8_COVERAGE: _, ...inherited } = process.env
-  const env = { ...inherited, TAP: '1', TAP_COLORS: '0', TAP_TIMEOUT: String(TIMEOUT / 1000) }
-  return coverage && file !== UNMEASURED ? { ...env, NODE_V8_COVERAGE: coverage } : env
-}
-
-/** Kills a group of processes. The group may have ended already. @param {number} pid */
-function killGroup(pid) {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {}
-}
-
-/** A process that exits with 0 before its tests have run must not pass. @param {string} output */
-const unplanned = (output) => (/^1\.\.[1-9]/m.test(output) ? null : 'ended without a plan')
-
-/**
- * Runs one compiled test file in its own process, the leader of a process group.
- * @param {string} file @param {Run} run
- */
-async function runFile(file, run) {
-  const compiled = `${run.built}/${file.replace(/\.ts$/, '.js')}`
-  const started = performance.now()
-  const child = spawn(process.execPath, ['--enable-source-maps', compiled], {
-    env: environment(file, run),
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
-  })
-  let late = false
-  const timer = setTimeout(() => {
-    late = true
-    killGroup(child.pid ?? 0)
-  }, TIMEOUT)
-  const [output, [status, signal]] = await Promise.all([text(child.stdout), once(child, 'close')])
-  clearTimeout(timer)
-  const ended = late ? 'timeout' : (signal ?? status)
-  return {
-    output,
-    fault: ended === 0 ? unplanned(output) : `ended with ${ended}`,
-    ms: performance.now() - started,
-  }
-}
-
-/** The output of tap's own runner for the file. @param {string} file @param {number} number @param {{ output: string, fault: string | null, ms: number }} result */
+/** The output of tap's own runner for the file. @param {string} file @param {number} number @param {Result} result */
 function block(file, number, { output, fault, ms }) {
   const inner = output.replace(/^TAP version \d+\n/, '').replace(/^(?=.)/gm, '    ')
-  const point = `${fault ? 'not ok' : 'ok'} ${number} - ${file} # time=${ms.toFixed(0)}ms\n`
+  const bad = fault || /^not ok /m.test(output)
+  const point = `${bad ? 'not ok' : 'ok'} ${number} - ${file} # time=${ms.toFixed(0)}ms\n`
   const diag = fault ? `  ---\n  fault: ${fault}\n  ...\n` : ''
   return `# Subtest: ${file}\n${inner}${point}${diag}`
 }
 
-/** Files near the top come first: they start whole applications and take longest. @param {string[]} files */
-const longestFirst = (files) => files.toSorted((a, b) => a.split('/').length - b.split('/').length)
+/**
+ * Longest first, so that no long file runs alone at the end. Files that were never measured come before, those near the
+ * top first: they start whole applications.
+ * @param {readonly string[]} files @param {Record<string, number>} times
+ */
+function longestFirst(files, times) {
+  const depth = (/** @type {string} */ file) => file.split('/').length
+  const length = (/** @type {string} */ file) => times[file] ?? Number.MAX_VALUE
+  return files.toSorted((a, b) => length(b) - length(a) || depth(a) - depth(b))
+}
+
+/** @param {string} file @param {string} built */
+const compiledOf = (file, built) => join(built, file.replace(/\.ts$/, '.js'))
+
+/** @param {string} file @param {Run} run */
+function taskOf(file, { built }) {
+  const url = pathToFileURL(compiledOf(file, built)).href
+  return { url, fixtures: resolve('.tap/fixtures', file.replaceAll('/', '-')) }
+}
+
+/** Whether the file must not share a process. @param {string} file @param {Run} run */
+function isAlone(file, { built }) {
+  const compiled = compiledOf(file, built)
+  // A file that is missing fails in its process.
+  return !SHARING.test(file) || !existsSync(compiled) || ALONE.test(readFileSync(compiled, 'utf8'))
+}
+
+/** Runs a file in a process that ends with it. @param {string} file @param {Run} run */
+async function runAlone(file, run) {
+  const own = new TestProcess(UNMEASURED.test(file) ? '' : run.coverage)
+  const result = await own.run({ ...taskOf(file, run), shared: false })
+  const left = await own.stop()
+  return { ...result, fault: result.fault ?? left }
+}
+
+/** Runs files in turn. Those after a fault get another process. */
+class Job {
+  #run
+  /** @type {TestProcess | null} */
+  #shared = null
+
+  /** @param {Run} run */
+  constructor(run) {
+    this.#run = run
+  }
+
+  /** @param {string} file @returns {Promise<Result>} */
+  async do(file) {
+    if (isAlone(file, this.#run)) return runAlone(file, this.#run)
+    this.#shared ??= new TestProcess(this.#run.coverage)
+    const result = await this.#shared.run({ ...taskOf(file, this.#run), shared: true })
+    if (result.fault) await this.end()
+    return result
+  }
+
+  /** @returns {Promise<string | null>} a fault */
+  async end() {
+    const shared = this.#shared
+    this.#shared = null
+    return (await shared?.stop()) ?? null
+  }
+}
 
 /**
  * Runs test files, several at a time. It streams TAP.
@@ -77,19 +100,27 @@ const longestFirst = (files) => files.toSorted((a, b) => a.split('/').length - b
  * @param {Run} run
  */
 export function runFiles(files, run) {
-  const waiting = longestFirst([...files])
+  const { times = {} } = run
+  const waiting = longestFirst(files, times)
   const out = new PassThrough()
   let number = 0
-  const work = async () => {
-    for (let file = waiting.shift(); file; file = waiting.shift()) {
-      const result = await runFile(file, run)
-      number += 1
-      out.write(block(file, number, result))
-    }
+  const write = (/** @type {string} */ file, /** @type {Result} */ result) => {
+    number += 1
+    out.write(block(file, number, result))
   }
-  out.write(`TAP version 14\n1..${files.length}\n`)
+  const work = async () => {
+    const job = new Job(run)
+    for (let file = waiting.shift(); file; file = waiting.shift()) {
+      const result = await job.do(file)
+      times[file] = Math.round(result.ms)
+      write(file, result)
+    }
+    const fault = await job.end()
+    if (fault) write('a process that ran several files', { output: '', fault, ms: 0 })
+  }
+  out.write('TAP version 14\n')
   Promise.all(Array.from({ length: run.jobs }, work)).then(
-    () => out.end(),
+    () => out.end(`1..${number}\n`),
     (error) => out.end(`Bail out! ${error}\n`),
   )
   return out

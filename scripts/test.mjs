@@ -1,10 +1,10 @@
 // The test command. Without arguments, it runs all tests and checks the coverage of plugins/. With names of test
 // files, it runs only those, without coverage. Its last line is "N passed, N failed".
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ensurePrograms } from './ensure-programs.mjs'
 import { runFiles } from './run-files.mjs'
 import { transpileInto } from './transpile.mjs'
@@ -12,6 +12,8 @@ import { transpileInto } from './transpile.mjs'
 // Inside the tree, so that compiled files find node_modules.
 const BUILT = '.tap/built'
 const COVERAGE = '.tap/coverage'
+/** How long each test file took in its last run. In ms. */
+const TIMES = '.tap/times.json'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -35,6 +37,15 @@ async function compile() {
   if (faults.length === 0) return
   console.log(faults.join(''))
   refuse('The tests could not be compiled.')
+}
+
+/** Test files find `scripts/file-tap.mjs` under the name of tap. */
+function linkTap() {
+  const tap = join(BUILT, 'node_modules/tap')
+  mkdirSync(tap, { recursive: true })
+  const { href } = pathToFileURL('scripts/file-tap.mjs')
+  writeFileSync(join(tap, 'package.json'), '{ "type": "module", "exports": "./index.js" }')
+  writeFileSync(join(tap, 'index.js'), `export { default, test } from '${href}'`)
 }
 
 /** An import of another module of this repository. */
@@ -73,8 +84,12 @@ async function runTests(named) {
   const { tally } = await import('./tally.mjs')
   const files = named.length > 0 ? named : testFiles()
   const coverage = named.length > 0 ? '' : COVERAGE
-  const jobs = Math.max(2, availableParallelism())
-  return tally(runFiles(files, { built: BUILT, coverage, jobs }), console.log)
+  // Many files wait more than they compute.
+  const jobs = Math.max(2, availableParallelism()) + 1
+  const times = existsSync(TIMES) ? JSON.parse(readFileSync(TIMES, 'utf8')) : {}
+  const counts = await tally(runFiles(files, { built: BUILT, coverage, jobs, times }), console.log)
+  writeFileSync(TIMES, JSON.stringify(times))
+  return counts
 }
 
 /** @returns {Promise<number>} the number of printed faults */
@@ -95,6 +110,7 @@ async function main() {
   // Debian's folders for haproxy and PostgreSQL. The PATH of most users lacks them.
   process.env.PATH += ':/usr/sbin:/usr/lib/postgresql/15/bin'
   await compile()
+  linkTap()
   const missing = needPrograms(files) ? ensurePrograms() : null
   if (missing) refuse(missing)
 

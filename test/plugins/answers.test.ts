@@ -1,3 +1,5 @@
+// In a process of its own: it notices every unhandled error.
+
 import { Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'

@@ -1,3 +1,5 @@
+// In a process of its own: it changes the umask.
+
 import { spawn } from 'node:child_process'
 import {
   chmodSync,

@@ -1,3 +1,5 @@
+// In a process of its own: it measures the heap.
+
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
