@@ -200,9 +200,9 @@ t.test('a header of the largest size takes no noticeable time', async (t) => {
     ' '.repeat(16_000),
     `identity=${' '.repeat(16_000)}x`,
   ]
-  const start = process.hrtime.bigint()
+  const start = process.cpuUsage()
   for (const header of headers) readCookie(header, 'identity')
-  t.ok(process.hrtime.bigint() - start < 1_000_000_000n)
+  t.ok(process.cpuUsage(start).user < 1_000_000, 'microseconds of this process, however busy the machine is')
 })
 
 t.test('cookieSpec', async (t) => {

@@ -45,21 +45,19 @@ async function openStore(t: Test, prefix: string) {
   return store
 }
 
-if (!process.env.ONLY)
-  storeContract(t, 'cluster', async (t) => {
-    const prefix = newPrefix()
-    return { store: await openStore(t, prefix), twin: await openStore(t, prefix) }
-  })
+storeContract(t, 'cluster', async (t) => {
+  const prefix = newPrefix()
+  return { store: await openStore(t, prefix), twin: await openStore(t, prefix) }
+})
 
-if (!process.env.ONLY)
-  storeContract(t, 'followed, over a cluster', async (t) => {
-    const prefix = newPrefix()
-    const { store } = await openFollowed(t, cluster.url, { prefix })
-    const { store: other } = await openFollowed(t, cluster.url, { prefix })
-    t.ok(store.feed.healthy() && other.feed.healthy())
-    const [patient, twin] = patientTwins([store, other])
-    return { store: patient, twin }
-  })
+storeContract(t, 'followed, over a cluster', async (t) => {
+  const prefix = newPrefix()
+  const { store } = await openFollowed(t, cluster.url, { prefix })
+  const { store: other } = await openFollowed(t, cluster.url, { prefix })
+  t.ok(store.feed.healthy() && other.feed.healthy())
+  const [patient, twin] = patientTwins([store, other])
+  return { store: patient, twin }
+})
 
 /** A key for a session on each node. */
 async function keysByNode(prefix: string): Promise<Map<number, string>> {
