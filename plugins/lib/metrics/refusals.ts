@@ -1,15 +1,12 @@
 import type { FastifyInstance } from 'fastify'
+import * as errors from '../errors.js'
 import type { Instruments } from './instruments.js'
 
-/** The codes of all errors that refuse a request. Mistakes of an application are not among them. */
-export const REASONS = `
-NOT_SIGNED_IN TOKEN_EXPIRED TOKEN_INVALID CREDENTIAL_EXPIRED CREDENTIAL_INVALID SIGNED_OUT
-CREDENTIAL_AMBIGUOUS HOST_AMBIGUOUS CREDENTIALS_REFUSED REFRESH_REFUSED ROLE_REQUIRED
-SIGN_IN_TOO_OLD MODE_REQUIRED CROSS_SITE PREFETCH USERNAME_INVALID REGISTRATION_CLOSED
-USERNAME_TAKEN PASSWORD_REFUSED LAST_ADMIN THROTTLED BUSY STORE_UNAVAILABLE
-`
-  .trim()
-  .split(/\s/)
+/** The codes of all errors that refuse a request. Those of status 500 are mistakes of the application. */
+export const REASONS: readonly string[] = Object.values(errors)
+  .map((Raised) => new Raised(''))
+  .filter(({ statusCode }) => statusCode !== 500)
+  .map(({ code }) => code)
 
 /** Counts the refusals of all routes that are registered later. Requests that pass cost nothing. */
 export function countRefusals(app: FastifyInstance, instruments: Instruments): void {
