@@ -4,15 +4,7 @@ import { comparableName } from '../accounts/usernames.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 
 /** Makes the names of counters. */
-export interface Subjects {
-  /** @param username as typed */
-  account(username: string): string
-  /** @param ip as `clientAddress` returns it */
-  address(ip: string): string
-  pair(username: string, ip: string): string
-  /** @param id from a device cookie */
-  device(id: string): string
-}
+export type Subjects = ReturnType<typeof createSubjects>
 
 /** The eight groups of an IPv6 address, in hexadecimal without leading zeros (RFC 5952 §4.1). */
 function groupsOf(ip: string): string[] {
@@ -58,15 +50,18 @@ export function addressBlock(ip: string): string {
  * A keyed MAC: somebody may type a password as the name, and neither the store nor its readers may learn it. Braces
  * put all counters of one subject into one slot of a Redis Cluster.
  */
-export function createSubjects({ signing }: PurposeKeys): Subjects {
+export function createSubjects({ signing }: PurposeKeys) {
   const name = (kind: string, ...parts: string[]) => {
     const mac = createHmac('sha256', signing.key).update([kind, ...parts].join('\0'))
     return `{${mac.digest('base64url').slice(0, 22)}}`
   }
   return {
-    account: (username) => name('account', comparableName(username)),
-    address: (ip) => name('address', addressBlock(ip)),
-    pair: (username, ip) => name('pair', addressBlock(ip), comparableName(username)),
-    device: (id) => name('device', id),
+    /** @param username as typed */
+    account: (username: string) => name('account', comparableName(username)),
+    /** @param ip as `clientAddress` returns it */
+    address: (ip: string) => name('address', addressBlock(ip)),
+    pair: (username: string, ip: string) => name('pair', addressBlock(ip), comparableName(username)),
+    /** @param id from a device cookie */
+    device: (id: string) => name('device', id),
   }
 }
