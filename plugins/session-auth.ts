@@ -122,9 +122,9 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
     // visitor's session by one with the attacker's data.
     app.csrf.checkAmbient(request)
     const credential = cookie.read(request)
-    const stored = credential.kind === 'genuine' ? await mode.load(credential) : null
+    const stored = credential && (await mode.load(credential))
     const slot = new SessionSlot(parts, () => turn.show(reply, cookie))
-    if (credential.kind === 'genuine' && stored) {
+    if (credential && stored) {
       turn.held = credential.id
       slot.openStored(credential.id, stored, mode.noteUse(turn, credential, stored))
     } else slot.openNew()

@@ -22,14 +22,12 @@ export function sessionKeyOf(id: string): string {
   return createHash('sha256').update(id).digest('base64url')
 }
 
-/** What a request's session cookie proves. `stale`: signed under an old key, which only verifies. */
-export type SessionCredential =
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'invalid' }
-  | { readonly kind: 'genuine'; readonly text: string; readonly id: string; readonly stale: boolean }
-
-const ABSENT: SessionCredential = Object.freeze({ kind: 'absent' })
-const INVALID: SessionCredential = Object.freeze({ kind: 'invalid' })
+/** A verified session cookie. `stale`: signed under an old key, which only verifies. */
+export interface SessionCredential {
+  readonly text: string
+  readonly id: string
+  readonly stale: boolean
+}
 
 /** How an answer changes the cookie. `maxAge` is in seconds; without it the cookie ends with the browser. */
 export type CookieChange =
@@ -47,15 +45,16 @@ export class SessionCookie {
     return readCookie(request.headers.cookie, this.spec.name)
   }
 
-  verify(text: string): SessionCredential {
+  /** Null if it is forged. */
+  verify(text: string): SessionCredential | null {
     const id = verifyValue(this.keys, text)
-    return id === null ? INVALID : { kind: 'genuine', text, id, stale: !isUnderSigningKey(this.keys, text) }
+    return id === null ? null : { text, id, stale: !isUnderSigningKey(this.keys, text) }
   }
 
-  read(request: FastifyRequest): SessionCredential {
+  /** The request's genuine session cookie, or null. */
+  read(request: FastifyRequest): SessionCredential | null {
     const reading = this.find(request)
-    if (reading.kind === 'absent') return ABSENT
-    return reading.kind === 'one' ? this.verify(reading.value) : INVALID
+    return reading.kind === 'one' ? this.verify(reading.value) : null
   }
 
   textOf(id: string): string {

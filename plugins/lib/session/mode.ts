@@ -21,8 +21,6 @@ import type { SessionParts } from './use.js'
 const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
 
-type Genuine = Extract<SessionCredential, { kind: 'genuine' }>
-
 /** Returned to the route that signs in. The credential is in `Set-Cookie`. */
 export interface SessionIssued {
   readonly signInId: string
@@ -49,10 +47,10 @@ export class SessionMode implements AuthMode<'session'> {
 
   private verify(request: FastifyRequest, text: string): MaybePromise<Resolution> {
     const credential = this.cookie.verify(text)
-    return credential.kind === 'genuine' ? this.resolveStored(request, credential) : INVALID
+    return credential ? this.resolveStored(request, credential) : INVALID
   }
 
-  private resolveStored(request: FastifyRequest, credential: Genuine): MaybePromise<Resolution> {
+  private resolveStored(request: FastifyRequest, credential: SessionCredential): MaybePromise<Resolution> {
     const { id, text } = credential
     return whenReady(
       this.cache.readOnce(id, () => this.load(credential)),
@@ -72,7 +70,7 @@ export class SessionMode implements AuthMode<'session'> {
   }
 
   /** Reads the session from the store. If there is none, memory no longer answers for it. */
-  load({ id, text }: Genuine): MaybePromise<StoredSession | null> {
+  load({ id, text }: SessionCredential): MaybePromise<StoredSession | null> {
     return whenReady(this.parts.use.load(id), (stored) => {
       if (!stored) this.cache.keepUnknown(text)
       return stored
@@ -80,7 +78,11 @@ export class SessionMode implements AuthMode<'session'> {
   }
 
   /** Touches the session and renews its cookie with the answer, if either is due. */
-  noteUse(turn: SessionTurn, credential: Genuine, stored: StoredSession): Promise<StoredSession> | null {
+  noteUse(
+    turn: SessionTurn,
+    credential: SessionCredential,
+    stored: StoredSession,
+  ): Promise<StoredSession> | null {
     const used = this.parts.use.note(stored)
     turn.change ??= renewalOf(credential, stored, used)
     return used.after
@@ -108,10 +110,10 @@ export class SessionMode implements AuthMode<'session'> {
 
   async signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const credential = this.cookie.read(request)
-    if (credential.kind === 'genuine') await this.end(request, credential.id)
+    if (credential) await this.end(request, credential.id)
     this.dropHeld(request)
     this.clear(request, reply)
-    return credential.kind === 'genuine'
+    return credential !== null
   }
 
   clear(request: FastifyRequest, reply: FastifyReply): void {
@@ -130,7 +132,7 @@ export class SessionMode implements AuthMode<'session'> {
     const slot = request[kSession]?.slot
     if (slot) return slot.legacy()
     const credential = this.cookie.read(request)
-    if (credential.kind !== 'genuine') return NO_LEGACY
+    if (!credential) return NO_LEGACY
     const stored = await this.parts.records.read(sessionKeyOf(credential.id))
     return stored ? { key: stored.key, ...stored.content } : NO_LEGACY
   }

@@ -92,7 +92,7 @@ async function renewed({ id, stored }: Renewal, use: SessionUse): Promise<Cookie
 
 /** Due if the cookie is under an old key, or would expire before its touched session. */
 export function renewalOf(
-  { id, stale }: Extract<SessionCredential, { kind: 'genuine' }>,
+  { id, stale }: SessionCredential,
   stored: StoredSession,
   used: Used,
 ): Renewal | null {
