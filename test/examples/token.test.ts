@@ -1,3 +1,4 @@
+import { signedIn } from 'fastify-identity/testing'
 import t, { type Test } from 'tap'
 import tokenExample from '../../examples/token.js'
 import { Browser, startExample } from '../helpers/browser-like.js'
@@ -51,9 +52,8 @@ t.test('NOT_SIGNED_IN: a missing token', async (t) => {
 })
 
 t.test('TOKEN_EXPIRED: a genuine token after one hour', async (t) => {
-  const { client, clock } = await start(t)
-  const { body } = await logIn(t, client)
-  const authorization = `Bearer ${body.data.token}`
+  const { app, client, clock } = await start(t)
+  const { authorization } = await signedIn(app, { id: 'a user of this test', username: 'user1', role: 'user' })
   clock.advance(3599)
   t.equal((await userInfo(client, authorization)).status, 200)
   clock.advance(1)
