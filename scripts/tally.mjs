@@ -7,17 +7,17 @@ import { Parser } from 'tap-parser'
  * @typedef {{ passed: number, failed: number, tests: number, points: number, failures: Failure[] }} Count
  */
 
-/** A skipped or unfinished test is not a passed one: nothing may be left out silently. @param {Result} result */
+/** A skipped or unfinished test does not count as passed. @param {Result} result */
 const isGood = (result) => result.ok && !result.skip && !result.todo
 
 /** @returns {Count} */
 const emptyCount = () => ({ passed: 0, failed: 0, tests: 0, points: 0, failures: [] })
 
 /**
- * Counts what one parser reads. A test is a subtest without subtests of its own; what fails beside its
- * tests (a crash after the last one, a timeout, a wrong plan) makes a file one more failure.
+ * Counts the tests of one parser. A test is a subtest without subtests. If a file fails outside its tests (a crash, a
+ * timeout, a wrong plan), that is one more failure.
  * @param {Parser} parser
- * @param {string} path names of the tests around this one
+ * @param {string} path names of the enclosing tests
  * @param {(result: Result, inner: Count) => void} [onTest] called at the end of each direct subtest
  */
 function count(parser, path, onTest = () => {}) {
@@ -82,8 +82,7 @@ function describeFile(file, tests, output) {
 }
 
 /**
- * Reads what `tap run --reporter=tap` writes: prints a line for each test file, and everything about what
- * failed in it.
+ * Reads the output of `tap run --reporter=tap`. Prints a line for each test file, and the details of its failures.
  * @param {NodeJS.ReadableStream} input
  * @param {(text: string) => void} print
  * @returns {Promise<{ passed: number, failed: number, failures: Failure[] }>}

@@ -574,7 +574,7 @@ t.test('signIn', async (t) => {
     const suite = await buildSuite(t, { modes: [cookieMode()] })
     for (const account of [
       { ...ALICE, id: '' },
-      { ...ALICE, id: 7 },
+      { ...ALICE, id: 7.5 },
       { ...ALICE, username: ['alice'] },
       { ...ALICE, role: null },
       { ...ALICE, role: 'r'.repeat(300) },
