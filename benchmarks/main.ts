@@ -20,8 +20,8 @@ import { timing } from './parts/timing.js'
 import { writes } from './parts/writes.js'
 
 /*
- * Runs the benchmarks: all of them, or those that are named. Each that was measured is written to docs/performance.md
- * (and .svg), beside what the others gave last; a quick run writes nothing.
+ * Runs all benchmarks, or the named ones. Writes their results to docs/performance.md (and .svg), beside the last results
+ * of the others. A quick run writes nothing.
  */
 
 const GROWTH: readonly Part[] = [signIns, revocations, modes, cookies, writes, memory]
@@ -48,7 +48,7 @@ function partsNamed(names: readonly string[]): readonly Part[] {
   })
 }
 
-/** Measures one part, says what it gave, and writes the page anew with it. */
+/** Measures one part, prints its results, and writes the page again with them. */
 async function measurePart(part: Part, setting: Setting): Promise<readonly Section[]> {
   const tell = (line: string) => console.error(line)
   tell(`${part.name} …`)
@@ -72,7 +72,7 @@ async function main(args: readonly string[]): Promise<void> {
   console.log(textSection(goalSection(sections)))
 }
 
-// What a part that failed has left running ends with this process.
+// Processes that a failed part has left running end with this one.
 await main(process.argv.slice(2)).then(
   () => process.exit(0),
   (error: unknown) => {

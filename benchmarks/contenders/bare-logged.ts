@@ -4,8 +4,7 @@ import { useSecurityHeaders } from '../../routes/http/security-headers.js'
 import { place } from '../lib/environment.js'
 import { userInfo, usernameOf } from '../lib/profile.js'
 
-// What the user center is put beside: no auth, but its logger, its headers, set in the same way,
-// and its body, which has no schema.
+// The reference of the user center: no auth, but the same logger, headers, and body without a schema.
 const app = Fastify({ logger: { level: 'info', serializers: quietSerializers } })
 useSecurityHeaders(app)
 app.post('/sign_in', () => ({}))

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import { place, required } from '../lib/environment.js'
 import { userInfo, userInfoSchema, usernameOf } from '../lib/profile.js'
 
-// What any design costs at least that asks Redis on each request.
+// The minimum cost of any design that asks Redis on each request.
 const redis = new Redis(required('REDIS_URL'), { enableAutoPipelining: true })
 await redis.set('user', usernameOf(0))
 const app = Fastify()

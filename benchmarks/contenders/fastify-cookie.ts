@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import { place, SECRET, type SignInBody } from '../lib/environment.js'
 import { nobody, userInfo, userInfoSchema } from '../lib/profile.js'
 
-// As its README has it. Nothing expires, and nothing can be ended.
+// As in its README. No credential expires, and no sign-in can be ended.
 const app = Fastify()
 await app.register(fastifyCookie, { secret: SECRET })
 

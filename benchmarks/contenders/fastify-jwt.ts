@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 import { place, required, SECRET, type SignInBody, TOKEN_TTL } from '../lib/environment.js'
 import { nobody, userInfo, userInfoSchema } from '../lib/profile.js'
 
-// As its README has it, with the hook that it offers for a denylist.
+// As in its README, with its hook for a denylist.
 const redis = new Redis(required('REDIS_URL'))
 const app = Fastify()
 await app.register(fastifyJwt, {

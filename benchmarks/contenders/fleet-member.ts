@@ -1,7 +1,7 @@
 import { required } from '../lib/environment.js'
 import { openFollowedState } from '../lib/suite-store.js'
 
-/** Some idle instances of a fleet in one process: says what they cost it when it is asked. CPU is in microseconds. */
+/** Some idle instances of a fleet in one process, which reports their cost. CPU is in microseconds. */
 const url = required('REDIS_URL')
 const stores = await Promise.all(
   Array.from({ length: Number(required('INSTANCES')) }, () => openFollowedState(url)),

@@ -2,7 +2,7 @@ import { required } from '../lib/environment.js'
 import { refOf } from '../lib/lag.js'
 import { openFollowedState } from '../lib/suite-store.js'
 
-/** The other process: is told of a sign-in over IPC, and says when it first refused it. */
+/** The other process: gets a sign-in over IPC, and reports when it first refused it. */
 const store = await openFollowedState(required('REDIS_URL'))
 const generation = await store.generation()
 

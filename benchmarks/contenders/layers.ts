@@ -2,7 +2,7 @@ import Fastify, { type preHandlerHookHandler } from 'fastify'
 import { place, required } from '../lib/environment.js'
 import { userInfo, userInfoSchema, usernameOf } from '../lib/profile.js'
 
-// The bare route with what a guard cannot do without, and nothing behind it.
+// The bare route with the minimum of any guard.
 const layers = required('LAYERS').split(',')
 const noStore = layers.includes('no-store')
 

@@ -5,8 +5,8 @@ import { place, required } from '../lib/environment.js'
 import { openRedisState } from '../lib/suite-store.js'
 
 /*
- * Somebody else's server: it writes what servers of this suite write (sign-ins, moved limits, and one revocation
- * among a hundred), so many times a second, into the same Redis.
+ * Another server on the same Redis. It writes like a server of this suite (sign-ins, moved limits, and one revocation
+ * among a hundred), at a fixed rate.
  */
 const PER_SECOND = Number(required('WRITES'))
 const TICK = 10
@@ -29,7 +29,7 @@ async function writeOnce(): Promise<void> {
   }
 }
 
-// Answers how much it has written: nobody takes its word for the rate.
+// Reports how much it has written, so that the rate can be checked.
 createServer((_request, response) => response.end(String(written))).listen(place())
 
 const began = performance.now()

@@ -1,4 +1,4 @@
-/** Does `work` for 0 to `count` - 1, at most `width` at a time. @returns the results in their order */
+/** Runs `work` for 0 to `count` - 1, at most `width` at a time. @returns the results in their order */
 export async function atOnce<T>(
   width: number,
   count: number,

@@ -6,7 +6,7 @@ import { USER_AGENT } from './credentials.js'
 const AT_ONCE = 500
 const DAY = 86_400_000
 
-/** Sign-ins that an account has. */
+/** Sign-ins of each account. */
 const FOR_EACH_ACCOUNT = 5
 
 function recordOf(accountId: string, generation: number, mode: string): SignInRecord {
@@ -29,10 +29,10 @@ function recordOf(accountId: string, generation: number, mode: string): SignInRe
   }
 }
 
-/** An account's immutable id, as the suite's own accounts have them. */
+/** An immutable id, like those of the suite's own accounts. */
 const accountIdOf = (index: number) => `bulk-${String(index).padStart(17, '0')}`
 
-/** Adds live sign-ins, five to an account, through the store's own code; `from` is how many were added before. */
+/** Adds live sign-ins, five for each account, with the store's own code. @param from how many were added before */
 export async function addSignIns(
   store: StateStore,
   count: number,
@@ -45,7 +45,7 @@ export async function addSignIns(
   )
 }
 
-/** Ends sign-ins of which there is no record: what is kept of each is its revocation. */
+/** Ends sign-ins without a record: only their revocations are kept. */
 export async function addRevocations(store: StateStore, count: number): Promise<void> {
   const until = Date.now() + 7 * DAY
   await atOnce(AT_ONCE, count, (index) =>

@@ -21,7 +21,7 @@ function ask(server: Server, headers: Headers): Promise<Response> {
   return fetch(`${server.origin}/user_info`, { headers })
 }
 
-/** Whether the answer is right, and for the one who asked. @throws when it is not */
+/** @throws unless the answer is correct and belongs to the caller */
 export async function checkAnswer(server: Server, { username, headers }: Client): Promise<void> {
   const response = await ask(server, headers)
   const text = await response.text()
@@ -36,7 +36,7 @@ function isRight(text: string, username: string, mode: string): boolean {
   return Value.Check(Answer, body) && body.data.username === username && body.auth_type === mode
 }
 
-/** Some that are spread over all of them; and whoever has no credential, or an altered one, is refused. */
+/** Checks a sample of all credentials, and that a missing or altered credential is refused. */
 export async function checkAnswers(server: Server, clients: readonly Client[]): Promise<void> {
   const step = Math.max(1, Math.floor(clients.length / SAMPLE))
   for (let index = 0; index < clients.length; index += step) {
@@ -54,7 +54,7 @@ async function checkRefused(server: Server, headers: Headers): Promise<void> {
   if (status !== 401 && status !== 403) throw new Error(`${server.contender.name} let somebody in: ${status}`)
 }
 
-/** Each cookie, and the token, with another character in its last quarter, where its signature is. */
+/** Changes a character in the last quarter of each cookie and of the token, where the signature is. */
 function altered(headers: Headers): Headers {
   const alterAll = (value: string) => value.split('; ').map(alter).join('; ')
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, alterAll(value)]))
@@ -66,7 +66,7 @@ function alter(value: string): string {
   return value.slice(0, at) + other + value.slice(at + 1)
 }
 
-/** Asks now and then while the load is on. @returns what ends it, and throws when an answer was wrong */
+/** Checks answers during the load. @returns a function that ends it, and throws if an answer was wrong */
 export function watchAnswers(server: Server, clients: readonly Client[]): () => Promise<void> {
   let going = true
   const watching = (async () => {
@@ -76,7 +76,7 @@ export function watchAnswers(server: Server, clients: readonly Client[]): () => 
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   })()
-  // It is asked for at the end, and must not be an unhandled one before that.
+  // It is awaited at the end. Until then, a rejection must not count as unhandled.
   watching.catch(() => {})
   return () => {
     going = false

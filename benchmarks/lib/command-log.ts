@@ -2,18 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { Store } from './redis.js'
 
-/** Longer than Redis takes to tell of a command, and shorter than one waits for. In ms. */
+/** How long to wait until Redis has reported a command, in ms. */
 const SETTLE = 100
 const LISTEN = 1500
 
-/** What clients send to a Redis, but for what they send by themselves. */
+/** The commands that clients send to a Redis, without those that they send on their own. */
 export class CommandLog {
   readonly #noise = new Set<string>()
   #commands: string[][] = []
 
   private constructor(private readonly monitor: Redis) {
     monitor.on('monitor', (_time: string, args: string[], source: string) => {
-      // What a script calls is not sent.
+      // Calls of a script are not sent by a client.
       if (source !== 'lua') this.#commands.push(args)
     })
   }
@@ -22,14 +22,14 @@ export class CommandLog {
     return new CommandLog(await client.monitor())
   }
 
-  /** Takes what is sent while nobody asks for anything as noise. */
+  /** Counts the commands that are sent without requests as noise. */
   async learnNoise(): Promise<void> {
     this.#commands = []
     await delay(LISTEN)
     for (const args of this.#commands) this.#noise.add(kindOf(args))
   }
 
-  /** The names of the commands since the last time, without the noise. */
+  /** The names of the commands since the last call, without the noise. */
   async take(): Promise<string[]> {
     await delay(SETTLE)
     const taken = this.#commands.filter((args) => !this.#noise.has(kindOf(args)))
@@ -42,7 +42,7 @@ export class CommandLog {
   }
 }
 
-/** A command, and which script or channel it is for. */
+/** A command with its script or channel. */
 function kindOf([name = '', first = '']: string[]): string {
   return `${name.toUpperCase()} ${first}`
 }

@@ -1,4 +1,4 @@
-/** Something that is measured: a server in a process of its own. */
+/** A server to be measured, in its own process. */
 export interface Contender {
   readonly name: string
   /** The compiled module, or the program's arguments. It listens on `PORT` of loopback. */
@@ -6,15 +6,15 @@ export interface Contender {
   readonly env?: Readonly<Record<string, string>>
   /** Signs a user in, and answers with a cookie, or a token in the body. `/sign_in` by default. */
   readonly signInPath?: string
-  /** What a sign-in sends beside the username. */
+  /** Fields of a sign-in besides the username. */
   readonly password?: string
-  /** What a request sends beside the credential. */
+  /** Headers of a request besides the credential. */
   readonly headers?: Readonly<Record<string, string>>
   /** Whether requests without a credential are refused. */
   readonly guarded: boolean
   /** How soon a signed-out credential is refused, in words. */
   readonly signOut: string
-  /** Whether requests may lead to Redis. */
+  /** Whether requests may use Redis. */
   readonly usesRedis: boolean
   /** Its `auth_type`. */
   readonly mode: string
@@ -28,7 +28,7 @@ export const bare: Contender = { ...BARE, name: 'bare Fastify route', start: bui
 
 export const bareAgain: Contender = { ...bare, name: 'the same again (noise)' }
 
-/** As long as what a signed-in client sends: what it costs to be sent a credential that nobody looks at. */
+/** As long as a real credential: measures the cost of receiving one that no code reads. */
 const SENT = `__Host-identity=v1.xxxxxxxx.${'x'.repeat(280)}.${'x'.repeat(43)}`
 
 export const bareSent: Contender = {
@@ -53,7 +53,7 @@ export const bareRedis: Contender = {
 export type Mode = 'cookie' | 'session' | 'token'
 export const MODES: readonly Mode[] = ['cookie', 'session', 'token']
 
-/** This suite in one mode, with all three registered unless told otherwise. */
+/** This suite in one mode. All three modes are registered by default. */
 export function suite(
   mode: Mode,
   state: 'Redis' | 'SQLite',
@@ -90,7 +90,7 @@ export const peers: readonly Contender[] = [
   peer('better-auth, Redis, bearer', 'peers/better-auth', 'token', 'at once', { env: { BEARER: 'true' } }),
 ]
 
-/** All that are compared, the bare route first: the others are put beside it. */
+/** All contenders. The first, the bare route, is the reference. */
 export const contenders: readonly Contender[] = [
   bare,
   bareAgain,

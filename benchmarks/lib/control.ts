@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /*
- * Preloaded into every server that is measured: answers the runner over IPC, and ends the process with it. So a
- * contender is nothing but a server on the port that it is told, and the user center is one as it stands.
+ * Preloaded into every measured server. Answers the runner over IPC, and ends the process with it. So a contender is just
+ * a server on a given port, and the user center needs no change.
  */
 
 setFlagsFromString('--expose-gc')
@@ -16,7 +16,7 @@ function usage() {
   return { cpu: user + system, rss: process.memoryUsage.rss(), peak: maxRSS * 1024 }
 }
 
-/** What lives on the heap. */
+/** Live bytes on the heap. */
 function heap() {
   collectGarbage()
   collectGarbage()

@@ -6,7 +6,7 @@ import type { Server } from './server.js'
 
 export type Headers = Readonly<Record<string, string>>
 
-/** Somebody who has signed in, and what is sent for that. */
+/** A signed-in user with the headers to send. */
 export interface Client {
   readonly username: string
   readonly headers: Headers
@@ -19,13 +19,13 @@ const Tokens = Type.Object({
 })
 const SignedIn = Type.Object({ ...Tokens.properties, data: Type.Optional(Tokens) })
 
-/** As a browser would send it: it counts in the size of a sign-in. */
+/** Like a browser's, because it counts in the size of a sign-in. */
 export const USER_AGENT =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36'
 
 const AT_ONCE = 32
 
-/** One sign-in, over HTTP. @throws when it is refused */
+/** One sign-in over HTTP. @throws if it is refused */
 export async function signIn(server: Server, username: string): Promise<Client> {
   const { signInPath = '/sign_in', password, headers: more = {} } = server.contender
   const response = await fetch(server.origin + signInPath, {
@@ -57,7 +57,7 @@ function merge(more: Headers, own: Headers): Headers {
   return { ...more, ...own, ...(cookies.length > 0 ? { cookie: cookies.join('; ') } : {}) }
 }
 
-/** Signs in users 0 to `count` - 1, each once. */
+/** Signs in users 0 to `count` - 1. */
 export function signInAll(server: Server, count: number): Promise<Client[]> {
   return atOnce(AT_ONCE, count, (index) => signIn(server, usernameOf(index)))
 }

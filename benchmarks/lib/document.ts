@@ -19,14 +19,14 @@ The ratios are a worst case, since the route does nothing except name the caller
 hides the difference.
 `.trim()
 
-/** What it was measured of stands below the title of each section. */
+/** Each section names its measured versions below the title. */
 function described({ run, sections }: Saved): string[] {
   return sections.map((section) =>
     markdownSection({ ...section, text: `*Measured on ${run}.* ${section.text}` }),
   )
 }
 
-/** Writes what the parts gave as a page and a plot. */
+/** Writes the results of the parts as a page and a plot. */
 export function writeDocument(directory: string, results: readonly Saved[], setting: Setting): void {
   const [first = '', ...rest] = describeMachine()
   const machine = [

@@ -4,14 +4,14 @@ import { whole } from './report.js'
 import type { Figures } from './round.js'
 import { CELL_NAMES, cellsOf, measureRounds, type Result, type Round, resultOf } from './rounds.js'
 
-/** One line of a table on growth: something measured under a condition, beside the bare route under the same. */
+/** A row of a table on growth: a contender under a condition, and the bare route under the same condition. */
 export interface Case {
   readonly label: string
   readonly contender: Contender
   readonly reference: Contender
 }
 
-/** The same contender under another name, to be told apart in a table. */
+/** The same contender under another name, for a table. */
 export function named(contender: Contender, label: string, more: Partial<Contender> = {}): Contender {
   return { ...contender, ...more, name: `${contender.name}, ${label}` }
 }
@@ -25,7 +25,7 @@ export function casesFor(
   return contenders.map((contender) => ({ label, reference, contender: named(contender, label, more) }))
 }
 
-/** Measures the cases in rounds, each reference once in a round, before those that refer to it. */
+/** Measures the cases in rounds. Each round measures a reference once, before the cases that refer to it. */
 export async function measureCases(
   cases: readonly Case[],
   rounds: number,
@@ -42,7 +42,7 @@ export async function measureCases(
   })
 }
 
-/** These are ours, and the bare route: one that fails is a fault. */
+/** All cases are the suite or the bare route, so a failure is a fault. */
 function throwFailures(rounds: readonly Round[]): void {
   for (const round of rounds)
     for (const figures of round.values()) if (figures instanceof Error) throw figures
@@ -57,5 +57,5 @@ export function resultTable(results: readonly Result[]): Table {
   return { columns: ['contender', ...CELL_NAMES, 'a second'], rows }
 }
 
-/** Rounds of a part that is not the main one. */
+/** Rounds of a secondary part. */
 export const fewer = (rounds: number) => Math.min(rounds, 2)

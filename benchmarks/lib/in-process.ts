@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { quantile } from './statistics.js'
 
-/** An application, and the headers of the requests that it is sent in turn. */
+/** An application, and the headers of its requests, which take turns. */
 export interface Candidate {
   readonly name: string
   readonly app: FastifyInstance
@@ -18,10 +18,10 @@ export interface Cost {
   readonly median: number
 }
 
-/** Requests between two looks at the process's CPU time, whose unit is a microsecond. */
+/** Requests between two readings of the process's CPU time, which has a resolution of a microsecond. */
 const SLICE = 500
 
-/** A copy, as a parser makes one: V8 would remember the hash of the same string. */
+/** A copy, like the ones of a parser: V8 would cache the hash of the same string. */
 const copy = (text: string) => Buffer.from(text, 'latin1').toString('latin1')
 
 function makeRequest(socket: Socket, sent: Readonly<Record<string, string>>): IncomingMessage {
@@ -38,7 +38,7 @@ function makeRequest(socket: Socket, sent: Readonly<Record<string, string>>): In
   })
 }
 
-/** @returns CPU for one request of a slice, in µs @throws when one is not answered at once with 200 */
+/** @returns CPU for one request of a slice, in µs @throws if one is not answered synchronously with 200 */
 function measureSlice({ name, app, headers }: Candidate, socket: Socket): number {
   const pairs = Array.from({ length: SLICE }, (_, index) => {
     const request = makeRequest(socket, headers[index % headers.length] ?? {})
@@ -53,11 +53,11 @@ function measureSlice({ name, app, headers }: Candidate, socket: Socket): number
 }
 
 /**
- * Has the candidates answer in turn, a slice each, without a socket. The first quarter warms them up.
- * @returns what each costs, in their order
+ * Lets the candidates answer without a socket, in turns of one slice. The first quarter is the warm-up.
+ * @returns the cost of each, in their order
  */
 export async function measureInProcess(candidates: readonly Candidate[], rounds: number): Promise<Cost[]> {
-  // Never connected. Fastify looks at its address alone.
+  // Never connected. Fastify only reads its address.
   const socket = new Socket()
   EventEmitter.setMaxListeners(0, socket)
   const samples = candidates.map((): number[] => [])

@@ -9,8 +9,8 @@ import { CONNECTIONS } from './setting.js'
 import { workDirectory } from './work-directory.js'
 
 /*
- * wrk and not autocannon: on one core wrk makes several times what a bare Fastify route answers, autocannon
- * makes less than that, and would be measured instead. What wrk does not do, look at bodies, is done beside it.
+ * wrk instead of autocannon: on one core, wrk sends several times as many requests as a bare Fastify route can answer.
+ * autocannon sends fewer, so it would be the bottleneck. wrk does not check bodies; a separate check does.
  */
 
 const Report = Type.Object({
@@ -29,7 +29,7 @@ export interface Load {
   readonly perSecond: number
   /** Answers above 399, and requests without an answer. */
   readonly failed: number
-  /** Of an answer, headers included. */
+  /** Bytes of an answer, including headers. */
   readonly bytes: number
   /** Milliseconds. */
   readonly p50: number
@@ -38,7 +38,7 @@ export interface Load {
   readonly generator: number
 }
 
-/** Asks for as long, with the next one's headers each time. */
+/** Sends requests for this long, with the headers of the next user each time. */
 export async function generateLoad(url: string, clients: readonly Headers[], seconds: number): Promise<Load> {
   const file = join(workDirectory(), 'headers')
   writeFileSync(file, `${clients.map(lineOf).join('\n')}\n`)

@@ -14,7 +14,7 @@ export const hasPrograms = { taskset: run('taskset', '-V') !== '' }
 
 const Package = Type.Object({ version: Type.String() })
 
-/** Where a benchmark would find the package. */
+/** The name and version of an installed package. */
 function versionOf(name: string): string {
   const file = ['benchmarks/node_modules', 'node_modules']
     .map((directory) => join(directory, name, 'package.json'))
@@ -49,20 +49,20 @@ function commit(): string {
   return `, commit ${id}${changed ? ' with changes' : ''}`
 }
 
-/** Of the minute before: what else the machine does is in every figure. */
+/** The load of the last minute: other work of the machine affects every figure. */
 const [load = 0] = loadavg()
 
-/** Above this the machine is not the benchmark's alone. */
+/** Above this, the machine is not idle enough. */
 const QUIET = 0.5
 
-/** When, of what, and beside what else figures are taken from now on: those of one page may come from several runs. */
+/** Date, versions and machine load of the following figures: one page may have figures of several runs. */
 export function describeRun(): string {
   const day = new Date().toISOString().slice(0, 10)
   const quiet = load > QUIET ? ', **not a quiet machine**' : ''
   return `${day}${commit()}, load average before the run ${load.toFixed(1)}${quiet}`
 }
 
-/** What the figures were taken on, a line each. */
+/** The machine and its versions, one line each. */
 export function describeMachine(): readonly string[] {
   const [first] = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)

@@ -35,14 +35,14 @@ const OPERATIONS: readonly Operation[] = [
   ...MODES.map((mode) => ({ name: `logout, ${mode}`, mode, send: post(`/logout_${mode}`) })),
 ]
 
-/** What somebody asks of the user center, and by which user in turn. */
+/** A request to the user center, and the user of each repetition. */
 export interface Asked {
   readonly name: string
-  /** Does what comes before. @returns what asks, once, and throws when that is refused */
+  /** Prepares the request. @returns a function that sends it once, and throws if it is refused */
   readonly prepare: (index: number) => Promise<() => Promise<unknown>>
 }
 
-/** All that the part about round trips asks in one mode. */
+/** All requests of the part about round trips in one mode. */
 export function askedIn(mode: Mode, server: Server): Asked[] {
   const login: Asked = {
     name: `login, ${mode}`,

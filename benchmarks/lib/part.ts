@@ -1,7 +1,7 @@
 import type { Section } from './report.js'
 import type { Setting } from './setting.js'
 
-/** What one part of the benchmarks measures; it can be run by its name. */
+/** One part of the benchmarks. It can be run by its name. */
 export interface Part {
   readonly name: string
   run(setting: Setting, tell: (line: string) => void): Promise<readonly Section[]>

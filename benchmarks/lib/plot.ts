@@ -6,7 +6,7 @@ const LEFT = 330
 const BAR = 18
 const ROW = 26
 const TOP = 54
-/** What a ratio of 1 is wide. */
+/** The width of a ratio of 1. */
 const SCALE = 440
 
 const TITLE = 'Throughput as a share of the bare Fastify route’s'
@@ -38,7 +38,7 @@ function gridLine(ratio: number, height: number): string {
   )
 }
 
-/** Bars of what is left of the bare route's throughput, with their quartiles. */
+/** Bars of the throughput as a share of the bare route's, with their quartiles. */
 export function plot(bars: readonly Bar[], caption: string): string {
   const height = TOP + bars.length * ROW + 16
   return [

@@ -9,19 +9,19 @@ import { Value } from 'typebox/value'
 import type { Headers } from './credentials.js'
 
 /*
- * Asks at fixed times, whether or not the last answer has come, and counts from when it should have asked: a
- * server that stands still for a moment is noticed by all who would have come in that moment. In a process of its
- * own, and before the runner's where that is allowed, so that what else the runner does is not taken for the server's.
+ * Sends requests at fixed times, even if earlier answers are missing, and measures from the planned time. So a pause of the
+ * server counts for every request that was due in it. Runs in its own process, with a higher priority than the runner if
+ * that is allowed, so that the runner's work is not taken for the server's.
  */
 
-/** Milliseconds between two questions. */
+/** Milliseconds between two requests. */
 const EVERY = 5
 /**
- * More questions than these wait, and their time counts. They are opened before the first one: how long a new connection
- * takes among hundreds of others is the kernel's to say, which drops some and has them tried again after a second.
+ * Further requests wait, and their time counts. The connections are opened first: with hundreds of new ones at once, the
+ * kernel drops some, and they are tried again after a second.
  */
 const SOCKETS = 32
-/** For the last answers, in ms. */
+/** How long to wait for the last answers, in ms. */
 const PATIENCE = 10_000
 
 const Work = Type.Object({
@@ -30,14 +30,14 @@ const Work = Type.Object({
 })
 const Probed = Type.Object({ latencies: Type.Array(Type.Number()), failures: Type.Array(Type.String()) })
 
-/** How long each answer took, in ms, and what was answered otherwise than by 200, or not at all. */
+/** The time of each answer in ms, and the number of other answers than 200 and of missing ones. */
 export type Probed = Static<typeof Probed>
 
 export interface Prober {
   stop(): Promise<Probed>
 }
 
-/** Asks the routes in turn; resolves when it does. */
+/** Requests the routes in turn. Resolves when it has started. */
 export async function startProber(urls: readonly string[], headers: Headers): Promise<Prober> {
   const child = fork(fileURLToPath(import.meta.url))
   child.send({ urls: [...urls], headers })
@@ -53,12 +53,12 @@ export async function startProber(urls: readonly string[], headers: Headers): Pr
   }
 }
 
-/** Needs the right to raise it. */
+/** Raises the priority, if the process may. */
 function goFirst(): void {
   try {
     setPriority(constants.priority.PRIORITY_HIGHEST)
   } catch {
-    // As anybody else, then.
+    // It continues with the normal priority.
   }
 }
 

@@ -1,6 +1,6 @@
 import { initialAvatar } from '../../routes/avatar-cache.js'
 
-/** Of as many users as anybody asks for; all names are of one length, so that answers are. */
+/** All names have one length, so that all answers have. */
 export function usernameOf(index: number): string {
   return `user-${String(index).padStart(7, '0')}`
 }
@@ -15,7 +15,7 @@ export interface UserInfo {
 
 const string = { type: 'string' } as const
 
-/** Fastify makes a serializer of it. */
+/** Fastify compiles a serializer from it. */
 export const userInfoSchema = {
   response: {
     200: {
@@ -47,7 +47,7 @@ export function accountOf(username: string) {
   return { id: username, username, role: 'user' }
 }
 
-/** What a contender without a guard of its own throws. */
+/** The error of a contender without its own guard. */
 export function nobody(): Error {
   return Object.assign(new Error('Nobody is signed in.'), { statusCode: 401 })
 }

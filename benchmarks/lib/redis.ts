@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis'
 import { type RedisServer, startRedis } from '../../test/helpers/redis-server.js'
 
-/** A Redis of this run, and who looks into it. It runs where the load does: one core is the server's alone. */
+/** A Redis of this run, and a client that inspects it. It shares the core of the load: the server has a core of its own. */
 export interface Store {
   readonly url: string
-  /** Commands that it was sent so far, but for those that look. What scripts call counts as well. */
+  /** Commands so far, except those of the inspecting client. Calls of scripts count as well. */
   commands(): Promise<number>
   /** Bytes in use. */
   memory(): Promise<number>
@@ -12,7 +12,7 @@ export interface Store {
   stop(): Promise<void>
 }
 
-/** Asked by the runner itself, or when somebody connects. */
+/** Commands of the runner itself, or of a new connection. */
 const NOT_COUNTED = /^cmdstat_(info|ping|client|hello|config|command|select|memory|dbsize|monitor|auth)\b/
 
 export async function openStore(): Promise<Store> {

@@ -1,10 +1,10 @@
-/** A table, ready to be read. */
+/** A formatted table. */
 export interface Table {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
 }
 
-/** What one part has to say. */
+/** The results of one part. */
 export interface Section {
   readonly title: string
   /** How to read it, in Markdown. */
@@ -13,7 +13,7 @@ export interface Section {
   readonly goals?: readonly Goal[]
 }
 
-/** What was wanted, and what there is. */
+/** A goal and the measured value. */
 export interface Goal {
   readonly what: string
   readonly wanted: string
@@ -21,7 +21,7 @@ export interface Goal {
   readonly met: boolean
 }
 
-/** What parts cells must not part them from within. */
+/** A row in Markdown. A separator inside a cell is escaped. */
 const line = (cells: readonly string[]) =>
   `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 

@@ -4,8 +4,8 @@ import { Value } from 'typebox/value'
 import type { Section } from './report.js'
 
 /*
- * What each part gave last, so that the page can be written anew when one of them was measured again, and whoever
- * stops a run keeps what it has.
+ * The last results of each part. The page can be written again after one part was measured, and an interrupted run keeps
+ * its results.
  */
 
 const DIRECTORY = 'benchmarks/results'
@@ -42,7 +42,7 @@ export interface Bar {
 }
 
 export interface Saved {
-  /** When and of what it was measured, in words. */
+  /** Date and versions of the measurement, as text. */
   readonly run: string
   readonly sections: readonly Section[]
   /** For the plot. */
@@ -56,7 +56,7 @@ export function saveResult(part: string, result: Saved): void {
   writeFileSync(fileOf(part), JSON.stringify(result))
 }
 
-/** What there is of these parts, in their order. */
+/** The existing results of these parts, in their order. */
 export function savedResults(parts: readonly string[]): Saved[] {
   return parts
     .map(fileOf)

@@ -8,15 +8,15 @@ import { Server, type StartOptions } from './server.js'
 import type { Setting } from './setting.js'
 import { newDataDir } from './work-directory.js'
 
-/** What one measurement in one process gave. */
+/** The result of one measurement in one process. */
 export interface Figures extends Load {
   /** CPU of the server for a request, in microseconds. */
   readonly cpu: number
-  /** Commands to Redis for a request, but for what is sent without requests. null where there is no Redis. */
+  /** Commands to Redis for a request, without those that are sent without requests. null without Redis. */
   readonly redis: number | null
 }
 
-/** Some answer first and write to Redis after that. In ms. */
+/** Some contenders write to Redis after the answer. In ms. */
 const SETTLE = 300
 
 /** Commands in a second without requests: heartbeats. */
@@ -27,7 +27,7 @@ async function idleRate(store: Store, seconds: number): Promise<number> {
   return ((await store.commands()) - before) / seconds
 }
 
-/** What a load leads to at Redis, heartbeats taken off. @returns commands for a request */
+/** @returns commands to Redis for one request of a load, without heartbeats */
 async function countCommands<T extends Load>(store: Store, idle: number, work: () => Promise<T>) {
   await delay(SETTLE)
   const [before, began] = [await store.commands(), performance.now()]
@@ -40,8 +40,8 @@ async function countCommands<T extends Load>(store: Store, idle: number, work: (
 const WARM_UP_MAX = 30
 
 /**
- * For the compiler in the engine, and until each credential was asked with twice: what its first use costs, to be verified
- * and to be written that it was seen, would pass for what each use does.
+ * Warms up the compiler, and uses each credential twice: the first use verifies it and writes that it was seen, which later
+ * uses do not.
  */
 async function warmUp(url: string, headers: readonly Headers[], least: number): Promise<void> {
   for (let seconds = least; seconds <= WARM_UP_MAX; seconds *= 2) {
@@ -51,7 +51,7 @@ async function warmUp(url: string, headers: readonly Headers[], least: number): 
   throw new Error(`${headers.length} credentials were not used twice each in ${WARM_UP_MAX} s`)
 }
 
-/** @throws when an answer was wrong, before the load, during it, or after it */
+/** @throws if an answer was wrong before, during or after the load */
 export async function measure(
   server: Server,
   clients: readonly Client[],
@@ -78,7 +78,7 @@ export async function measure(
   return figures
 }
 
-/** In a process of its own, with everybody signed in anew. */
+/** In its own process, with new sign-ins of all users. */
 export async function measureFresh(
   contender: Contender,
   setting: Setting,

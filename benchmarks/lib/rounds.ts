@@ -2,7 +2,7 @@ import type { Contender } from './contender.js'
 import type { Figures } from './round.js'
 import { median, quantile } from './statistics.js'
 
-/** What all rounds of one contender gave; each figure is a median over processes. */
+/** The result of all rounds of one contender. Each figure is a median over processes. */
 export interface Result {
   readonly contender: Contender
   /** Throughput as a share of the bare route's in the same round: quartiles. */
@@ -12,11 +12,11 @@ export interface Result {
   readonly figures: Figures
 }
 
-/** One measurement of each, in their order. A failure stands for a contender that cannot be measured. */
+/** One measurement of each, in their order, or its failure. */
 export type Round = ReadonlyMap<Contender, Figures | Error>
 
 /**
- * Measures A B C, A B C, …, so that what else the machine does meets all of them alike.
+ * Measures A B C, A B C, …, so that other work of the machine affects all of them equally.
  * @param once measures one of them, in a fresh process
  */
 export async function measureRounds(
@@ -45,7 +45,7 @@ function describe(figures: Figures | Error): string {
   return `${Math.round(figures.perSecond)} a second, p99 ${figures.p99.toFixed(1)} ms`
 }
 
-/** @returns null when a round of it, or of the reference, failed */
+/** @returns null if a round of it, or of the reference, failed */
 export function resultOf(
   contender: Contender,
   reference: Contender,
@@ -81,7 +81,7 @@ function middleOf(all: readonly Figures[]): Figures {
   }
 }
 
-/** The cells of a result that every table has. */
+/** The cells that every table has. */
 export function cellsOf({ ratio: [low, middle, high], p99Ratio, figures }: Result): string[] {
   const { p50, p99, redis, bytes, cpu } = figures
   return [

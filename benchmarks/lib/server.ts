@@ -13,7 +13,7 @@ import { hasCores, SERVER_CORE } from './setting.js'
 const CONTROL = pathToFileURL('dist/benchmarks/lib/control.js').href
 const START_TIMEOUT = 120_000
 
-/** As taskset takes them; without any, a process runs where the runner does. */
+/** In taskset's form. Without any, a process runs on the runner's cores. */
 const AFFINITY = { one: SERVER_CORE, all: '0-1023', load: null } as const
 
 const Usage = Type.Object({ cpu: Type.Number(), rss: Type.Number(), peak: Type.Number() })
@@ -21,11 +21,11 @@ const Heap = Type.Object({ heap: Type.Number() })
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** `all` for what is not measured by one core, `load` for what is not measured. */
+  /** `all` for measurements that use several cores, `load` for processes that are not measured. */
   readonly cores?: keyof typeof AFFINITY
 }
 
-/** A contender that runs. */
+/** A running contender. */
 export class Server {
   #errors = ''
   #stopping = false
@@ -45,7 +45,7 @@ export class Server {
     })
   }
 
-  /** @throws with what it wrote to stderr, when it ends instead of listening */
+  /** @throws with its stderr if it ends instead of listening */
   static async start(contender: Contender, { env, cores = 'one' }: StartOptions = {}): Promise<Server> {
     const port = await freePort()
     const node = [process.execPath, '--import', CONTROL, ...contender.start]
@@ -70,7 +70,7 @@ export class Server {
     return this.#ask('usage', Usage)
   }
 
-  /** Bytes that live on the heap, after its garbage was collected. */
+  /** Live bytes on the heap, after a garbage collection. */
   async heap(): Promise<number> {
     return (await this.#ask('heap', Heap)).heap
   }

@@ -1,20 +1,20 @@
 import { availableParallelism } from 'node:os'
 
-/** How long and how much is measured. */
+/** Duration and size of the measurements. */
 export interface Setting {
-  /** Shows that everything works, and gives figures that mean nothing. */
+  /** Only shows that everything works. The figures mean nothing. */
   readonly quick: boolean
-  /** How often each is measured, in a fresh process each time. */
+  /** The number of measurements of each contender, each in a new process. */
   readonly rounds: number
-  /** Of one measurement. wrk counts in whole ones. */
+  /** Seconds of one measurement. wrk takes whole ones. */
   readonly seconds: number
-  /** Before it at least. */
+  /** Minimum warm-up in seconds. */
   readonly warmUpSeconds: number
-  /** Signed in on each contender. */
+  /** Signed-in users on each contender. */
   readonly users: number
   /** Live sign-ins, and revocations, of the growth parts. */
   readonly sizes: readonly number[]
-  /** Credentials in use where there are more sign-ins than that. */
+  /** Credentials in use if there are more sign-ins. */
   readonly hot: number
 }
 
@@ -24,7 +24,7 @@ const FULL: Setting = {
   seconds: 3,
   warmUpSeconds: 2,
   users: 500,
-  // A process keeps a million revocations by default: a few are left for those of the run itself.
+  // A process keeps a million revocations by default. Leaves room for those of the run itself.
   sizes: [1_000, 100_000, 999_000],
   hot: 20_000,
 }
@@ -46,11 +46,11 @@ export function settingFor(quick: boolean): Setting {
 /** Connections of the load generator. */
 export const CONNECTIONS = 64
 
-/** The core of the server that is measured; everything else runs on the last one. */
+/** The core of the measured server. Everything else runs on the last one. */
 export const SERVER_CORE = '0'
 
-/** Of the machine: the runner is pinned to one of them, and must be told. */
+/** The machine's cores. The runner is pinned to one of them, so it cannot count them itself. */
 export const CORES = Number(process.env.BENCH_CORES ?? availableParallelism())
 
-/** Whether server and load have cores of their own. */
+/** Whether server and load have separate cores. */
 export const hasCores = CORES > 1

@@ -4,7 +4,7 @@ import { FollowedStore } from '../../plugins/lib/stores/redis/followed-store.js'
 import { RedisStore } from '../../plugins/lib/stores/redis/store.js'
 import { openEmbeddedStore } from '../../plugins/lib/stores/sqlite/open.js'
 
-/** A command of a bulk waits behind hundreds of others. In ms. */
+/** In ms. A command of a bulk waits behind hundreds of others. */
 const BULK_TIMEOUT = 30_000
 
 /** The suite's store in Redis, without a copy of the revocations in this process. */
@@ -14,7 +14,7 @@ export async function openRedisState(url: string): Promise<StateStore> {
   return new RedisStore(client, { commandTimeout: BULK_TIMEOUT, onClose: () => closeRedis(client) })
 }
 
-/** The same with the copy, once it is complete. */
+/** The same with the copy. Resolves when it is complete. */
 export async function openFollowedState(url: string) {
   const client = openRedis(url)
   await firstAttempt(client, 2000)

@@ -7,7 +7,7 @@ import { Server, type StartOptions } from './server.js'
 
 export const PASSWORD = 'correct horse battery staple'
 
-/** As `npm start` runs it, in production, without the build in front. */
+/** Like `npm start` in production, without the build. */
 const START = [
   'node_modules/.bin/fastify',
   'start',
@@ -23,10 +23,10 @@ const ENVIRONMENT = {
   SIGN_IN_CAP: '1000',
 }
 
-/** What the throttle would have to say is not measured here. */
+/** High limits: the throttle is not measured here. */
 const LIMITS = { LOGIN_LIMIT_ACCOUNT: '1000000', LOGIN_LIMIT_ADDRESS: '1000000' }
 
-/** The user center in production, asked by one mode. */
+/** The user center in production, used in one mode. */
 export function userCenter(mode: Mode): Contender {
   return {
     name: `user center, ${mode}`,
@@ -41,12 +41,12 @@ export function userCenter(mode: Mode): Contender {
   }
 }
 
-/** Starts it with limits to logins that nobody reaches. */
+/** Starts it with login limits that the run does not reach. */
 export function startUserCenter(contender: Contender, options: StartOptions): Promise<Server> {
   return Server.start(contender, { ...options, env: { ...LIMITS, ...options.env } })
 }
 
-/** Adds accounts to a directory that no server has open: names of users 0 to `count` - 1, and the others given. */
+/** Adds accounts to a directory that no server uses: those of users 0 to `count` - 1, and the given names. */
 export async function addAccounts(
   dataDir: string,
   count: number,

@@ -27,7 +27,7 @@ const reference: Contender = {
 
 const cases: readonly Case[] = MODES.map((mode) => ({ label: mode, reference, contender: userCenter(mode) }))
 
-/** So many credentials, of a few accounts: each login costs a hash. */
+/** The number of credentials. A few accounts share them, because each login costs a hash. */
 function signInSome(
   contender: Contender,
   count: number,

@@ -26,7 +26,7 @@ interface Cost {
 interface Usage {
   /** Of the process, in microseconds. */
   readonly cpu: number
-  /** How many of its instances trust their memory. */
+  /** How many of its instances trust their own copy. */
   readonly healthy: number
 }
 
@@ -42,7 +42,7 @@ async function usageOf(member: ChildProcess): Promise<Usage> {
   return message
 }
 
-/** Seconds of a core that Redis has used, its own threads for the system included. */
+/** CPU seconds of Redis, including system time. */
 async function redisCpu({ client }: Store): Promise<number> {
   const times = (await client.info('cpu')).matchAll(/^used_cpu_(?:sys|user):([\d.]+)/gm)
   return [...times].reduce((sum, [, seconds]) => sum + Number(seconds), 0)

@@ -28,7 +28,7 @@ async function bareApp(): Promise<FastifyInstance> {
   return app
 }
 
-/** The bare route with all that a guard cannot do without: a preHandler and `Cache-Control: no-store`. */
+/** The bare route with the minimum of any guard: a preHandler and `Cache-Control: no-store`. */
 async function guardlessApp(): Promise<FastifyInstance> {
   const app = Fastify()
   app.addHook('preHandler', (_request, reply, done) => {
@@ -75,7 +75,7 @@ async function candidatesOf(users: number): Promise<Candidate[]> {
   return candidates
 }
 
-/** Three candidates for each mode: what the other two cost beside the first. */
+/** Three candidates for each mode: the cost of the last two is compared with the first. */
 function rowsOf(candidates: readonly Candidate[], costs: readonly Cost[]) {
   return candidates.map(({ name }, index) => {
     const cost = costs[index] ?? { p10: Number.NaN, median: Number.NaN }

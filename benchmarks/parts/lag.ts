@@ -17,7 +17,7 @@ function now(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-/** @returns how late the other process was each time (ms), and how often this one was */
+/** @returns the delay of the other process each time (ms), and how often this process was late */
 async function measure(count: number, url: string) {
   const store = await openFollowedState(url)
   const generation = await store.generation()

@@ -12,7 +12,7 @@ cookie. No suite with these parts can be faster than the last of those rows. The
 recognising the caller.
 `.trim()
 
-/** Each has what those before it have. */
+/** Each includes all previous layers. */
 const LAYERS: readonly [label: string, ...layers: string[]][] = [
   ['and calls a preHandler', 'preHandler'],
   ['and sends no-store', 'preHandler', 'no-store'],

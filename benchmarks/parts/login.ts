@@ -23,7 +23,7 @@ Then ${FLOOD} logins arrive at once, and again as soon as they are answered, whi
 (\`/user_info\`, \`/healthz\`) every 5 ms: what those feel, how many logins are shed (503), and how high memory goes.
 `.trim()
 
-/** So many logins at once, and again, for so long. */
+/** This many logins at once, again and again, for this long. */
 interface Flood {
   readonly seconds: number
   readonly size: number
@@ -47,7 +47,7 @@ async function login(server: Server, index: number): Promise<number> {
   return response.status
 }
 
-/** Logins a second, with enough under way to keep every core at work. */
+/** Logins a second, with enough at once to keep every core busy. */
 async function rateOf(server: Server, seconds: number): Promise<number> {
   const end = performance.now() + seconds * 1000
   let granted = 0

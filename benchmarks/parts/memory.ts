@@ -33,7 +33,7 @@ function signInMany(server: Server, count: number): Promise<Client[]> {
   return atOnce(16, count, (index) => signIn(server, usernameOf(Math.floor(index / FOR_EACH_ACCOUNT))))
 }
 
-/** Has every credential used. */
+/** Uses every credential once. */
 function use(server: Server, clients: readonly Client[]) {
   const headers = clients.map((client) => client.headers)
   return generateLoad(`${server.origin}/user_info`, headers, 3)
@@ -42,7 +42,7 @@ function use(server: Server, clients: readonly Client[]) {
 async function inRedis(mode: Mode, count: number, store: Store) {
   await store.client.flushall()
   const server = await Server.start(suite(mode, 'Redis'), { env: { REDIS_URL: store.url } })
-  // What is made once, scripts and tables, is not a sign-in's.
+  // Scripts and tables are created once. They do not count for a sign-in.
   const first = await signInMany(server, FOR_EACH_ACCOUNT)
   await use(server, first)
   const [before, heapBefore] = [await store.memory(), await server.heap()]
@@ -54,7 +54,7 @@ async function inRedis(mode: Mode, count: number, store: Store) {
   return { redis, heap }
 }
 
-/** What the file takes once the log beside it has gone into it. */
+/** The size of the file after a checkpoint of its log. */
 async function bytesAtRest(dataDir: string): Promise<number> {
   const database = await openDatabase(databaseFile(dataDir))
   await database.close()

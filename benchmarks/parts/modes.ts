@@ -6,7 +6,7 @@ import type { Section } from '../lib/report.js'
 import { measureFresh } from '../lib/round.js'
 import type { Setting } from '../lib/setting.js'
 
-/** The modes that are registered, in the order in which they are asked: the cookie comes last. */
+/** The registered modes, in the order in which guards try them: the cookie is last. */
 const REGISTERED: readonly (readonly Mode[])[] = [
   ['cookie'],
   ['session', 'cookie'],
@@ -15,7 +15,7 @@ const REGISTERED: readonly (readonly Mode[])[] = [
 
 const OTHER_COOKIES = [1, 10, 100]
 
-/** So many cookies of others, as a site collects them. */
+/** Other cookies of the same site. */
 function otherCookies(count: number): string {
   return Array.from(
     { length: count },

@@ -23,7 +23,7 @@ interface Cost {
   readonly redis: number
 }
 
-/** What a process starts with, and how long that takes (ms). */
+/** The entries at the start of a process, and how long loading them takes (ms). */
 async function costOf(count: number, store: Store): Promise<Cost> {
   const began = performance.now()
   const server = await Server.start(suite('cookie', 'Redis'), { env: { REDIS_URL: store.url } })

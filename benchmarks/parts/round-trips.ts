@@ -12,11 +12,11 @@ import { median } from '../lib/statistics.js'
 import { addAccounts, startUserCenter, userCenter } from '../lib/user-center.js'
 import { newDataDir } from '../lib/work-directory.js'
 
-/** How often each is done. */
+/** The number of repetitions. */
 const TIMES = 5
-/** How much later Redis answers where it is far away, in ms: more than a busy machine adds by itself. */
+/** The added delay of a distant Redis, in ms: more than a busy machine adds by itself. */
 const ROUND_TRIP = 100
-/** For feeds and scripts to be where they will be, in ms. */
+/** How long feeds and scripts take to settle, in ms. */
 const SETTLE = 500
 const GOALS = /^(refresh|logout|list)/
 
@@ -53,11 +53,11 @@ async function costOf({ prepare }: Asked, log: CommandLog): Promise<Cost> {
   return { time: median(times), commands: await log.take() }
 }
 
-/** Each with Redis nearby, then each with Redis far away: a way back would let what is late be overtaken. */
+/** First all with a near Redis, then all with a distant one: on the way back, late commands could be overtaken. */
 async function countAll(all: readonly Asked[], log: CommandLog, proxy: TcpProxy): Promise<Count[]> {
   const near: Cost[] = []
   for (const asked of all) {
-    // Redis knows the scripts after that.
+    // After that, Redis has the scripts.
     await costOf(asked, log)
     near.push(await costOf(asked, log))
   }
@@ -74,7 +74,7 @@ async function countAll(all: readonly Asked[], log: CommandLog, proxy: TcpProxy)
 
 async function countMode(mode: Mode, redisUrl: string, log: CommandLog): Promise<Count[]> {
   const dataDir = newDataDir()
-  // An account for each, so that ending all others ends nobody who is needed.
+  // One account for each, so that ending all other sign-ins ends none that is needed.
   await addAccounts(dataDir, TIMES)
   const proxy = await startProxy(Number(new URL(redisUrl).port))
   const server = await startUserCenter(userCenter(mode), { env: { REDIS_URL: proxy.url, DATA_DIR: dataDir } })

@@ -19,7 +19,7 @@ The same as above with this many live sign-ins. The state is loaded once, and a 
 Up to 20 000 credentials of each mode are used in turn. The other sign-ins are idle.
 `.trim()
 
-/** State that outlives the processes that are measured, and those who are signed in on it. */
+/** State that outlives the measured processes, and its signed-in users. */
 class LoadedState {
   readonly #clients = new Map<string, readonly Client[]>()
   #count = 0
@@ -74,7 +74,7 @@ async function grow(state: State, setting: Setting, store: Store, tell: (line: s
   return bySize
 }
 
-/** How the ratio at the most sign-ins compares with that at the fewest. */
+/** The ratio at the most sign-ins, as a share of that at the fewest. */
 function goalsOf(bySize: readonly Result[][]) {
   const [few = [], many = []] = [bySize[0], bySize.at(-1)]
   return many.map(({ contender, ratio }, index) =>

@@ -17,7 +17,7 @@ with the right one, in turn and in another order each time, and Welch's t betwee
 is to be seen.
 `.trim()
 
-/** Names of one length, so that the requests are too. */
+/** Names of one length, so that all requests have one length. */
 const unknownName = (index: number) => usernameOf(1_000_000 + index)
 const disabledName = (index: number) => usernameOf(2_000_000 + index)
 const each = <T>(of: (index: number) => T) => Array.from({ length: ACCOUNTS }, (_, index) => of(index))
@@ -38,7 +38,7 @@ const ATTEMPTS: readonly Attempt[] = [
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
-/** Milliseconds until the refusal is there. @throws when it is none */
+/** Milliseconds until the refusal. @throws if it is not refused */
 function refusal(server: Server, body: object): Promise<number> {
   return new Promise((resolve, reject) => {
     const text = JSON.stringify(body)

@@ -19,7 +19,7 @@ const writer: Contender = {
 
 const written = async (server: Server) => Number(await (await fetch(server.origin)).text())
 
-/** With all that happens in Redis: how many of the commands are whose cannot be told. */
+/** Commands to Redis are not counted: their senders cannot be told apart. */
 const contenders = MODES.map((mode) => ({ ...suite(mode, 'Redis'), usesRedis: false }))
 
 export const writes: Part = {
