@@ -30,16 +30,16 @@ export interface CookieRenewalParts {
 interface Renewal {
   /** In ms. */
   readonly at: number
-  /** Null: there was nothing to renew. */
+  /** Null if there was nothing to renew. */
   readonly life: Pick<CookiePayload, 'iat' | 'exp'> | null
 }
 
 /** How long requests with the old cookie get the same renewed one, in ms. */
 const SERVES_FOR = 60_000
-/** Some 150 bytes each. Beyond the bound, a sign-in is renewed anew. */
+/** About 150 bytes each. A sign-in beyond the bound is renewed again. */
 const RENEWALS_MAX = 100_000
 
-/** Where a request keeps what its cookie said, when that is to be renewed with the answer. */
+/** The payload of a request's cookie that is due. Null after the answer has set or cleared the cookie otherwise. */
 const kRenewal = Symbol('fastify-identity.cookie-renewal')
 
 declare module 'fastify' {
@@ -49,54 +49,50 @@ declare module 'fastify' {
 }
 
 /**
- * Gives the cookie a new life once half of it has passed: the same sign-in and `auth_time`, sealed under the key
- * that signs now, and never beyond the absolute limit. It is stored at most once a minute: who sends the old cookie
- * again meanwhile gets the same new one.
+ * Renews a cookie after half its life: the same sign-in and `auth_time`, sealed under the current signing key, and never
+ * beyond the absolute limit. A renewal is stored at most once a minute. Meanwhile the old cookie gets the same new one.
  *
- * As in the session mode it is noted when the cookie is read, and done as the answer goes out: after whatever
- * the request did, so that a sign-in that it ended is not renewed.
+ * As in the session mode, reading the cookie notes the renewal, and the end of the request does it. So a sign-in that the
+ * request itself ended is not renewed.
  */
 export class CookieRenewal {
   readonly #parts: CookieRenewalParts
-  /** By sign-in: many requests at once renew a cookie once. */
+  /** By sign-in: parallel requests share one renewal. */
   readonly #running = new Map<string, Promise<CookiePayload | null>>()
-  /**
-   * The latest renewals, by sign-in. A client may go on sending the old cookie (a script, many tabs at once): without
-   * this each of its requests would write to the store.
-   */
+  /** By sign-in. A script or many tabs may go on sending the old cookie: without this each request would write. */
   readonly #recent = new Newest<string, Renewal>(RENEWALS_MAX)
 
   constructor(parts: CookieRenewalParts) {
     this.#parts = parts
   }
 
-  /** Notes a cookie that is genuine and live, if it is due. */
+  /** Notes a genuine, live cookie if it is due. */
   note(request: FastifyRequest, payload: CookiePayload, now: number): void {
     if (now < this.restsUntil(payload)) return
     if (!request[kRenewal]) beforeAnswer(request, (reply) => this.#settle(request, reply))
     request[kRenewal] = payload
   }
 
-  /** Until when (ms) using the cookie does nothing to it: half its life, or all of it where that is its last. */
+  /** Until when (ms) a request does not renew the cookie: half its life, or the end of its last one. */
   restsUntil(payload: CookiePayload): number {
     const mayLiveOn = payload.exp < this.#absoluteEnd(payload)
     if (mayLiveOn) return (payload.iat + payload.exp) * 500
     return endOfCookie(payload, this.#parts.ttls.absoluteTtl)
   }
 
-  /** For an answer that sets or clears the cookie otherwise. */
+  /** The answer sets or clears the cookie otherwise. */
   cancel(request: FastifyRequest): void {
     request[kRenewal] = null
   }
 
   /**
-   * Sets the renewed cookie on the answer to a request that a guard admitted by it. What fails is logged, and
-   * tried again with the next request: the answer goes out as it is.
+   * Sets the renewed cookie if a guard admitted the request by the old one. A failure is logged and leaves the answer as it
+   * is; the next request tries again.
    */
   async #settle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const payload = request[kRenewal]
     if (!payload) return
-    // Cancelled and noted again, it was noted twice.
+    // A renewal that was cancelled and noted again comes here twice.
     this.cancel(request)
     const caller = request[kCaller]
     if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
@@ -104,7 +100,7 @@ export class CookieRenewal {
     if (renewed && (await this.#isStillLive(renewed))) this.#write(reply, renewed)
   }
 
-  /** Asked last of all: while it was stored, somebody may have signed in or out at the same browser. */
+  /** The last check: the same browser may have signed in or out while the renewal was stored. */
   async #isStillLive(payload: CookiePayload): Promise<boolean> {
     const { signIns, log } = this.#parts
     try {
@@ -135,11 +131,11 @@ export class CookieRenewal {
   async #renew(payload: CookiePayload): Promise<CookiePayload | null> {
     const now = this.#parts.clock()
     const known = this.#recent.get(payload.sid)
-    // The clock may have been set back.
+    // `abs`, because the clock may have been set back.
     const life = known && Math.abs(now - known.at) < SERVES_FOR ? known.life : undefined
     if (life === null) return null
     const again = life && { ...payload, ...life }
-    // Not where it is that one that is due: cookies may live for less than two minutes.
+    // A cookie that lives for less than two minutes may be due itself, and be the latest renewal.
     if (again && again.exp > payload.exp) return again
     const renewed = await this.#store(payload, now)
     this.#recent.set(payload.sid, { at: now, life: renewed && { iat: renewed.iat, exp: renewed.exp } })
@@ -147,8 +143,8 @@ export class CookieRenewal {
   }
 
   /**
-   * The record's idle limit moves first, and the cookie ends with it: one that outlived its record would be
-   * missed by whoever ends all sign-ins of an account. A sign-in that was ended meanwhile has no record.
+   * Moves the record's idle limit first, and ends the cookie with it: ending all sign-ins of an account would miss a cookie
+   * that outlives its record. A sign-in that has ended meanwhile has no record.
    */
   async #store(payload: CookiePayload, now: number): Promise<CookiePayload | null> {
     const { signIns, ttls } = this.#parts
@@ -165,7 +161,7 @@ export class CookieRenewal {
   #write(reply: FastifyReply, payload: CookiePayload): void {
     const { spec, keys, clock } = this.#parts
     const left = payload.exp - Math.floor(clock() / 1000)
-    // A browser takes `Max-Age=0` for an order to drop whatever cookie it holds by now.
+    // `Max-Age=0` would delete the browser's cookie, which may be a newer one.
     if (left > 0) setCookie(reply, spec, sealCookie(keys, payload), left)
   }
 }

@@ -5,18 +5,18 @@ import { decodeJson, encodeJson, signValue, verifyValue } from '../credentials/s
 import { ClaimInvalid } from '../errors.js'
 import { type Static, Type } from '../shape.js'
 
-/** What the cookie holds: readable by whoever holds it, so nothing that is secret. */
+/** The cookie's content. Its holder can read it, so nothing in it is secret. */
 const isPayload = Type.Object(
   { v: Type.Literal(1), remember: Type.Boolean, ...IdentityClaims },
   { additionalProperties: false },
 )
 export type CookiePayload = Static<typeof isPayload>
 
-/** What varies, in bytes of JSON: with the rest, as base64url, it stays below what `openCookie` looks at. */
+/** For account and claims, in bytes of JSON. With the rest, as base64url, the cookie stays below the cap of `openCookie`. */
 const VARIABLE_MAX = 2560
 
 /**
- * Before anything is stored: a cookie above the cap would be issued and never recognised.
+ * Call this before anything is stored: a cookie above the cap would be issued and never accepted.
  * @throws CLAIM_INVALID
  */
 export function checkCookieSize(account: CheckedAccount, ext: Claims): void {
@@ -26,8 +26,8 @@ export function checkCookieSize(account: CheckedAccount, ext: Claims): void {
 }
 
 /**
- * When a cookie ends, in ms: at its own time, or at the absolute limit (seconds since the password was given) where
- * that was longer when it was issued. The end of a sign-in is remembered for no longer than one may live now.
+ * When a cookie ends, in ms: at its own time, or at the absolute limit (seconds since the password was given) if that is
+ * earlier. A limit that was lowered also binds older cookies: a revocation is kept no longer than a sign-in may live now.
  */
 export function endOfCookie({ exp, auth_time }: CookiePayload, absoluteTtl: number): number {
   return Math.min(exp, auth_time + absoluteTtl) * 1000
@@ -38,7 +38,7 @@ export function sealCookie(keys: PurposeKeys, content: CookiePayload): string {
   return signValue(keys, encodeJson(content))
 }
 
-/** Null for whatever was not sealed under one of these keys. Says nothing of expiry. */
+/** Null for a value that was not sealed under one of these keys. Does not check expiry. */
 export function openCookie(keys: PurposeKeys, value: string): CookiePayload | null {
   const encoded = verifyValue(keys, value)
   const content = encoded === null ? null : decodeJson(encoded)

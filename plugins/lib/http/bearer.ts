@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { CredentialAmbiguous } from '../errors.js'
 import { countHeaderLines } from './header-lines.js'
 
-/** The scheme, ended by whatever cannot be part of its name (a token, RFC 9110 §5.6.2). Case counts for nothing (§11.1). */
+/** The scheme, followed by a character that cannot be part of its name (RFC 9110 §5.6.2), in any case (§11.1). */
 const SCHEME = /^bearer(?![\w!#$%&'*+.^`|~-])/i
 /** The scheme, one space and a token68 (RFC 6750 §2.1, RFC 9110 §11.4). */
 const CREDENTIALS = /^bearer ([\w.~+/-]+=*)$/i
@@ -14,13 +14,13 @@ function ambiguous(): Error {
 }
 
 /**
- * The bearer token of a request, or null when it has none. Each odd form has one answer:
- * - no header, an empty one, any scheme but Bearer (`Bearerx` is another one): null;
- * - `bearer` in any case, one space, a token68: the token, whatever is in it;
+ * The bearer token of a request, or null if it has none:
+ * - no header, an empty one, or any scheme except Bearer (`Bearerx` is another one): null;
+ * - `bearer` in any case, one space, a token68: the token, unverified;
  * - Bearer followed by anything else (nothing, two spaces, a tab, a list, `Bearer,abc`): an error;
- * - two `Authorization` lines, whatever their schemes, since proxies differ on which one counts: an error.
+ * - two `Authorization` lines of any scheme: an error, because proxies differ on which one counts.
  *
- * White space around the whole value is not seen here: Node's parser removes it (RFC 9110 §5.5).
+ * Node's parser has removed white space around the whole value (RFC 9110 §5.5).
  * @throws CREDENTIAL_AMBIGUOUS
  */
 export function readBearer(request: FastifyRequest): string | null {
@@ -29,8 +29,8 @@ export function readBearer(request: FastifyRequest): string | null {
 }
 
 /**
- * The only `Authorization` line of a request, or null when there is none.
- * @throws CREDENTIAL_AMBIGUOUS when there are two
+ * The only `Authorization` line of a request, or null if it has none.
+ * @throws CREDENTIAL_AMBIGUOUS if there are two
  */
 export function readAuthorization(request: FastifyRequest): string | null {
   const header: unknown = request.headers.authorization
@@ -40,10 +40,7 @@ export function readAuthorization(request: FastifyRequest): string | null {
   return header
 }
 
-/**
- * The bearer token in an `Authorization` line, or null.
- * @throws CREDENTIAL_AMBIGUOUS when it is malformed
- */
+/** The bearer token in an `Authorization` line, or null. @throws CREDENTIAL_AMBIGUOUS if it is malformed */
 export function bearerOf(header: string): string | null {
   if (!SCHEME.test(header)) return null
   const token = CREDENTIALS.exec(header)?.[1]

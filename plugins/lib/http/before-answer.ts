@@ -1,19 +1,19 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { dropAnswer, holdAnswer, isHeld } from './held-answer.js'
 
-/** What is done to an answer before it goes out. Of its headers it may change the suite's cookies alone. */
+/** Work on an answer before it is sent. Of the headers it may only change the suite's cookies. */
 export type AnswerWork = (reply: FastifyReply) => Promise<void> | void
 
 const kWork = Symbol('fastify-identity.before-answer')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    // Not by `decorateRequest`: that would be written to every request, and few have any.
+    // Without `decorateRequest`, which writes to every request: few have any work.
     [kWork]?: AnswerWork[]
   }
 }
 
-/** Notes what is to be done before the request's answer goes out, after what was noted before it. */
+/** Notes work to do before the request's answer is sent, after the work that was noted earlier. */
 export function beforeAnswer(request: FastifyRequest, work: AnswerWork): void {
   const noted = request[kWork]
   if (noted) noted.push(work)
@@ -21,9 +21,9 @@ export function beforeAnswer(request: FastifyRequest, work: AnswerWork): void {
 }
 
 /**
- * Each is taken off before it runs: Fastify runs its hooks again for the answer that says that one of them failed.
- * What comes after the one that failed is done for that answer.
- * @returns a promise only where one of them takes time
+ * Takes each piece off the list before it runs: if one fails, Fastify runs its hooks again for the error's answer, and the
+ * rest is done then.
+ * @returns a promise only if some work takes time
  */
 function doNoted(noted: AnswerWork[], reply: FastifyReply): Promise<void> | null {
   for (let work = noted.shift(); work; work = noted.shift()) {
@@ -38,10 +38,7 @@ async function doRest(running: Promise<void>, noted: AnswerWork[], reply: Fastif
   for (let work = noted.shift(); work; work = noted.shift()) await work(reply)
 }
 
-/**
- * The suite's only `onSend` hook: each one costs every request something, also those for which it has nothing to do.
- * For these it makes no promise. While there is work the answer is held.
- */
+/** The suite's only `onSend` hook. Holds the answer while there is work, and makes no promise for a request without any. */
 export function finishAnswer(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -12,8 +12,8 @@ declare module 'fastify' {
 }
 
 /**
- * Two cookies of one name would overwrite each other, and each be refused as the other.
- * @param option that says the name
+ * Two cookies of one name would overwrite each other.
+ * @param option that gives the name
  * @throws OPTION_INVALID
  */
 export function claimCookieName(app: FastifyInstance, option: string, { name }: CookieSpec): void {

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OptionInvalid } from '../errors.js'
 import { forbidStoring } from './no-store.js'
 
-/** The attributes that a cookie is set with, and must be cleared with. */
+/** A cookie is set and cleared with the same attributes. */
 export interface CookieAttributes {
   readonly httpOnly: true
   readonly sameSite: 'lax' | 'strict'
@@ -17,28 +17,28 @@ export interface CookieSpec {
   readonly attributes: CookieAttributes
 }
 
-/** A token (RFC 9110 §5.6.2) without a prefix of its own, which a browser would take as a promise. */
+/** A token (RFC 9110 §5.6.2) without a prefix, for which browsers have rules. */
 const NAME = /^(?!__(host|secure|http)-)[\w!#$%&'*+.^`|~-]{1,64}$/i
 
-/** Whether a browser keeps a cookie of that name, under `__Host-` too. */
+/** Whether a browser keeps a cookie of that name, also under `__Host-`. */
 export function isCookieName(name: string): boolean {
   return NAME.test(name)
 }
 
 /**
- * With `secure` the name gets the `__Host-` prefix (RFC 6265bis §4.1.3.2): a browser then takes it only
- * over TLS, for this host alone and all its paths, so that no sibling domain can plant one.
+ * With `secure` the name gets the `__Host-` prefix (RFC 6265bis §4.1.3.2): browsers accept such a cookie only over TLS, for
+ * one host and all its paths. So no sibling domain can plant one.
  * @throws OPTION_INVALID for a name that no browser would keep
  */
 export function cookieSpec(name: string, secure: boolean, isStrict = false): CookieSpec {
   if (!isCookieName(name)) throw new OptionInvalid('name', 'wants the name of a cookie, without a prefix')
-  // 'auto' would be a guess: the name could promise what the attribute does not keep.
+  // With 'auto' the name could have a prefix that the attribute contradicts.
   if (typeof secure !== 'boolean') throw new OptionInvalid('secure', 'wants true or false')
   const attributes = { httpOnly: true, sameSite: isStrict ? 'strict' : 'lax', path: '/', secure } as const
   return Object.freeze({ name: secure ? `__Host-${name}` : name, attributes: Object.freeze(attributes) })
 }
 
-/** What the request holds under a cookie's name. Two of one name are no credential: which is ours? */
+/** The request's cookie of one name. Two of one name are no credential: nothing tells which one is ours. */
 export type CookieReading =
   | { readonly kind: 'absent' }
   | { readonly kind: 'doubled' }
@@ -72,11 +72,10 @@ function trimmed(header: string, start: number, end: number): string {
 }
 
 /**
- * Finds one cookie in a `Cookie` header, pair by pair. The value is taken as it was sent: ours need no %-decoding, so a
- * %-encoded one is a forgery.
+ * Finds one cookie in a `Cookie` header, pair by pair. Does not %-decode: a %-encoded value is a forgery.
  *
- * Only spaces and tabs may be around a name. `String.trim` would remove a no-break space too: a sibling domain may plant a
- * cookie named `<no-break space>__Host-identity`, which no browser's prefix rule covers, and it would pass for ours.
+ * Only spaces and tabs may be around a name. `String.trim` would also remove a no-break space: no browser's prefix rule
+ * covers `<no-break space>__Host-identity`, so a sibling domain could plant it as ours.
  */
 export function readCookie(header: string | undefined, name: string): CookieReading {
   if (header === undefined) return ABSENT
@@ -84,7 +83,7 @@ export function readCookie(header: string | undefined, name: string): CookieRead
   for (let at = 0, end = 0; at < header.length; at = end + 1) {
     end = endOfPair(header, at)
     const start = skipBlanks(header, at)
-    // A look at one character rules most pairs out, and takes less time than a comparison with the name.
+    // Checking one character is faster than comparing the name, and rules out most pairs.
     const equals = skipBlanks(header, start + name.length)
     if (header.charCodeAt(equals) !== EQUALS || !header.startsWith(name, start)) continue
     if (found !== null) return DOUBLED
@@ -111,8 +110,8 @@ declare module 'fastify' {
 }
 
 /**
- * Only the serializer of @fastify/cookie is used: its `onSend` hook would cost every request something. It comes from the
- * application's own plugin, or from a scope of its own, so that the application may still register the plugin later.
+ * Uses only the serializer of @fastify/cookie, without its hooks: of the application's own plugin, or of one in a scope of
+ * its own. So the application can still register the plugin later.
  */
 export async function useCookieSerializer(app: FastifyInstance): Promise<void> {
   if (app.hasDecorator('serializeCookie')) {
@@ -127,7 +126,7 @@ export async function useCookieSerializer(app: FastifyInstance): Promise<void> {
 
 const kOwnLines = Symbol('fastify-identity.own-cookies')
 
-/** The suite's lines of an answer by the cookie's name, null for one that was taken back. */
+/** The suite's `Set-Cookie` lines of an answer, by name. Null for one that was taken back. */
 type OwnLines = Map<string, string | null>
 
 declare module 'fastify' {
@@ -140,20 +139,20 @@ function nameOfLine(line: string): string {
   return line.slice(0, line.indexOf('='))
 }
 
-/** Puts the suite's lines into the headers, instead of others of these names (RFC 6265 §4.1.1 forbids two of one name). */
+/** Replaces the headers' lines of these names by the suite's (RFC 6265 §4.1.1 forbids two of one name). */
 export function rewriteOwnCookies(reply: FastifyReply): void {
   const own = reply[kOwnLines]
   if (!own) return
   const others = [reply.getHeader('set-cookie') ?? []].flat().map(String)
   const lines = others.filter((line) => !own.has(nameOfLine(line)))
   for (const line of own.values()) if (line !== null) lines.push(line)
-  // Fastify would append to what is there.
+  // `reply.header` would append.
   reply.removeHeader('set-cookie')
   const [first] = lines
   if (first !== undefined) reply.header('set-cookie', lines.length > 1 ? lines : first)
 }
 
-/** Into the headers at once: an application that answers by `reply.raw` takes them from there. */
+/** Writes the headers at once, for an application that answers by `reply.raw`. */
 function putLine(reply: FastifyReply, name: string, line: string | null): void {
   const own: OwnLines = reply[kOwnLines] ?? new Map()
   own.delete(name)
@@ -171,22 +170,22 @@ function writeCookie(
   putLine(reply, name, reply.server[kSerializeCookie](name, value, { ...attributes, ...life }))
 }
 
-/** Sets the cookie; with `maxAge` (seconds) it outlives the browser, without it ends with it. */
+/** Sets the cookie. Without `maxAge` (seconds) it ends with the browser. */
 export function setCookie(reply: FastifyReply, spec: CookieSpec, value: string, maxAge?: number): void {
   writeCookie(reply, spec, value, { maxAge })
 }
 
-/** Clears the cookie, with the attributes it was set with: a browser keeps a `__Host-` one otherwise. */
+/** Clears the cookie with its attributes: without them a browser would keep a `__Host-` one. */
 export function clearCookie(reply: FastifyReply, spec: CookieSpec): void {
   writeCookie(reply, spec, '', { maxAge: 0, expires: new Date(0) })
 }
 
-/** Takes back what the answer would have set under the cookie's name, if it was the suite. */
+/** Takes back the suite's own line for this cookie. */
 export function takeBackCookie(reply: FastifyReply, { name }: CookieSpec): void {
   if (reply[kOwnLines]?.get(name)) putLine(reply, name, null)
 }
 
-/** Has the answer leave the browser without the cookie: cleared where the request came with it, else not set. */
+/** Clears the cookie if the request has it; otherwise only takes back the line that would set it. */
 export function removeCookie(request: FastifyRequest, reply: FastifyReply, spec: CookieSpec): void {
   if (readCookie(request.headers.cookie, spec.name).kind !== 'absent') clearCookie(reply, spec)
   else takeBackCookie(reply, spec)

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * How many lines of that name a request has. Of `Authorization` and `Host` Node keeps the first and drops the others:
- * only the raw list still shows them. An adapter of a serverless platform may hand over a request without that list,
- * which Node's types do not know of: 0.
+ * How many lines of that name a request has. Node keeps the first `Authorization` and `Host` and drops the others: only
+ * the raw list shows them. 0 without a raw list: some serverless adapters have none, whatever Node's types say.
  * @param name in lower case
  */
 export function countHeaderLines(raw: Pick<IncomingMessage, 'rawHeaders'>, name: string): number {

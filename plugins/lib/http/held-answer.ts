@@ -13,21 +13,21 @@ type Thenable = PromiseLike<void>
 type Fulfilled = (() => void) | null | undefined
 type Rejected = ((error: Error) => void) | null | undefined
 
-/** Whether work is under way before the answer. */
+/** Whether the answer waits for work. */
 export function isHeld(reply: FastifyReply): boolean {
   return Object.hasOwn(reply, 'sent')
 }
 
 /**
- * Holds an answer back until the work before it is done.
+ * Holds an answer back until its work is done.
  *
- * Meanwhile `reply.sent` is true, as it is on bare Fastify once an answer was sent: Fastify itself then drops a second
- * answer with its own warning, logs what a handler throws late, and starts no further hook or handler. Without that it
- * takes the reply for unsent: a second answer ends the process, and a hook that refuses by `reply.send` without
- * `return` lets the handler run. `await reply` waits for the end of the answer.
+ * Meanwhile `reply.sent` is true, as on bare Fastify after an answer: Fastify then drops a second answer with a warning,
+ * logs a handler's late error, and starts no further hook or handler. If it were false, a second answer would end the
+ * process, and a hook that refuses by `reply.send` without `return` would let the handler run. `await reply` waits for the
+ * end of the answer.
  *
- * @returns what the hook returns. It is no real promise: Fastify goes on in the same step in which the hold ends, so
- * that nobody finds the reply unsent in between.
+ * @returns the hook's return value. It is no real promise: Fastify continues in the step in which the hold ends, so that
+ * no code sees the reply unsent in between.
  */
 export function holdAnswer(reply: FastifyReply, payload: unknown, working: Promise<void>): Thenable {
   const first = firstAnswer(reply)
@@ -44,7 +44,7 @@ export function holdAnswer(reply: FastifyReply, payload: unknown, working: Promi
       () => settle(() => proceed(watch, resolve, reject)),
       (error) =>
         settle(() => {
-          // The error's page takes its place.
+          // The error's answer replaces it.
           abandonPayload(payload)
           takeStatus(reply, error)
           reject(error)
@@ -56,26 +56,26 @@ export function holdAnswer(reply: FastifyReply, payload: unknown, working: Promi
 
 function proceed(watch: PayloadWatch | null, resolve: () => void, reject: (error: unknown) => void): void {
   const failure = watch?.end()
-  // As Fastify does where a stream fails before its first byte.
+  // Fastify does the same if a stream fails before its first byte.
   if (failure) reject(failure.error)
   else resolve()
 }
 
-/** What Fastify reads of an error. */
+/** The fields of an error that Fastify reads. */
 interface Failure {
   readonly name?: string
   readonly statusCode?: number
   readonly headers?: Record<string, string>
 }
 
-/** An error page that fails in its turn is written with the status and the headers that are there. */
+/** If the error's answer fails as well, Fastify writes it with the status and headers of the reply. */
 function takeStatus(reply: FastifyReply, error: unknown): void {
   const { statusCode, headers = {} }: Failure = error instanceof Error ? error : {}
   const isFailure = statusCode !== undefined && statusCode >= 400 && statusCode <= 599
   reply.code(isFailure ? statusCode : 500).headers(headers)
 }
 
-/** Answers what reached the hook beside an answer that is held: never. Fastify logs its own warning. */
+/** Drops a second answer while the first is held: its promise never settles. Fastify logs its own warning. */
 export function dropAnswer(reply: FastifyReply, payload: unknown): Promise<void> {
   abandonPayload(payload)
   reply.send()
@@ -90,14 +90,14 @@ function pretendSent(reply: FastifyReply, waiting: (() => void)[]): void {
   Object.defineProperty(reply, 'then', { value: then, configurable: true })
 }
 
-/** A list is copied: `reply.header` adds to the one that is there. */
+/** Copies lists, because `reply.header` appends to them. */
 function firstAnswer(reply: FastifyReply): FirstAnswer {
   const headers: Record<string, unknown> = reply.getHeaders()
   for (const [name, value] of Object.entries(headers)) if (Array.isArray(value)) headers[name] = value.slice()
   return { statusCode: reply.statusCode, headers }
 }
 
-/** What a handler does to the reply after it has answered changes nothing on bare Fastify either. */
+/** Undoes a handler's changes after its answer. On bare Fastify they have no effect either. */
 function release(reply: FastifyReply, { statusCode, headers }: FirstAnswer): void {
   Reflect.deleteProperty(reply, 'sent')
   Reflect.deleteProperty(reply, 'then')
@@ -113,10 +113,7 @@ function release(reply: FastifyReply, { statusCode, headers }: FirstAnswer): voi
   rewriteOwnCookies(reply)
 }
 
-/**
- * Fastify marks the reply before it hands over an error that it then drops. The next answer would be taken for that
- * error: the page of a custom error handler, where something after this fails.
- */
+/** Fastify marks the reply before it drops an error. It would take the next answer (a custom error handler's) for that error. */
 function clearErrorMark(reply: FastifyReply): void {
   const mark = Object.getOwnPropertySymbols(reply).find(({ description }) => description === ERROR_MARK)
   if (mark) Reflect.set(reply, mark, false)

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 
-/** What depends on who is asking must not be kept by a cache, and given to the next (RFC 9111 §5.2.2.5). */
+/** A cache must not give one caller's answer to the next caller (RFC 9111 §5.2.2.5). */
 export function forbidCaching(reply: FastifyReply): void {
   reply.header('cache-control', 'no-store')
 }
@@ -9,17 +9,14 @@ type Raw = FastifyReply['raw']
 
 const kForbidden = Symbol('fastify-identity.storing-forbidden')
 
-/**
- * Fields that tell a cache what it may keep: `Cache-Control`, the ones for a kind of cache alone, which come before it
- * (RFC 9213 §2.2: `CDN-Cache-Control` and the like), and their forerunners.
- */
+/** `Cache-Control`, fields for one kind of cache, which win (RFC 9213 §2.2: `CDN-Cache-Control`), and older ones. */
 const CACHE_FIELD = /(?:^|-)cache-control$|^surrogate-control$|^edge-control$|^x-accel-expires$/i
 
 function isCacheField(name: unknown): boolean {
   return CACHE_FIELD.test(String(name))
 }
 
-/** A list of names and values, in turn or as pairs: the forms that `writeHead` takes beside an object. */
+/** A flat list of names and values, or a list of pairs: `writeHead` takes both. */
 function withoutCacheFields(list: readonly unknown[]): unknown[] {
   if (Array.isArray(list[0])) return list.filter((pair) => !isCacheField(Array.isArray(pair) ? pair[0] : ''))
   return list.filter((_, index) => !isCacheField(list[index - (index % 2)]))
@@ -36,10 +33,9 @@ function forbidding(headers: object): object {
 }
 
 /**
- * Makes the answer one that no cache keeps (RFC 9111 §5.2.2.5), whatever is said of that later: by the route, by a
- * plugin behind a guard, a hook that runs after ours, a web `Response`, or `raw.writeHead`. A shared cache that kept an
- * answer with a credential would hand it to the next person. So it is decided where headers are written, and on this
- * response alone.
+ * Forbids caches to store the answer (RFC 9111 §5.2.2.5): a shared cache would give its credential to the next person. The
+ * route, another plugin, a later hook, a web `Response` or `raw.writeHead` may set cache headers after this call. So it
+ * overrides `writeHead` of this one response.
  */
 export function forbidStoring(raw: Raw & { [kForbidden]?: true }): void {
   if (raw[kForbidden] || raw.headersSent) return

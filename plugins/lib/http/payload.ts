@@ -5,7 +5,7 @@ interface Emitter {
 }
 
 export interface PayloadWatch {
-  /** Ends the watch. @returns what went wrong meanwhile */
+  /** Ends the watch. @returns the stream's error, if there was one */
   end(): { readonly error: unknown } | null
 }
 
@@ -15,15 +15,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-/** A stream of node:stream, or what passes for one. */
+/** A stream of node:stream, or an object that Fastify takes for one. */
 function isStream(payload: unknown): payload is Emitter & Record<string, unknown> {
   return isObject(payload) && typeof payload.pipe === 'function' && typeof payload.on === 'function'
 }
 
-/**
- * Listens to a stream that waits to be sent: one that fails without a listener (a missing file) ends the process. Null
- * for every other payload, which cannot.
- */
+/** Listens to a waiting stream: without a listener its error (a missing file) ends the process. Null for any other payload. */
 export function watchPayload(payload: unknown): PayloadWatch | null {
   if (!isStream(payload)) return null
   let failure: { readonly error: unknown } | null = null
@@ -39,7 +36,7 @@ export function watchPayload(payload: unknown): PayloadWatch | null {
   }
 }
 
-/** Closes what will not be sent, so that it holds no file and no socket, and fails unheard. */
+/** Closes a payload that will not be sent: it must hold no file or socket. Its errors are ignored. */
 export function abandonPayload(payload: unknown): void {
   if (isStream(payload)) {
     payload.on('error', ignore)
@@ -47,7 +44,7 @@ export function abandonPayload(payload: unknown): void {
   } else if (isObject(payload)) cancel(payload instanceof Response ? payload.body : payload)
 }
 
-/** A stream of the web: what is locked is somebody else's to close. */
+/** `cancel` of a locked stream rejects: its reader closes it. */
 function cancel(stream: unknown): void {
   if (stream instanceof ReadableStream) stream.cancel().catch(ignore)
 }

@@ -4,15 +4,15 @@ import { countHeaderLines } from './header-lines.js'
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 
-/** The same-origin check, for routes that the guard doesn't cover. */
+/** The same-origin check, for routes without a guard. */
 export interface Csrf {
   /** Hook for logins and refreshes: refuses a request from another site (`CROSS_SITE`). */
   readonly sameOrigin: Hook
   /** Hook for logouts, `GET` ones included (`CROSS_SITE`, `PREFETCH`). */
   readonly logout: Hook
   /**
-   * What the guard calls once a mode with ambient authority recognised the caller: refuses an unsafe request, or a
-   * WebSocket handshake, from another site.
+   * For a caller that a mode with ambient authority recognised: refuses an unsafe request, or a WebSocket handshake, from
+   * another site.
    * @throws CROSS_SITE
    */
   checkAmbient(request: FastifyRequest): void
@@ -31,16 +31,16 @@ export function isHandshake({ headers: { upgrade } }: Pick<Asked, 'headers'>): b
 }
 
 /**
- * True for a request that may change something. A WebSocket handshake is a GET, but a page of any site may open one
- * with the cookies of its visitor, and read what comes back: no CORS applies to it (RFC 6455 §10.2).
+ * True for a request that may change something. A WebSocket handshake is a GET, but a page of any site may open one with
+ * its visitor's cookies and read the answer: CORS does not apply to it (RFC 6455 §10.2).
  */
 export function isUnsafe(request: Asked): boolean {
   return !isSafeMethod(request.method) || isHandshake(request)
 }
 
 /**
- * An origin as a browser writes that of a web page: no path, and no user. `capacitor://localhost` names an
- * app's own pages, whatever stands on `localhost`. A `*` would be a name like any other, and match nothing.
+ * The origin of a web page, as a browser writes it: no path, no user. Not `capacitor://localhost`, which is an app's own
+ * pages and not the web server on `localhost`. Not `*`, which would match nothing.
  */
 const WEB_ORIGIN = /^(https?:\/\/)[^\s/?#@\\,*]+$/i
 
@@ -54,7 +54,7 @@ export function parseOrigins(origins: readonly string[]): ReadonlySet<string> {
   return new Set(origins)
 }
 
-/** Compared with the origin's own scheme, so that `example.com:443` is `example.com` for https. */
+/** Compares with the origin's scheme, because for https `example.com:443` is `example.com`. */
 function isHost(origin: string, host: string): boolean {
   const [, scheme] = WEB_ORIGIN.exec(origin) ?? []
   const own = `${scheme}${host}`
@@ -63,10 +63,9 @@ function isHost(origin: string, host: string): boolean {
 }
 
 /**
- * Whether the request came from our own pages, from a program, or from an origin we allow: by
- * `Sec-Fetch-Site` (W3C Fetch Metadata §2.3), and by `Origin` where a browser sends none. A client that
- * sends neither is no browser, and holds no ambient authority that could be abused.
- * @throws HOST_AMBIGUOUS where `Origin` would have to be compared with two hosts
+ * Whether the request came from our own pages, from a program, or from an allowed origin. `Sec-Fetch-Site` decides (W3C
+ * Fetch Metadata §2.3), or `Origin` without it. A client that sends neither is no browser: nobody can abuse its cookies.
+ * @throws HOST_AMBIGUOUS if `Origin` must be compared and there are two hosts
  */
 export function isSameOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers
@@ -77,15 +76,12 @@ export function isSameOrigin(request: FastifyRequest, allowed: ReadonlySet<strin
   return isHost(origin, request.host)
 }
 
-/** Two `Host` lines are no request (RFC 9112 §3.2): a proxy may have gone by the one that Node drops. */
+/** Two `Host` lines are invalid (RFC 9112 §3.2): a proxy may have used the one that Node drops. */
 export function hasTwoHosts({ raw }: Pick<FastifyRequest, 'raw'>): boolean {
   return countHeaderLines(raw, 'host') > 1
 }
 
-/**
- * Refuses what came from another site.
- * @throws CROSS_SITE, HOST_AMBIGUOUS
- */
+/** @throws CROSS_SITE for a request from another site, HOST_AMBIGUOUS */
 export function checkSameOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): void {
   if (!isSameOrigin(request, allowed)) throw new CrossSite()
 }
@@ -95,7 +91,7 @@ function isPrefetch(request: FastifyRequest): boolean {
   return /\bprefetch\b/i.test(`${secPurpose},${purpose}`)
 }
 
-/** A browser's navigation or image load, which carries neither header to a plain-http host. */
+/** A browser sends neither header with a navigation or an image load to a plain-http host. */
 function isUnlabelledBrowser(request: FastifyRequest): boolean {
   const { origin, accept, 'sec-fetch-site': site } = request.headers
   return origin === undefined && site === undefined && /text\/html|image\//i.test(accept ?? '')
@@ -106,7 +102,7 @@ function isUnlabelledBrowser(request: FastifyRequest): boolean {
  * @throws CROSS_SITE, PREFETCH
  */
 export function checkLogoutOrigin(request: FastifyRequest, allowed: ReadonlySet<string>): void {
-  // HEAD asks for what GET would give without wanting it done: a link checker does, and signs nobody out.
+  // A link checker sends HEAD, and must sign nobody out.
   if (request.method === 'HEAD' || isPrefetch(request)) throw new Prefetch()
   checkSameOrigin(request, allowed)
   if (request.method === 'GET' && isUnlabelledBrowser(request)) throw new CrossSite()

@@ -2,10 +2,10 @@ import type { Account, AccountId, CheckedAccount } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { accountIdText, checkWhole } from '../options.js'
 
-/** So that a credential stays well below what browsers and proxies carry. In UTF-16 units. */
+/** In UTF-16 units. Keeps credentials below the header limits of browsers and proxies. */
 const FIELD_MAX = 256
 
-/** SQLite and UTF-8 turn every lone surrogate into U+FFFD: two accounts would become one. */
+/** SQLite and UTF-8 turn lone surrogates into U+FFFD: two accounts would become one. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 function isField(value: unknown): value is string {
@@ -13,12 +13,11 @@ function isField(value: unknown): value is string {
 }
 
 /**
- * A frozen copy of the account's own fields and nothing else: an application's row may hold a password
- * hash, which must not travel on into a credential.
+ * A frozen copy of these fields alone: an application's row may have a password hash, which must not enter a credential.
  * @throws OPTION_INVALID
  */
 export function checkAccount(account: Account<AccountId>): CheckedAccount {
-  // An application that hands on what `verify` said of a wrong password hands on null.
+  // Null comes from an application that passes on the result of `verify` for a wrong password.
   const { id: given = '', username, role, epoch = 0 }: Partial<Account<AccountId>> = account ?? {}
   const id = accountIdText(given)
   if (!isField(id) || !isField(username) || !isField(role)) {

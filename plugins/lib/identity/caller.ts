@@ -1,12 +1,12 @@
 import type { Identity, RefusalCode } from '../contract.js'
 
 /**
- * Keeps the caller on the request. undefined: no guard ran. null: a guard found nobody. The suite declares none of its
- * symbols by `decorateRequest`: Fastify would write them to every request, also to those without a guard.
+ * The request's caller. undefined: no guard ran. null: a guard found nobody. The suite declares none of its symbols by
+ * `decorateRequest`, which writes to each request: it saved nothing for requests with a guard, measured.
  */
 export const kCaller = Symbol('fastify-identity.caller')
 
-/** Keeps why the credential was refused, on a request without a caller. Absent if none was refused. */
+/** Why the credential of a request without a caller was refused. */
 export const kRefused = Symbol('fastify-identity.refused')
 
 declare module 'fastify' {

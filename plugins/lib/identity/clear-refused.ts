@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthMode, ModeName } from '../contract.js'
 
-/** The modes by which a request signs somebody in. Absent if there are none. */
+/** The modes by which a request signs somebody in. */
 const kSigningIn = Symbol('fastify-identity.signing-in')
 
 declare module 'fastify' {
@@ -10,13 +10,13 @@ declare module 'fastify' {
   }
 }
 
-/** Notes that the answer will set a credential of this mode, which must not be cleared. */
+/** Notes that the answer sets a credential of this mode: it must not be cleared. */
 export function noteSigningIn(request: FastifyRequest, name: ModeName): void {
   request[kSigningIn] ??= new Set()
   request[kSigningIn].add(name)
 }
 
-/** A fault of that mode's store says nothing about the credential: it is logged, and the sign-in stands. */
+/** A store fault says nothing about the credential: it is logged, and the sign-in succeeds. */
 async function clearIfRefused(request: FastifyRequest, reply: FastifyReply, mode: AuthMode): Promise<void> {
   try {
     const resolution = await mode.resolve(request)
@@ -28,11 +28,11 @@ async function clearIfRefused(request: FastifyRequest, reply: FastifyReply, mode
 }
 
 /**
- * After a sign-in by a mode with ambient authority, clears refused credentials of such modes that guards ask before it: a
- * dead session, or another application's cookie of that name. The browser would go on sending them, and guards would go on
- * refusing somebody who has just signed in. Live ones stay, and so does a visitor's session.
+ * After a sign-in by cookie, clears refused cookies of the modes that guards ask first: a dead session, or another
+ * application's cookie of that name. The browser would go on sending them, and guards would refuse a user who has just
+ * signed in. Live ones and a visitor's session stay.
  *
- * Only here: the late answer to another request would clear a cookie that was set since.
+ * Only a sign-in does this: the late answer to another request could clear a cookie that was set since.
  */
 export async function clearRefusedBefore(
   request: FastifyRequest,

@@ -7,42 +7,38 @@ import type { OnRefused } from './search.js'
 /** All conditions of one guard must be met. */
 export interface GuardOptions {
   /**
-   * Lets a request without a caller pass: `request.identityOrNull` is null then. It also passes with a refused credential
-   * that a browser sends by itself, and `request.refusedWith` says why that was refused. A credential that a client sends
-   * on purpose (a token) stays refused.
+   * Admits a request without a caller: `request.identityOrNull` is null then. Also one with a refused cookie, which browsers
+   * send by themselves: `request.refusedWith` has the reason. A refused token, which a client sends on purpose, is refused.
    */
   readonly optional?: boolean
   /** One of these roles (`ROLE_REQUIRED`, 403). */
   readonly role?: string | readonly string[]
-  /**
-   * The password was given at most so many seconds ago (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal
-   * and no refresh makes a sign-in younger.
-   */
+  /** The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal or refresh resets it. */
   readonly fresh?: true | number
-  /** Only these modes are asked; one that recognised the caller before must be among them (`MODE_REQUIRED`, 403). */
+  /** Only these modes are asked. A caller of another mode, from an earlier guard, is refused (`MODE_REQUIRED`, 403). */
   readonly modes?: readonly ModeName[]
-  /** Overrides the suite's setting for this guard, and what `optional` does with a refused credential. */
+  /** Overrides the suite's setting, and the effect of `optional` on a refused credential. */
   readonly onRefused?: OnRefused
   /**
-   * A rule of the application, asked after all others. Only `true` lets the caller pass (`NOT_ALLOWED`, 403). It answers
-   * at once: a promise, or an error, is a 500. A rule that needs a lookup is a hook behind the guard.
+   * A rule of the application, checked after all others. Only `true` admits the caller (`NOT_ALLOWED`, 403). It must answer
+   * at once: a promise or an error is a 500. For a lookup, add a hook after the guard.
    */
   readonly allow?: (identity: Identity) => boolean
   /**
-   * The path of a login page. A navigation (a GET that accepts HTML) whose caller nobody recognised is redirected there
-   * (303) with `?next=`, which `app.safeNext` reads. Every other refusal stays an error.
+   * The path of a login page. A navigation (a GET that accepts HTML) without a caller is redirected there (303) with
+   * `?next=`, which `app.safeNext` reads. Every other refusal stays an error.
    */
   readonly loginPage?: string
 }
 
-/** The same, copied and checked. null: not asked for. */
+/** Checked. null: no such condition. */
 export interface GuardRules {
   readonly optional: boolean
   readonly roles: readonly string[] | null
   readonly modes: readonly ModeName[] | null
   /** The age of a sign-in, in ms. */
   readonly ageMax: number | null
-  /** undefined: as the suite has it. */
+  /** undefined: the suite's setting. */
   readonly onRefused: OnRefused | undefined
   readonly allow: ((identity: Identity) => unknown) | null
   readonly loginPage: string | null
@@ -67,10 +63,7 @@ export function checkOnRefused(value: OnRefused): OnRefused {
   return value
 }
 
-/**
- * A list of names. An empty list would refuse everybody. An undefined one (a setting that was never made) would admit
- * everybody. Both are mistakes.
- */
+/** An empty list would refuse everybody, and an undefined one (a missing setting) would admit everybody: both are mistakes. */
 function checkNames<N extends string>(option: string, names: unknown, given: readonly N[]): readonly N[] {
   const isList = Array.isArray(names) && names.length > 0
   if (!isList || names.some((name) => typeof name !== 'string' || name === '')) {
@@ -89,14 +82,13 @@ function modesOf(options: GuardOptions): readonly ModeName[] | null {
   return 'modes' in options ? checkNames('modes', options.modes, options.modes ?? []) : null
 }
 
-/** Undefined, a setting that was never made, is a mistake here too. */
 function ageMaxOf(options: GuardOptions): number | null {
   if (!('fresh' in options)) return null
   const { fresh = 0 } = options
   return 1000 * checkSeconds('fresh', fresh === true ? FRESH_FOR : fresh)
 }
 
-/** Undefined, a rule that was never made, would let everybody pass. */
+/** An undefined rule would admit everybody. */
 function allowOf(options: GuardOptions): GuardRules['allow'] {
   if (!('allow' in options)) return null
   const { allow } = options
@@ -115,11 +107,7 @@ function loginPageOf(options: GuardOptions): string | null {
   return loginPage
 }
 
-/**
- * A guard's options, copied and frozen. A misspelt one (`roles`) is refused: it would let in everybody
- * who is signed in.
- * @throws OPTION_INVALID
- */
+/** @throws OPTION_INVALID also for a misspelt option: `roles` would admit everybody who is signed in */
 export function checkGuardOptions(options: GuardOptions): GuardRules {
   refuseUnknown(options, KNOWN, [])
   const { optional = false, onRefused } = options

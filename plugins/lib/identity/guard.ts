@@ -13,12 +13,12 @@ import { type Found, type OnRefused, Search } from './search.js'
 
 export type { GuardOptions }
 
-/** Works as `preHandler`, and unchanged as `onRequest`, where nobody unauthenticated has a body parsed. */
+/** Works as `preHandler`, and as `onRequest`, which parses no body for an unauthenticated client. */
 export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 
-/** What all guards of an application share. */
+/** Shared by all guards of an application. */
 export interface GuardSettings {
-  /** undefined: `stop`, and for optional guards past a refused ambient credential. */
+  /** undefined: `stop`, or `past_ambient` in optional guards. */
   readonly onRefused: OnRefused | undefined
   readonly unauthenticatedStatus: UnauthenticatedStatus
   readonly clock: Clock
@@ -26,17 +26,14 @@ export interface GuardSettings {
   selectModes(names?: readonly ModeName[]): readonly AuthMode[]
 }
 
-/**
- * Times are in ms. A mode that says no time, or none that is a number, is not recent; nor is one further ahead than
- * it might be behind, for clocks disagree by less.
- */
+/** Times are in ms. False for an `authTime` that is missing or no number, or further ahead than clocks differ. */
 function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean {
   return Math.abs(now - authTime) <= ageMax
 }
 
 const AT_ONCE = 'must answer true or false at once, and throw nothing'
 
-/** Only `true`: a promise is truthy, whatever becomes of it. @throws OPTION_INVALID */
+/** Only `true` counts: a promise is truthy, whatever its outcome. @throws OPTION_INVALID */
 function isAllowed(allow: (identity: Identity) => unknown, identity: Identity): boolean {
   let answer: unknown
   try {
@@ -50,9 +47,9 @@ function isAllowed(allow: (identity: Identity) => unknown, identity: Identity): 
   throw new OptionInvalid('allow', AT_ONCE)
 }
 
-/** What one guard makes of a request: it admits the caller, lets the request pass without one, or throws. */
+/** Judges requests for one guard: admits the caller, admits the request without one, or throws. */
 class Judge extends Search<void> {
-  /** Null in an application whose modes keep no records. */
+  /** Null if the application's modes keep no records. */
   signIns: SignIns | null = null
 
   constructor(
@@ -63,11 +60,11 @@ class Judge extends Search<void> {
     super(rules.onRefused ?? settings.onRefused ?? (rules.optional ? 'past_ambient' : 'stop'))
   }
 
-  /** A promise only where a mode had to ask its store. */
+  /** A promise only if a mode asks its store. */
   judge(request: FastifyRequest): MaybePromise<void> {
     const caller = request[kCaller]
-    // A caller whom an earlier guard recognised is tested, never looked for again: two guards, one person.
-    // Where one found nobody, this one looks for itself: it may ask other modes, or mind a bad credential.
+    // An earlier guard's caller is checked and not looked for again. If it found nobody, this guard searches by its own
+    // modes and rules.
     return caller ? this.checkAllowed(caller) : this.run(request, this.settings.clock())
   }
 
@@ -89,7 +86,7 @@ class Judge extends Search<void> {
     const { identity } = found
     const verified = found instanceof Verified ? found : undefined
     if (!verified) Object.freeze(identity)
-    // Of the mode that recognised the caller, not of the headers that came: junk beside a cookie skips nothing.
+    // The recognising mode decides, not the headers: a junk token beside a cookie must not skip the check.
     if (mode.ambient) this.csrf.checkAmbient(request)
     this.checkAllowed(identity)
     if (!verified || isPast(verified.seenAt, now)) this.signIns?.noteSeen(identity, verified, now)
@@ -107,7 +104,7 @@ class Judge extends Search<void> {
   }
 }
 
-/** `done` lets a request pass when it is handed nothing: what was thrown must be an error, whatever it is. */
+/** `done` without an error would admit the request, so a thrown value of any other kind is wrapped. */
 function fail(
   { loginPage }: GuardRules,
   request: FastifyRequest,
@@ -146,10 +143,7 @@ function runGuard(
   } else done()
 }
 
-/**
- * A guard for routes. Its modes are looked up once the application is ready, so that a guard may be made
- * before the modes are registered.
- */
+/** Makes a guard. It looks its modes up when the application is ready: they may be registered later than it is made. */
 export function createGuard(app: FastifyInstance, settings: GuardSettings, options: GuardOptions): Guard {
   const rules = checkGuardOptions(options)
   const judge = new Judge(app.csrf, settings, rules)

@@ -13,7 +13,7 @@ export interface ModeRegistry {
 
 const METHODS = ['resolve', 'issue', 'signOut', 'clear'] as const
 
-/** A mode that left out `ambient` would go without the same-origin check: nothing may be left out. */
+/** Nothing may be missing: a mode without `ambient` would skip the same-origin check. */
 function checkMode(mode: AuthMode): void {
   const name: unknown = mode.name
   if (typeof name !== 'string' || name === '') throw new OptionInvalid('mode', 'wants a name')
@@ -25,7 +25,7 @@ function checkMode(mode: AuthMode): void {
 
 const asIs = (mode: AuthMode) => mode
 
-/** A registry that closes when the application has started: modes that came later would have no guard. */
+/** A registry that closes when the application starts: guards would not ask later modes. */
 export function createModeRegistry(app: FastifyInstance) {
   const modes = new Map<string, AuthMode>()
   let started = false

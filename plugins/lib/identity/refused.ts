@@ -27,8 +27,8 @@ const ERRORS = {
 }
 
 /**
- * `WWW-Authenticate` (RFC 9110 §11.6.1). A refused token adds `error="invalid_token"` (RFC 6750 §3.1).
- * If no mode has a registered scheme, the challenge is `Cookie`, since a 401 must have one.
+ * `WWW-Authenticate` (RFC 9110 §11.6.1), with `error="invalid_token"` for a refused token (RFC 6750 §3.1). `Cookie` if no
+ * mode has a registered scheme: a 401 must have a challenge.
  */
 function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): string {
   const schemes = new Set(modes.flatMap(({ scheme }) => (scheme ? [scheme] : [])))
@@ -45,7 +45,7 @@ export function isNobody(error: unknown): boolean {
 }
 
 /**
- * The error for a request whose caller no mode recognised.
+ * The error for a request without a caller.
  * @param decided gives the error's code; by default the first refused one, in the modes' order
  */
 export function refusedError(

@@ -7,15 +7,15 @@ import type { Refused } from './refused.js'
 export type OnRefused = 'stop' | 'next'
 
 /**
- * `past_ambient`: a bad credential ends the search only if its client sent it on purpose. A browser goes on sending a
- * dead cookie until it is told otherwise; a client with a dead token must learn that it has to refresh.
+ * `past_ambient`: a bad credential ends the search unless a browser sends it by itself. A browser goes on sending a dead
+ * cookie until the server clears it; a client with a dead token must learn that it has to refresh.
  */
 export type SearchPolicy = OnRefused | 'past_ambient'
 
 /** A resolution that names the caller. */
 export type Found = Extract<Resolution, { kind: 'identity' }>
 
-/** Where a search goes on: at a mode whose answer has come by then. */
+/** Where a search continues: at a mode that has answered by then. */
 interface Place {
   readonly index: number
   readonly refused: readonly Refused[]
@@ -24,14 +24,14 @@ interface Place {
 
 const START: Place = Object.freeze({ index: 0, refused: Object.freeze([]), answer: ABSENT })
 
-/** A resolution that is none must not pass for "not mine": plain JavaScript may return anything. */
+/** Plain JavaScript may return anything: that must not pass for `absent`. */
 function refusedBy(mode: AuthMode, resolution: Resolution): readonly Refused[] {
   if (resolution.kind === 'absent') return START.refused
   if (resolution.kind !== 'refused') throw new TypeError(`mode ${mode.name} answered with no resolution`)
   return [{ code: resolution.code, mode }]
 }
 
-/** Asks modes in their order for the caller of a request, and says what follows from that. */
+/** Asks modes in their order for a request's caller. Subclasses define the outcome. */
 export abstract class Search<T> {
   /** The modes to ask. */
   modes: readonly AuthMode[] = []
@@ -50,19 +50,19 @@ export abstract class Search<T> {
   }
 
   /**
-   * Nearly every request ends here: most modes find nothing, and one has the credential in memory. So this makes no
-   * promise and no closure, and allocates nothing, until a mode answers with a promise or refuses.
+   * For most requests, one mode has the credential in memory and the others find none. So this allocates nothing, no promise
+   * and no closure, until a mode answers with a promise or refuses.
    * @param now in ms
    */
   run(request: FastifyRequest, now?: number, from = START): MaybePromise<T> {
     let { index, refused } = from
     for (let mode = this.modes[index]; mode; mode = this.modes[++index]) {
-      // By place, not by what the answer is: a mode that resolves to undefined must not be asked for ever.
+      // Compares places, not answers: a mode that resolves to undefined would be asked for ever.
       const isAnswered = from !== START && index === from.index
       const resolution = isAnswered ? from.answer : mode.resolve(request, now)
       if (resolution === ABSENT) continue
       if (resolution instanceof Verified) return this.found(request, mode, resolution, now)
-      // Not `instanceof Promise`: a driver may have promises of its own kind.
+      // A driver may have its own kind of promise: `instanceof Promise` would miss it.
       if ('then' in resolution) return this.#runLater(request, resolution, index, refused)
       if (resolution.kind === 'identity') return this.found(request, mode, resolution, now)
       refused = [...refused, ...refusedBy(mode, resolution)]
@@ -71,7 +71,7 @@ export abstract class Search<T> {
     return this.foundNobody(request, refused)
   }
 
-  /** By then it is later: the modes that follow read the clock themselves. */
+  /** Time has passed: the other modes read the clock themselves. */
   async #runLater(
     request: FastifyRequest,
     resolving: PromiseLike<Resolution>,

@@ -15,10 +15,9 @@ import { begunBefore, endBegun, keepBegun } from './begun.js'
 import { clearRefusedBefore, noteSigningIn } from './clear-refused.js'
 import { takeBackEnded, untilAnswer } from './until-answer.js'
 
-/** Where a request keeps its reply. */
 export const kReply = Symbol('fastify-identity.reply')
 
-// Named out here: a name that is used within the augmentation alone loses its import in the declarations.
+// An alias, because the declarations would lose an import that is only used inside the augmentation.
 type Reply = FastifyReply
 
 declare module 'fastify' {
@@ -35,7 +34,7 @@ function replyOf(request: FastifyRequest): FastifyReply {
   return reply
 }
 
-/** Hook: `request.signIn` writes into the headers of the request's reply. */
+/** Hook. Fastify links a reply to its request only, and `request.signIn` needs the reply's headers. */
 export function rememberReply(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -45,7 +44,7 @@ export function rememberReply(
   done()
 }
 
-/** The sign-in that a new one of this mode replaces. A malformed credential stands for none. */
+/** The sign-in that a new one of this mode replaces. Null also for a malformed credential. */
 async function ownIdentity(mode: AuthMode, request: FastifyRequest): Promise<Identity | null> {
   try {
     const resolution = await mode.resolve(request)
@@ -56,7 +55,6 @@ async function ownIdentity(mode: AuthMode, request: FastifyRequest): Promise<Ide
   }
 }
 
-/** `request.signIn`. */
 export async function signIn<N extends ModeName>(
   this: FastifyRequest,
   name: N,
@@ -82,7 +80,6 @@ export async function signIn<N extends ModeName>(
   })
 }
 
-/** `request.signOut`. */
 export async function signOut(this: FastifyRequest, name: ModeName): Promise<boolean> {
   const mode = this.server.authModes.get(name)
   const reply = replyOf(this)

@@ -5,9 +5,8 @@ import { isEndedHere, isLiveNow } from '../sign-ins/liveness.js'
 import { isBegunLast } from './begun.js'
 
 /**
- * Runs a call that an application must await, for the answer hands over what it brings. Warns where the answer goes out
- * before its end.
- * @param name as the application wrote the call, for the log
+ * Runs a call whose result the answer carries. Warns if the application has not awaited it before the answer.
+ * @param name of the call, for the log
  */
 export async function untilAnswer<T>(
   request: FastifyRequest,
@@ -28,16 +27,15 @@ export async function untilAnswer<T>(
   try {
     return await call()
   } finally {
-    // An answer by `reply.raw` passes no hook, nor does one that came before the call.
+    // No hook runs for an answer by `reply.raw`, or for one before the call.
     if (reply.raw.headersSent) warn()
     isUnderWay = false
   }
 }
 
 /**
- * Takes back a sign-in that has ended by the time the answer goes out, or its headers are asked for by an application that
- * writes them itself: nobody is handed a credential that is dead. A mode that a browser does not attach by itself has
- * nothing to take back.
+ * Takes back the cookie of a sign-in that has ended before the answer, or before an application reads the headers to write
+ * them itself: the client must not get a dead credential. A mode without a cookie has nothing to take back.
  */
 export function takeBackEnded(
   request: FastifyRequest,
@@ -52,11 +50,11 @@ export function takeBackEnded(
   }
   beforeAnswer(request, () => {
     const isLive = isLiveNow(signIns, ref)
-    // Where the store cannot say, it is handed over: it is asked again when the credential comes back.
+    // On a store fault the client gets the cookie: its next use is checked again.
     return isLive instanceof Promise ? isLive.then(takeBack, () => {}) : takeBack(isLive)
   })
   const { getHeaders } = reply
-  // Nobody can wait there: it is taken back where that is known at once.
+  // `getHeaders` cannot wait for a store.
   reply.getHeaders = function getHeadersOfLive() {
     takeBack(!isEndedHere(signIns, ref))
     return getHeaders.call(reply)

@@ -7,7 +7,7 @@ import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 import type { TokenCodecs } from './codecs.js'
 
-/** What a token must say beside who it is about. Durations are in seconds. */
+/** Required of a token beside its identity. Durations are in seconds. */
 export interface AccessTokenRules {
   readonly issuer: string
   readonly audience: string
@@ -16,9 +16,9 @@ export interface AccessTokenRules {
   readonly clockTolerance: number
 }
 
-/** The longest token that is looked at, in characters. */
+/** In characters. A longer token is refused unread. */
 export const ACCESS_TOKEN_MAX = 4096
-/** What varies, in bytes of JSON: with the rest, a signature of RSA 4096 included, it stays below the cap. */
+/** For texts and claims, in bytes of JSON. With the rest, and a signature of RSA 4096, a token stays below the cap. */
 const VARIABLE_MAX = 2048
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
@@ -27,33 +27,30 @@ const isPayload = Type.Object(
   { additionalProperties: false },
 )
 
-/** The payload of an access token: RFC 9068 §2.2 without `client_id`, and who is signed in. Times are in seconds. */
+/** The payload of an access token: RFC 9068 §2.2 without `client_id`, and the identity. Times are in seconds. */
 export type AccessClaims = Static<typeof isPayload>
 
 const CANONICAL = /^[\w-]+$/
 
-/** True for the one spelling that its bytes have (RFC 4648 §3.5): the last character's unused bits are 0. */
+/** True for the only canonical spelling of its bytes (RFC 4648 §3.5): the last character's unused bits are 0. */
 function isCanonical(part: string): boolean {
   return CANONICAL.test(part) && Buffer.from(part, 'base64url').toString('base64url') === part
 }
 
-/** Makes access tokens (RFC 9068), and tells genuine ones from everything else. */
+/** Issues and verifies access tokens (RFC 9068). */
 export class AccessTokens {
   constructor(
     private readonly codecs: TokenCodecs,
     private readonly rules: AccessTokenRules,
   ) {}
 
-  /** How long the claims of an account's token may be, in bytes of JSON. */
+  /** The maximum length of the claims in an account's token, in bytes of JSON. */
   roomForClaims(account: CheckedAccount): number {
     const { issuer, audience } = this.rules
     return VARIABLE_MAX - Buffer.byteLength(JSON.stringify([issuer, audience, account, null])) + 'null'.length
   }
 
-  /**
-   * Before anything is stored: a token above the cap would be issued and never recognised.
-   * @throws CLAIM_INVALID
-   */
+  /** Call this before anything is stored: a token above the cap would never be accepted. @throws CLAIM_INVALID */
   checkSize(account: CheckedAccount, ext: Claims): void {
     const bytes = Buffer.byteLength(JSON.stringify(ext))
     if (bytes > this.roomForClaims(account))
@@ -62,7 +59,7 @@ export class AccessTokens {
 
   /**
    * @param now in ms
-   * @returns the token, and how long it lives, in seconds: no longer than the sign-in
+   * @returns the token and its lifetime in seconds, which ends no later than the sign-in
    */
   issue(record: SignInRecord, account: CheckedAccount, ext: Claims, now: number) {
     const { issuer, audience, accessTtl } = this.rules
@@ -73,19 +70,18 @@ export class AccessTokens {
   }
 
   /**
-   * What a genuine token says, or null for any other text. Says nothing of its expiry, nor of whether its
-   * sign-in lives.
+   * The claims of a genuine token, or null. Does not check expiry or liveness.
    * @param now in ms
    */
   open(token: string, now: number): AccessClaims | null {
     if (token.length > ACCESS_TOKEN_MAX) return null
     const [header, body, signature, ...more] = token.split('.')
     if (!header || !body || !signature || more.length > 0) return null
-    // Ours all have the same few headers: comparing text leaves nothing to parse, to spell otherwise or to add.
+    // Each key has one header: the texts are compared, so no header of a client is ever parsed.
     const codec = this.codecs.find(header)
     if (!codec || !isCanonical(signature)) return null
     const claims = verifyQuietly(() => codec.verify(token))
-    // Although a signature covers its text: a key shared with another signer must not widen this.
+    // The signature covers the text, but another signer with the same key might spell JSON otherwise.
     return isOwnJson(body, claims) && isPayload(claims) && this.#isOurs(claims, now) ? claims : null
   }
 
@@ -97,7 +93,7 @@ export class AccessTokens {
   }
 }
 
-/** Whatever a verifier throws, and it throws many things, means that the token is not genuine. */
+/** Any error of the verifier means that the token is not genuine. */
 function verifyQuietly(verify: () => unknown): unknown {
   try {
     return verify()

@@ -2,10 +2,10 @@ import type { FastifyJWTOptions, JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import type { PurposeKey, PurposeKeys } from '../credentials/keys.js'
 
-/** What an access token may be signed with. Each key has one algorithm and no other. */
+/** Each key has exactly one of these. */
 export type TokenAlgorithm = 'HS256' | 'EdDSA' | 'ES256' | 'RS256'
 
-/** A key for access tokens. One without a private half verifies only. */
+/** A key for access tokens. Without a private half it only verifies. */
 export interface TokenKey {
   readonly id: string
   readonly algorithm: TokenAlgorithm
@@ -16,23 +16,23 @@ export interface TokenKey {
 /** The first signs, all verify. */
 export type TokenKeys = readonly [TokenKey, ...TokenKey[]]
 
-/** What signs and verifies with one key. */
+/** Signs and verifies with one key. */
 export interface TokenCodec {
-  /** The only header that tokens under this key have: the first part of the token, as text. */
+  /** The first part of every token under this key. */
   readonly header: string
   sign(payload: object): string
   /** The payload of a token with a genuine signature. Throws otherwise. */
   verify(token: string): unknown
 }
 
-/** All keys for access tokens: the first signs, each verifies the tokens that name it. */
+/** The first key signs; each key verifies the tokens that name it. */
 export interface TokenCodecs {
   readonly signing: TokenCodec
-  /** By the token's first part. Another algorithm, type, key id or parameter finds nothing. */
+  /** By the token's first part, so by its algorithm, type, key id and every other parameter. */
   find(header: string): TokenCodec | undefined
 }
 
-/** RFC 9068 §2.1: so that no other kind of JWT can pass for an access token. */
+/** RFC 9068 §2.1: no other kind of JWT passes for an access token. */
 const TYPE = 'at+jwt'
 
 /** The ring's keys, for HS256. */
@@ -41,7 +41,6 @@ export function sharedTokenKeys({ signing, all }: PurposeKeys): TokenKeys {
   return [sharedTokenKey(signing), ...others.map(sharedTokenKey)]
 }
 
-/** @fastify/jwt takes bytes, and keeps a KeyObject made of them. */
 function sharedTokenKey({ id, key }: PurposeKey): TokenKey {
   return { id, algorithm: 'HS256', secret: key.export() }
 }
@@ -51,8 +50,8 @@ function headerOf({ id, algorithm }: Pick<TokenKey, 'id' | 'algorithm'>) {
 }
 
 /**
- * Times are ours to check, against the injected clock: the library's is fixed when the verifier is built.
- * No cache: it would hand one mutable payload to everyone.
+ * The suite checks times itself, because the library's clock is fixed when the verifier is built. No cache: the library's
+ * gives the same mutable payload to every request.
  */
 function jwtOptions({ id, algorithm, secret }: TokenKey): FastifyJWTOptions {
   return {
@@ -71,11 +70,11 @@ function jwtOptions({ id, algorithm, secret }: TokenKey): FastifyJWTOptions {
 }
 
 /**
- * One scope of its own for each key, so that signer and verifier are built once, and an application's own
- * @fastify/jwt, registered before or after, sees nothing of them.
+ * Registers @fastify/jwt in a scope for each key: signer and verifier are built once, and the application's own @fastify/jwt
+ * is not affected.
  */
 async function createCodec(app: FastifyInstance, key: TokenKey): Promise<TokenCodec> {
-  // Loaded here: without the token mode nobody needs to wait for it.
+  // Loaded only with the token mode.
   const { default: fastifyJwt } = await import('@fastify/jwt')
   const { promise, resolve } = deferred<JWT>()
   await app.register(async function tokenKey(scope) {
@@ -98,7 +97,6 @@ function deferred<T>() {
   return { promise, resolve }
 }
 
-/** Registers @fastify/jwt for each key, out of the application's sight. */
 export async function createTokenCodecs(
   app: FastifyInstance,
   [first, ...others]: TokenKeys,

@@ -20,22 +20,22 @@ export interface PublicKeySet {
 }
 
 /**
- * What makes a public key, and nothing else, so that no private member can slip through. In the order that
- * thumbprints want (RFC 7638 §3.2), with the members that a kind of key does not have left out.
+ * The members of a public key, listed by name so that no private one can leak. In the order of thumbprints (RFC 7638 §3.2).
+ * `stringify` removes the undefined ones.
  */
 function membersOf(key: KeyObject): { readonly kty: string } {
   const { crv, e, kty = '', n, x, y } = key.export({ format: 'jwk' })
   return JSON.parse(JSON.stringify({ crv, e, kty, n, x, y }))
 }
 
-/** The id of a key: its SHA-256 thumbprint (RFC 7638), so that every instance and every order gives the same. */
+/** The id of a key: its SHA-256 thumbprint (RFC 7638), the same on every instance. */
 export function thumbprint(publicKey: KeyObject): string {
   return createHash('sha256')
     .update(JSON.stringify(membersOf(publicKey)))
     .digest('base64url')
 }
 
-/** The public halves of the keys that have one. A shared secret has none and is left out. */
+/** The public halves of the keys. A shared secret has none. */
 export function publicKeySet(keys: TokenKeys): PublicKeySet {
   const published = keys.flatMap(({ id, algorithm, secret }): PublicJwk[] =>
     Buffer.isBuffer(secret)

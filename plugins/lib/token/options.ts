@@ -13,11 +13,11 @@ export interface TokenAuthOptions {
   readonly issuer?: string
   /** Required in every token (`aud`). Defaults to `fastify-identity`. */
   readonly audience?: string
-  /** Lifetime of an access token, in seconds. Lowering it refuses the longer ones that are out. Defaults to 900. */
+  /** Lifetime of an access token, in seconds. If it is lowered, tokens with a longer one are refused. Defaults to 900. */
   readonly accessTtl?: number
-  /** Since the password was given, however often the token is rotated. In seconds. Defaults to 604800. */
+  /** Seconds from the sign-in to the end of its last refresh token. Rotation does not extend it. Defaults to 604800. */
   readonly refreshTtl?: number
-  /** How long a retry with the token before gets the same successor, in seconds; 0 for never. Defaults to 10. */
+  /** How long a retry with the previous token gets the same successor, in seconds; 0 for never. Defaults to 10. */
   readonly refreshGrace?: number
   /** Before the `__Host-` prefix, the name of the cookie that `app.refreshCookie` sets. Defaults to `refresh`. */
   readonly refreshCookieName?: string
@@ -26,23 +26,17 @@ export interface TokenAuthOptions {
   /** How far in the future a token may have been issued, in seconds (0 to 60). Defaults to 5. */
   readonly clockTolerance?: number
   /**
-   * Signs access tokens with an asymmetric key: PEMs, or keys of `node:crypto`, of Ed25519 (EdDSA), P-256 (ES256)
-   * or RSA of 2048 to 4096 bits (RS256), also mixed. The first signs, all verify; public ones may stand behind
-   * it. `'shared'` in front: the secrets go on signing, the keys are published and verify. `'shared'` at the end: tokens
-   * under the secrets are still accepted; without the word they are refused. Defaults to the secrets.
+   * Asymmetric keys for access tokens: PEMs or `node:crypto` keys of Ed25519 (EdDSA), P-256 (ES256) or RSA with 2048 to 4096
+   * bits (RS256), also mixed. The first signs, all verify; the others may be public. With `'shared'` as the first entry the
+   * secrets sign, and the keys are published and verify. With `'shared'` as the last one tokens under the secrets are still
+   * accepted. Without it they are refused. Defaults to the secrets.
    */
   readonly privateKeys?: readonly SigningKeyInput[]
-  /**
-   * How many access tokens that were verified are kept in memory at most, those in use before the others, so
-   * that their signatures are not computed again. Defaults to 1000000.
-   */
+  /** The maximum number of verified tokens in memory. Unused ones are dropped first. Defaults to 1000000. */
   readonly tokenCache?: number
-  /**
-   * What these may take in memory, in bytes, as far as that can be told: about 1200 for one without claims of
-   * the application's. Defaults to 268435456 (256 MiB).
-   */
+  /** The memory for these in bytes, by an estimate: about 1200 for one without claims. Defaults to 268435456 (256 MiB). */
   readonly cacheBytes?: number
-  /** Where a refresh looks the account up. Defaults to `app.accountSource`. */
+  /** A refresh looks the account up here. Defaults to `app.accountSource`. */
   readonly accounts?: Pick<AccountSource<AccountId>, 'find'>
 }
 
@@ -51,7 +45,7 @@ export interface TokenSettings extends AccessTokenRules {
   readonly refreshTtl: number
   readonly refreshGrace: number
   readonly refreshCookie: CookieSpec
-  /** None: the shared secrets sign. */
+  /** Empty: the shared secrets sign. */
   readonly privateKeys: SigningKeys
   readonly accounts: Pick<AccountSource, 'find'>
   readonly cache: CacheOptions
@@ -74,7 +68,7 @@ function checkKeys(privateKeys: readonly SigningKeyInput[] | undefined): Signing
   return checkSigningKeys(privateKeys, (fault) => new OptionInvalid('privateKeys', `is refused: ${fault}`))
 }
 
-/** Without one a refresh could not tell whether the account is still there: refused at boot, not at 3 a.m. */
+/** Without accounts a refresh could not check that the account still exists. */
 function findAccounts(app: FastifyInstance, options: TokenAuthOptions): Pick<AccountSource, 'find'> {
   if (options.accounts) return findWithTextIds(options.accounts)
   if (app.hasDecorator('accountSource')) return app.getDecorator<AccountSource>('accountSource')
@@ -96,7 +90,7 @@ const OPTIONS: Known<TokenAuthOptions> = {
   accounts: true,
 }
 
-/** How far the clocks of two instances may differ unless another span is asked for, in seconds. */
+/** The default difference between the clocks of two instances, in seconds. */
 export const CLOCK_TOLERANCE = 5
 
 /** @throws OPTION_INVALID */

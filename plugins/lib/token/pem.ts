@@ -1,4 +1,4 @@
-/** Around a block (RFC 7468 §3) anything may stand. */
+/** A block (RFC 7468 §3) in any surrounding text. */
 const BLOCK = /(-----BEGIN [A-Z0-9 ]+-----.*?-----END [A-Z0-9 ]+-----)/s
 const PARTS = /^-----BEGIN ([A-Z0-9 ]+)-----(.*)-----END /s
 /** An environment variable often holds its line breaks escaped, or as spaces. */
@@ -7,13 +7,13 @@ const BREAKS = /\\[nr]|\s/g
 /** The block in its usual form, 64 characters to a line (RFC 7468 §2), which OpenSSL reads. */
 function rewrap(block: string): string {
   const [, label = '', body = ''] = PARTS.exec(block) ?? []
-  // The headers of an old encrypted key are no base64: such a block is left alone, to be refused as it is.
+  // An old encrypted key has headers. It stays as it is, and is refused later.
   if (body.includes(':')) return block
   const lines = body.replace(BREAKS, '').match(/.{1,64}/g) ?? []
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')
 }
 
-/** A part of a text: a PEM block, or what stands before, between or after the blocks. */
+/** A PEM block, or the text before, between or after the blocks. */
 export interface TextPart {
   readonly kind: 'pem' | 'other'
   readonly text: string
@@ -28,10 +28,7 @@ export function splitPem(text: string): TextPart[] {
     )
 }
 
-/**
- * The keys' PEM blocks in a text. `openssl ecparam -genkey` writes the curve's name before the key as a block
- * of its own, which says nothing that the key does not.
- */
+/** The PEM blocks of keys in a text. Not the block with the curve's name, which `openssl ecparam -genkey` writes first. */
 export function pemBlocks(text: string): string[] {
   return splitPem(text)
     .filter(({ kind, text }) => kind === 'pem' && !text.startsWith('-----BEGIN EC PARAMETERS'))

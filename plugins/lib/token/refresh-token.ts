@@ -2,23 +2,21 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { signValue, verifyValue } from '../credentials/signed-value.js'
 import type { SignInRecord } from '../stores/contract.js'
 
-/** What a refresh token stands for. */
 export interface RefreshClaims {
   readonly accountId: string
   readonly signInId: string
-  /** How many rotations came before it. */
+  /** The number of rotations before it. */
   readonly counter: number
 }
 
 /*
- * The content: counter (6 bytes, big endian), sign-in id (16 bytes), account id (UTF-16, little endian, to
- * the end). Fixed widths first, so that no two contents share an encoding; UTF-16, because UTF-8 spells
- * lone surrogates alike.
+ * The content: counter (6 bytes, big endian), sign-in id (16 bytes), account id (UTF-16, little endian, to the end). Fixed
+ * widths come first: no two contents share an encoding. UTF-16, because UTF-8 encodes all lone surrogates alike.
  */
 const COUNTER_BYTES = 6
 const SIGN_IN_BYTES = 16
 const HEAD_BYTES = COUNTER_BYTES + SIGN_IN_BYTES
-/** The highest counter that these bytes hold. It has no successor, and no sign-in lives long enough to reach it. */
+/** The highest counter. It has no successor, and no sign-in lives long enough to reach it. */
 const COUNTER_END = 2 ** (8 * COUNTER_BYTES) - 1
 
 function encode({ accountId, signInId, counter }: RefreshClaims): string {
@@ -28,7 +26,7 @@ function encode({ accountId, signInId, counter }: RefreshClaims): string {
   return Buffer.concat([head, Buffer.from(accountId, 'utf16le')]).toString('base64url')
 }
 
-/** Null for content that `encode` cannot have made: too short, an odd number of bytes, another spelling. */
+/** Null for content that `encode` cannot have made: too short, an odd number of bytes, not canonical. */
 function decode(content: string): RefreshClaims | null {
   const bytes = Buffer.from(content, 'base64url')
   if (bytes.length <= HEAD_BYTES) return null
@@ -41,9 +39,8 @@ function decode(content: string): RefreshClaims | null {
 }
 
 /**
- * The newest refresh token of a sign-in. It is derived again whenever it is needed and stored nowhere: under
- * the key that the record names, it always is the same text.
- * @returns null for a sign-in that has none, and when the key has left the ring
+ * The newest refresh token of a sign-in. It is never stored: under the key that the record names, the text is always the same.
+ * @returns null for a sign-in that has none, or whose key has left the ring
  */
 export function deriveRefreshToken(keys: PurposeKeys, record: SignInRecord): string | null {
   const { refresh, accountId, id } = record
@@ -53,7 +50,7 @@ export function deriveRefreshToken(keys: PurposeKeys, record: SignInRecord): str
   return signValue({ ...keys, signing: { id: refresh.keyId, key } }, content)
 }
 
-/** What a genuine refresh token, old or new, stands for; null for anything else that a client may send. */
+/** The claims of a genuine refresh token, old or new. Null for anything else. */
 export function openRefreshToken(keys: PurposeKeys, text: unknown): RefreshClaims | null {
   if (typeof text !== 'string') return null
   const content = verifyValue(keys, text)

@@ -8,7 +8,7 @@ import type { RotationResult, RotationTerms, SignInRecord } from '../stores/cont
 import type { AccessTokens } from './access-token.js'
 import { deriveRefreshToken, openRefreshToken, type RefreshClaims } from './refresh-token.js'
 
-/** What a token sign-in hands back. */
+/** The result of a token sign-in. */
 export interface TokenPair {
   readonly signInId: string
   readonly token: string
@@ -16,15 +16,15 @@ export interface TokenPair {
   /** Of the access token, in seconds. */
   readonly expiresIn: number
   readonly refreshToken: string
-  /** Until the sign-in's absolute end, in seconds: rotating never extends it. */
+  /** Seconds to the sign-in's absolute end, which rotation never extends. */
   readonly refreshExpiresIn: number
 }
 
-/** Refresh tokens. No refusal says why: whoever holds a bad one learns nothing from it. */
+/** Refresh tokens. No refusal gives its reason: a client with a bad token learns nothing. */
 export interface RefreshTokens {
   /**
-   * A new access token, and the refresh token's successor. A retry with the same token gets the same
-   * successor, within the grace and until that one is used; any later use of it ends the whole sign-in.
+   * A new access token, and the refresh token's successor. A retry with the same token gets the same successor, within the
+   * grace and until that one is used. Any later use ends the whole sign-in.
    * @param refreshToken null is refused like any that is not genuine
    * @throws REFRESH_REFUSED, STORE_UNAVAILABLE
    */
@@ -55,7 +55,7 @@ export function tokenPair(
   now: number,
 ): TokenPair {
   const refreshToken = deriveRefreshToken(keys, record)
-  // The key that the successor was derived under has left the ring since.
+  // The successor's key has left the ring since.
   if (refreshToken === null) throw new RefreshRefused()
   const refreshExpiresIn = Math.floor((record.absoluteExpiresAt - now) / 1000)
   return { signInId: record.id, ...access, tokenType: 'Bearer', refreshToken, refreshExpiresIn }
@@ -63,7 +63,6 @@ export function tokenPair(
 
 const MODE = 'token'
 
-/** Whose token it is. */
 interface Holder {
   readonly account: CheckedAccount
   /** The change that raised the account's epoch spared this sign-in. */
@@ -76,12 +75,12 @@ export class Refresher implements RefreshTokens {
   constructor(private readonly parts: RefreshParts) {}
 
   /**
-   * What is refused has changed nothing, and what was rotated is answered. So it rotates at once only where nothing that
-   * the record may say can be refused any more, and last where it can.
+   * A refused request must change nothing, and a rotation must be answered. So this rotates first only if the store finds that
+   * no later check can refuse the record (the terms); otherwise it rotates last.
    */
   async refresh(request: FastifyRequest, refreshToken: string | null): Promise<TokenPair> {
     const { keys, access, clock } = this.parts
-    // A forged or altered one ends here: it never reaches the store.
+    // A forged or altered token never reaches the store.
     const presented = openRefreshToken(keys, refreshToken)
     if (!presented) throw new RefreshRefused()
     const holder = await this.#findHolder(presented)
@@ -102,18 +101,18 @@ export class Refresher implements RefreshTokens {
     return presented !== null
   }
 
-  /** The account as it is now: a role that changed, and a username, are in the new token. */
+  /** The current account: the new token has its role and username. */
   async #findHolder({ accountId, signInId }: RefreshClaims): Promise<Holder> {
     const found = await this.parts.accounts.find(accountId)
     if (found?.id !== accountId) throw new RefreshRefused()
     return { account: checkAccount(found), isSpared: found.spared === signInId }
   }
 
-  /** On which none of what follows is refused. */
+  /** If the record meets them, no later check refuses it. */
   #termsFor({ account, isSpared }: Holder, now: number): RotationTerms {
     return {
       epoch: isSpared ? 0 : account.epoch,
-      // A token counts whole seconds: one is left whatever is cut off.
+      // A token counts whole seconds. After rounding, at least one is left.
       endsAfter: now + 2000,
       claimsMax: this.parts.access.roomForClaims(account),
     }
@@ -125,9 +124,8 @@ export class Refresher implements RefreshTokens {
   }
 
   /**
-   * The account's row says that its sign-ins were ended, and not that this one, which is live, was spared:
-   * either it was, or the revocation list hasn't heard of it yet. It has if it refuses a stranger of the epoch
-   * before.
+   * The account's epoch is higher, and its row does not name this live sign-in as spared. Either it was spared, or the
+   * revocation list does not have the new epoch yet. The list has it if it refuses an unknown sign-in of the epoch before.
    */
   async #isSparedByList({ accountId, generation }: SignInRecord, account: CheckedAccount): Promise<boolean> {
     const stranger = { accountId, signInId: '-', epoch: account.epoch - 1, generation }
@@ -152,7 +150,7 @@ export class Refresher implements RefreshTokens {
     }
     if (outcome === 'reused') {
       request.server.audit.emit({ type: 'refresh_reuse_detected', ...about }, request)
-      // Thief and owner hold the same token and nobody can tell which is which: both must sign in again.
+      // Thief and owner have the same token, and nothing tells them apart: both must sign in again.
       await this.parts.signIns.end(presented, { by: 'suite', why: 'refresh_reuse', request })
     }
     throw new RefreshRefused()

@@ -4,22 +4,22 @@ import { thumbprint } from './jwks.js'
 import { pemBlocks } from './pem.js'
 
 /**
- * Stands for the shared secrets. In the first place they sign, and the keys behind it are published and verify. In the
- * last place they only verify. Without it no token under them is accepted: whoever learns a secret can make no token.
+ * The shared secrets. As the first entry they sign, and the other keys are published and verify. As the last entry they only
+ * verify. Without it no token under them is accepted: nobody can forge a token with a leaked secret.
  */
 export const SHARED = 'shared'
 
-/** A key as it is handed in: PEM blocks, a key, or the word `shared`. */
+/** PEM blocks, a key, or the word `shared`. */
 export type SigningKeyInput = string | KeyObject
 
-/** Checked: keys of a kind that tokens are signed with, each once. */
+/** Checked: each key is of a supported kind, and occurs once. */
 export type SigningKeys = readonly (typeof SHARED | KeyObject)[]
 
-/** Makes the error of what is wrong, in words that quote nothing. */
+/** Makes the error. `fault` quotes nothing of a key. */
 type Refuse = (fault: string) => Error
 
 const RSA_BITS_MIN = 2048
-/** A signature of a larger one would not fit into a token that is short enough to be looked at. */
+/** With a larger signature a token would exceed its maximum length. */
 const RSA_BITS_MAX = 4096
 /** FIPS 186-5 §5.1. With an exponent of 1 anybody could sign. */
 const RSA_EXPONENT_MIN = 65_537n
@@ -27,9 +27,9 @@ const RSA_EXPONENT_MIN = 65_537n
 const WANTED = 'and tokens are signed with Ed25519, P-256 or RSA'
 
 function readPem(pem: string): KeyObject | string {
-  // PKCS #8 says so in its label, older forms in a header (RFC 1421 §4.6.1).
+  // PKCS #8 marks encryption in the label, older forms in a header (RFC 1421 §4.6.1).
   if (/ENCRYPTED PRIVATE KEY-----|:/.test(pem)) {
-    return 'is encrypted, and nobody is there to ask for its passphrase'
+    return 'is encrypted, and no passphrase can be given'
   }
   try {
     if (pem.includes('PRIVATE KEY-----')) return createPrivateKey(pem)
@@ -47,7 +47,7 @@ function rsaFault({ asymmetricKeyDetails: { modulusLength = 0, publicExponent = 
   return publicExponent < RSA_EXPONENT_MIN ? 'has a public exponent below 65537' : null
 }
 
-/** What a key cannot be used for, in words, or null. */
+/** Why a key cannot be used, in words, or null. */
 function faultOf(key: KeyObject): string | null {
   const { asymmetricKeyType: type, asymmetricKeyDetails } = key
   if (key.type === 'secret') return `is a shared secret, ${WANTED}`
@@ -57,7 +57,7 @@ function faultOf(key: KeyObject): string | null {
   return asymmetricKeyDetails?.namedCurve === 'prime256v1' ? null : `is on another curve, ${WANTED}`
 }
 
-/** Each key has the one algorithm of its kind (RFC 8037 §3.1, RFC 7518 §3.4, §3.3). */
+/** Each kind has one algorithm (RFC 8037 §3.1, RFC 7518 §3.4, §3.3). */
 function algorithmOf({ asymmetricKeyType: type }: KeyObject): TokenAlgorithm {
   if (type === 'ed25519') return 'EdDSA'
   return type === 'ec' ? 'ES256' : 'RS256'
@@ -65,7 +65,7 @@ function algorithmOf({ asymmetricKeyType: type }: KeyObject): TokenAlgorithm {
 
 const publicHalf = (key: KeyObject) => (key.type === 'private' ? createPublicKey(key) : key)
 
-/** A list may hold anything where nobody checked types. */
+/** Without type checks a list may hold anything. */
 function readInput(input: unknown): readonly (KeyObject | string)[] {
   if (input instanceof KeyObject) return [input]
   const blocks = typeof input === 'string' ? pemBlocks(input) : []
@@ -79,15 +79,14 @@ function checkKeys(inputs: readonly unknown[], refuse: Refuse): KeyObject[] {
     return key
   })
   const ids = new Set(keys.map((key) => thumbprint(publicHalf(key))))
-  // Its private and its public half are one key too: which of the two was meant?
+  // Also refuses a private key beside its own public half.
   if (ids.size < keys.length) throw refuse('one key is listed twice')
   return keys
 }
 
 /**
- * Reads and checks keys for access tokens: Ed25519, P-256, or RSA of 2048 to 4096 bits, in any order and mixed.
- * The first signs, so it must be a private one; public ones behind it verify. The word `shared` may be first or last.
- * @param refuse makes the error that is thrown. No key, and nothing of one, is in what it gets.
+ * Reads and checks keys for access tokens. The first signs, so it must be private. The word `shared` may be first or last.
+ * @param refuse makes the error that is thrown
  */
 export function checkSigningKeys(inputs: unknown, refuse: Refuse): SigningKeys {
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : []
@@ -111,8 +110,8 @@ function tokenKey(key: KeyObject): TokenKey {
 }
 
 /**
- * All keys for access tokens; the first signs. Each token is verified by the one algorithm of the key that it names.
- * @param shared the keys under the secrets. They are left out where asymmetric keys are set without `shared`.
+ * All keys for access tokens; the first signs.
+ * @param shared the keys under the secrets. Left out if there are asymmetric keys and no `shared` among them.
  */
 export function combineTokenKeys(signingKeys: SigningKeys, shared: TokenKeys): TokenKeys {
   const [first, ...others] = signingKeys.filter((key) => key !== SHARED).map(tokenKey)

@@ -3,12 +3,9 @@ import { checkWhole } from '../options.js'
 import type { Kept } from './verified.js'
 
 /*
- * A verified credential need not be verified again: the same text under the same keys gives the same result. So the
- * cache compares all of the text. Everything that can change is checked at each use: the time here, and by the caller
- * whether the sign-in is live. Keys cannot change: an application makes its key ring once, and each mode has a cache of
- * its own.
- *
- * Only verified credentials are kept, so that forged ones displace nothing.
+ * The same text under the same keys gives the same result, so a verified credential need not be verified again. Everything
+ * that can change is checked at each use: the time here, and liveness by the caller. Keys cannot change: an application
+ * makes its key ring once, and each mode has its own cache. Only verified credentials are kept: forged ones displace nothing.
  */
 
 export interface CacheOptions {
@@ -19,7 +16,7 @@ export interface CacheOptions {
 }
 
 const MAX = 1_000_000
-/** Each half has room for 100000 credentials of 1300 bytes. A bound, because a client may refresh for any number of tokens. */
+/** Each half has room for 100000 credentials of 1300 bytes. A client may refresh for any number of tokens. */
 const MAX_BYTES = 256 * 1024 * 1024
 const LEAST_BYTES = 1024 * 1024
 
@@ -36,10 +33,9 @@ export function checkCacheOptions(name: string, max = MAX, maxBytes = MAX_BYTES)
 /** An unused credential stays for once to twice as long, in ms. */
 export const CACHE_AGE = 300_000
 /**
- * The last characters of a credential are its key here. They belong to the signature. Nobody can guess 72 bits of one
- * without the signing key, so the timing of the comparison reveals nothing. Of two credentials that end alike one is
- * dropped. Hashing all of the text would take longer than everything else. With one character more V8 would keep the key
- * as a view of the text, which is slow to compare.
+ * The key is the end of the credential, 72 bits of its signature. Nobody can guess them without the signing key, so the
+ * timing of the comparison reveals nothing. Hashing the whole text would take longer than the rest of a request's check.
+ * With 13 characters V8 would make the key a view of the text, which is slow to compare.
  */
 const KEY_LENGTH = 12
 
@@ -47,10 +43,7 @@ function keyOf(text: string): string {
   return text.slice(-KEY_LENGTH)
 }
 
-/**
- * Verified credentials, in two halves. A credential that is used moves to the younger half. When that is full or old, the
- * older half is dropped with all unused credentials, which takes no search.
- */
+/** Two halves: a used credential moves to the younger one. When that is full or old, the older one is dropped, without a search. */
 export class VerifiedCache implements CacheCounts {
   readonly #options: CacheOptions
   #young = new Map<string, Kept>()
@@ -65,8 +58,8 @@ export class VerifiedCache implements CacheCounts {
   }
 
   /**
-   * The verified credential of this text, if it is valid at `now` (ms): not before it was verified (the clock may be set
-   * back), and not from its end on. The caller still asks whether its sign-in is live.
+   * The verified credential of this text, if it is valid at `now` (ms). It is not before it was verified: the clock may be
+   * set back. The caller checks that its sign-in is live.
    */
   recall(text: string, now: number): Kept | undefined {
     const found = this.peek(text, now)
@@ -105,7 +98,7 @@ export class VerifiedCache implements CacheCounts {
     this.#youngBytes += credential.bytes
   }
 
-  /** Its bytes no longer count: otherwise a credential that is kept again and again would fill the cache. */
+  /** Without this, the bytes of a credential that is kept again and again would fill the cache. */
   #drop(key: string): void {
     const known = this.#young.get(key)
     if (known && this.#young.delete(key)) this.#youngBytes -= known.bytes
