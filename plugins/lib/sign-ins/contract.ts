@@ -10,6 +10,26 @@ export interface Seen {
   seenAt: number
 }
 
+/**
+ * Keeps the records of one mode outside of the state store, in a database. Only their ends are told to the state store.
+ * So they outlive the loss of its content, do not count for the cap, and do not make room for others.
+ */
+export interface RecordKeeper {
+  readonly mode: string
+  /** The longest that one of its sign-ins lives, in seconds. */
+  readonly longestTtl: number
+  /** Whether an id has the form of its ids, which ids of the state store never have. */
+  owns(id: string): boolean
+  /** The record of a live sign-in of the account, or null. `generation` in it means nothing. */
+  find(accountId: string, id: string, now: number): Promise<SignInRecord | null>
+  /** The records of the account's live sign-ins. */
+  list(accountId: string, now: number): Promise<readonly SignInRecord[]>
+  /** Ends them for good. Repeating it changes nothing. */
+  end(ids: readonly string[], now: number): Promise<void>
+  /** See SignIns.noteSeen. */
+  noteSeen(caller: Pick<SignInRef, 'signInId'>, verified: Seen | undefined, now?: number): void
+}
+
 /** The records of all live sign-ins, of all modes. Every method may throw STORE_UNAVAILABLE. */
 export interface SignIns {
   /**
@@ -18,6 +38,11 @@ export interface SignIns {
    * @throws EPOCH_PASSED if the account's epoch is below the one that was raised for it; nothing is ended then
    */
   begin(request: FastifyRequest, start: SignInStart): Promise<SignInRecord>
+  /**
+   * Has the records of one mode kept elsewhere. A mode calls it at boot, and begins its sign-ins with `keep` and `id`.
+   * @throws OPTION_INVALID if its sign-ins could live longer than their ends are remembered
+   */
+  addKeeper(keeper: RecordKeeper): void
   /** False once the sign-in was ended, its account's epoch was raised, or the revocation list was lost. */
   isLive(ref: SignInRef): MaybePromise<boolean>
   /** See `StateStore.revision`. No lookup. */
@@ -52,7 +77,8 @@ export interface SignIns {
    */
   end(ref: { readonly accountId: AccountId; readonly signInId: string }, ending?: Ending): Promise<boolean>
   /**
-   * Ends all sign-ins that the account has now, except `except`. A sign-in that begins at the same moment counts as
+   * Ends all sign-ins that the account has now, except `except`. With `except`, those of a RecordKeeper (API keys) live
+   * on as well: somebody who signs out elsewhere does not mean the machines. A sign-in that begins at the same moment counts as
    * later, and lives: somebody who knows the password could sign in a moment later anyway. A raised epoch ends those
    * too, and every login in progress.
    * @returns how many
@@ -61,7 +87,7 @@ export interface SignIns {
   /**
    * Ends every sign-in of the account that began under a lower epoch, with one write. The account's `epoch` decides,
    * not the time. So it also ends sign-ins of this very moment, and a login in progress whose password was verified
-   * before. `spare` is the id of a sign-in that lives on.
+   * before. `spare` is the id of a sign-in that lives on; one of a RecordKeeper (an API key) is never spared.
    *
    * Removes the records after that. If it throws, the write may have happened or not; it is safe to call it again.
    * @returns how many were on record

@@ -40,7 +40,7 @@ export class LastSeen {
   }
 
   /** Writes it if a write is due. Never throws. Brings no ended sign-in back: the store only updates existing records. */
-  note(
+  noteSeen(
     { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,
     verified?: Seen,
     now = this.#parts.clock(),

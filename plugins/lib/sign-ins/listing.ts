@@ -1,6 +1,5 @@
-import type { SignInRecord, StateStore } from '../stores/contract.js'
-import { refOfRecord } from './record.js'
-import type { SealedRecords } from './sealed-records.js'
+import type { MaybePromise } from '../contract.js'
+import type { SignInRecord } from '../stores/contract.js'
 
 /** A page of an account's sign-ins. */
 export interface SignInsPage {
@@ -16,23 +15,23 @@ export interface SignInsQuery {
   readonly after?: string | null | undefined
 }
 
-type Store = Pick<StateStore, 'isLive'>
-type Records = Pick<SealedRecords, 'list'>
+/** The records of an account's sign-ins, wherever they are kept. */
+export interface ListedRecords {
+  find(accountId: string, id: string, now: number): Promise<SignInRecord | null>
+  /** Newest first. */
+  list(accountId: string, now: number): Promise<SignInRecord[]>
+  isLive(record: SignInRecord): MaybePromise<boolean>
+}
 
 /** A login that raced the end of all sign-ins may have left a record that was never live. */
-async function liveOf(store: Store, records: readonly SignInRecord[]): Promise<SignInRecord[]> {
-  const live = await Promise.all(records.map((record) => store.isLive(refOfRecord(record))))
+async function liveOf(all: ListedRecords, records: readonly SignInRecord[]): Promise<SignInRecord[]> {
+  const live = await Promise.all(records.map((record) => all.isLive(record)))
   return records.filter((_, index) => live[index])
 }
 
 /** Newest first. */
-export async function listLive(
-  store: Store,
-  records: Records,
-  accountId: string,
-  now: number,
-): Promise<SignInRecord[]> {
-  return liveOf(store, await records.list(accountId, now))
+export async function listLive(all: ListedRecords, accountId: string, now: number): Promise<SignInRecord[]> {
+  return liveOf(all, await all.list(accountId, now))
 }
 
 /** Marks the end of a page. The sign-in may have ended by the next request. */
@@ -50,16 +49,15 @@ function isBehind(after: string | null): (record: SignInRecord) => boolean {
 
 /** Checks liveness only for as many sign-ins as the page needs. */
 export async function pageLive(
-  store: Store,
-  records: Records,
+  all: ListedRecords,
   accountId: string,
   { limit, after = null }: SignInsQuery,
   now: number,
 ): Promise<SignInsPage> {
-  const rest = (await records.list(accountId, now)).filter(isBehind(after))
+  const rest = (await all.list(accountId, now)).filter(isBehind(after))
   const found: SignInRecord[] = []
   for (let from = 0; found.length <= limit && from < rest.length; from += limit + 1) {
-    found.push(...(await liveOf(store, rest.slice(from, from + limit + 1))))
+    found.push(...(await liveOf(all, rest.slice(from, from + limit + 1))))
   }
   const signIns = found.slice(0, limit)
   const last = found.length > limit ? signIns.at(-1) : undefined

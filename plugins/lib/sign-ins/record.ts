@@ -21,6 +21,10 @@ export interface SignInStart {
   readonly refreshKeyId?: string
   /** Token mode: claims for access tokens issued later. Checked by the mode. */
   readonly claims?: Claims
+  /** For a mode with a RecordKeeper: stores the record there. Such a sign-in does not count for the cap. */
+  readonly keep?: (record: SignInRecord) => Promise<void>
+  /** For such a mode: an id that its keeper owns. */
+  readonly id?: string
 }
 
 const USER_AGENT_MAX = 256
@@ -35,7 +39,7 @@ export function makeRecord(
   const absoluteExpiresAt = now + start.absoluteTtl * 1000
   const idleExpiresAt = start.idleTtl === undefined ? absoluteExpiresAt : now + start.idleTtl * 1000
   return {
-    id: newSignInId(),
+    id: start.id ?? newSignInId(),
     accountId: start.account.id,
     mode: start.mode,
     epoch: start.account.epoch,

@@ -7,10 +7,11 @@ import { endBeyondCap } from './cap.js'
 import type { SignIns } from './contract.js'
 import { tellEnded } from './ending.js'
 import { endBelowEpoch, keptUntil, refuseDeadAtBirth } from './epoch.js'
+import { Keepers } from './keepers.js'
 import type { LastSeen } from './last-seen.js'
-import { listLive, pageLive } from './listing.js'
+import { type ListedRecords, listLive, pageLive } from './listing.js'
 import { livenessOf } from './liveness.js'
-import { makeRecord, type SignInStart } from './record.js'
+import { makeRecord, refOfRecord, type SignInStart } from './record.js'
 import { rotateLive } from './rotation.js'
 import type { SealedRecords } from './sealed-records.js'
 
@@ -25,10 +26,27 @@ export interface SignInsParts {
   readonly cap: number
 }
 
+/** Records of the state store and of the keepers. A keeper lists only live sign-ins, and knows no generation to ask with. */
+function allRecords({ store, records }: SignInsParts, keepers: Keepers): ListedRecords {
+  return {
+    find: (accountId, id, now) => (keepers.of(id) ?? records).find(accountId, id, now),
+    list: async (accountId, now) => keepers.join(await records.list(accountId, now), accountId, now),
+    isLive: (record) => keepers.of(record.id) !== undefined || store.isLive(refOfRecord(record)),
+  }
+}
+
 export function createSignIns(parts: SignInsParts): SignIns {
-  const { store, records, seen, audit, clock, longestTtl, cap } = parts
-  const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) =>
-    store.endSignIn(ref.accountId, ref.signInId, keptUntil(clock(), longestTtl))
+  const { store, seen, audit, clock, longestTtl, cap } = parts
+  const keepers = new Keepers(store, longestTtl)
+  const records = allRecords(parts, keepers)
+  const end = (ref: Pick<SignInRef, 'accountId' | 'signInId'>) => {
+    const keeper = keepers.of(ref.signInId)
+    if (keeper) return keepers.endOne(keeper, ref, clock())
+    return store.endSignIn(ref.accountId, ref.signInId, keptUntil(clock(), longestTtl))
+  }
+  const takeBack = async ({ accountId, id: signInId }: SignInRecord) => {
+    await (keepers.of(signInId)?.end([signInId], clock()) ?? end({ accountId, signInId }))
+  }
   const endAndTell: SignIns['end'] = async ({ accountId, signInId }, ending) => {
     const ref = { accountId: idText(accountId), signInId }
     const existed = await end(ref)
@@ -51,7 +69,7 @@ export function createSignIns(parts: SignInsParts): SignIns {
         tellEnded(audit, { accountId, signInId }, { by: 'suite', why: 'cap', request })
     } catch (error) {
       // Nobody will hold the new one. Take it back if the store can, so that no list shows it.
-      await end({ accountId, signInId: record.id }).catch(() => {})
+      await takeBack(record).catch(() => {})
       throw error
     }
   }
@@ -59,34 +77,39 @@ export function createSignIns(parts: SignInsParts): SignIns {
     async begin(request, start) {
       const absoluteTtl = Math.min(start.absoluteTtl, longestTtl)
       const record = makeRecord(request, { ...start, absoluteTtl }, await store.generation(), clock())
-      const count = await records.add(record)
+      const count = start.keep ? await start.keep(record).then(() => 0) : await parts.records.add(record)
       await makeRoom(request, record, start, count)
       seen.mark(record.id)
       return record
     },
+    addKeeper: (keeper) => keepers.add(keeper),
     ...livenessOf(store),
     find: async (accountId, id) => records.find(idText(accountId), id, clock()),
-    list: async (accountId) => listLive(store, records, idText(accountId), clock()),
-    page: async (accountId, query) => pageLive(store, records, idText(accountId), query, clock()),
-    noteSeen: (caller, verified, now) => seen.note(caller, verified, now),
+    list: async (accountId) => listLive(records, idText(accountId), clock()),
+    page: async (accountId, query) => pageLive(records, idText(accountId), query, clock()),
+    noteSeen: (caller, verified, now) => (keepers.of(caller.signInId) ?? seen).noteSeen(caller, verified, now),
     touch(ref, idleTtl) {
       const now = clock()
       seen.mark(ref.signInId)
       return store.touchSignIn(ref.accountId, ref.signInId, now, now + idleTtl * 1000)
     },
     rotate: (accountId, id, rotation) =>
-      rotateLive(store, records, accountId, id, { ...rotation, now: clock() }),
+      rotateLive(store, parts.records, accountId, id, { ...rotation, now: clock() }),
     end: endAndTell,
     async endAll(id, except, ending) {
       const accountId = idText(id)
-      const ids = await store.endSignIns(accountId, except ?? null, clock())
+      const kept = except === undefined ? await keepers.endAll(accountId, clock()) : []
+      const ids = [...kept, ...(await store.endSignIns(accountId, except ?? null, clock()))]
       for (const signInId of ids) tellEnded(audit, { accountId, signInId }, ending)
       return ids.length
     },
-    async raiseEpoch({ id, epoch }, { spare = null } = {}) {
+    async raiseEpoch({ id: given, epoch }, { spare = null } = {}) {
       // Credentials start at epoch 0, and none is below that.
       checkWhole('epoch', epoch, 1)
-      return endBelowEpoch({ store, audit, longestTtl, now: clock() }, { id: idText(id), epoch }, spare)
+      const [id, now] = [idText(given), clock()]
+      const spared = spare !== null && keepers.of(spare) ? null : spare
+      await keepers.endBelow(id, epoch, now)
+      return endBelowEpoch({ store, audit, longestTtl, now }, { id, epoch }, spared)
     },
   }
 }

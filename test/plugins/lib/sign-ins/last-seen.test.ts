@@ -45,7 +45,7 @@ function lastSeen(max?: number) {
       },
     },
   })
-  const note = (signInId: string) => seen.note({ accountId: 'a', signInId })
+  const note = (signInId: string) => seen.noteSeen({ accountId: 'a', signInId })
   const ids = () => written.splice(0).map(([id]) => id)
   return { seen, clock, written, warnings, fault, note, ids }
 }
@@ -275,7 +275,7 @@ const unseen = (): Seen => ({ seenAt: Number.NEGATIVE_INFINITY })
 test('a verified credential is looked up once a minute, and written as without one', async (t) => {
   const { seen, clock, ids } = lastSeen()
   const [verified, others] = [unseen(), unseen()]
-  const note = (of?: Seen) => seen.note({ accountId: 'a', signInId: 'x' }, of, clock.now)
+  const note = (of?: Seen) => seen.noteSeen({ accountId: 'a', signInId: 'x' }, of, clock.now)
   note(verified)
   note(others)
   note(verified)
@@ -294,18 +294,18 @@ test('a verified credential is looked up once a minute, and written as without o
 
 test('times of what could not be noted say nothing', async (t) => {
   const { seen, clock, ids } = lastSeen(1)
-  seen.note({ accountId: 'a', signInId: 'x' })
+  seen.noteSeen({ accountId: 'a', signInId: 'x' })
   const verified = unseen()
-  seen.note({ accountId: 'a', signInId: 'y' }, verified, clock.now)
+  seen.noteSeen({ accountId: 'a', signInId: 'y' }, verified, clock.now)
   t.same([ids(), verified.seenAt], [['x'], Number.NEGATIVE_INFINITY])
   clock.now += MINUTE
-  seen.note({ accountId: 'a', signInId: 'y' }, verified, clock.now)
+  seen.noteSeen({ accountId: 'a', signInId: 'y' }, verified, clock.now)
   t.same([ids(), verified.seenAt], [['y'], clock.now])
 })
 
 test('the time that is handed over counts, whatever another clock says', async (t) => {
   const { seen, clock, ids } = lastSeen()
-  const note = (now: number) => seen.note({ accountId: 'a', signInId: 'x' }, undefined, now)
+  const note = (now: number) => seen.noteSeen({ accountId: 'a', signInId: 'x' }, undefined, now)
   note(clock.now + 10 * MINUTE)
   note(clock.now + 10 * MINUTE + 1)
   t.same(ids(), ['x'])
