@@ -13,6 +13,7 @@ import type {
 } from './lib/contract.js'
 import { createKeyRing, type KeyRing } from './lib/credentials/keys.js'
 import { IdentityUnguarded, OptionInvalid } from './lib/errors.js'
+import { kBearerPrefixes } from './lib/http/bearer-prefixes.js'
 import { finishAnswer } from './lib/http/before-answer.js'
 import { kCookieNames } from './lib/http/cookie-names.js'
 import { useCookieSerializer } from './lib/http/cookies.js'
@@ -147,6 +148,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   app.decorate('keyRing', createKeyRing(options.secrets))
   app.decorate('identityClock', clock)
   app.decorate(kCookieNames, new Set<string>())
+  app.decorate(kBearerPrefixes, [])
   app.decorate('authModes', registry)
   app.decorate('guard', (guardOptions: GuardOptions = {}) => createGuard(app, settings, guardOptions))
   app.decorate('safeNext', safeNext)

@@ -11,6 +11,7 @@ import type {
 import { identityOf, refOf } from './lib/credentials/identity-claims.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
 import { bearerOf, readAuthorization, readBearer } from './lib/http/bearer.js'
+import { isClaimedBearer } from './lib/http/bearer-prefixes.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { refOfRecord } from './lib/sign-ins/record.js'
 import { AccessTokens } from './lib/token/access-token.js'
@@ -92,7 +93,8 @@ class TokenMode implements AuthMode<'token'> {
 
   #verify(header: string, now: number): MaybePromise<Resolution> {
     const token = bearerOf(header)
-    if (token === null) return ABSENT
+    // A key of another mode is not looked at as a token, whatever that mode makes of it.
+    if (token === null || isClaimedBearer(this.app, token)) return ABSENT
     const claims = this.access.open(token, now)
     if (!claims) return INVALID
     const until = claims.exp * 1000
@@ -127,7 +129,8 @@ class TokenMode implements AuthMode<'token'> {
 
   async signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const token = readBearer(request)
-    const claims = token === null ? null : this.access.open(token, this.app.identityClock())
+    const isOurs = token !== null && !isClaimedBearer(this.app, token)
+    const claims = isOurs ? this.access.open(token, this.app.identityClock()) : null
     if (claims) await this.#signIns.end(refOf(claims), { signedOut: this.name, request })
     const hadCookie = await this.refreshCookie.signOut(request)
     this.clear(request, reply)

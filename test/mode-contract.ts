@@ -38,6 +38,8 @@ export interface ModeUnderTest {
   readonly lifetime: number
   /** True where the client cannot read the claims, so that none is too sensitive. */
   readonly claimsStayHere?: boolean
+  /** What its identity has in place of the time of the sign-in. */
+  readonly inPlaceOfAuthTime?: object
   /** True for a mode that answers by promise even where the store does not. */
   readonly alwaysPromises?: boolean
   /** False for a mode that keeps its credentials in the process. */
@@ -105,7 +107,7 @@ export function modeContract(t: Test, name: ModeName, mode: ModeUnderTest): void
           role: 'admin',
           mode: name,
           signInId: record?.id,
-          authTime: START,
+          ...(mode.inPlaceOfAuthTime ?? { authTime: START }),
           claims: { team: { id: 7 }, beta: true },
         },
         frozen: true,

@@ -77,10 +77,12 @@ export interface Identity {
   /** `auth_type` on the wire. */
   readonly mode: ModeName
   readonly signInId: string
-  /** The time of the sign-in (OpenID Connect Core §2 `auth_time`), in ms. No renewal moves it. */
-  readonly authTime: number
+  /** The time of the sign-in (OpenID Connect Core §2 `auth_time`), in ms. No renewal moves it. Absent for an API key. */
+  readonly authTime?: number
   /** The application's additions at sign-in. */
   readonly claims: Claims
+  /** The scopes that the credential is limited to. Absent if it is not limited: only API keys are. */
+  readonly scopes?: readonly string[]
 }
 
 /** Why a credential was refused. */
@@ -127,6 +129,11 @@ export interface AuthMode<N extends ModeName = ModeName> {
   readonly ambient: boolean
   /** The registered scheme for `WWW-Authenticate` (RFC 9110 §11.6.1), if any. */
   readonly scheme?: string
+  /**
+   * The same mode for guards that ask no other mode of its scheme, if that makes a difference: one of two modes that read
+   * the same header can leave it to the other to find the header malformed.
+   */
+  readonly alone?: AuthMode<N>
   /** For metrics, if the mode keeps verified credentials. */
   readonly cache?: CacheCounts
   /**

@@ -31,6 +31,8 @@ export const SignInTooOld = define(
 )
 export const NotAllowed = define('NOT_ALLOWED', 'You are not allowed to do this.', 403)
 export const ModeRequired = define('MODE_REQUIRED', 'This way of signing in does not allow this.', 403)
+export const ScopeRequired = define('SCOPE_REQUIRED', 'This credential lacks a scope that this needs.', 403)
+export const ApiKeyLimit = define('API_KEY_LIMIT', 'This account has as many API keys as it may.', 409)
 export const CrossSite = define('CROSS_SITE', 'The request came from another site.', 403)
 export const Prefetch = define('PREFETCH', 'A prefetch never signs anybody out.', 403)
 export const UsernameInvalid = define(

@@ -1,5 +1,16 @@
+import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { cookieHeader, cookieMode, type Headers, sessionMode, tokenMode } from '../helpers/suite.js'
+import apiKeyAuth from '../../plugins/api-key-auth.js'
+import { memoryApiKeys } from '../helpers/memory-api-keys.js'
+import {
+  ALICE,
+  BOB,
+  cookieHeader,
+  cookieMode,
+  type Headers,
+  sessionMode,
+  tokenMode,
+} from '../helpers/suite.js'
 import { type ModeUnderTest, modeContract } from '../mode-contract.js'
 
 /** The value of a signed cookie, altered in each of its parts. */
@@ -68,6 +79,39 @@ const token: ModeUnderTest = {
   lifetime: 900,
 }
 
+/** Each application has a database of its own. */
+async function keyMode(app: FastifyInstance): Promise<void> {
+  const { source } = memoryApiKeys((id) => [ALICE, BOB].find((account) => account.id === id) ?? null)
+  await app.register(apiKeyAuth, { source })
+}
+
+function alterKey({ authorization = '' }: Headers): Record<string, Headers> {
+  const [, id = '', secret = '', check = ''] = authorization.slice('Bearer '.length).split('_')
+  const made = (...parts: string[]) => ({ authorization: `Bearer fik_${parts.join('_')}` })
+  return {
+    'with another check': made(id, secret, flipped(check)),
+    'with another secret': made(id, flipped(secret), check),
+    'with another id': made(flipped(id), secret, check),
+    'without a check': made(id, secret),
+    truncated: { authorization: authorization.slice(0, -1) },
+    'with more': { authorization: `${authorization}A` },
+    'the prefix alone': { authorization: 'Bearer fik_' },
+  }
+}
+
+const key: ModeUnderTest = {
+  addMode: keyMode,
+  ambient: false,
+  challenge: 'Bearer',
+  present: (answer) => ({ authorization: `Bearer ${answer.json().issued.key}` }),
+  alter: alterKey,
+  codes: { altered: 'CREDENTIAL_INVALID', expired: 'CREDENTIAL_EXPIRED' },
+  lifetime: 90 * 24 * 3600,
+  inPlaceOfAuthTime: { scopes: [] },
+  outlivesProcess: false,
+}
+
 modeContract(t, 'cookie', cookie)
 modeContract(t, 'session', session)
 modeContract(t, 'token', token)
+modeContract(t, 'api_key', key)

@@ -2,6 +2,7 @@ import type { Identity, ModeName } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import { ownPath } from '../http/safe-next.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
+import { checkScopes } from './scopes.js'
 import type { OnRefused } from './search.js'
 
 /** All conditions of one guard must be met. */
@@ -13,7 +14,12 @@ export interface GuardOptions {
   readonly optional?: boolean
   /** One of these roles (`ROLE_REQUIRED`, 403). */
   readonly role?: string | readonly string[]
-  /** The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal or refresh resets it. */
+  /** All of these scopes (`SCOPE_REQUIRED`, 403). Only an API key lacks any: other modes have all scopes. */
+  readonly scope?: string | readonly string[]
+  /**
+   * The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal or refresh resets
+   * it, and an API key never passes.
+   */
   readonly fresh?: true | number
   /** Only these modes are asked. A caller of another mode, from an earlier guard, is refused (`MODE_REQUIRED`, 403). */
   readonly modes?: readonly ModeName[]
@@ -35,6 +41,7 @@ export interface GuardOptions {
 export interface GuardRules {
   readonly optional: boolean
   readonly roles: readonly string[] | null
+  readonly scopes: readonly string[] | null
   readonly modes: readonly ModeName[] | null
   /** The age of a sign-in, in ms. */
   readonly ageMax: number | null
@@ -47,6 +54,7 @@ export interface GuardRules {
 const KNOWN: Known<GuardOptions> = {
   optional: true,
   role: true,
+  scope: true,
   fresh: true,
   modes: true,
   onRefused: true,
@@ -76,6 +84,12 @@ function rolesOf(options: GuardOptions): readonly string[] | null {
   if (!('role' in options)) return null
   const roles = Array.isArray(options.role) ? options.role : [options.role]
   return checkNames<string>('role', roles, roles)
+}
+
+function scopesOf(options: GuardOptions): readonly string[] | null {
+  if (!('scope' in options)) return null
+  const scopes = Array.isArray(options.scope) ? options.scope : [options.scope]
+  return checkScopes('scope', checkNames<string>('scope', scopes, scopes))
 }
 
 function modesOf(options: GuardOptions): readonly ModeName[] | null {
@@ -115,6 +129,7 @@ export function checkGuardOptions(options: GuardOptions): GuardRules {
   return Object.freeze({
     optional,
     roles: rolesOf(options),
+    scopes: scopesOf(options),
     modes: modesOf(options),
     ageMax: ageMaxOf(options),
     onRefused: onRefused === undefined ? undefined : checkOnRefused(onRefused),

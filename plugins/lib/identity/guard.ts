@@ -9,6 +9,7 @@ import { kCaller, kRefused } from './caller.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
 import { loginAddress } from './login-page.js'
 import { isNobody, type Refused, refusedError, type UnauthenticatedStatus } from './refused.js'
+import { requireScopes } from './scopes.js'
 import { type Found, type OnRefused, Search } from './search.js'
 
 export type { GuardOptions }
@@ -28,7 +29,7 @@ export interface GuardSettings {
 
 /** Times are in ms. False for an `authTime` that is missing or no number, or further ahead than clocks differ. */
 function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean {
-  return Math.abs(now - authTime) <= ageMax
+  return authTime !== undefined && Math.abs(now - authTime) <= ageMax
 }
 
 const AT_ONCE = 'must answer true or false at once, and throw nothing'
@@ -70,9 +71,10 @@ class Judge extends Search<void> {
 
   /** Refuses a caller who is known but not allowed. */
   private checkAllowed(identity: Identity): void {
-    const { modes, roles, ageMax, allow } = this.rules
+    const { modes, roles, scopes, ageMax, allow } = this.rules
     if (modes && !modes.includes(identity.mode)) throw new ModeRequired()
     if (roles && !roles.includes(identity.role)) throw new RoleRequired()
+    if (scopes) requireScopes(identity, scopes)
     if (ageMax !== null && !isRecent(identity, ageMax, this.settings.clock())) throw new SignInTooOld()
     if (allow && !isAllowed(allow, identity)) throw new NotAllowed()
   }

@@ -23,6 +23,12 @@ function checkMode(mode: AuthMode): void {
   }
 }
 
+/** How a guard asks a mode among the ones that it asks. */
+function asAsked(mode: AuthMode, asked: readonly AuthMode[]): AuthMode {
+  const isAlone = !asked.some((other) => other !== mode && other.scheme === mode.scheme)
+  return isAlone ? (mode.alone ?? mode) : mode
+}
+
 const asIs = (mode: AuthMode) => mode
 
 /** A registry that closes when the application starts: guards would not ask later modes. */
@@ -54,7 +60,7 @@ export function createModeRegistry(app: FastifyInstance) {
     for (const name of names ?? []) find(name)
     const selected = [...modes.values()].filter(({ name }) => names?.includes(name) ?? true)
     if (selected.length === 0) throw new OptionInvalid('guard', 'has no registered mode to ask')
-    return selected
+    return selected.map((mode) => asAsked(mode, selected))
   }
   return { registry, selectModes }
 }

@@ -38,6 +38,7 @@ export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: n
     issue: (request, reply, account, options) => mode.issue(request, reply, account, options),
     signOut: (request, reply) => mode.signOut(request, reply),
     clear: (request, reply) => mode.clear(request, reply),
+    alone: mode.alone && meterMode(mode.alone, sampling, observe),
     get cache() {
       return mode.cache
     },

@@ -87,7 +87,8 @@ export function createSignIns(parts: SignInsParts): SignIns {
     find: async (accountId, id) => records.find(idText(accountId), id, clock()),
     list: async (accountId) => listLive(records, idText(accountId), clock()),
     page: async (accountId, query) => pageLive(records, idText(accountId), query, clock()),
-    noteSeen: (caller, verified, now) => (keepers.of(caller.signInId) ?? seen).noteSeen(caller, verified, now),
+    noteSeen: (caller, verified, now) =>
+      (keepers.of(caller.signInId) ?? seen).noteSeen(caller, verified, now),
     touch(ref, idleTtl) {
       const now = clock()
       seen.mark(ref.signInId)

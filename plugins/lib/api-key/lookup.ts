@@ -1,0 +1,150 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Identity, SignInRef } from '../contract.js'
+import { freezeDeep } from '../credentials/identity-claims.js'
+import { CredentialInvalid, StoreUnavailable } from '../errors.js'
+import { checkAccount } from '../identity/account-check.js'
+import { Newest } from '../newest.js'
+import { ownText } from '../own-text.js'
+import { refusedAs, SIGNED_OUT } from '../verified/verified.js'
+import type { ApiKeySource, FoundApiKey, StoredApiKey } from './contract.js'
+import { hashOf } from './format.js'
+
+export type Refusal = ReturnType<typeof refusedAs>
+
+export const INVALID: Refusal = refusedAs('CREDENTIAL_INVALID')
+const EXPIRED: Refusal = refusedAs('CREDENTIAL_EXPIRED')
+
+/** A key that is live at this moment. */
+export interface LiveKey {
+  readonly kind: 'live'
+  readonly identity: Identity
+  readonly ref: SignInRef
+  /** When it expires, in ms. */
+  readonly until: number
+}
+
+/** A key as it was presented, with a right check. */
+export interface PresentedKey {
+  readonly id: string
+  readonly text: string
+}
+
+interface Genuine extends FoundApiKey {
+  /** Of the revocation list, read before the database. */
+  readonly generation: number
+}
+
+interface Remembered {
+  readonly refusal: Refusal
+  /** In ms. */
+  readonly from: number
+}
+
+/** How many refused keys are remembered, at some 200 bytes each. */
+const REMEMBERED = 10_000
+/** In ms. A program with a dead key costs the database one query in this time, and nobody else at its address anything. */
+const REMEMBERED_FOR = 60_000
+/** Compared with where no key has the id, so that an unknown id takes as long as a wrong secret. */
+const NO_HASH = Buffer.alloc(32)
+
+function matches(text: string, stored: StoredApiKey | undefined): boolean {
+  const hash = stored ? Buffer.from(stored.hash, 'base64url') : NO_HASH
+  const isEqual = hash.length === NO_HASH.length && timingSafeEqual(hashOf(text), hash)
+  return isEqual && stored !== undefined
+}
+
+/** The identity of a key. */
+export function identityOfKey(
+  { id, accountId, claims, scopes }: StoredApiKey,
+  { username, role }: Pick<Identity, 'username' | 'role'>,
+): Identity {
+  return Object.freeze({
+    accountId,
+    username,
+    role,
+    mode: 'api_key',
+    signInId: id,
+    claims: freezeDeep(claims),
+    scopes: Object.freeze([...scopes]),
+  })
+}
+
+/** Asks the database about keys. */
+export class KeyLookup {
+  readonly #refused = new Newest<string, Remembered>(REMEMBERED)
+  readonly #running = new Map<string, Promise<Genuine>>()
+
+  constructor(
+    private readonly app: FastifyInstance,
+    private readonly source: ApiKeySource,
+  ) {}
+
+  /** Why this key was refused a moment ago, if it was. */
+  recall(text: string, now: number): Refusal | undefined {
+    const known = this.#refused.get(text)
+    return known && now >= known.from && now < known.from + REMEMBERED_FOR ? known.refusal : undefined
+  }
+
+  /**
+   * The key as the database has it at this moment, or why it is refused.
+   * @param request counts against its address if the key is unknown; null for a key that was verified before
+   * @throws THROTTLED, STORE_UNAVAILABLE
+   */
+  async ask(request: FastifyRequest | null, key: PresentedKey, now: number): Promise<LiveKey | Refusal> {
+    const judged = await this.#judge(request, key, now)
+    if (judged.kind === 'refused') this.#refused.set(ownText(key.text), { refusal: judged, from: now })
+    return judged
+  }
+
+  /**
+   * The key, live or not, and null if there is none with this secret.
+   * @throws THROTTLED, STORE_UNAVAILABLE
+   */
+  async find(request: FastifyRequest | null, key: PresentedKey): Promise<Genuine | null> {
+    const { app } = this
+    const look = () => this.#lookOnce(key)
+    try {
+      if (request === null || !app.hasDecorator('throttle')) return await look()
+      // Nobody can guess a key: what is limited is the load, and counting afterwards costs good keys less.
+      return await app.throttle.byAddress(request, 'api_key', look, 'afterwards')
+    } catch (error) {
+      if (error instanceof CredentialInvalid) return null
+      throw error
+    }
+  }
+
+  async #judge(request: FastifyRequest | null, key: PresentedKey, now: number): Promise<LiveKey | Refusal> {
+    const found = await this.find(request, key)
+    if (!found) return INVALID
+    const { key: stored, generation } = found
+    if (now >= stored.expiresAt) return EXPIRED
+    if (stored.endedAt !== null || found.account === null) return SIGNED_OUT
+    const account = checkAccount(found.account)
+    if (account.epoch > stored.epoch) return SIGNED_OUT
+    const { accountId, id: signInId, epoch, expiresAt } = stored
+    const ref = { accountId, signInId, epoch, generation }
+    if (await this.app.signIns.isLive(ref))
+      return { kind: 'live', identity: identityOfKey(stored, account), ref, until: expiresAt }
+    // Ended a moment ago, or the list was lost in this moment: then the answer of the database may be old.
+    if ((await this.app.stateStore.generation()) !== generation) throw new StoreUnavailable()
+    return SIGNED_OUT
+  }
+
+  /** Requests that come meanwhile share the query. */
+  #lookOnce(key: PresentedKey): Promise<Genuine> {
+    const running = this.#running.get(key.text)
+    if (running) return running
+    const looking = this.#look(key).finally(() => this.#running.delete(key.text))
+    this.#running.set(key.text, looking)
+    return looking
+  }
+
+  /** @throws CREDENTIAL_INVALID */
+  async #look({ id, text }: PresentedKey): Promise<Genuine> {
+    const generation = await this.app.stateStore.generation()
+    const found = await this.source.find(id)
+    if (!matches(text, found?.key) || !found) throw new CredentialInvalid()
+    return { ...found, generation }
+  }
+}

@@ -1,0 +1,181 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AuthMode, Begun, CheckedAccount, MaybePromise, Resolution, SignInOptions } from '../contract.js'
+import { checkClaims } from '../credentials/sensitive-claims.js'
+import { ApiKeyLimit } from '../errors.js'
+import { bearerOf, readAuthorization } from '../http/bearer.js'
+import { refOfRecord } from '../sign-ins/record.js'
+import type { SignInRecord } from '../stores/contract.js'
+import { VerifiedCache } from '../verified/cache.js'
+import { ABSENT, type Kept, SIGNED_OUT, Verified } from '../verified/verified.js'
+import type { ApiKeySource, StoredApiKey } from './contract.js'
+import { hashOf, type KeyFormat } from './format.js'
+import { INVALID, identityOfKey, KeyLookup, type PresentedKey } from './lookup.js'
+import { type ApiKeySettings, checkNewKey, type NewApiKey } from './options.js'
+
+/** What `request.signIn('api_key', account)` returns. The key is shown to nobody again. */
+export interface ApiKeyIssued {
+  /** It is no secret, and names the key in lists. */
+  readonly id: string
+  readonly key: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  /** In ms. */
+  readonly expiresAt: number
+}
+
+declare module '../contract.js' {
+  interface AuthModes {
+    api_key: ApiKeyIssued
+  }
+  interface SignInOptions {
+    /** For the mode `api_key`: what the key is to be. */
+    readonly apiKey?: NewApiKey
+  }
+}
+
+/** In any case. A key begins behind it. */
+const SCHEME = 'Bearer '
+
+export interface ApiKeyModeParts {
+  readonly app: FastifyInstance
+  readonly settings: ApiKeySettings
+  readonly format: KeyFormat
+  readonly source: ApiKeySource
+}
+
+/** The mode: a long-lived key for a program, which its database remembers. */
+export class ApiKeyMode implements AuthMode<'api_key'> {
+  readonly name = 'api_key'
+  readonly ambient = false
+  readonly scheme = 'Bearer'
+  /**
+   * By the whole header. The last characters of a key are its check and some of its secret: 60 bits that nobody knows
+   * who does not know the key.
+   */
+  readonly cache: VerifiedCache
+  readonly alone: AuthMode<'api_key'>
+  readonly #lookup: KeyLookup
+
+  constructor(private readonly parts: ApiKeyModeParts) {
+    this.cache = new VerifiedCache(parts.settings.cache)
+    this.#lookup = new KeyLookup(parts.app, parts.source)
+    this.alone = this.#asAlone()
+  }
+
+  /** Leaves a header that holds no key to the token mode, which finds out whether it is malformed. */
+  resolve(request: FastifyRequest, now = this.parts.app.identityClock()): MaybePromise<Resolution> {
+    const { authorization: header } = request.headers
+    if (typeof header !== 'string' || !header.startsWith(this.parts.format.start, SCHEME.length))
+      return ABSENT
+    readAuthorization(request)
+    const verified = this.cache.recall(header, now)
+    return verified ? this.#resolveKept(verified, now) : this.#verify(request, header, now)
+  }
+
+  async issue(
+    request: FastifyRequest,
+    _reply: FastifyReply,
+    account: CheckedAccount,
+    options: SignInOptions,
+  ): Promise<Begun<'api_key'>> {
+    const { app, settings, format } = this.parts
+    const wanted = checkNewKey(options.apiKey ?? {}, settings)
+    const claims = checkClaims(options.claims)
+    const { id, key } = format.make()
+    const made = { name: wanted.name, scopes: wanted.scopes, claims, hash: hashOf(key).toString('base64url') }
+    const record = await app.signIns.begin(request, {
+      mode: this.name,
+      account,
+      options,
+      absoluteTtl: wanted.expiresIn,
+      id,
+      keep: (record) => this.#insert({ ...made, ...ofRecord(record) }, options.replaces !== undefined),
+    })
+    const ref = refOfRecord(record)
+    const { createdAt, absoluteExpiresAt: expiresAt } = record
+    const identity = identityOfKey({ ...made, ...ofRecord(record) }, account)
+    this.cache.keep(new Verified(identity, `${SCHEME}${key}`, ref, createdAt, expiresAt), createdAt)
+    return { issued: { id, key, name: made.name, scopes: made.scopes, expiresAt }, signIn: ref }
+  }
+
+  async signOut(request: FastifyRequest): Promise<boolean> {
+    const { app, format } = this.parts
+    const header = readAuthorization(request)
+    const text = header === null ? null : bearerOf(header)
+    const id = text === null ? null : format.idOf(text)
+    if (text === null || id === null) return false
+    const found = await this.#lookup.find(request, { id, text })
+    if (!found) return false
+    const { accountId } = found.key
+    await app.signIns.end({ accountId, signInId: id }, { signedOut: this.name, request })
+    return true
+  }
+
+  /** The client holds the key, and nothing that a server sends makes it forget it. */
+  clear(): void {}
+
+  #asAlone(): AuthMode<'api_key'> {
+    const resolve: AuthMode['resolve'] = (request, now) => {
+      const header = readAuthorization(request)
+      if (header !== null) bearerOf(header)
+      return this.resolve(request, now)
+    }
+    const { name, ambient, scheme, cache } = this
+    return {
+      ...{ name, ambient, scheme, cache, resolve },
+      issue: (request, reply, account, options) => this.issue(request, reply, account, options),
+      signOut: (request) => this.signOut(request),
+      clear() {},
+    }
+  }
+
+  #verify(request: FastifyRequest, header: string, now: number): MaybePromise<Resolution> {
+    const text = bearerOf(header)
+    if (text === null) return ABSENT
+    const id = this.parts.format.idOf(text)
+    if (id === null) return INVALID
+    return this.#lookup.recall(text, now) ?? this.#ask(request, header, { id, text }, now)
+  }
+
+  #resolveKept(kept: Kept, now: number): MaybePromise<Resolution> {
+    const resolved = kept.resolve(this.parts.app.signIns)
+    if (resolved instanceof Promise)
+      return resolved.then((later) => (later === SIGNED_OUT ? this.#askAgain(kept, now) : later))
+    return resolved === SIGNED_OUT ? this.#askAgain(kept, now) : resolved
+  }
+
+  /**
+   * Its sign-in was ended, or the revocation list was lost. Only the database can tell: a machine cannot sign in again. Asked
+   * once, the key is kept as verified under the new list, or remembered as refused.
+   */
+  #askAgain({ text: header }: Kept, now: number): MaybePromise<Resolution> {
+    const text = header.slice(SCHEME.length)
+    const id = this.parts.format.idOf(text)
+    if (id === null) return SIGNED_OUT
+    return this.#lookup.recall(text, now) ?? this.#ask(null, header, { id, text }, now)
+  }
+
+  async #ask(
+    request: FastifyRequest | null,
+    header: string,
+    key: PresentedKey,
+    now: number,
+  ): Promise<Resolution> {
+    const judged = await this.#lookup.ask(request, key, now)
+    if (judged.kind === 'refused') return judged
+    const credential = new Verified(judged.identity, header, judged.ref, now, judged.until)
+    this.cache.keep(credential, now)
+    return credential.resolve(this.parts.app.signIns)
+  }
+
+  /** @throws API_KEY_LIMIT. A key that replaces another one takes its place. */
+  async #insert(key: StoredApiKey, replaces: boolean): Promise<void> {
+    const { source, settings } = this.parts
+    if (!(await source.insert(key, settings.cap + (replaces ? 1 : 0)))) throw new ApiKeyLimit()
+  }
+}
+
+function ofRecord(record: SignInRecord) {
+  const { id, accountId, epoch, createdAt, absoluteExpiresAt: expiresAt, ip, userAgent } = record
+  return { id, accountId, epoch, createdAt, expiresAt, ip, userAgent, lastUsedAt: null, endedAt: null }
+}
