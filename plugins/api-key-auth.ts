@@ -14,6 +14,7 @@ import {
 } from './lib/api-key/options.js'
 import { OptionInvalid } from './lib/errors.js'
 import { claimBearerPrefix } from './lib/http/bearer-prefixes.js'
+import { accountIdText } from './lib/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -48,7 +49,8 @@ function infoOf({ hash: _hash, ...info }: StoredApiKey): ApiKeyInfo {
 }
 
 function createApiKeys(app: FastifyInstance, source: ApiKeySource): ApiKeys {
-  const list = async (accountId: string) => (await source.list(accountId, app.identityClock())).map(infoOf)
+  const list = async (accountId: string) =>
+    (await source.list(accountIdText(accountId), app.identityClock())).map(infoOf)
   return Object.freeze({
     list,
     find: async (accountId: string, id: string) =>

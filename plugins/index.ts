@@ -5,6 +5,7 @@ import accounts, {
   type OwnAccountsOptions,
   type PostgresAccountsOptions,
 } from './accounts.js'
+import type { ApiKeyAuthOptions } from './api-key-auth.js'
 import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
 import csrf, { type CsrfOptions } from './csrf.js'
 import identity, { type IdentityOptions } from './identity.js'
@@ -20,6 +21,16 @@ import tokenAuth, { type TokenAuthOptions } from './token-auth.js'
 
 export type { PostgresOptions } from './accounts.js'
 export { seedDevelopmentAccounts } from './accounts.js'
+export type {
+  ApiKeyAuthOptions,
+  ApiKeyInfo,
+  ApiKeyIssued,
+  ApiKeySource,
+  ApiKeys,
+  FoundApiKey,
+  NewApiKey,
+  StoredApiKey,
+} from './api-key-auth.js'
 export type { Audit, AuditEvent, AuditListener, AuditReport, AuditType } from './audit.js'
 export { AUDIT_CHANNEL } from './audit.js'
 export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
@@ -69,6 +80,8 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly throttle?: Omit<ThrottleOptions, 'secure'>
   /** Registers the metrics, `app.identityMetrics`. `{}` for its defaults. */
   readonly metrics?: MetricsOptions
+  /** Registers API keys, asked before all other modes. `{}` for their defaults. */
+  readonly apiKey?: ApiKeyAuthOptions
   readonly token?: Omit<TokenAuthOptions, 'secure'>
   readonly session?: Omit<SessionAuthOptions, 'secure'>
   readonly cookie?: Omit<CookieAuthOptions, 'secure'>
@@ -90,6 +103,7 @@ const OPTIONS: Known<SuiteOptions> = {
   signInCap: true,
   throttle: true,
   metrics: true,
+  apiKey: true,
   token: true,
   session: true,
   cookie: true,
@@ -156,6 +170,7 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   await app.register(csrf, { allowedOrigins, cors })
   await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
   await app.register(signIns, { clock, cap: options.signInCap })
+  if (options.apiKey) await app.register(import('./api-key-auth.js'), options.apiKey)
   for (const name of modes) await registerMode(app, name, options)
   if (options.throttle) {
     await app.register(import('./throttle.js'), { ...options.throttle, secure: options.secure })

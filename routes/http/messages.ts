@@ -40,6 +40,11 @@ const MESSAGES = {
   NOT_ALLOWED: ['You are not allowed to do this.', '您无权执行此操作。'],
   SIGN_IN_TOO_OLD: ['This needs a recent sign-in. Sign in again.', '此操作需要近期登录，请重新登录。'],
   MODE_REQUIRED: ['This action does not accept your way of signing in.', '当前登录方式不允许此操作。'],
+  SCOPE_REQUIRED: ['This API key lacks a scope that this needs.', '该 API 密钥缺少所需的权限范围。'],
+  API_KEY_LIMIT: [
+    'You have as many API keys as you may. End one first.',
+    'API 密钥数量已达上限，请先停用一个。',
+  ],
   CROSS_SITE: ['The request came from another site.', '请求来自其他站点。'],
   PREFETCH: ['A prefetch never signs anybody out.', '预取请求不会退出登录。'],
   USERNAME_INVALID: [

@@ -3,6 +3,7 @@ import fastifySession from '@fastify/session'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import suite, { type SuiteOptions } from '../../plugins/index.js'
+import { memoryApiKeys } from '../helpers/memory-api-keys.js'
 
 const GOOD = {
   secrets: ['Zk3v9QmXr7LwT2bNc8YhFp5sJd6GaV4e'],
@@ -21,6 +22,13 @@ async function boot(t: Test, options: object) {
 t.test('the suite registers the modes in the order that is asked for', async (t) => {
   t.same((await boot(t, GOOD)).authModes.names, ['token', 'session', 'cookie'])
   t.same((await boot(t, { ...GOOD, modes: ['cookie', 'token'] })).authModes.names, ['cookie', 'token'])
+})
+
+t.test('API keys are asked before all other modes, and only where they are asked for', async (t) => {
+  const { source } = memoryApiKeys(() => null)
+  const { authModes } = await boot(t, { ...GOOD, apiKey: { source }, modes: ['cookie'] })
+  t.same(authModes.names, ['api_key', 'cookie'])
+  t.notOk((await boot(t, GOOD)).hasDecorator('apiKeys'))
 })
 
 t.test('a cookie may have the name that belongs to a part which is not there', async (t) => {
@@ -47,6 +55,8 @@ t.test('an option that is wrong, misspelt or without effect refuses to boot, by 
     [{ modes: [] }, /modes wants/],
     [{ modes: ['cookies'] }, /modes wants/],
     [{ modes: ['cookie'], token: {} }, /token would do nothing/],
+    [{ apiKey: {} }, /source wants an ApiKeySource/],
+    [{ apiKey: { keyprefix: 'acme' } }, /keyprefix is unknown/],
     [{ secrets: [] }, /secrets/],
     [{ allowedOrigins: ['nonsense'] }, /allowedOrigins/],
   ]

@@ -62,7 +62,7 @@ export function refOf(claims: Pick<IdentityClaimValues, 'sub' | 'sid' | 'epoch' 
  * Freezes a value and everything in it: several requests may share an identity. It uses a loop, because recursion over
  * deeply nested JSON would exhaust the stack at every request with that credential.
  */
-function freezeDeep<T>(value: T): T {
+export function freezeDeep<T>(value: T): T {
   const pending: unknown[] = [value]
   for (const one of pending) {
     if (typeof one !== 'object' || one === null) continue

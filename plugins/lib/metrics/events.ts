@@ -21,7 +21,7 @@ const LIMITS: ReadonlySet<string> = new Set<AuditDetails['throttled']['by']>([
 ])
 /** Attempts with a username are limited in four ways, the others by address. */
 const NAMED = ['sign_in', 'password']
-const UNNAMED = ['refresh', 'register']
+const UNNAMED = ['refresh', 'register', 'api_key']
 const ATTEMPTS = new Set([...NAMED, ...UNNAMED])
 const OUTCOMES = new Set(['rotated', 'repeated', 'reused'])
 
