@@ -96,7 +96,7 @@ function isTooLateForGuards(request: FastifyRequest): boolean {
 
 function readCaller(this: FastifyRequest): Identity | null {
   const caller = this[kCaller]
-  if (caller !== undefined) return caller
+  if (caller !== undefined) return caller?.identity ?? null
   if (isTooLateForGuards(this)) return null
   throw new IdentityUnguarded(unguarded('identityOrNull'))
 }
@@ -104,7 +104,7 @@ function readCaller(this: FastifyRequest): Identity | null {
 function readIdentity(this: FastifyRequest): Identity {
   const caller = this[kCaller]
   if (!caller) throw new IdentityUnguarded(caller === null ? NOBODY : unguarded('identity'))
-  return caller
+  return caller.identity
 }
 
 function readRefusal(this: FastifyRequest): RefusalCode | null {

@@ -94,7 +94,7 @@ export class CookieRenewal {
     if (!payload) return
     // A renewal that was cancelled and noted again comes here twice.
     this.cancel(request)
-    const caller = request[kCaller]
+    const caller = request[kCaller]?.identity
     if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
     const renewed = await this.#renewOnce(payload)
     if (renewed && (await this.#isStillLive(renewed))) this.#write(reply, renewed)

@@ -1,8 +1,12 @@
-import type { Identity, RefusalCode } from '../contract.js'
+import type { RefusalCode, Resolution } from '../contract.js'
+
+/** A resolution that names the caller. */
+export type Found = Extract<Resolution, { kind: 'identity' }>
 
 /**
- * The request's caller. undefined: no guard ran. null: a guard found nobody. The suite declares none of its symbols by
- * `decorateRequest`, which writes to each request: it saved nothing for requests with a guard, measured.
+ * The resolution that named the request's caller. undefined: no guard ran. null: a guard found nobody. The suite declares
+ * none of its symbols by `decorateRequest`, which writes to each request: it saved nothing for requests with a guard,
+ * measured.
  */
 export const kCaller = Symbol('fastify-identity.caller')
 
@@ -11,7 +15,7 @@ export const kRefused = Symbol('fastify-identity.refused')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    [kCaller]?: Identity | null
+    [kCaller]?: Found | null
     [kRefused]?: RefusalCode
   }
 }

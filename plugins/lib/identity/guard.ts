@@ -5,12 +5,12 @@ import { forbidCaching } from '../http/no-store.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isPast } from '../sign-ins/last-seen.js'
 import { Verified } from '../verified/verified.js'
-import { kCaller, kRefused } from './caller.js'
+import { type Found, kCaller, kRefused } from './caller.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
 import { loginAddress } from './login-page.js'
 import { isNobody, type Refused, refusedError, type UnauthenticatedStatus } from './refused.js'
 import { requireScopes } from './scopes.js'
-import { type Found, type OnRefused, Search } from './search.js'
+import { type OnRefused, Search } from './search.js'
 
 export type { GuardOptions }
 
@@ -66,7 +66,7 @@ class Judge extends Search<void> {
     const caller = request[kCaller]
     // An earlier guard's caller is checked and not looked for again. If it found nobody, this guard searches by its own
     // modes and rules.
-    return caller ? this.checkAllowed(caller) : this.run(request, this.settings.clock())
+    return caller ? this.checkAllowed(caller.identity) : this.run(request, this.settings.clock())
   }
 
   /** Refuses a caller who is known but not allowed. */
@@ -92,7 +92,7 @@ class Judge extends Search<void> {
     if (mode.ambient) this.csrf.checkAmbient(request)
     this.checkAllowed(identity)
     if (!verified || isPast(verified.seenAt, now)) this.signIns?.noteSeen(identity, verified, now)
-    request[kCaller] = identity
+    request[kCaller] = found
   }
 
   protected override foundNobody(request: FastifyRequest, refused: readonly Refused[]): void {

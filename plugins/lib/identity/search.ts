@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuthMode, MaybePromise, Resolution } from '../contract.js'
 import { ABSENT, Verified } from '../verified/verified.js'
+import type { Found } from './caller.js'
 import type { Refused } from './refused.js'
 
 /** `stop`: a bad credential ends the search. `next`: the other modes are tried. */
@@ -11,9 +12,6 @@ export type OnRefused = 'stop' | 'next'
  * cookie until the server clears it; a client with a dead token must learn that it has to refresh.
  */
 export type SearchPolicy = OnRefused | 'past_ambient'
-
-/** A resolution that names the caller. */
-export type Found = Extract<Resolution, { kind: 'identity' }>
 
 /** Where a search continues: at a mode that has answered by then. */
 interface Place {

@@ -2,7 +2,7 @@ import type { Clock, MaybePromise } from '../contract.js'
 import { refOf } from '../credentials/identity-claims.js'
 import { CACHE_AGE, type CacheOptions, VerifiedCache } from '../verified/cache.js'
 import { signedOutAs, Verified } from '../verified/verified.js'
-import { identityOfSession } from './content.js'
+import { identityOfSession, type SessionSignIn } from './content.js'
 import type { StoredSession } from './records.js'
 
 /*
@@ -32,9 +32,15 @@ export class SessionCache extends VerifiedCache {
   keepSession(cookie: string, stored: StoredSession): void {
     const { signIn } = stored.content
     if (!signIn) return
+    const verified = this.verifiedOf(cookie, stored, signIn)
+    this.keep(verified, verified.from)
+  }
+
+  /** The session as a credential that was verified now. */
+  verifiedOf(cookie: string, stored: StoredSession, signIn: SessionSignIn): Verified {
     const from = this.sessions.clock()
     const until = Math.min(this.sessions.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
-    this.keep(new Verified(identityOfSession(signIn), cookie, refOf(signIn), from, until), from)
+    return new Verified(identityOfSession(signIn), cookie, refOf(signIn), from, until)
   }
 
   keepUnknown(cookie: string): void {

@@ -12,7 +12,7 @@ import { refOf } from '../credentials/identity-claims.js'
 import { ABSENT, refusedAs, SIGNED_OUT, Verified } from '../verified/verified.js'
 import { beginSession } from './begin.js'
 import type { SessionCache } from './cache.js'
-import { identityOfSession, type Legacy } from './content.js'
+import type { Legacy } from './content.js'
 import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
 import { type StoredSession, whenReady } from './records.js'
 import { kSession, renewalOf, SessionTurn } from './turn.js'
@@ -64,7 +64,7 @@ export class SessionMode implements AuthMode<'session'> {
           if (touching) void touching.then((touched) => this.cache.keepSession(text, touched))
           else this.cache.keepSession(text, stored)
         }
-        return { kind: 'identity', identity: identityOfSession(signIn) }
+        return this.cache.verifiedOf(text, stored, signIn)
       },
     )
   }

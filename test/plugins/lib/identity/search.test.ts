@@ -7,8 +7,9 @@ import type {
   RefusalCode,
   Resolution,
 } from '../../../../plugins/lib/contract.js'
+import type { Found } from '../../../../plugins/lib/identity/caller.js'
 import type { Refused } from '../../../../plugins/lib/identity/refused.js'
-import { type Found, Search, type SearchPolicy } from '../../../../plugins/lib/identity/search.js'
+import { Search, type SearchPolicy } from '../../../../plugins/lib/identity/search.js'
 import { ALICE, identityFor, scriptedMode } from '../../../helpers/suite.js'
 
 const request = {} as FastifyRequest
