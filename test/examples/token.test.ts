@@ -53,7 +53,11 @@ t.test('NOT_SIGNED_IN: a missing token', async (t) => {
 
 t.test('TOKEN_EXPIRED: a genuine token after one hour', async (t) => {
   const { app, client, clock } = await start(t)
-  const { authorization } = await signedIn(app, { id: 'a user of this test', username: 'user1', role: 'user' })
+  const { authorization } = await signedIn(app, {
+    id: 'a user of this test',
+    username: 'user1',
+    role: 'user',
+  })
   clock.advance(3599)
   t.equal((await userInfo(client, authorization)).status, 200)
   clock.advance(1)
