@@ -35,7 +35,7 @@ export function writeDocument(directory: string, results: readonly Saved[], sett
   ]
   const page = [
     '# Performance',
-    'Made by `npm run bench`. Anybody can run it. All figures come from it.',
+    '`npm run bench` makes this page and measures all its figures. Anybody can run it.',
     machine.join('\n'),
     HOW_TO_READ,
     '![Throughput as a share of the bare route](performance.svg)',

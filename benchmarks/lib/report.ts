@@ -62,7 +62,7 @@ export function goalSection(sections: readonly Section[]): Section {
   const rows = goals.map(({ what, wanted, measured, met }) => [what, wanted, measured, met ? 'yes' : 'no'])
   return {
     title: 'Goals',
-    text: 'What this suite set out to reach, and what this run measured.',
+    text: 'The goals of this suite, and the figures of this run.',
     tables: [{ columns: ['what', 'goal', 'measured', 'met'], rows }],
   }
 }

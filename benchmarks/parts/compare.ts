@@ -12,14 +12,15 @@ const GOALS: Record<Mode, number> = { cookie: 0.93, session: 0.93, token: 0.9 }
 export const compared: Result[] = []
 
 const text = `
-\`GET /user_info\` for a signed-in user, ${CONNECTIONS} connections, credentials of many users in turn. **ratio** is
-throughput as a share of the bare Fastify route's in the same round, with the same body and response schema: what is left
-when somebody asks who is there. **Redis** counts commands for a request, without heartbeats, and without what the first use of a credential
-in a minute writes (when it was seen); **bytes** are those of an
-answer with its headers; **CPU** is the server's for a request. **sign-out** says how soon somebody who has signed out is
-refused: what never refuses them has less to do. The bare route is sent no credential; the row below it shows what only
-receiving one costs. Each figure is a median over processes. Answers were checked (status,
-body, whom they name; and that nobody and an altered credential are refused) before, during and after each load.
+\`GET /user_info\` for a signed-in user, over ${CONNECTIONS} connections, with the credentials of many users in turn.
+**ratio** is the throughput as a share of the bare Fastify route's in the same round. Both have the same body and
+response schema. So the ratio is the throughput that remains when a guard recognises the caller. **Redis** counts
+commands for a request, without heartbeats, and without the write of its last use, once a minute for each credential.
+**bytes** are those of an answer with its headers. **CPU** is the server's time for a request. **sign-out** says how
+soon a signed-out credential is refused. A contender that never refuses one has less to do. The bare route is sent no
+credential. The row below it shows the cost of only receiving one. Each figure is a median over processes. Before,
+during and after each load, the benchmark checks answers: the status, the body, and whom they name. It also checks that
+requests without a credential, or with an altered one, are refused.
 `.trim()
 
 function rowOf(result: Result): string[] {

@@ -14,9 +14,9 @@ import { newDataDir } from '../lib/work-directory.js'
 const ACCOUNTS = 10
 
 const text = `
-The user center as \`npm start\` runs it in production, on Redis, with its headers and its log (to \`/dev/null\`), beside a
-bare Fastify with the same log, the same headers, set by the same hook, and the same body. Its route looks the profile up
-in the accounts.
+The user center as \`npm start\` runs it in production: on Redis, with its headers and its log (to \`/dev/null\`).
+Beside it runs a bare Fastify with the same log, body and headers, set by the same hook. The user center's route also looks
+up the profile in the accounts.
 `.trim()
 
 const reference: Contender = {

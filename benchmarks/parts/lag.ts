@@ -9,7 +9,7 @@ import { openFollowedState } from '../lib/suite-store.js'
 
 const text = `
 The time after the answer to a revocation during which another process still accepts the revoked credential. One process
-revokes. The other one is asked all the time, as under full load.
+revokes. The benchmark asks the other one without a pause, as under full load.
 `.trim()
 
 /** Milliseconds of a clock that all processes of a machine share. */

@@ -5,11 +5,11 @@ import { openStore } from '../lib/redis.js'
 import { measureFresh } from '../lib/round.js'
 
 const text = `
-The parts between the bare route and a guarded one, added one by one. All of them belong to Fastify and Node, and do
-nothing yet: receive the header with a credential; call a \`preHandler\`; send \`Cache-Control: no-store\`, which stops a
-cache from handing one person's answer to the next; call the two hooks for a sign-in within a request and for a renewed
-cookie. No suite with these parts can be faster than the last of those rows. The rows below it show the cost of
-recognising the caller.
+The parts between the bare route and a guarded one, added one by one. All of them belong to Fastify and Node. They
+receive the header with a credential, call a \`preHandler\`, and send \`Cache-Control: no-store\`, so that no cache
+gives one person's answer to the next. They also call two hooks: one for a sign-in within a request, and one for a
+renewed cookie. None of them does any work yet. No suite with these parts can be faster than the last of those rows. The
+rows below it show the cost of recognising the caller.
 `.trim()
 
 /** Each includes all previous layers. */

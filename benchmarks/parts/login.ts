@@ -17,10 +17,11 @@ const FLOOD = 500
 const HASHES = 20
 
 const text = `
-The user center on all cores, the last of which load generator and Redis use as well. **ceiling** is the cores by the CPU
-of one hash: nobody can be faster without hashing less, and nobody reaches it who does anything else on them.
-Then ${FLOOD} logins arrive at once, and again as soon as they are answered, while somebody else asks other routes
-(\`/user_info\`, \`/healthz\`) every 5 ms: what those feel, how many logins are shed (503), and how high memory goes.
+The user center on all cores. The load generator and Redis share the last one. **ceiling** is the number of cores
+divided by the CPU time of one hash. No server can exceed it without weaker hashes, and none can reach it if it does any
+other work on these cores. Then ${FLOOD} logins arrive at once, and again as soon as they are answered. Meanwhile
+another client requests other routes (\`/user_info\`, \`/healthz\`) every 5 ms. The table shows how long those wait, how
+many logins are refused (503), and the peak of memory.
 `.trim()
 
 /** This many logins at once, again and again, for this long. */

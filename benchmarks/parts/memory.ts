@@ -16,9 +16,9 @@ const FOR_EACH_ACCOUNT = 5
 const REDIS_LIMIT = 400
 
 const text = `
-Bytes for each sign-in, by real sign-ins over HTTP with the address and the user agent of a browser, five to an account:
-in Redis all that its memory grew by, index and allocator included; in SQLite what the file grew by; in the process what
-its heap grew by after its garbage was collected, once every credential had been used.
+Bytes for each sign-in, measured by real sign-ins over HTTP with the address and user agent of a browser, five for each
+account. Redis: the growth of its memory, with index and allocator. SQLite: the growth of the file. Process: the growth
+of the heap after a garbage collection, when every credential has been used once.
 `.trim()
 
 interface Size {

@@ -44,8 +44,7 @@ async function run(setting: Setting, cases: readonly Case[], tell: (line: string
 export const modes: Part = {
   name: 'modes',
   async run(setting, tell): Promise<Section[]> {
-    const text =
-      'A request with the auth cookie, whose mode is asked after all the others that are registered.'
+    const text = 'A request with the auth cookie. Its mode is the last of the registered ones to be tried.'
     const table = resultTable(await run(setting, modeCases, tell))
     return [{ title: 'Modes that are registered', text, tables: [table] }]
   },
@@ -55,7 +54,7 @@ export const cookies: Part = {
   name: 'cookies',
   async run(setting, tell): Promise<Section[]> {
     const text =
-      'Requests that carry cookies of others as well, before ours. The bare route beside them gets the same headers.'
+      'Requests that also carry cookies of other applications, before ours. The bare route gets the same headers.'
     const table = resultTable(await run(setting, cookieCases, tell))
     return [{ title: 'Other cookies', text, tables: [table] }]
   },

@@ -12,8 +12,8 @@ import type { Setting } from '../lib/setting.js'
 import { withState } from '../lib/suite-store.js'
 
 const text = `
-The same with this many remembered revocations. Each process holds all of them in memory. The second table shows the
-memory in Redis and in the process, and the time of a start.
+The same with this many remembered revocations. Each process holds all of them in memory. The second table shows their
+memory in Redis and in the process, and how long a process takes to start.
 `.trim()
 
 interface Cost {

@@ -21,11 +21,12 @@ const SETTLE = 500
 const GOALS = /^(refresh|logout|list)/
 
 const text = `
-How often one request of the user center waits for Redis, and what it sends. Round trips: each is made with Redis nearby and
-with a Redis that answers ${ROUND_TRIP} ms later, and this is how many times ${ROUND_TRIP} ms later its answer comes. So what
-goes out together is one, whatever connection it takes, and what nobody waits for is none. Commands: as MONITOR saw them,
-without heartbeats; what a script does inside Redis is none. Asked of the process that signed the caller in: a logout
-elsewhere reads a session first, where that process has not seen it in the last five minutes.
+How often one request of the user center waits for Redis, and which commands it sends. **round trips**: each request is
+sent with a near Redis, and again with one that answers ${ROUND_TRIP} ms later. The figure is the additional time
+divided by ${ROUND_TRIP} ms. So commands that are sent together count as one, on whatever connections. Commands that no
+answer waits for do not count. **commands**: as \`MONITOR\` reports them, without heartbeats. Calls inside a script do
+not count. The requests go to the process that signed the caller in. At another process, a logout first reads the
+session, if that process has not seen it in the last five minutes.
 `.trim()
 
 interface Cost {

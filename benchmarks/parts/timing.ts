@@ -12,9 +12,9 @@ const ACCOUNTS = 10
 const LIMIT = 4.5
 
 const text = `
-Whether the time of a refused login tells if somebody has that name: unknown names, wrong passwords and disabled accounts
-with the right one, in turn and in another order each time, and Welch's t between each two of them. Below ${LIMIT} nothing
-is to be seen.
+Whether the time of a refused login reveals that an account has that name. Unknown names, wrong passwords, and disabled
+accounts with the right password take turns, in a new order each time. The second table has Welch's t for each pair.
+Below ${LIMIT}, the times do not differ measurably.
 `.trim()
 
 /** Names of one length, so that all requests have one length. */

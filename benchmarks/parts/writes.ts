@@ -46,7 +46,7 @@ export const writes: Part = {
         ),
       )
       const made = goal('writes a second made by the other process', '≥', WRITES * 0.95, rate, 0)
-      const text = `Sessions created and moved, and one revocation among a hundred writes, by another process: ${whole(rate)} a second were made.`
+      const text = `Another process writes ${whole(rate)} times a second: it creates and renews sessions, and one write in a hundred is a revocation.`
       return [
         {
           title: 'Writes by others',
