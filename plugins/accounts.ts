@@ -45,7 +45,7 @@ export type { PostgresOptions } from './lib/database/postgres/options.js'
 
 interface SuiteAccountsOptions {
   readonly clock?: Clock
-  /** No password may contain one of them, such as the product's name. 3 characters or more each. */
+  /** Words that no password may contain, such as the product's name. Each has at least 3 characters. */
   readonly passwordWords?: readonly string[]
   /**
    * How many passwords are hashed at once. Sixteen more can wait for each; further ones are refused with BUSY. Defaults to
@@ -115,7 +115,7 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   if (typeof source?.verify !== 'function' || typeof source.find !== 'function') {
     throw new OptionInvalid('source', 'wants the functions verify and find')
   }
-  // The source may hash with our hasher, whose queue belongs to the process.
+  // An application's source may use our hasher too: its queue belongs to the process.
   meter(app, passwords.queue)
   app.decorate('accountSource', withTextIds(source))
   app.decorate('hasOwnAccounts', false)

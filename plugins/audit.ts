@@ -31,7 +31,7 @@ export interface AuditOptions {
 
 const NAME = 'fastify-identity-audit'
 
-/** Works in any order of registration of audit and stores. */
+/** Works whether the audit or the stores were registered first. */
 function watchFeed(app: FastifyInstance): void {
   let unsubscribe = () => {}
   app.addHook('onReady', async function watchRevocationFeed() {

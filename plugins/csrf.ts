@@ -26,8 +26,9 @@ export interface CsrfOptions {
   /** Other origins that may call with credentials, such as `https://app.example.com`. */
   readonly allowedOrigins?: readonly string[]
   /**
-   * Registers @fastify/cors for `allowedOrigins`, unless the application has registered it before. Defaults to true. Say
-   * false if the application answers preflights in another way, or registers @fastify/cors later or in a scope.
+   * Registers @fastify/cors for `allowedOrigins`, unless the application has registered it before. Defaults to true.
+   * Set it to false if the application answers preflights in another way, or registers @fastify/cors later or in a
+   * scope.
    */
   readonly cors?: boolean
 }

@@ -37,15 +37,15 @@ declare module 'fastify' {
     identityClock: Clock
     /** Makes a guard: `{ preHandler: app.guard({ role: 'admin' }) }`. */
     guard(options?: GuardOptions): Guard
-    /** Where a login leads: the path that `?next=` names, or `/` if that could leave this server. */
+    /** The redirect target after a login: the path in `?next=`, or `/` if that path could lead to another server. */
     safeNext(request: Pick<FastifyRequest, 'query'>): string
   }
   interface FastifyRequest {
     /** The caller. @throws IDENTITY_UNGUARDED on a route without a guard, or if an optional guard found nobody */
     readonly identity: Identity
     /**
-     * The caller, or null: behind an optional guard, after a guard refused, and if no guard ran (an error handler after a
-     * body failed its validation, a 404, `onResponse`, `onRequestAbort`).
+     * The caller, or null. It is null if an optional guard found nobody, if a guard refused the request, and if no
+     * guard ran (an error handler after a body failed its validation, a 404, `onResponse`, `onRequestAbort`).
      * @throws IDENTITY_UNGUARDED in the handler and hooks of a route without a guard
      */
     readonly identityOrNull: Identity | null
@@ -63,7 +63,8 @@ declare module 'fastify' {
       options?: SignInOptions,
     ): Promise<AuthModes[N]>
     /**
-     * Ends the sign-in of the request's credential of this mode, and one that `signIn` began for this request. Clears both.
+     * Ends the sign-in of the request's credential of this mode, and any sign-in that `signIn` began in this request.
+     * Clears both credentials.
      * @returns whether there was a genuine credential
      * @throws MODE_UNKNOWN, CREDENTIAL_AMBIGUOUS, STORE_UNAVAILABLE
      */
@@ -112,7 +113,7 @@ function readRefusal(this: FastifyRequest): RefusalCode | null {
 }
 
 function settleFailure(request: FastifyRequest, reply: FastifyReply, _error: Error, done: () => void): void {
-  // The request may have failed before its guard ran. Its error handler, or a view, may read the caller all the same.
+  // If the request failed before its guard ran, its error handler or a view may still read the caller.
   request[kCaller] ??= null
   // After a handshake Node no longer reads requests from the socket, so the client must not reuse it.
   if (isHandshake(request)) reply.header('connection', 'close')

@@ -109,7 +109,7 @@ const OPTIONS: Known<SuiteOptions> = {
   cookie: true,
 }
 
-/** The modes to register. @throws OPTION_INVALID for an unknown one, or options for one that is left out */
+/** The modes to register. @throws OPTION_INVALID for an unknown mode, or for options of a mode that is not registered */
 function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
   const modes = options.modes ?? ALL_MODES
   if (!Array.isArray(modes) || modes.length === 0 || !modes.every((name) => ALL_MODES.includes(name))) {

@@ -37,7 +37,7 @@ function checkOptions(options: MetricsOptions): Required<MetricsOptions> {
   return { sampling, process }
 }
 
-/** The metrics would silently lack plugins that were registered before. */
+/** Plugins that were registered before would silently be missing from the metrics. */
 function refuseLate(app: FastifyInstance): void {
   const before = ['stateStore', 'authModes', 'audit'].find((name) => app.hasDecorator(name))
   if (before)
@@ -45,7 +45,8 @@ function refuseLate(app: FastifyInstance): void {
 }
 
 /**
- * Metrics of all parts of the suite that are registered later, read by `app.identityMetrics.text()`. Adds no route.
+ * Measures all parts of the suite that are registered later. `app.identityMetrics.text()` returns the metrics. Adds no
+ * route.
  * @throws OPTION_INVALID, DEPENDENCY_MISSING without the package prom-client, both at boot
  */
 async function metrics(app: FastifyInstance, options: MetricsOptions): Promise<void> {

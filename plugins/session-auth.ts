@@ -33,10 +33,11 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Hook for routes that use `request.session`: `{ onRequest: app.useSession }`, as `preHandler`, or
-     * `scope.addHook('onRequest', app.useSession)`. An empty new session is not stored and sets no cookie. The session is
-     * read from the store once. The route's changes are saved before the answer is sent: keys that another request changed
-     * meanwhile are kept, and a session destroyed meanwhile stays destroyed. `destroy()` and `regenerate()` also end the
-     * sign-in. Changes of `session.cookie` have no effect, nor has `session.options()`: the mode sets the cookie.
+     * `scope.addHook('onRequest', app.useSession)`. An empty new session is not stored and sets no cookie. The session
+     * is read from the store once. The route's changes are saved before the answer is sent: keys that another request
+     * changed meanwhile are kept, and a session destroyed meanwhile stays destroyed. `destroy()` and `regenerate()`
+     * also end the sign-in. Changes of `session.cookie` and calls of `session.options()` have no effect, because the
+     * mode sets the cookie.
      *
      * An application types its data by `declare module 'fastify' { interface Session { … } }`.
      * @throws STORE_UNAVAILABLE before the handler runs, or instead of its answer if saving fails;
@@ -87,7 +88,10 @@ const OPTIONS: Known<SessionAuthOptions> = {
   cacheBytes: true,
 }
 const MAX_BYTES = 65_536
-/** Larger than in other modes: a missing session costs a command. Only sign-ins add entries, so it is hard to fill. */
+/**
+ * Larger than in other modes, because each session that is not cached costs a command. It is hard to fill: only
+ * sign-ins add entries.
+ */
 const CACHE_BYTES = 768 * 1024 * 1024
 
 function checkOptions(options: SessionAuthOptions): Settings {
@@ -118,8 +122,8 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
     if (turn.slot) return
     // A cache must not keep an answer that depends on the caller (RFC 9111 §5.2.2.5).
     reply.header('cache-control', 'no-store')
-    // Also without a session. SameSite=Lax sends another site's form without our cookie, and the form could replace the
-    // visitor's session by one with the attacker's data.
+    // Checked even without a session. With SameSite=Lax, another site's form comes without our cookie. It could then
+    // replace the visitor's session by one with the attacker's data.
     app.csrf.checkAmbient(request)
     const credential = cookie.read(request)
     const stored = credential && (await mode.load(credential))
@@ -136,7 +140,7 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
 function readSession(this: FastifyRequest): SessionObject {
   const slot = this[kSession]?.slot
   if (!slot) throw new SessionNotLoaded()
-  // Null once it was destroyed, although its type does not say so: as in @fastify/session.
+  // Null after `destroy()`, although its type does not say so. @fastify/session does the same.
   return slot.session as SessionObject
 }
 

@@ -25,9 +25,9 @@ declare module 'fastify' {
 export interface SignInsOptions {
   readonly clock?: Clock
   /**
-   * The maximum lifetime of any sign-in, in seconds, whatever its mode asks for. The end of a sign-in without a record is
-   * kept for this time: a credential that lived longer would work again. Defaults to 400 days, the longest that a browser
-   * keeps a cookie.
+   * The maximum lifetime of any sign-in, in seconds, even if its mode asks for more. If a sign-in has no record, its
+   * end is remembered for this time. A credential that lived longer would work again. Defaults to 400 days, the longest
+   * that a browser keeps a cookie.
    */
   readonly longestTtl?: number
   /** The maximum number of live sign-ins of one account. A new one beyond it ends the oldest. Defaults to 100. */

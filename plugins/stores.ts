@@ -21,7 +21,8 @@ export type { Feed, FeedChange, StateStore } from './lib/stores/contract.js'
 export type { StoresOptions } from './lib/stores/options.js'
 
 /**
- * Opens the store, sweeps it, and closes it with the application. The application sweeps and closes its own store.
+ * Opens the store, sweeps it, and closes it with the application. A store that the application brings is swept and
+ * closed by the application.
  * @throws OPTION_INVALID, CONFIG_INVALID if another process serves the directory or Redis may evict
  *   revocations, STORE_UNAVAILABLE, DEPENDENCY_MISSING, all at boot
  */

@@ -23,7 +23,10 @@ export type { ThrottleOptions } from './lib/throttle/options.js'
 
 const IN_PROCESS: StateBacking = Object.freeze({ kind: 'process' })
 
-/** Counters beside the application's state; null if that is in this process, or in a store of the application's own. */
+/**
+ * Opens the counters in the same Redis or file as the state. Null if the state is in memory, or in a store of the
+ * application's own.
+ */
 async function openShared(app: FastifyInstance): Promise<Steps | null> {
   const backing = app.hasDecorator('stateBacking') ? app.stateBacking : IN_PROCESS
   if (backing.kind === 'process') return null

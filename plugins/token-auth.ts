@@ -70,7 +70,7 @@ class TokenMode implements AuthMode<'token'> {
   readonly name = 'token'
   readonly ambient = false
   readonly scheme = 'Bearer'
-  /** By the whole header, because the spelling of the scheme was verified as well. */
+  /** Keyed by the whole header, because the spelling of the scheme was verified as well. */
   readonly cache: VerifiedCache
   readonly #signIns: SignIns
 

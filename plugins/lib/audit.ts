@@ -44,8 +44,8 @@ export interface AuditDetails {
     readonly mode: string
   }
   /**
-   * No username: people type passwords into its field. No account: like the answer, the event must not depend on
-   * whether the account exists.
+   * Without a username, because people type passwords into that field. Without an account: like the answer, the event
+   * must not depend on whether the account exists.
    */
   sign_in_refused: { readonly mode: string; readonly reason: 'credentials' }
   /** An attempt was refused before it was verified, because too many have failed. It has no username either. */
@@ -65,12 +65,12 @@ export interface AuditDetails {
   sign_in_ended: OfSignIn & {
     readonly by: EndedBy
     readonly why: EndReason
-    /** The account that asked for it; null if none did. */
+    /** The account that asked for it. Null if no account did. */
     readonly actorId: string | null
   }
   /** `repeated`: a retry of the last refresh, which got the same successor again. */
   refreshed: OfMode & { readonly outcome: 'rotated' | 'repeated' }
-  /** An old refresh token came again: theft, or a copy. The `sign_in_ended` of it follows. */
+  /** An old refresh token was used again: theft, or a copy. The `sign_in_ended` of its sign-in follows. */
   refresh_reuse_detected: OfMode
   /** All sign-ins of the account that began under a lower epoch are over, except the spared one. */
   epoch_raised: {
@@ -183,13 +183,13 @@ export function createAudit({ clock, log }: AuditParts): Audit {
       // The request's own logger adds the request's id.
       const logger = request?.log ?? log
       logger?.[SHAPES[event.type].level]({ audit: event }, event.type)
-      // A listener of the channel that throws ends the process (Node makes it an uncaught exception, later
-      // and elsewhere, and leaves no way to catch it), which is why there is `subscribe` as well.
+      // If a listener of the channel throws, Node turns that into an uncaught exception, and the process ends. We
+      // cannot catch it here. That is why `subscribe` exists as well.
       if (auditChannel.hasSubscribers) auditChannel.publish(event)
       for (const listener of listeners) tell(listener, event)
     },
     subscribe(listener: AuditListener) {
-      // A function of its own: a listener that subscribes twice is called twice, and each ends separately.
+      // A new function for each call: a listener that subscribes twice is called twice, and unsubscribes separately.
       const own: AuditListener = (event) => listener(event)
       listeners.add(own)
       return () => void listeners.delete(own)

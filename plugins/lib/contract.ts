@@ -54,7 +54,7 @@ export interface Profile<Id extends AccountId = string> extends Account<Id> {
 export interface AccountSource<Id extends AccountId = string> {
   /** The account, or null if name or password is wrong. Must take equally long in both cases. */
   verify(username: string, password: string): Promise<Account<Id> | null>
-  /** True while `verify` would throw BUSY. If present, the throttle calls it before it counts an attempt. */
+  /** Optional. True while `verify` would throw BUSY. The throttle calls it before it counts an attempt. */
   isBusy?(): boolean
   /** The account by its immutable id, or null if it is gone or disabled. */
   find(id: string): Promise<Profile<Id> | null>
@@ -65,7 +65,10 @@ export interface SignInRef {
   readonly accountId: string
   readonly signInId: string
   readonly epoch: number
-  /** Of the revocation list. If the list is lost, the new one has another and refuses older credentials. */
+  /**
+   * The generation of the revocation list. If the list is lost, the new list has another generation, and refuses older
+   * credentials.
+   */
   readonly generation: number
 }
 
@@ -138,7 +141,8 @@ export interface AuthMode<N extends ModeName = ModeName> {
   readonly cache?: CacheCounts
   /**
    * Resolves the request's credential of this mode. Returns a promise only if it needs I/O.
-   * @param now in ms, if the caller has read the suite's clock: reading it takes longer than finding a cookie
+   * @param now in ms. A caller that has already read the suite's clock passes it, because reading it takes longer than
+   * finding a cookie
    * @throws CREDENTIAL_AMBIGUOUS if the request is malformed, STORE_UNAVAILABLE on a store fault
    */
   resolve(request: FastifyRequest, now?: number): MaybePromise<Resolution>

@@ -67,7 +67,7 @@ export const StoreUnavailable = define(
   503,
 )
 
-// Mistakes of the application. They fail loudly, so that they are found before a deployment.
+// Mistakes of the application. They fail loudly, so that developers find them before a deployment.
 
 /** plugins/identity.ts makes the message. */
 export const IdentityUnguarded = define('IDENTITY_UNGUARDED', '%s', 500)

@@ -4,7 +4,7 @@ import { ownText } from '../own-text.js'
 
 /** An account's raised epoch. */
 interface RaisedEpoch {
-  /** -1 while only an entry that belongs to it is known. */
+  /** -1 while only its `t:` or `p:` entries are known. */
   epoch: number
   /** In ms. 0: not known yet. */
   until: number
@@ -19,8 +19,8 @@ export type Verdict = 'live' | 'ended' | 'foreign'
 const SWEEP_BATCH = 20_000
 
 /**
- * The live revocations, in this process's memory. An entry is dropped only when its time has passed or another list
- * takes its place. So a revocation that Redis forgot (in a failover to a replica that was behind) stays in force.
+ * The live revocations, in this process's memory. It drops an entry only when the entry's time has passed or a new list
+ * replaces this one. So a revocation that Redis lost (in a failover to a replica that was behind) stays in force.
  */
 export class RevocationList {
   readonly #max: number
@@ -45,14 +45,14 @@ export class RevocationList {
   }
 
   /**
-   * Changes with every entry that is taken in. A sign-in that `judge` called live is live while this number stays the
-   * same and the list is complete.
+   * Changes with every added entry. While it stays the same and the list is complete, a sign-in that `judge` called
+   * live is still live.
    */
   get revision(): number {
     return this.#revision
   }
 
-  /** Whether everything fitted. If not, a sign-in that is missing here may still have been revoked. */
+  /** Whether all entries fitted. If not, a sign-in that is missing here may still have been revoked. */
   get complete(): boolean {
     return this.#complete
   }
@@ -62,7 +62,7 @@ export class RevocationList {
     return !this.#complete && this.size < this.#max * 0.9
   }
 
-  /** Continues with the list of that generation: an empty one, unless it is the same. */
+  /** Continues with the list of that generation. Drops all entries if the generation is a new one. */
   adopt(generation: number): void {
     if (generation !== this.#generation) {
       this.#ended.clear()
@@ -83,9 +83,9 @@ export class RevocationList {
   }
 
   /**
-   * Takes in a member of the list (see stores/redis/revocation-scripts.ts), any number of times and in any order: the
-   * strictest wins. Exception: if the feed shortens the time of an end, the shorter time counts from then on.
-   * @param keep for epochs: until when (ms); 0 if that comes as a member of its own
+   * Adds a member of the list (see stores/redis/revocation-scripts.ts). Members may come repeatedly and in any order:
+   * the strictest wins. Exception: if the feed shortens the time of an end, the shorter time counts from then on.
+   * @param keep for epochs: until when they are kept (ms). 0 if that comes as a separate member
    */
   put(member: string, score: number, keep: number): void {
     this.#revision++
@@ -97,7 +97,7 @@ export class RevocationList {
     else if (kind === 't:' && member[2] === 'e') this.#raise(member.slice(4), -1, score)
   }
 
-  /** Drops what was to be kept until `upTo` (ms). */
+  /** Drops entries that were to be kept until `upTo` (ms) at most. */
   async sweep(upTo: number): Promise<void> {
     let looked = 0
     for (const [id, until] of this.#ended) {
@@ -117,7 +117,7 @@ export class RevocationList {
     } else if (until > known) this.#ended.set(signInId, until)
   }
 
-  /** An end that was missed before is an end all the same. */
+  /** If this process has missed the end itself, it adds the end. */
   #shorten(signInId: string, until: number): void {
     if (until < (this.#ended.get(signInId) ?? 0)) this.#ended.set(signInId, until)
     else this.#end(signInId, until)

@@ -9,7 +9,7 @@ export function endedSignIn(signInId: string, until: number): Revocation {
   return [endedMember(signInId), until, '']
 }
 
-/** Says that an end need not be kept beyond `until` (ms). Only in the feed, never in the list. */
+/** Says that an end need not be kept beyond `until` (ms). This entry is only in the feed, never in the list. */
 export function shortenedEnd(signInId: string, until: number): Revocation {
   return [`c:${signInId}`, until, '']
 }
@@ -21,7 +21,7 @@ export function raisedEpoch(
   until: number,
 ): Revocation[] {
   const raised: Revocation = [epochMember(accountId), -epoch, until]
-  // First, so that a reader between the two does not take the spared sign-in for ended.
+  // The spared one comes first. Otherwise a reader between the two would take the spared sign-in for ended.
   return spared === null ? [raised] : [[sparedMember(accountId, spared), -epoch, until], raised]
 }
 

@@ -1,9 +1,9 @@
-/** A replica that was silent for longer no longer keeps up, in seconds. */
+/** In seconds. A replica that has been silent for longer does not keep up. */
 const LAG_MAX = 2
 
-/** A primary and its replicas, or those that must confirm. */
+/** A primary and the number of its replicas, or of those that must confirm. */
 export interface Attached {
-  /** The name of the primary. A promoted one has another name. Empty if it may not be asked. */
+  /** The primary's name. A promoted replica has another one. Empty if the ACL forbids the question. */
   readonly primary: string
   readonly replicas: number
 }
@@ -24,7 +24,7 @@ export function readAttached(info: string): Attached {
 export class AttachedReplicas {
   readonly #missedFor: number
   readonly #clock: () => number
-  /** By primary, because a client may return to an old one. */
+  /** Keyed by primary, because a client may return to an old one. */
   readonly #most = new Map<string, { readonly replicas: number; readonly at: number }>()
 
   /**

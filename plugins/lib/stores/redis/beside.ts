@@ -4,7 +4,7 @@ import type { RedisClient } from './scripts.js'
 
 const CONNECT_TIMEOUT = 2000
 
-/** For the additional connections: each is used until it fails, and then replaced. */
+/** Additional connections are not repaired: when one fails, a new one replaces it. */
 const ONCE: RedisOptions = {
   protocol: 2,
   connectTimeout: CONNECT_TIMEOUT,
@@ -22,9 +22,9 @@ function isCluster(client: RedisClient): client is Cluster {
   return 'nodes' in client
 }
 
-/** The nodes that are not known to be lost. The original ones may all have gone. */
+/** The nodes that the client does not know to be lost. All of the original ones may be gone. */
 function knownNodes(cluster: Cluster) {
-  // "wait": named by other nodes, and not connected yet.
+  // "wait": other nodes have named it, and it is not connected yet.
   const known = cluster.nodes().filter(({ status }) => status === 'ready' || status === 'wait')
   return known.map(({ options: { host = '', port = 0 } }) => ({ host, port }))
 }
@@ -42,19 +42,19 @@ export function besideOf(client: RedisClient, silence: number): RedisClient {
         enableOfflineQueue: false,
         retryDelayOnFailover: 0,
         retryDelayOnClusterDown: 0,
-        // The check may ask a node that is lost while the wanted one is not.
+        // The check may ask a lost node although the wanted node is up.
         enableReadyCheck: false,
         redisOptions: own,
       })
     : client.duplicate({ ...own, lazyConnect: true, retryStrategy: () => null })
-  // Each fault reaches its own caller.
+  // The failed command reports each fault to its caller.
   beside.on('error', () => {})
   return beside
 }
 
 /**
- * Connects. If that takes too long, ends the connection and rejects. The driver never settles a cluster's `connect()` if
- * its check fails.
+ * Connects. If that takes too long, ends the connection and rejects. Without this limit, a cluster's `connect()` stays
+ * pending for ever if the driver's check fails.
  */
 export async function connectInTime(beside: RedisClient): Promise<void> {
   const fail = () => {

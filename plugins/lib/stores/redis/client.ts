@@ -18,8 +18,8 @@ const RECONNECT_DELAY_MAX = 1000
 const QUIT_DEADLINE = 250
 
 /**
- * The error as text. The driver's own errors hold the command with its arguments: session keys, or the password. They
- * would go to the log with the cause.
+ * A copy of the error with its message only. The driver's own errors hold the command with its arguments, such as
+ * session keys or the password. As a cause, they would reach the log.
  */
 function withoutArguments(error: unknown): Error {
   return new Error(String(error))
@@ -44,8 +44,9 @@ function readUrl(url: string): RedisTopology {
 }
 
 /**
- * A client on which nothing hangs. It connects now, and whenever the connection is lost. Without a connection, commands
- * fail at once. Silence after a command ends the connection: otherwise a half-open one would last for minutes.
+ * A client whose commands never hang. It connects now, and again whenever the connection is lost. Without a connection,
+ * commands fail at once. If no answer to a command comes, it ends the connection: a half-open one would otherwise last
+ * for minutes.
  * @param url `redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://`, or the path of a Unix socket
  * @throws OPTION_INVALID; the message does not repeat the URL, which may hold a password
  */
@@ -59,8 +60,8 @@ function settings(commandTimeout: number) {
   return {
     // RESP2: an old server answers HELLO 3 with an error that repeats its arguments, password included.
     protocol: 2 as const,
-    // Longer than the store's own limit: these timers detect half-open connections. After a stall of the event loop they
-    // run before the answers that have come meanwhile are read.
+    // Longer than the store's own limit, because these timers only detect half-open connections. After a stall of the
+    // event loop, they run before Node reads the answers that have arrived.
     socketTimeout: 2 * commandTimeout,
     commandTimeout: 2 * commandTimeout,
     connectTimeout: CONNECT_TIMEOUT,
@@ -68,7 +69,7 @@ function settings(commandTimeout: number) {
     maxLoadingRetryTime: RECONNECT_DELAY_MAX,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // A demoted primary: its name may already lead to the new one.
+    // A demoted primary answers so. Its host name may already lead to the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   } satisfies RedisOptions
 }
@@ -97,8 +98,8 @@ function connectServer(url: string, options: RedisOptions): Redis {
 type ClusterTopology = Extract<RedisTopology, { kind: 'cluster' }>
 
 /**
- * Repeats no command that a node may have executed, only those that it refused (MOVED). A lost node leaves the pool. The
- * next command for its slots asks another node, which names it again.
+ * Repeats only commands that a node refused (MOVED), and none that it may have executed. A lost node leaves the pool.
+ * The next command for its slots asks another node, which names the right one.
  */
 function connectCluster({ nodes, access }: ClusterTopology, commandTimeout: number): Cluster {
   const cluster = new Cluster(
@@ -110,7 +111,8 @@ function connectCluster({ nodes, access }: ClusterTopology, commandTimeout: numb
       retryDelayOnClusterDown: 0,
       maxRedirections: 5,
       slotsRefreshTimeout: commandTimeout,
-      // A command waits for its node's connection. It must not be executed after the store has given it up.
+      // A command waits for its node's connection, but must not be executed after the store has given it up. So
+      // connecting has the same time limit.
       redisOptions: { ...settings(commandTimeout), ...access, connectTimeout: commandTimeout },
     },
   )

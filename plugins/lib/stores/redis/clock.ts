@@ -4,9 +4,9 @@ import { Newest } from '../../newest.js'
 import { CLOCK_MARGIN } from '../rules.js'
 
 /*
- * An instance whose clock is wrong harms all: it would collect revocations that others still need, and issue credentials
- * that live too long, or are dead on arrival. So each instance compares its clock with Redis' clock, several times a
- * second and without an extra round trip. The heartbeats that it adds tell the others the difference.
+ * An instance whose clock is wrong harms all. It would sweep revocations that others still need. It would issue
+ * credentials that live too long, or have already expired. So each instance compares its clock with Redis' clock,
+ * several times a second and without an extra round trip. The heartbeats that it adds tell the others the difference.
  */
 
 /**
@@ -51,7 +51,7 @@ export class RedisClock {
     this.#reference = referenceClock
   }
 
-  /** How far Redis' clock is ahead of this instance's, in ms. null while unknown. */
+  /** How far Redis' clock is ahead of this instance's, in ms. Null while unknown. */
   get offset(): number | null {
     return this.#offset
   }
@@ -91,7 +91,7 @@ export class RedisClock {
     const [early, late] = [Math.min(sent, received), Math.max(sent, received)]
     this.#offset = redis > late ? redis - late : Math.min(0, redis - early)
     const differs = Math.abs(this.#offset) > CLOCK_MARGIN
-    // The other instances may have changed as well.
+    // What was heard of other instances may be outdated too.
     if (differs !== this.isOff) this.#heard.clear()
     this.#judge()
   }
@@ -103,7 +103,7 @@ export class RedisClock {
     if (this.isOff) this.#judge()
   }
 
-  /** @returns what ends the subscription */
+  /** @returns a function that ends the subscription */
   onChange(listener: (change: ClockChange) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)

@@ -2,7 +2,7 @@ import type { RefreshState, SessionRecord, SignInRecord } from '../contract.js'
 import { claimsOrNull, list, text, textOrNull, whole } from '../narrow.js'
 
 /*
- * Records in Redis are text with numbers in base 36. Of the forms that scripts can read, it needs the least memory.
+ * Records in Redis are text with numbers in base 36. No other format that scripts can read needs less memory.
  *   sign-in:  <idle>,<last seen>,<absolute>,<refresh>\n<JSON of the fields that never change>
  *   refresh:  <counter>,<rotated at>,<key id>, or nothing
  *   session:  <version>,<idle>,<absolute>\n<sealed>
@@ -28,8 +28,8 @@ export function encodeRefresh({ counter, keyId, rotatedAt }: RefreshState): stri
 }
 
 /**
- * Replaces claims that are in the seal. Version 0.1 cannot read it and refuses to refresh. Otherwise it would issue a
- * token without the claims, which may restrict what a user can do.
+ * Stands in place of claims that are in the seal. Version 0.1 cannot read it, and refuses to refresh. Otherwise 0.1
+ * would issue a token without the claims, although they may restrict the user's rights.
  */
 const SEALED = 1
 /** See sign-ins/record-seal.ts: a seal without claims is a key id and a MAC. */

@@ -11,7 +11,7 @@ function setting(info: string, name: string): string {
   return new RegExp(`^${name}:(\\S*)`, 'm').exec(info)?.[1] ?? ''
 }
 
-/** The policy if it may evict any key, else null. Free memory does not matter. */
+/** The policy if it may evict keys without a TTL, else null. It does not matter how much memory is free now. */
 async function riskyPolicy(client: RedisClient, key: string): Promise<string | null> {
   const info = String(await runScript(client, INFO, key, 'memory'))
   const policy = setting(info, 'maxmemory_policy')

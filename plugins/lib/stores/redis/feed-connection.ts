@@ -6,12 +6,12 @@ import { type RedisClient, runScript } from './scripts.js'
 
 /** How long a read waits for an entry, in ms. A heartbeat comes sooner. */
 const BLOCK = 700
-/** After this silence the connection counts as half-open and is given up, in ms. */
+/** In ms. After this silence, the connection counts as half-open and is closed. */
 const SILENCE = 1050
 const READ_BATCH = 1000
 const SCAN_BATCH = 2000
 
-/** The state of the list when a load began. */
+/** The state of the list at the start of a load. */
 export interface LoadStart {
   readonly generation: number
   readonly count: number
@@ -21,7 +21,7 @@ export interface LoadStart {
   readonly fields: readonly string[]
 }
 
-/** An entry of the feed: see redis-revocation-scripts.ts. */
+/** An entry of the feed: see revocation-scripts.ts. */
 export interface FeedEntry {
   readonly id: string
   /** All fields, to tell it from another entry with the same id. */
@@ -36,7 +36,7 @@ export interface FeedEntry {
 /** A heartbeat of any instance. */
 export interface Beat {
   readonly name: string
-  /** How far Redis' clock is ahead of that instance's, in ms. null if the heartbeat does not say. */
+  /** How far Redis' clock is ahead of that instance's, in ms. Null if the heartbeat does not say. */
   readonly offset: number | null
 }
 
@@ -72,7 +72,7 @@ export class FeedConnection {
     return connectInTime(this.#client)
   }
 
-  /** Makes the marker if the list has none. @throws on a replica, which must not be followed */
+  /** Makes the marker if the list has none. @throws on a replica, whose feed we must not follow */
   async startLoad(): Promise<LoadStart> {
     const answer = list(await runScript(this.#client, LOAD, this.#keys, -newGeneration()))
     const [marker, count, after, fields] = answer
@@ -84,7 +84,7 @@ export class FeedConnection {
     }
   }
 
-  /** The whole list, in parts and in no order: every member that is in it from begin to end. */
+  /** The whole list, in batches without an order. Includes every member that stays in the list during the scan. */
   async *scan(): AsyncGenerator<readonly (readonly [member: string, score: number])[]> {
     let cursor = '0'
     do {

@@ -8,8 +8,8 @@ export class FeedBroken extends Error {}
 export type CaughtUp = 'replayed' | 'loaded'
 
 /**
- * Applies the feed to a copy of the list, over one connection after another. It stops when the copy cannot be right any
- * more. Then the next connection loads the list.
+ * Applies the feed to a copy of the list, over one connection after another. It stops when an entry shows that the copy
+ * is no longer correct. Then the next connection loads the list.
  */
 export class FeedFollower {
   readonly #list: RevocationList
@@ -18,7 +18,7 @@ export class FeedFollower {
   #last: Pick<FeedEntry, 'id' | 'text'> | null = null
   /** Id of the entry after which reading continues. */
   #after = '0-0'
-  /** The number of revocations written by then. */
+  /** The number of revocations written up to that entry. */
   #count = 0
   /** The last entry, if it is a heartbeat. */
   #beat: Beat | null = null
@@ -37,7 +37,7 @@ export class FeedFollower {
   /** Loads the list, unless the feed still has the last entry: then following replays the entries after it. */
   async catchUp(connection: FeedConnection): Promise<CaughtUp> {
     const how = this.#last && (await connection.holds(this.#last)) ? 'replayed' : await this.#load(connection)
-    // It will not come again, and everything before it has been applied.
+    // The feed will not send this heartbeat again, and everything before it has been applied.
     if (this.#beat) this.#onBeat(this.#beat)
     return how
   }

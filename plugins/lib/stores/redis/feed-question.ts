@@ -15,7 +15,7 @@ export interface QuestionParts {
  * Asks which heartbeat is last in the feed. The answer also holds Redis' time, for the clock.
  * @param name of a new heartbeat, in case one is due
  * @returns the name of the last heartbeat
- * @throws the error of Redis itself (READONLY, OOM): it would not store a revocation either
+ * @throws the error of Redis itself (READONLY, OOM). Such a Redis would not store a revocation either
  */
 export async function askForBeat({ client, keys, clock }: QuestionParts, name: string): Promise<string> {
   const sent = clock.now()

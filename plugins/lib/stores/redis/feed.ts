@@ -10,22 +10,24 @@ import { askDelay, Heartbeat } from './heartbeat.js'
  * Every process learns of every revocation through a stream beside the revocation list. The script that stores a
  * revocation appends to the stream. Each process reads it (XREAD BLOCK) on a connection of its own.
  *
- * A stream rather than server-assisted tracking (CLIENT TRACKING): entries missed in a gap can be read afterwards, and one
- * connection is enough in a cluster (see docs/revocation.md). Only ended sign-ins, raised epochs and the list's generation
- * invalidate an identity. The record of a session goes with its sign-in.
+ * A stream rather than server-assisted tracking (CLIENT TRACKING): entries missed in a gap can be read afterwards, and
+ * one connection is enough in a cluster (see docs/revocation.md). The stream needs no other entries: an identity
+ * becomes invalid only if its sign-in ends, its account's epoch is raised, or the list is lost. A session's record is
+ * deleted with its sign-in.
  *
- * `healthy()` promises that this process knows everything revoked until 750 ms ago. A heartbeat proves it: the *command*
- * connection says which heartbeat is last in the stream, and that one has come through the feed (see heartbeat.ts). A
- * ping would succeed on a demoted primary, and a separate feed on a server that nobody writes to. Instances share the
- * heartbeats: if each wrote its own, the cost would grow with the square of the fleet.
- * Each entry holds the number of revocations so far, which reveals a stream that was trimmed, deleted or rolled back.
+ * `healthy()` promises that this process knows everything revoked until 750 ms ago. A heartbeat proves it: the
+ * *command* connection names the last heartbeat in the stream, and the feed has delivered that heartbeat (see
+ * heartbeat.ts). Other proofs can mislead. A ping succeeds on a demoted primary. A feed alone may come from a server to
+ * which nobody writes. Instances share the heartbeats: if each wrote its own, the cost would grow with the square of
+ * the fleet. Each entry holds the number of revocations so far, which reveals a stream that was trimmed, deleted or
+ * rolled back.
  */
 
-/** The connection is made anew if no heartbeat comes back for this time, in ms. */
+/** In ms. If no heartbeat comes back for this time, the process opens a new connection. */
 const PATIENCE = 1000
 const RETRY_MIN = 25
 const RETRY_MAX = 500
-/** The maximum number of open questions: an application's own client may queue them for long. */
+/** The maximum number of open questions. An application's own client may queue commands for a long time. */
 const UNANSWERED_MAX = 4
 
 const HOW: Record<CaughtUp, string> = {
@@ -47,7 +49,7 @@ export class RevocationFeed implements Feed {
   #timer: NodeJS.Timeout | undefined
   #state: 'starting' | 'healthy' | 'lost' | 'closed' = 'starting'
   #connection: FeedConnection | null = null
-  /** Since when no heartbeat has come back, on the monotonic clock. null: there is no connection yet. */
+  /** When the wait for the next heartbeat began, on the monotonic clock. Null without a connection. */
   #patientSince: number | null = null
   #how = ''
   #unanswered = 0

@@ -19,12 +19,12 @@ export interface FollowedStoreOptions
   readonly clock?: Clock
   /** How many revocations this process keeps at most. A million by default. */
   readonly maxRevocations?: number | undefined
-  /** How long a replica that has left is still waited for, in ms. 10 000 by default. */
+  /** How long to wait for a replica that has left, in ms. 10 000 by default. */
   readonly replicasMissedFor?: number
 }
 
 const MAX_REVOCATIONS = 1_000_000
-/** More than will ever occur: each one is a lost list. */
+/** More than will ever occur, because each one belongs to a lost list. */
 const RETIRED_MAX = 1000
 
 /**
@@ -37,7 +37,7 @@ export class FollowedStore extends RedisStore {
   readonly clock: RedisClock
   readonly #list: RevocationList
   readonly #recent: RecentRevocations
-  /** Generations that Redis has said are not the list's. Only a restored backup makes one current again. */
+  /** Generations that are no longer the list's, by an answer of Redis. Only a restored backup makes one current again. */
   readonly #retired = new Set<number>()
 
   /** @throws OPTION_INVALID */
@@ -88,7 +88,7 @@ export class FollowedStore extends RedisStore {
     return isWhole && this.feed.healthy() ? this.#list.revision : UNKNOWN_REVISION
   }
 
-  /** Issues nothing while the clocks differ: its limits would be wrong. */
+  /** Refuses while the clocks differ: the limits of the sign-in would be wrong. */
   override async addSignIn(record: SignInRecord): Promise<number> {
     this.#refuseWhileOff()
     return super.addSignIn(record)
@@ -100,7 +100,7 @@ export class FollowedStore extends RedisStore {
     return super.rotateRefresh(accountId, id, rotation)
   }
 
-  /** If this clock is behind, others would drop the revocation too early. */
+  /** If this clock is behind, `until` is too early, and others would drop the revocation. */
   override endSignIn(accountId: string, id: string, until: number): Promise<boolean> {
     return super.endSignIn(accountId, id, until + Math.max(0, this.clock.difference))
   }
@@ -127,7 +127,7 @@ export class FollowedStore extends RedisStore {
   /** Drops nothing while the clocks differ. */
   override async sweep(now: number): Promise<void> {
     if (this.clock.isOff) return
-    // First, so that no revocation is written again after it was dropped.
+    // Sweep the recent ones first. Otherwise a dropped revocation could be written again.
     this.#recent.sweep(now - CLOCK_MARGIN)
     await this.#list.sweep(await this.collect(now))
     if (this.#list.hasShrunk) this.feed.reload()
@@ -138,12 +138,15 @@ export class FollowedStore extends RedisStore {
     if (this.clock.isOff) throw clockFault()
   }
 
-  /** The feed was interrupted, perhaps by a failover. If this fails, the feed will be interrupted again. */
+  /**
+   * Writes the recent revocations again: a failover may have interrupted the feed and lost them. If that fails, the
+   * feed will be interrupted again, and this is repeated.
+   */
   async #remind(): Promise<void> {
     for (const batch of this.#recent.batches()) await this.revokeAgain(batch).catch(() => {})
   }
 
-  /** The credential names another generation: of a lost list, or of one that the feed has not announced yet. */
+  /** For a credential of another generation. Either that list was lost, or the feed has not announced it yet. */
   #isLiveElsewhere(ref: SignInRef): MaybePromise<boolean> {
     if (this.#retired.has(ref.generation)) return false
     return this.look(ref).then(({ isLive, generation }) => {

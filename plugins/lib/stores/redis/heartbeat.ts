@@ -3,16 +3,19 @@ import { Newest } from '../../newest.js'
 
 /** How often this process asks for the newest heartbeat, in ms, plus or minus the jitter. */
 const ASK_INTERVAL = 320
-/** With it, each instance has its turn to add a heartbeat. */
+/** With the jitter, instances take turns in adding a heartbeat. */
 const JITTER = 40
-/** A new heartbeat is added when the newest is this old, in ms: three in two seconds, however many instances ask. */
+/**
+ * The age of the newest heartbeat at which a new one is added, in ms. So the fleet adds three in two seconds, however
+ * many instances ask.
+ */
 export const BEAT_INTERVAL = 650
-/** How long a heartbeat that came back vouches for what came before it, in ms, counted from its question. */
+/** How long a heartbeat that came back vouches for the copy, in ms, counted from its question. */
 export const FRESH_FOR = 750
 
 /** Older questions can no longer vouch for anything. */
 const ASKED_MAX = 8
-/** The number of recent heartbeats to remember. Each revocation may bring one for each instance that asks. */
+/** The number of recent heartbeats to remember. After a revocation, each asking instance may add one. */
 const COME_MAX = 512
 
 interface Times {
@@ -34,11 +37,12 @@ const CLOCKS: Clocks = { monotonic: () => performance.now(), wall: () => Date.no
  * everything written before the question was *sent*, whichever instance wrote it. Redis' clock takes no part: if it
  * jumps, heartbeats only become more or less frequent.
  *
- * The delay of a fault. A copy is trusted for FRESH_FOR after the question whose answer vouches for it. So a credential
- * revoked elsewhere is refused here at the latest 750 ms after the revoker's answer, whatever breaks: each later question
- * finds a heartbeat behind the revocation, or adds one, and counts only when both have come. If the feed stands still
- * while nobody revokes, the next heartbeat does not come: the first instance that asks BEAT_INTERVAL after the last adds
- * it. Normally the next question follows within 360 ms, which leaves 390 ms for an answer and its heartbeat.
+ * The delay of a fault. A copy is trusted for FRESH_FOR after the question whose answer vouches for it. So this process
+ * refuses a credential that was revoked elsewhere at most 750 ms after the revoker's answer, whatever breaks. Each
+ * question after the revocation finds or adds a heartbeat behind it, and that heartbeat counts only when it has come
+ * through the feed, after the revocation. A feed that stands still is noticed even if nobody revokes: some instance
+ * adds a heartbeat BEAT_INTERVAL after the last one, and that heartbeat does not come. Normally the next question
+ * follows within 360 ms, which leaves 390 ms for an answer and its heartbeat.
  */
 
 /** When to ask next, in ms. */
@@ -47,16 +51,16 @@ export function askDelay(): number {
 }
 
 /**
- * The heartbeats that this process knows. Judged at each use: a process that was suspended, or whose event loop was
- * blocked, trusts nothing when it continues. Uses two clocks: on a suspended machine the monotonic clock may stop, and
- * the wall clock may be set back.
+ * The heartbeats that this process knows. Their age is checked at each use. So a process that was suspended, or whose
+ * event loop was blocked, trusts nothing when it continues. Two clocks are needed: on a suspended machine the monotonic
+ * clock may stop, and the wall clock may be set back.
  */
 export class Heartbeat {
   readonly #clocks: Clocks
   readonly #nonce = randomBytes(12).toString('base64url')
   /** Open questions, by the name that a new heartbeat would get. */
   readonly #asked = new Newest<string, Times>(ASKED_MAX)
-  /** When heartbeats were asked for that have not come yet. */
+  /** Heartbeats that have not come yet, and when they were asked for. */
   readonly #awaited = new Newest<string, Times>(ASKED_MAX)
   readonly #come = new Newest<string, true>(COME_MAX)
   #count = 0
@@ -66,7 +70,7 @@ export class Heartbeat {
     this.#clocks = clocks
   }
 
-  /** The name for the heartbeat that Redis adds if the last one is no longer young. */
+  /** The name for the heartbeat that Redis adds if the last one is too old. */
   next(): string {
     this.#count++
     const name = `${this.#nonce}:${this.#count}`
@@ -80,21 +84,21 @@ export class Heartbeat {
   }
 
   /**
-   * Takes note of an answer.
+   * Notes an answer.
    * @param asked the name that went with the question
    * @param last the name of the heartbeat that was last in the feed
    */
   answered(asked: string, last: string): void {
     const times = this.#asked.get(asked)
     if (!times) return
-    // A heartbeat that was just added will still tell how long it takes.
+    // If Redis has just added this heartbeat, its arrival will show how long the feed takes.
     if (asked !== last) this.#asked.delete(asked)
     if (this.#come.has(last)) this.#vouch(times)
     else this.#awaited.set(last, times)
   }
 
   /**
-   * Takes note of a heartbeat that came through the feed.
+   * Notes a heartbeat that came through the feed.
    * @returns how long it took, in ms; null if another process added it
    */
   arrived(name: string): number | null {

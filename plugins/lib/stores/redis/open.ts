@@ -43,8 +43,8 @@ export async function openRedisStore(
 }
 
 /**
- * Opens the store over a client. If the client is connected, checks Redis, and waits for the feed, at most for
- * `commandTimeout` (ms).
+ * Opens the store over a client. If the client is connected, checks Redis, and waits for the feed, for `commandTimeout`
+ * (ms) at most.
  * @throws OPTION_INVALID, CONFIG_INVALID if Redis may evict revocations and `evictionRisk` is `refuse`
  */
 export async function useRedis(
@@ -57,7 +57,7 @@ export async function useRedis(
   await firstAttempt(client, commandTimeout)
   const isThere = client.status === 'ready'
   const look = (risk: EvictionRisk) => checkEviction(client, revocationKeys(PREFIX)[0], risk, app.log)
-  // Once the application has started, it can only be warned.
+  // Later the application is already running, and only a warning is possible.
   if (isThere) await look(evictionRisk)
   else client.once('ready', () => void look('warn'))
   const store = new FollowedStore(client, { clock, referenceClock, commandTimeout, maxRevocations, onClose })
@@ -73,8 +73,8 @@ function logChange(log: FastifyBaseLogger, { kind, reason }: FeedChange): void {
 }
 
 /**
- * @fastify/redis waits until its client is ready, and fails the application after 10 s if Redis is down. So it gets a view
- * of the client that claims to be ready. The view is then replaced by the client itself.
+ * @fastify/redis waits until its client is ready, and fails the application after 10 s if Redis is down. So it gets a
+ * view of the client that claims to be ready. Then the client itself replaces the view.
  */
 async function shareClient(app: FastifyInstance, client: RedisClient): Promise<void> {
   const load = () => import('@fastify/redis')

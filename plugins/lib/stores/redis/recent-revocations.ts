@@ -1,8 +1,8 @@
 import type { Revocation } from '../../revocation/revocation.js'
 
-/** How long a revocation is remembered at least, in ms. Sentinels replace an old primary in less time. */
+/** The minimum time for which a revocation is remembered, in ms. Sentinels need less to replace an old primary. */
 const RECENT_FOR = 60_000
-/** In each half. */
+/** The size of each half. */
 const MAX = 5000
 /** A script that writes more would block Redis for too long. */
 const BATCH = 500
@@ -27,7 +27,7 @@ export class RecentRevocations {
     this.#young.set(revocation[0], revocation)
   }
 
-  /** Drops those that are kept until `upTo` at most (ms, on the clock of the revocations). */
+  /** Drops revocations that are kept until `upTo` at most (ms since 1970). */
   sweep(upTo: number): void {
     for (const noted of [this.#young, this.#old]) {
       for (const [member, [, score, keep]] of noted) {
@@ -36,7 +36,7 @@ export class RecentRevocations {
     }
   }
 
-  /** All of them, a few hundred at a time, except those that are dropped meanwhile. */
+  /** All revocations, a few hundred at a time, without those that are dropped meanwhile. */
   *batches(): Generator<readonly Revocation[]> {
     const all = [...new Map([...this.#old, ...this.#young]).values()]
     const isNoted = ([member]: Revocation) => this.#young.has(member) || this.#old.has(member)

@@ -6,7 +6,7 @@ import { type RedisClient, runScript } from './scripts.js'
 
 /** How often the replicas are counted, in ms. */
 const LOOK_INTERVAL = 5000
-/** How long a replica that has left is still waited for, in ms. */
+/** How long to wait for a replica that has left, in ms. */
 const MISSED_FOR = 10_000
 /** Arguments of the script that revokes: three for each revocation. */
 type Args = readonly (string | number)[]
@@ -21,14 +21,14 @@ interface Writer {
 export interface RedisReplicasOptions {
   /** The limit of a whole operation, in ms. The replicas have half of it to confirm. */
   readonly timeout: number
-  /** How long a replica that has left is still waited for, in ms. 10 000 by default. */
+  /** How long to wait for a replica that has left, in ms. 10 000 by default. */
   readonly missedFor?: number | undefined
 }
 
 /**
- * If the primary has replicas, a revocation counts once all replicas that keep up have it. Otherwise a failover could
- * undo it. While a replica that has just left still counts, revocations fail. `WAIT` blocks its connection, so it uses a
- * separate one. Revocations that come meanwhile are stored together.
+ * If the primary has replicas, a revocation counts as stored when all replicas that keep up have it. Otherwise a
+ * failover could undo it. A replica that has just left still counts, and revocations fail for that time. `WAIT` blocks
+ * its connection, so it runs on a separate one. Revocations that arrive during a `WAIT` are stored together.
  */
 export class RedisReplicas {
   readonly #client: RedisClient
@@ -41,18 +41,18 @@ export class RedisReplicas {
   })
   readonly #look = () => void this.#count().catch(() => {})
   readonly #follow = () => {
-    // The client may have moved to another primary: the writer must not stay behind.
+    // The client may have moved to another primary, and the writer must follow it.
     this.#drop(this.#writer)
     this.#owed = null
     this.#look()
   }
   readonly #timer: NodeJS.Timeout
-  /** How many replicas of the client's primary must confirm. null: not known yet. */
+  /** How many replicas of the client's primary must confirm. Null while unknown. */
   #owed: Attached | null = null
   #writer: Writer | null = null
   #closed = false
 
-  /** @param keys of the list and its feed; in a cluster the node of the list counts */
+  /** @param keys of the list and its feed. In a cluster, the node that has the list is the primary */
   constructor(
     client: RedisClient,
     keys: readonly [list: string, feed: string],
@@ -101,9 +101,9 @@ export class RedisReplicas {
     this.#drop(this.#writer)
   }
 
-  /** A pipeline uses one connection: `WAIT` refers to what the same connection has written. */
+  /** Uses a pipeline, because `WAIT` refers to the writes of its own connection. */
   async #write(writer: Writer, args: Args, owed: Attached): Promise<boolean> {
-    // The writer may have reached another primary than the client. Then its replicas prove nothing.
+    // The writer may have reached another primary than the client. Then the replicas of that primary prove nothing.
     if ((await writer.primary) !== owed.primary) throw new Error('The primary is another one')
     const answers = await writer.client
       .pipeline()
@@ -116,8 +116,8 @@ export class RedisReplicas {
   }
 
   /**
-   * Counts the replicas again: in a cluster, another node may have the list now. Rejects waiting revocations as well,
-   * which are not stored: no replica would confirm them.
+   * Counts the replicas again: in a cluster, another node may have the list now. Also rejects the waiting revocations,
+   * which are not stored yet: no replica would confirm them.
    */
   #giveUp(writer: Writer): void {
     this.#drop(writer)
@@ -139,7 +139,7 @@ export class RedisReplicas {
     if (this.#closed) throw new Error('The store is closed')
     if (!this.#writer || this.#writer.client.status === 'end') {
       const client = besideOf(this.#client, this.#timeout)
-      // In a cluster the first command connects to its node. Commands that come meanwhile would fail.
+      // In a cluster, the first command opens the connection to its node. Other commands would fail until it is open.
       const connected = connectInTime(client).then(() => this.#ask(client))
       this.#writer = { client, primary: connected.then(({ primary }) => primary) }
     }

@@ -73,13 +73,13 @@ local function whole(number) return string.format('%.0f', number) end
 `
 
 /**
- * Names the last heartbeat in the feed. Adds one if the last entry is no heartbeat, or is older than the interval: so the
- * whole fleet adds at most one in each interval, and one for each revocation.
+ * Names the last heartbeat in the feed. Adds one if the last entry is not a heartbeat, or is older than the interval.
+ * So the whole fleet adds at most one in each interval, and one for each revocation.
  * KEYS: list, feed. ARGV: the name of a new one, the interval (ms), and how far Redis' clock is ahead of the caller's, or
  * nothing. Returns the name, and Redis' time or nothing.
  *
- * Always writes, so that a primary that was demoted, is cut off, or is full refuses it, as it would refuse a revocation.
- * The write changes nothing, and is not replicated: the list never has this member.
+ * Always writes. A primary that was demoted, is cut off, or has no memory left therefore refuses it, as it would refuse
+ * a revocation. The write changes nothing, and is not replicated: the list never has this member.
  */
 export const BEAT = script(`${COUNT}${TIME}
 redis.call('ZADD', KEYS[1], 'XX', 0, 'b')
@@ -99,7 +99,7 @@ return { ARGV[1], at }
 
 /**
  * KEYS: list, feed. ARGV: the score of a new marker. Returns marker, count, and the id and fields of the feed's last
- * entry. The list as it is now, and the entries after that one, are complete.
+ * entry. A reader that takes the list from now on, and all later entries of the feed, misses nothing.
  */
 export const LOAD = script(`${COUNT}
 redis.call('ZADD', KEYS[1], 'NX', ARGV[1], 'g')
@@ -108,7 +108,7 @@ return { redis.call('ZSCORE', KEYS[1], 'g'), count(KEYS[1]), last and last[1] or
 `)
 
 /**
- * Drops entries that have expired by the caller's clock and by Redis' clock, both less the margin, so that one wrong clock
+ * Drops entries that expired more than the margin ago, by both the caller's clock and Redis' clock. So one wrong clock
  * drops nothing too early. KEYS: list. ARGV: the caller's time, how many at most, the margin (ms), and a replacement of
  * Redis' time or nothing. Returns how many were dropped, and up to which time.
  */

@@ -18,7 +18,7 @@ const SWEEP_BATCH = 500
 /** How long Redis keeps the entry of a probe, in ms. */
 const READY_KEPT = 60_000
 
-/** The list's answer about a sign-in. */
+/** The list's verdict on a sign-in. */
 export interface Looked {
   readonly isLive: boolean
   /** The list's generation; null if it has none. */
@@ -37,7 +37,7 @@ export interface RedisRevocationsOptions {
   readonly onRevoked?: ((revocation: Revocation) => void) | undefined
   /** Called when a stored end was shortened: it is kept until `until` (ms) at most. */
   readonly onShortened?: ((signInId: string, until: number) => void) | undefined
-  /** Without them, a revocation counts as stored once the primary has it. */
+  /** If absent, a revocation counts as stored once the primary has it. */
   readonly replicas?: RedisReplicas | undefined
   /** Replaces Redis' own clock. For tests. */
   readonly referenceClock?: Clock | undefined
@@ -63,8 +63,8 @@ export class RedisRevocations {
   }
 
   /**
-   * Writes beside the list. A replica refuses that, and so does a server that is out of memory or cannot save. All of
-   * them answer a ping.
+   * Writes to a key in the slot of the list. A replica refuses that, and so does a server that is out of memory or
+   * cannot save. A ping would succeed on all of them.
    */
   async takeWrite(): Promise<void> {
     await this.client.set(`${this.keys[0]}:ready`, '', 'PX', READY_KEPT)
@@ -87,7 +87,8 @@ export class RedisRevocations {
     const args = revocations.flat()
     const kept = await this.options.replicas?.revoke(args)
     if (kept === undefined) await runScript(this.client, REVOKE, this.keys, ...args)
-    // Stored, even if no replica has it yet: refused from now on, although the caller gets an error.
+    // The primary has stored it, even if no replica has. This process refuses the sign-in from now on, although the
+    // caller gets an error.
     this.tell(revocations)
     if (kept === false) throw new Error('No replica has confirmed the revocation')
   }
@@ -113,7 +114,7 @@ export class RedisRevocations {
     this.options.onShortened?.(signInId, until)
   }
 
-  /** Writes again those that the list no longer has, or has less strictly. */
+  /** Writes revocations again if the list has lost them, or has a less strict entry. */
   async revokeAgain(revocations: readonly Revocation[]): Promise<void> {
     if (revocations.length === 0) return
     const scores = await this.client.zmscore(this.keys[0], ...revocations.map(([member]) => member))

@@ -24,7 +24,7 @@ export const PREFIX = 'fid:'
  */
 export const GARBAGE_MARGIN = 3_600_000
 
-/** A script. Its keys are in one slot, so that it also runs on a cluster. `now` is an argument. */
+/** A script. Its keys are in one slot, so that it also runs on a cluster. The caller's time is an argument. */
 export interface Script {
   readonly lua: string
   readonly sha: string
@@ -111,8 +111,8 @@ return 1
 
 /**
  * KEYS: an account's sign-ins. ARGV: id, presented counter, now, grace (ms), next refresh state; and the terms, if any:
- * epoch, absolute limit, and bytes of claims, which count all fields that never change. Returns the outcome and the
- * sign-in's text.
+ * epoch, absolute limit, and the maximum bytes of claims. All fields that never change count as claims. Returns the
+ * outcome and the sign-in's text.
  */
 export const ROTATE_REFRESH = script(`${SIGN_IN}
 local id, presented, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -24,7 +24,8 @@ export function connectSentinels(
     ...(password === undefined ? {} : { sentinelPassword: password }),
     ...(access.tls ? { enableTLSForSentinelMode: true, sentinelTLS: access.tls } : {}),
     sentinelCommandTimeout: timeout,
-    // The sentinels announce a failover. A primary that was cut off from them would continue to answer.
+    // The client then hears of a failover from the sentinels. Otherwise it could stay at an old primary that still
+    // answers.
     failoverDetector: true,
   })
   client.on('end', () => void setTimeout(revive, REVIVE_DELAY, client).unref())

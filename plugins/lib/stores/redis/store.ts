@@ -17,8 +17,8 @@ export interface RedisStoreOptions extends Partial<RedisRevocationsOptions> {
 }
 
 /**
- * State in Redis 6.2 or newer, standalone or a cluster: there, no script touches keys of several slots. An operation fails
- * after the timeout, whatever the client's own settings are.
+ * State in Redis 6.2 or newer, standalone or a cluster. No script uses keys of several slots on a cluster. An operation
+ * fails after the timeout, whatever the client's own settings are.
  */
 export class RedisStore implements StateStore {
   readonly kind = 'redis'
@@ -50,7 +50,7 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#revocations.generation())
   }
 
-  /** Redis must be asked each time. */
+  /** The value for "ask each time": this store has no copy of the list. */
   revision(): number {
     return UNKNOWN_REVISION
   }
@@ -120,7 +120,7 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#sessions.destroy(key))
   }
 
-  /** Writes those again that a failover has lost. */
+  /** Writes revocations again that a failover has lost. */
   protected revokeAgain(revocations: readonly Revocation[]) {
     return this.#inTime(this.#revocations.revokeAgain(revocations))
   }

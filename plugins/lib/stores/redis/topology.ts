@@ -38,8 +38,8 @@ const PORTS = { sentinel: 26379, cluster: 6379 } as const
 /**
  * Reads `redis://…`, `rediss://…`,
  * `redis+sentinel://[user:password@]host:port,…/name[/db][?sentinel_username=…&sentinel_password=…]` and
- * `redis+cluster://[user:password@]host:port,…`, the last two also with `rediss+`.
- * The login before the hosts is for the servers, the parameters are for the sentinels. Null for anything else.
+ * `redis+cluster://[user:password@]host:port,…`, the last two also with `rediss+`. The login before the hosts is for
+ * the servers. The parameters are for the sentinels. Null for any other text.
  */
 export function readRedisUrl(url: string): RedisTopology | null {
   if (isServer(url)) return { kind: 'server', url }
