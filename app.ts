@@ -2,6 +2,7 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { type Clock, developmentSecret } from 'fastify-identity'
 import accounts from 'fastify-identity/accounts'
+import apiKeyAuth from 'fastify-identity/api-key-auth'
 import audit from 'fastify-identity/audit'
 import {
   type Config,
@@ -86,8 +87,9 @@ function prepareServer(app: FastifyInstance): void {
 }
 
 /** How long the end of a sign-in must be remembered, in seconds: no sign-in lives longer. */
-function longestTtl({ refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl }: Config): number {
-  return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl)
+function longestTtl(config: Config): number {
+  const { refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax } = config
+  return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax)
 }
 
 /** Registers the suite in the order of its dependencies, and the modes in the order of the search. */
@@ -114,6 +116,7 @@ async function registerSuite(
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
   await app.register(signIns, { clock, cap: config.signInCap, longestTtl: longestTtl(config) })
+  await app.register(apiKeyAuth, { cap: config.apiKeyCap, ttlMax: config.apiKeyTtlMax })
   await app.register(tokenAuth, {
     secure,
     privateKeys: config.tokenKeys?.keys,

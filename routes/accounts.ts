@@ -8,7 +8,8 @@ import {
 } from 'fastify-identity/accounts'
 import { answer, forgetOwn } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
-import { BODY, GUARDED, UNSAFE } from './openapi/failures.js'
+import { guardPeople } from './http/people.js'
+import { BODY, PEOPLE, UNSAFE } from './openapi/failures.js'
 import type { Operation } from './openapi/operation.js'
 import { Account, AccountPage } from './openapi/schemas.js'
 
@@ -67,10 +68,10 @@ const LIST: Operation = {
   summary: 'List accounts (administrators)',
   description:
     'Sorted by name, a page at a time. `username` filters by the beginning of the name, in any spelling.',
-  guarded: true,
+  guarded: 'people',
   data: AccountPage,
   says: 'ACCOUNTS_LISTED',
-  refusals: [...GUARDED, 'ROLE_REQUIRED', 'BODY_INVALID'],
+  refusals: [...PEOPLE, 'ROLE_REQUIRED', 'BODY_INVALID'],
 }
 
 const CHANGE: Operation = {
@@ -79,7 +80,7 @@ const CHANGE: Operation = {
   summary: 'Change the role, disable or enable (administrators)',
   description:
     'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled.',
-  guarded: true,
+  guarded: 'people',
   data: Account,
   says: 'ACCOUNT_CHANGED',
   bodyExample: { role: 'admin' },
@@ -90,7 +91,7 @@ const CHANGE: Operation = {
 export async function accountRoutes(scope: FastifyInstance): Promise<void> {
   if (!scope.hasOwnAccounts) return
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
-  const preHandler = app.guard({ role: 'admin' })
+  const preHandler = guardPeople(app, { role: 'admin' })
 
   app.get(
     '/accounts',

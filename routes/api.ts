@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
 import { accountRoutes } from './accounts.js'
+import { type ApiKeyRoutesOptions, apiKeyRoutes } from './api-keys.js'
 import { healthRoutes } from './health.js'
 import { BodyInvalid } from './http/errors.js'
 import { handleFailures } from './http/failures.js'
@@ -15,7 +16,11 @@ import { type SettingsOptions, settingsRoutes } from './settings.js'
 import { signInRoutes } from './sign-ins.js'
 import { userInfoRoutes } from './user-info.js'
 
-export interface ApiOptions extends SettingsOptions, InspectorOptions, RegistrationOptions {
+export interface ApiOptions
+  extends SettingsOptions,
+    InspectorOptions,
+    RegistrationOptions,
+    ApiKeyRoutesOptions {
   /** Whether `GET /metrics` exists. */
   readonly metrics: boolean
 }
@@ -53,6 +58,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   await app.register(logoutRoutes)
   await app.register(userInfoRoutes)
   await app.register(signInRoutes)
+  await app.register(apiKeyRoutes, options)
   await app.register(passwordRoutes)
   await app.register(settingsRoutes, options)
   await app.register(inspectorRoutes, options)

@@ -19,6 +19,7 @@ const TAGS = [
   { name: 'Signing in', description: 'Sign in and out in one of three ways.' },
   { name: 'Who am I', description: 'The caller’s account, and how the server recognised it.' },
   { name: 'Sign-ins', description: 'List and end sign-ins of all modes.' },
+  { name: 'API keys', description: 'Make, list and end keys for programs.' },
   { name: 'Accounts', description: 'Your own account. For administrators: all accounts.' },
   { name: 'Machinery', description: 'For operators and other services.' },
 ]
@@ -29,20 +30,18 @@ function securitySchemes({ cookieSecure, cookieName, sessionName }: DocsOptions)
   const cookie = (name: string, description: string) =>
     ({ type: 'apiKey', in: 'cookie', name: `${prefix}${name}`, description }) as const
   return {
+    api_key: { type: 'http', scheme: 'bearer', bearerFormat: 'fik_…', description: 'From POST /api_keys.' },
     token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /login_token.' },
     session: cookie(sessionName, 'From POST /login_session.'),
     cookie: cookie(cookieName, 'From POST /login_cookie.'),
   } as const
 }
 
-const ANY_MODE: readonly Record<string, readonly string[]>[] = [
-  { token: [] },
-  { session: [] },
-  { cookie: [] },
-]
+const PEOPLE: readonly Record<string, readonly string[]>[] = [{ token: [] }, { session: [] }, { cookie: [] }]
+const ANY_MODE = [{ api_key: [] }, ...PEOPLE]
 
 function securityOf({ guarded, takes }: Operation): readonly Record<string, readonly string[]>[] {
-  if (guarded) return ANY_MODE
+  if (guarded) return guarded === 'people' ? PEOPLE : ANY_MODE
   return takes ? [{ [takes]: [] }, {}] : []
 }
 

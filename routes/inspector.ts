@@ -113,7 +113,7 @@ export async function inspectorRoutes(app: FastifyInstance, options: InspectorOp
 
   app.get(
     '/inspector',
-    { preHandler: app.guard(), config: { operation: INSPECT } },
+    { preHandler: app.guard({ scope: 'read' }), config: { operation: INSPECT } },
     async function inspect(request) {
       const { accountId, signInId, mode } = request.identity
       const record = await app.signIns.find(accountId, signInId)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { tellOnceStored } from 'fastify-identity/accounts'
 import { CredentialsRefused } from 'fastify-identity/errors'
 import { answer } from './http/answer.js'
+import { guardPeople } from './http/people.js'
 import { BODY, UNSAFE } from './openapi/failures.js'
 import type { Operation } from './openapi/operation.js'
 
@@ -26,7 +27,7 @@ const CHANGE: Operation = {
   tag: 'Accounts',
   summary: 'Change your own password',
   description: 'Ends all your other sign-ins.',
-  guarded: true,
+  guarded: 'people',
   authType: 'any',
   says: 'PASSWORD_CHANGED',
   bodyExample: { current_password: 'user123', new_password: 'three quiet ravens' },
@@ -42,7 +43,7 @@ export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
 
   app.post(
     '/password',
-    { schema: { body: PasswordChange }, preHandler: app.guard(), config: { operation: CHANGE } },
+    { schema: { body: PasswordChange }, preHandler: guardPeople(app), config: { operation: CHANGE } },
     async function changePassword(request) {
       const { current_password, new_password } = request.body
       const { accountId, username, signInId, mode } = request.identity

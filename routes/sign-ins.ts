@@ -5,6 +5,7 @@ import { tellOnceStored } from 'fastify-identity/accounts'
 import { tellEnded } from 'fastify-identity/sign-ins'
 import { answer, forgetOwn } from './http/answer.js'
 import { NotFound } from './http/errors.js'
+import { guardPeople } from './http/people.js'
 import { GUARDED, UNSAFE } from './openapi/failures.js'
 import type { Operation } from './openapi/operation.js'
 import { Ended, SignIns } from './openapi/schemas.js'
@@ -58,7 +59,7 @@ const END_ONE: Operation = {
   id: 'endSignIn',
   tag: 'Sign-ins',
   summary: 'End one of your sign-ins',
-  guarded: true,
+  guarded: 'people',
   data: Ended,
   says: 'ENDED',
   refusals: [...UNSAFE, 'BODY_INVALID', 'NOT_FOUND'],
@@ -68,7 +69,8 @@ const END_ALL: Operation = {
   id: 'endSignIns',
   tag: 'Sign-ins',
   summary: 'Sign out everywhere, or everywhere else',
-  guarded: true,
+  description: 'With `except=current`, API keys live on as well.',
+  guarded: 'people',
   data: Ended,
   says: 'ENDED',
   refusals: [...UNSAFE, 'BODY_INVALID'],
@@ -78,7 +80,7 @@ const END_OF_ACCOUNT: Operation = {
   id: 'endSignInsOfAccount',
   tag: 'Accounts',
   summary: 'End all sign-ins of an account (administrators)',
-  guarded: true,
+  guarded: 'people',
   data: Ended,
   says: 'ENDED',
   refusals: [...UNSAFE, 'ROLE_REQUIRED', 'BODY_INVALID', 'NOT_FOUND'],
@@ -87,11 +89,15 @@ const END_OF_ACCOUNT: Operation = {
 /** Lists and ends sign-ins. */
 export async function signInRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
-  const preHandler = app.guard()
+  const preHandler = guardPeople(app)
 
   app.get(
     '/sign_ins',
-    { schema: { querystring: ListQuery }, preHandler, config: { operation: LIST } },
+    {
+      schema: { querystring: ListQuery },
+      preHandler: app.guard({ scope: 'read' }),
+      config: { operation: LIST },
+    },
     async function listSignIns(request) {
       const { accountId, signInId } = request.identity
       const { limit = String(PAGE), after } = request.query
@@ -132,7 +138,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
     },
   )
 
-  const adminOnly = app.guard({ role: 'admin' })
+  const adminOnly = guardPeople(app, { role: 'admin' })
   app.delete(
     '/accounts/:username/sign_ins',
     { schema: { params: NameParams }, preHandler: adminOnly, config: { operation: END_OF_ACCOUNT } },

@@ -10,7 +10,8 @@ const USER_INFO: Operation = {
   id: 'userInfo',
   tag: 'Who am I',
   summary: 'Get the caller’s account and mode',
-  description: 'Tries token, session and cookie, in this order. A bad credential does not end the search.',
+  description:
+    'Tries API key, token, session and cookie, in this order. A bad credential does not end the search.',
   guarded: true,
   data: User,
   authType: 'any',
@@ -32,7 +33,7 @@ async function showLate(
 
 /** Tells the caller's account and mode. A bad credential does not stop the search here. */
 export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
-  const preHandler = app.guard({ onRefused: 'next' })
+  const preHandler = app.guard({ onRefused: 'next', scope: 'read' })
   const avatars = new AvatarCache(app.accountSource)
 
   app.get(

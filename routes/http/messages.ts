@@ -8,6 +8,8 @@ const MESSAGES = {
   RECOGNISED: ['You are recognised.', '获取用户信息成功。'],
   LISTED: ['Your sign-ins are listed.', '以下是您已登录的设备。'],
   ENDED: ['The sign-ins have ended.', '已退出相应的登录。'],
+  API_KEY_MADE: ['Your API key is made. It is shown only now.', 'API 密钥已创建，仅显示这一次。'],
+  API_KEYS_LISTED: ['Your API keys are listed.', '以下是您的 API 密钥。'],
   PASSWORD_CHANGED: [
     'Your password is changed, and your other sign-ins have ended.',
     '密码已修改，其他设备均已退出登录。',

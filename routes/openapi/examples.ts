@@ -1,4 +1,5 @@
 import { messageOf } from '../http/messages.js'
+import { ApiKeyMade, ApiKeys } from './key-schemas.js'
 import type { Operation } from './operation.js'
 import {
   Account,
@@ -43,6 +44,13 @@ const signIn = {
   current: true,
 }
 
+const apiKey = {
+  id: 'Q7pZ0bVd3kXt9sLm',
+  name: 'nightly backup',
+  scopes: ['read'],
+  expires_at: '2026-04-01T09:30:00.000Z',
+}
+
 const inspection = {
   cookie: { name: 'session', http_only: true, same_site: 'lax', path: '/', secure: false, max_age: null },
   cookie_fields: null,
@@ -80,6 +88,8 @@ const EXAMPLES = new Map<unknown, unknown>([
   [User, { username: 'Zoë', role: 'user', avatar: 'https://example.com/zoe.png' }],
   [TokenPair, pair],
   [SignIns, [signIn]],
+  [ApiKeyMade, { ...apiKey, key: 'fik_Q7pZ0bVd3kXt9sLm_…' }],
+  [ApiKeys, [{ ...apiKey, created_at: BEGAN, last_used_at: SEEN }]],
   [Registered, { username: 'Zoë', role: 'user' }],
   [Account, zoe],
   [AccountPage, { accounts: [zoe], next: 'zoë' }],

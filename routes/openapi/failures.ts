@@ -13,11 +13,15 @@ export const STATUSES = {
   CREDENTIAL_INVALID: 403,
   SIGNED_OUT: 403,
   ROLE_REQUIRED: 403,
+  SIGN_IN_TOO_OLD: 403,
+  MODE_REQUIRED: 403,
+  SCOPE_REQUIRED: 403,
   CROSS_SITE: 403,
   PREFETCH: 403,
   REGISTRATION_CLOSED: 403,
   NOT_FOUND: 404,
   USERNAME_TAKEN: 409,
+  API_KEY_LIMIT: 409,
   LAST_ADMIN: 409,
   BODY_TOO_LARGE: 413,
   CONTENT_TYPE_UNSUPPORTED: 415,
@@ -31,8 +35,8 @@ export const STATUSES = {
 
 export type Refusal = keyof typeof STATUSES
 
-/** Refusals of a guarded route that recognises nobody. */
-export const GUARDED: readonly Refusal[] = [
+/** Refusals of a guarded route that recognises nobody. `THROTTLED`: too many unknown API keys came from one address. */
+const NOBODY: readonly Refusal[] = [
   'CREDENTIAL_AMBIGUOUS',
   'HOST_AMBIGUOUS',
   'NOT_SIGNED_IN',
@@ -41,11 +45,18 @@ export const GUARDED: readonly Refusal[] = [
   'CREDENTIAL_EXPIRED',
   'CREDENTIAL_INVALID',
   'SIGNED_OUT',
+  'THROTTLED',
   'STORE_UNAVAILABLE',
 ]
 
-/** Refusals of a guarded route that changes state. A browser may send such a request for another site. */
-export const UNSAFE: readonly Refusal[] = [...GUARDED, 'CROSS_SITE']
+/** Refusals of a guarded route that API keys may use too. */
+export const GUARDED: readonly Refusal[] = [...NOBODY, 'SCOPE_REQUIRED']
+
+/** Refusals of a guarded route for people. */
+export const PEOPLE: readonly Refusal[] = [...NOBODY, 'MODE_REQUIRED']
+
+/** Refusals of a route for people that changes state. A browser may send such a request for another site. */
+export const UNSAFE: readonly Refusal[] = [...PEOPLE, 'CROSS_SITE']
 
 /** Refusals of a malformed body. */
 export const BODY: readonly Refusal[] = ['BODY_INVALID', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED']

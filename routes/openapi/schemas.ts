@@ -6,10 +6,10 @@ import type { Operation } from './operation.js'
  * real answers.
  */
 
-const closed = { additionalProperties: false }
-const Moment = Type.String({ format: 'date-time', description: 'In UTC.' })
+export const closed = { additionalProperties: false }
+export const Moment = Type.String({ format: 'date-time', description: 'In UTC.' })
 
-export const AuthType = Type.Enum(['token', 'session', 'cookie'], {
+export const AuthType = Type.Enum(['api_key', 'token', 'session', 'cookie'], {
   description: 'How the caller was recognised.',
 })
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { KEY_CAP, KEY_CAP_MAX, KEY_TTL_MAX } from '../api-key/options.js'
 import { ConfigInvalid } from '../errors.js'
 import { CAP_MAX } from '../sign-ins/cap.js'
 import { LIMIT_MAX } from '../throttle/options.js'
@@ -93,6 +94,10 @@ const SETTINGS = {
   loginLimitAddress: (env) => read.count(env, 'LOGIN_LIMIT_ADDRESS', 100, LIMIT_MAX),
   /** Live sign-ins of one account. */
   signInCap: (env) => read.count(env, 'SIGN_IN_CAP', 100, CAP_MAX),
+  /** Live API keys of one account. */
+  apiKeyCap: (env) => read.count(env, 'API_KEY_CAP', KEY_CAP, KEY_CAP_MAX),
+  /** The longest lifetime of an API key. */
+  apiKeyTtlMax: (env) => read.seconds(env, 'API_KEY_TTL_MAX', KEY_TTL_MAX),
   cookieSecure: (env, production) => read.flag(env, 'COOKIE_SECURE', production),
   /** Before the `__Host-` prefix. */
   cookieName: (env) => readCookieName(env, 'COOKIE_NAME', 'identity'),

@@ -27,6 +27,8 @@ const DEVELOPMENT_DEFAULTS: Config = {
   loginLimitAccount: 10,
   loginLimitAddress: 100,
   signInCap: 100,
+  apiKeyCap: 50,
+  apiKeyTtlMax: 34_560_000,
   cookieSecure: false,
   cookieName: 'identity',
   sessionName: 'session',

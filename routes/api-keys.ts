@@ -1,0 +1,148 @@
+import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Account, ApiKeyInfo } from 'fastify-identity'
+import { isKeyName } from 'fastify-identity/api-key-auth'
+import { SignedOut } from 'fastify-identity/errors'
+import { answer } from './http/answer.js'
+import { BodyInvalid, NotFound } from './http/errors.js'
+import { guardPeople } from './http/people.js'
+import { BODY, PEOPLE, UNSAFE } from './openapi/failures.js'
+import { ApiKeyMade, ApiKeys } from './openapi/key-schemas.js'
+import type { Operation } from './openapi/operation.js'
+import { Ended } from './openapi/schemas.js'
+
+export interface ApiKeyRoutesOptions {
+  /** The longest lifetime of a key, in seconds. */
+  readonly apiKeyTtlMax: number
+}
+
+/** `read`: what a GET answers. `write`: what changes something. */
+const SCOPES = ['read', 'write'] as const
+const Scope = Type.Union([Type.Literal('read'), Type.Literal('write')])
+
+const newKey = (ttlMax: number) =>
+  Type.Object(
+    {
+      name: Type.String({ minLength: 1, maxLength: 100 }),
+      expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: ttlMax, description: 'Seconds.' })),
+      scopes: Type.Optional(Type.Array(Scope, { minItems: 1, maxItems: 2, uniqueItems: true })),
+    },
+    { additionalProperties: false },
+  )
+const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) })
+
+const iso = (time: number) => new Date(time).toISOString()
+
+/** Field by field, so that a new field of the key is not sent by accident. */
+function show({ id, name, scopes, createdAt, lastUsedAt, expiresAt }: ApiKeyInfo) {
+  return {
+    id,
+    name,
+    scopes,
+    created_at: iso(createdAt),
+    last_used_at: lastUsedAt === null ? null : iso(lastUsedAt),
+    expires_at: iso(expiresAt),
+  }
+}
+
+/**
+ * The caller's account, for a key under its present epoch. The database may have raised the epoch a moment before all
+ * processes know that the caller's sign-in has ended. A thief must not turn that moment into a key that lives on.
+ * @throws SIGNED_OUT (403)
+ */
+async function accountOf({ identity, server }: FastifyRequest): Promise<Account> {
+  const { accountId, signInId } = identity
+  const [account, record] = await Promise.all([
+    server.accountSource.find(accountId),
+    server.signIns.find(accountId, signInId),
+  ])
+  const isSpared = account?.spared === signInId
+  if (account && record && (isSpared || record.epoch >= (account.epoch ?? 0))) return account
+  throw Object.assign(new SignedOut(), { statusCode: 403, headers: { 'www-authenticate': 'Bearer' } })
+}
+
+const MAKE: Operation = {
+  id: 'makeApiKey',
+  tag: 'API keys',
+  summary: 'Make an API key',
+  description:
+    'For a person who has signed in within the last ten minutes. The answer is the only one that contains the key. Both scopes by default; it expires after 90 days by default.',
+  guarded: 'people',
+  status: 201,
+  data: ApiKeyMade,
+  says: 'API_KEY_MADE',
+  bodyExample: { name: 'nightly backup', scopes: ['read'], expires_in: 2_592_000 },
+  refusals: [...UNSAFE, ...BODY, 'SIGN_IN_TOO_OLD', 'API_KEY_LIMIT'],
+}
+
+const LIST: Operation = {
+  id: 'listApiKeys',
+  tag: 'API keys',
+  summary: 'List your API keys',
+  description: 'Newest first. They are in the list of sign-ins too.',
+  guarded: 'people',
+  data: ApiKeys,
+  says: 'API_KEYS_LISTED',
+  refusals: PEOPLE,
+}
+
+const END: Operation = {
+  id: 'endApiKey',
+  tag: 'API keys',
+  summary: 'End one of your API keys',
+  guarded: 'people',
+  data: Ended,
+  says: 'ENDED',
+  refusals: [...UNSAFE, 'BODY_INVALID', 'NOT_FOUND'],
+}
+
+/** Makes, lists and ends API keys. None of it can be done with an API key. */
+export async function apiKeyRoutes(
+  scope: FastifyInstance,
+  { apiKeyTtlMax }: ApiKeyRoutesOptions,
+): Promise<void> {
+  const app = scope.withTypeProvider<TypeBoxTypeProvider>()
+  const preHandler = guardPeople(app)
+
+  app.post(
+    '/api_keys',
+    {
+      schema: { body: newKey(apiKeyTtlMax) },
+      preHandler: guardPeople(app, { fresh: true }),
+      config: { operation: MAKE },
+    },
+    async function makeApiKey(request, reply) {
+      const { name, expires_in: expiresIn, scopes = SCOPES } = request.body
+      if (!isKeyName(name)) throw new BodyInvalid()
+      const account = await accountOf(request)
+      const apiKey = { name, scopes, ...(expiresIn === undefined ? {} : { expiresIn }) }
+      // Every key counts: an ended one is remembered until it would have expired.
+      const make = () => request.signIn('api_key', account, { apiKey })
+      const made = await app.throttle.byAddress(request, 'api_key', make, 'all')
+      const data = { id: made.id, key: made.key, name, scopes: made.scopes, expires_at: iso(made.expiresAt) }
+      reply.code(201)
+      return answer(request, 'API_KEY_MADE', { code: 201, data })
+    },
+  )
+
+  app.get('/api_keys', { preHandler, config: { operation: LIST } }, async function listApiKeys(request) {
+    const keys = await app.apiKeys.list(request.identity.accountId)
+    return answer(request, 'API_KEYS_LISTED', { data: keys.map(show) })
+  })
+
+  app.delete(
+    '/api_keys/:id',
+    { schema: { params: IdParams }, preHandler, config: { operation: END } },
+    async function endApiKey(request) {
+      const { accountId } = request.identity
+      const { id } = request.params
+      // The answer is the same for another account's key and for an unknown id.
+      if (!(await app.apiKeys.find(accountId, id))) throw new NotFound()
+      await app.signIns.end(
+        { accountId, signInId: id },
+        { by: 'owner', why: 'asked', actorId: accountId, request },
+      )
+      return answer(request, 'ENDED', { data: { ended: 1 } })
+    },
+  )
+}
