@@ -34,13 +34,13 @@ export interface UserCenterOptions {
   /** Defaults to `process.env`. */
   readonly env?: Environment
   readonly clock?: Clock
-  /** Stands for Redis' own clock, for tests whose clock is not the machine's. */
+  /** Replaces Redis' own clock, in tests whose clock is not the machine's. */
   readonly referenceClock?: Clock
   /** True if the user center owns the process: an invalid environment then ends it with one sentence, not a stack. */
   readonly standalone?: boolean
 }
 
-/** Credentials are short; a body beyond this is refused before it is read (`BODY_TOO_LARGE`). In bytes. */
+/** In bytes. Credentials are short. A larger body is refused before it is read (`BODY_TOO_LARGE`). */
 const BODY_LIMIT = 16 * 1024
 
 /** Trusts nobody if the list is empty or malformed. The plugin refuses to start on a malformed one. */
@@ -57,9 +57,9 @@ export function serverOptions(env: Environment): FastifyServerOptions {
     trustProxy: trustedProxies(env),
     bodyLimit: BODY_LIMIT,
     requestTimeout: 30_000,
-    // For a server that stops: see routes/http/drain.ts.
+    // Off, because routes/http/drain.ts answers while the server stops.
     return503OnClosing: false,
-    // A username of 64 characters takes up to 128 UTF-16 units of a path.
+    // A username of 64 characters can take 128 UTF-16 units of a path.
     routerOptions: { maxParamLength: 256 },
     frameworkErrors: answerUnroutable,
     clientErrorHandler: answerClientError,
@@ -86,7 +86,7 @@ function prepareServer(app: FastifyInstance): void {
   drainConnections(app)
 }
 
-/** How long the end of a sign-in must be remembered, in seconds: no sign-in lives longer. */
+/** The longest life of any sign-in, in seconds. The end of a sign-in is remembered for this time. */
 function longestTtl(config: Config): number {
   const { refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax } = config
   return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax)
@@ -101,7 +101,7 @@ async function registerSuite(
   const { dataDir, redisUrl, databaseUrl, cookieSecure: secure, rememberTtl, passwordWords } = config
   const evictionRisk = config.production ? 'refuse' : 'warn'
   const secrets = config.secrets ?? [developmentSecret(dataDir)]
-  // First: it measures only the plugins after it.
+  // The metrics come first, because they measure only the plugins after them.
   if (config.metrics) await app.register(metrics)
   await app.register(audit, { clock })
   await app.register(

@@ -4,10 +4,8 @@ import fastifyIdentity, { type AccountSource, type Clock, developmentSecret } fr
 /*
  * The cookie mode alone: the browser carries the identity, and the server needs no lookup.
  *
- *   npm run example:cookie
- *   curl -c jar http://127.0.0.1:3000/set_cookie
- *   curl -b jar http://127.0.0.1:3000/get_cookie
- *   curl -b 'user_id=123456' http://127.0.0.1:3000/get_cookie     # nobody: not our cookie
+ * npm run example:cookie curl -c jar http://127.0.0.1:3000/set_cookie curl -b jar http://127.0.0.1:3000/get_cookie curl
+ * -b 'user_id=123456' http://127.0.0.1:3000/get_cookie     # recognises nobody: not our cookie
  */
 
 export interface ExampleOptions {
@@ -59,7 +57,7 @@ export default async function cookieExample(app: FastifyInstance, options: Examp
     },
   )
 
-  // `optional`: callers without a valid cookie may ask too. They are nobody.
+  // `optional`: callers without a valid cookie may ask too. Their identity is null.
   const anybody = app.guard({ optional: true })
   app.get('/get_cookie', { preHandler: anybody }, async function getCookie(request) {
     const identity = request.identityOrNull

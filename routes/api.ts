@@ -27,7 +27,7 @@ export interface ApiOptions
 
 /**
  * JSON is UTF-8 (RFC 8259 §8.1). A lenient decoder replaces each invalid byte by U+FFFD. Two passwords in another
- * encoding would then be equal if only their ASCII letters are.
+ * encoding would then be equal if their ASCII letters are equal.
  *
  * An empty body is accepted, since many clients send a content type with every request.
  */

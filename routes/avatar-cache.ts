@@ -20,12 +20,12 @@ export function initialAvatar(username: string): string {
 }
 
 /**
- * How long an avatar is cached, in ms. Identities are never cached here: the guard checks them before each lookup.
+ * How long an avatar is cached, in ms. Identities are never cached here: the guard checks each request first.
  */
 export const AVATAR_AGE = 1000
 const MAX = 10_000
 
-/** As the guard refuses. */
+/** The same status and header as a refusal by the guard. */
 const NOBODY = { statusCode: 403, headers: { 'www-authenticate': 'Bearer' } }
 
 interface Kept {

@@ -102,7 +102,8 @@ async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<v
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    // The package's own policy allows any source and framing. Its page does not support Trusted Types.
+    // The package's own policy would allow any source, and framing. Trusted Types are left out, because its page does
+    // not support them.
     staticCSP: OWN_FILES,
     // Without the top bar, which loads other documents and has an inline style in its logo.
     uiConfig: { layout: 'BaseLayout' },

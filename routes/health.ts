@@ -8,7 +8,7 @@ import type { Operation } from './openapi/operation.js'
 const PROBE_INTERVAL = 1000
 
 /**
- * All callers share one probe, at most one a second: an embedded store writes to the disk for it.
+ * All callers share one probe, at most one a second, because an embedded store writes to the disk for each probe.
  * @param clock in ms. If it is set back, the outcome counts as too old.
  */
 function sharedProbe(probe: () => Promise<unknown>, clock: Clock): () => Promise<unknown> {

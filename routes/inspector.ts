@@ -94,8 +94,8 @@ const INSPECT: Operation = {
 const NOTHING = { cookie: null, cookie_fields: null, session: null, sign_in: null }
 
 /**
- * Shows the content of the caller's own credential, for development and learning. Left out in production, where
- * nobody needs it, although its answer is harmless. It never sends a credential or a record as it is stored.
+ * Shows the content of the caller's own credential, for development and learning. Left out in production, where nobody
+ * needs it, although its answer is harmless. It never sends a credential, or a whole stored record.
  */
 export async function inspectorRoutes(app: FastifyInstance, options: InspectorOptions): Promise<void> {
   const { production, cookieSecure, cookieName, sessionName, rememberTtl } = options

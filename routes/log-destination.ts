@@ -1,6 +1,6 @@
 import { write, writeSync } from 'node:fs'
 
-/** While this much waits, new lines are dropped. In UTF-16 units. */
+/** In UTF-16 units. New lines are dropped while this much text waits. */
 const WAITING_MAX = 1024 * 1024
 /** The wait before the next write to a full pipe, in ms. */
 const RETRY = 100

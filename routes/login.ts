@@ -115,7 +115,7 @@ function presentedToken(request: FastifyRequest): PresentedToken {
   return { token: body.refresh_token, isInCookie: false }
 }
 
-/** Before the same-origin check, like the validation of other bodies. */
+/** Runs before the same-origin check, like the validation of other bodies. */
 function checkPresented(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
   presentedToken(request)
   done()

@@ -52,7 +52,7 @@ const BY_TOKEN_AND_BODY: Operation = {
   refusals: [...LOGOUT, 'BODY_INVALID', 'BODY_TOO_LARGE'],
 }
 
-/** The same by GET, for plain links. */
+/** The same operation by GET, for plain links. */
 const byLink = (operation: Operation): Operation => ({
   ...operation,
   id: `${operation.id}ByLink`,
@@ -104,7 +104,7 @@ function refreshTokenOf(request: FastifyRequest): string | null {
   return request.body.refresh_token ?? null
 }
 
-/** With two credentials, a logout in any mode cannot tell which one to end. */
+/** Refuses a request with two credentials: a logout could not tell which one to end. */
 function refuseAmbiguous(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
   readBearer(request)
   done()

@@ -8,7 +8,7 @@ import { BODY, UNSAFE } from './openapi/failures.js'
 import type { Operation } from './openapi/operation.js'
 
 /**
- * A new password, in code points. The password policy judges the length (`PASSWORD_REFUSED`); this bound only limits
+ * A new password, in code points. The password policy checks the length (`PASSWORD_REFUSED`). This bound only limits
  * the work. Malformed text is refused: two such passwords could have the same hash.
  */
 export const newPassword = Type.String({ maxLength: 4096, pattern: '^\\P{Surrogate}*$' })

@@ -8,7 +8,7 @@ import type { Operation } from './openapi/operation.js'
 import { Registered } from './openapi/schemas.js'
 import { newPassword } from './password.js'
 
-/** No other fields: a caller who could choose a role could make administrators. */
+/** No other fields are allowed: a caller who could choose a role could make administrators. */
 const Registration = Type.Object(
   { username: Type.String({ minLength: 1, maxLength: 256 }), password: newPassword },
   { additionalProperties: false },

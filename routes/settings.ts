@@ -29,7 +29,8 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
     cookie: cookieSpec(cookieName, cookieSecure).name,
     session: cookieSpec(sessionName, cookieSecure).name,
   }
-  // The page's script cannot see our cookies. It asks who the caller is, or refreshes, only if one was sent.
+  // The page's script cannot see our cookies. So this tells it whether one was sent. Only then does it ask for the
+  // caller, or refresh.
   const names = [...Object.values(cookie_names), cookieSpec('refresh', cookieSecure).name]
   const fixed = {
     registration: registrationOpen ? 'open' : 'closed',

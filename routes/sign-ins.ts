@@ -147,7 +147,7 @@ export async function signInRoutes(scope: FastifyInstance): Promise<void> {
       if (!account) throw new NotFound()
       const live = await app.signIns.list(account.id)
       const ending = { by: 'admin', why: 'asked', actorId: request.identity.accountId, request } as const
-      // By the epoch, not by record: this also ends a sign-in that begins at this moment.
+      // Raises the epoch instead of ending each record. That also ends a sign-in that begins at this moment.
       await tellOnceStored(app.accounts.raiseEpoch(account.id), () => {
         for (const { id } of live) tellEnded(app.audit, { accountId: account.id, signInId: id }, ending)
       })

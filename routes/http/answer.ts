@@ -19,7 +19,7 @@ export function answer(
   key: MessageKey,
   { code = 200, data, auth_type }: Partial<Pick<Answer, 'code' | 'data' | 'auth_type'>> = {},
 ): Answer {
-  // Always the same fields, for one hidden class. JSON leaves out undefined ones.
+  // Always the same fields, so that V8 uses one hidden class. JSON leaves out undefined ones.
   return { code, msg: messageFor(request, key), data, auth_type }
 }
 
@@ -35,7 +35,7 @@ export function sendFailure(
   return reply.code(status).send(body)
 }
 
-/** The caller's own sign-in has ended. The answer therefore also clears what the client holds of it. */
+/** For a request that ended the caller's own sign-in: the answer also clears the client's credential. */
 export function forgetOwn(request: FastifyRequest, reply: FastifyReply): void {
   request.server.authModes.get(request.identity.mode).clear(request, reply)
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendFailure } from './answer.js'
 
-/** In seconds. Another server, or the successor of this one, then answers. */
+/** In seconds. By then another server, or the successor of this one, answers. */
 const RETRY_AFTER = '1'
 
 /**

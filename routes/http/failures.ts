@@ -21,7 +21,8 @@ interface Failure {
 }
 
 function failureOf(error: FastifyError): Failure {
-  // The password changed, or the account was disabled, after the check and before the sign-in: it is wrong now.
+  // After the check and before the sign-in, the password changed or the account was disabled. So the password is wrong
+  // now.
   if (error.code === 'EPOCH_PASSED') return { status: 401, key: 'CREDENTIALS_REFUSED' }
   const status = error.validation ? 400 : (error.statusCode ?? 500)
   if (status !== 500 && isMessageKey(error.code)) return { status, key: error.code }
@@ -42,7 +43,7 @@ export function answerFailure(
   reply: FastifyReply,
 ): FastifyReply {
   const { status, key } = failureOf(error)
-  // Shed requests come in hundreds, and their code says everything.
+  // Requests refused with BUSY come in hundreds, and their code says everything.
   if (status >= 500 && key !== 'BUSY') request.log.error({ err: error }, 'request failed')
   else request.log.info({ code: key }, 'request refused')
   // WWW-Authenticate and Retry-After: Fastify sends an error's headers only without an error handler.

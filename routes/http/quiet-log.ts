@@ -4,15 +4,15 @@ import type { ConnectionError, FastifyInstance, FastifyRequest, RouteShorthandOp
 import type { Answer } from './answer.js'
 import { BARE_HEADERS } from './security-headers.js'
 
-/** In a path with a username, people sometimes type a password. Only the route is logged. */
+/** People sometimes type a password in place of the username in a path. So only the route is logged. */
 function pathOf({ url, routeOptions }: FastifyRequest): string {
   const route = routeOptions.url
   return route?.includes(':username') ? route : url.replace(/[?#].*/s, '?…')
 }
 
 /**
- * Logs only the path of a request. We never make links with a token in the query, but people and other programs do,
- * and more people read a log than may hold a credential.
+ * Logs only the path of a request. We never make links with a token in the query, but people and other programs do.
+ * More people may read a log than may know a credential.
  */
 export const quietSerializers = {
   req(request: FastifyRequest) {

@@ -44,7 +44,7 @@ export const SECURITY_HEADERS: Headers = Object.freeze({
 })
 
 /**
- * The headers of answers to malformed URLs and malformed HTTP, which no route or hook sees. Such an answer loads
+ * The headers of answers to malformed URLs and malformed HTTP, which no route or hook sees. Such an answer may load
  * nothing.
  */
 export const BARE_HEADERS: Headers = Object.freeze({

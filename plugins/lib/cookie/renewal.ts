@@ -39,7 +39,10 @@ const SERVES_FOR = 60_000
 /** About 150 bytes each. A sign-in beyond the bound is renewed again. */
 const RENEWALS_MAX = 100_000
 
-/** The payload of a request's cookie that is due. Null after the answer has set or cleared the cookie otherwise. */
+/**
+ * The payload of a request's cookie if it is due for renewal. Null if the answer sets or clears the cookie in another
+ * way.
+ */
 const kRenewal = Symbol('fastify-identity.cookie-renewal')
 
 declare module 'fastify' {
@@ -52,14 +55,14 @@ declare module 'fastify' {
  * Renews a cookie after half its life: the same sign-in and `auth_time`, sealed under the current signing key, and never
  * beyond the absolute limit. A renewal is stored at most once a minute. Meanwhile the old cookie gets the same new one.
  *
- * As in the session mode, reading the cookie notes the renewal, and the end of the request does it. So a sign-in that the
- * request itself ended is not renewed.
+ * As in the session mode, reading the cookie only notes the renewal. It is done at the end of the request. So a sign-in
+ * that the request itself ended is not renewed.
  */
 export class CookieRenewal {
   readonly #parts: CookieRenewalParts
   /** By sign-in: parallel requests share one renewal. */
   readonly #running = new Map<string, Promise<CookiePayload | null>>()
-  /** By sign-in. A script or many tabs may go on sending the old cookie: without this each request would write. */
+  /** By sign-in. A script or many tabs may go on sending the old cookie. Without this map, each request would write. */
   readonly #recent = new Newest<string, Renewal>(RENEWALS_MAX)
 
   constructor(parts: CookieRenewalParts) {
@@ -73,14 +76,14 @@ export class CookieRenewal {
     request[kRenewal] = payload
   }
 
-  /** Until when (ms) a request does not renew the cookie: half its life, or the end of its last one. */
+  /** The time (ms) from which a request renews the cookie: half its life. If it cannot live longer, its end. */
   restsUntil(payload: CookiePayload): number {
     const mayLiveOn = payload.exp < this.#absoluteEnd(payload)
     if (mayLiveOn) return (payload.iat + payload.exp) * 500
     return endOfCookie(payload, this.#parts.ttls.absoluteTtl)
   }
 
-  /** The answer sets or clears the cookie otherwise. */
+  /** Drops the noted renewal, because the answer sets or clears the cookie in another way. */
   cancel(request: FastifyRequest): void {
     request[kRenewal] = null
   }
@@ -92,7 +95,7 @@ export class CookieRenewal {
   async #settle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const payload = request[kRenewal]
     if (!payload) return
-    // A renewal that was cancelled and noted again comes here twice.
+    // If a renewal was cancelled and noted again, this runs twice.
     this.cancel(request)
     const caller = request[kCaller]?.identity
     if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
@@ -135,7 +138,7 @@ export class CookieRenewal {
     const life = known && Math.abs(now - known.at) < SERVES_FOR ? known.life : undefined
     if (life === null) return null
     const again = life && { ...payload, ...life }
-    // A cookie that lives for less than two minutes may be due itself, and be the latest renewal.
+    // If cookies live for less than two minutes, this cookie may itself be the latest renewal, and due.
     if (again && again.exp > payload.exp) return again
     const renewed = await this.#store(payload, now)
     this.#recent.set(payload.sid, { at: now, life: renewed && { iat: renewed.iat, exp: renewed.exp } })
@@ -143,8 +146,8 @@ export class CookieRenewal {
   }
 
   /**
-   * Moves the record's idle limit first, and ends the cookie with it: ending all sign-ins of an account would miss a cookie
-   * that outlives its record. A sign-in that has ended meanwhile has no record.
+   * Moves the record's idle limit first. The cookie ends no later than the record: "end all sign-ins" would miss a
+   * cookie that outlives its record. A sign-in that has ended meanwhile has no record.
    */
   async #store(payload: CookiePayload, now: number): Promise<CookiePayload | null> {
     const { signIns, ttls } = this.#parts

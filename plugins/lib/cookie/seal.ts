@@ -12,11 +12,11 @@ const isPayload = Type.Object(
 )
 export type CookiePayload = Static<typeof isPayload>
 
-/** For account and claims, in bytes of JSON. With the rest, as base64url, the cookie stays below the cap of `openCookie`. */
+/** For account and claims, in bytes of JSON. So the whole cookie, in base64url, stays below the limit of `openCookie`. */
 const VARIABLE_MAX = 2560
 
 /**
- * Call this before anything is stored: a cookie above the cap would be issued and never accepted.
+ * Call this before anything is stored. A cookie above the limit would be issued and never accepted.
  * @throws CLAIM_INVALID
  */
 export function checkCookieSize(account: CheckedAccount, ext: Claims): void {
@@ -26,8 +26,9 @@ export function checkCookieSize(account: CheckedAccount, ext: Claims): void {
 }
 
 /**
- * When a cookie ends, in ms: at its own time, or at the absolute limit (seconds since the password was given) if that is
- * earlier. A limit that was lowered also binds older cookies: a revocation is kept no longer than a sign-in may live now.
+ * When a cookie ends, in ms: at its own time, or at the absolute limit (seconds since the password was given) if that
+ * is earlier. A lowered limit also applies to older cookies, because a revocation is kept no longer than a sign-in may
+ * live now.
  */
 export function endOfCookie({ exp, auth_time }: CookiePayload, absoluteTtl: number): number {
   return Math.min(exp, auth_time + absoluteTtl) * 1000

@@ -5,7 +5,7 @@ export const kBearerPrefixes = Symbol('fastify-identity.bearer-prefixes')
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What the bearer tokens of one mode begin with. Other modes take them for none of theirs. */
+    /** Prefixes of bearer tokens, each claimed by one mode. Other modes ignore these tokens. */
     [kBearerPrefixes]: string[]
   }
 }

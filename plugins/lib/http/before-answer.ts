@@ -1,19 +1,19 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { dropAnswer, holdAnswer, isHeld } from './held-answer.js'
 
-/** Work on an answer before it is sent. Of the headers it may only change the suite's cookies. */
+/** Work on an answer before it is sent. It may change no headers except the suite's cookies. */
 export type AnswerWork = (reply: FastifyReply) => Promise<void> | void
 
 const kWork = Symbol('fastify-identity.before-answer')
 
 declare module 'fastify' {
   interface FastifyRequest {
-    // Without `decorateRequest`, which writes to every request: few have any work.
+    // Not declared by `decorateRequest`, which writes to every request: few requests have any work.
     [kWork]?: AnswerWork[]
   }
 }
 
-/** Notes work to do before the request's answer is sent, after the work that was noted earlier. */
+/** Notes work that must be done before the answer is sent. It runs after the work that was noted earlier. */
 export function beforeAnswer(request: FastifyRequest, work: AnswerWork): void {
   const noted = request[kWork]
   if (noted) noted.push(work)
@@ -21,8 +21,8 @@ export function beforeAnswer(request: FastifyRequest, work: AnswerWork): void {
 }
 
 /**
- * Takes each piece off the list before it runs: if one fails, Fastify runs its hooks again for the error's answer, and the
- * rest is done then.
+ * Removes each piece from the list before it runs. If one fails, Fastify runs the hooks again for the error's answer,
+ * and the remaining work is done then.
  * @returns a promise only if some work takes time
  */
 function doNoted(noted: AnswerWork[], reply: FastifyReply): Promise<void> | null {

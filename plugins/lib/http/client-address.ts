@@ -1,6 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 
-/** The client's address, according to `TRUST_PROXY`. Empty for a Unix socket and for a client that is gone: it has no `ip` then. */
+/**
+ * The client's address, according to `TRUST_PROXY`. Empty if the request has no `ip`: over a Unix socket, or when the
+ * client is gone.
+ */
 export function clientAddress({ ip }: Pick<FastifyRequest, 'ip'>): string {
   return ip ?? ''
 }

@@ -38,7 +38,7 @@ export function cookieSpec(name: string, secure: boolean, isStrict = false): Coo
   return Object.freeze({ name: secure ? `__Host-${name}` : name, attributes: Object.freeze(attributes) })
 }
 
-/** The request's cookie of one name. Two of one name are no credential: nothing tells which one is ours. */
+/** The request's cookie of one name. Two of one name are no credential: we cannot tell which one is ours. */
 export type CookieReading =
   | { readonly kind: 'absent' }
   | { readonly kind: 'doubled' }
@@ -83,7 +83,7 @@ export function readCookie(header: string | undefined, name: string): CookieRead
   for (let at = 0, end = 0; at < header.length; at = end + 1) {
     end = endOfPair(header, at)
     const start = skipBlanks(header, at)
-    // Checking one character is faster than comparing the name, and rules out most pairs.
+    // Checking one character is faster than comparing the name, and excludes most pairs.
     const equals = skipBlanks(header, start + name.length)
     if (header.charCodeAt(equals) !== EQUALS || !header.startsWith(name, start)) continue
     if (found !== null) return DOUBLED
@@ -97,21 +97,24 @@ function endOfPair(header: string, from: number): number {
   return end === -1 ? header.length : end
 }
 
-// Named out here: inside the augmentation the name would mean its own member.
+// An alias, because inside the declaration below the name would mean the member itself.
 type SerializeCookie = FastifyInstance['serializeCookie']
 
 export const kSerializeCookie = Symbol('fastify-identity.serialize-cookie')
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** `Set-Cookie`'s text. It knows no defaults: an application's (`parseOptions`) are none of our cookies'. */
+    /**
+     * Returns the text of `Set-Cookie`. It has no defaults: those of the application (`parseOptions`) must not apply to
+     * our cookies.
+     */
     [kSerializeCookie]: SerializeCookie
   }
 }
 
 /**
- * Uses only the serializer of @fastify/cookie, without its hooks: of the application's own plugin, or of one in a scope of
- * its own. So the application can still register the plugin later.
+ * Uses only the serializer of @fastify/cookie, without its hooks. Takes it from the application's own plugin, or
+ * registers the plugin in a separate scope. So the application can still register it later.
  */
 export async function useCookieSerializer(app: FastifyInstance): Promise<void> {
   if (app.hasDecorator('serializeCookie')) {
@@ -126,7 +129,7 @@ export async function useCookieSerializer(app: FastifyInstance): Promise<void> {
 
 const kOwnLines = Symbol('fastify-identity.own-cookies')
 
-/** The suite's `Set-Cookie` lines of an answer, by name. Null for one that was taken back. */
+/** The suite's `Set-Cookie` lines of an answer, by name. Null for a line that was removed again. */
 type OwnLines = Map<string, string | null>
 
 declare module 'fastify' {
@@ -175,17 +178,17 @@ export function setCookie(reply: FastifyReply, spec: CookieSpec, value: string, 
   writeCookie(reply, spec, value, { maxAge })
 }
 
-/** Clears the cookie with its attributes: without them a browser would keep a `__Host-` one. */
+/** Clears the cookie, with its attributes: without them a browser would keep a `__Host-` cookie. */
 export function clearCookie(reply: FastifyReply, spec: CookieSpec): void {
   writeCookie(reply, spec, '', { maxAge: 0, expires: new Date(0) })
 }
 
-/** Takes back the suite's own line for this cookie. */
+/** Removes the suite's own line for this cookie. */
 export function takeBackCookie(reply: FastifyReply, { name }: CookieSpec): void {
   if (reply[kOwnLines]?.get(name)) putLine(reply, name, null)
 }
 
-/** Clears the cookie if the request has it; otherwise only takes back the line that would set it. */
+/** Clears the cookie if the request has it. Otherwise only removes the line that would set it. */
 export function removeCookie(request: FastifyRequest, reply: FastifyReply, spec: CookieSpec): void {
   if (readCookie(request.headers.cookie, spec.name).kind !== 'absent') clearCookie(reply, spec)
   else takeBackCookie(reply, spec)

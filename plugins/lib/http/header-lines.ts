@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * How many lines of that name a request has. Node keeps the first `Authorization` and `Host` and drops the others: only
- * the raw list shows them. 0 without a raw list: some serverless adapters have none, whatever Node's types say.
+ * How many lines of that name a request has. Node keeps the first `Authorization` and `Host` and drops the others, so
+ * only the raw list shows them. 0 without a raw list. Some serverless adapters have none, although Node's types promise
+ * one.
  * @param name in lower case
  */
 export function countHeaderLines(raw: Pick<IncomingMessage, 'rawHeaders'>, name: string): number {

@@ -8,7 +8,7 @@ interface FirstAnswer {
   readonly headers: Readonly<Record<string, unknown>>
 }
 
-/** A promise in all that Fastify uses of one. */
+/** Has the part of a promise that Fastify uses. */
 type Thenable = PromiseLike<void>
 type Fulfilled = (() => void) | null | undefined
 type Rejected = ((error: Error) => void) | null | undefined
@@ -26,8 +26,8 @@ export function isHeld(reply: FastifyReply): boolean {
  * process, and a hook that refuses by `reply.send` without `return` would let the handler run. `await reply` waits for the
  * end of the answer.
  *
- * @returns the hook's return value. It is no real promise: Fastify continues in the step in which the hold ends, so that
- * no code sees the reply unsent in between.
+ * @returns the hook's return value. It is not a real promise. Fastify continues in the same step in which the hold
+ * ends, so no code sees the reply unsent in between.
  */
 export function holdAnswer(reply: FastifyReply, payload: unknown, working: Promise<void>): Thenable {
   const first = firstAnswer(reply)
@@ -44,7 +44,7 @@ export function holdAnswer(reply: FastifyReply, payload: unknown, working: Promi
       () => settle(() => proceed(watch, resolve, reject)),
       (error) =>
         settle(() => {
-          // The error's answer replaces it.
+          // The error's answer replaces this payload.
           abandonPayload(payload)
           takeStatus(reply, error)
           reject(error)
@@ -113,7 +113,10 @@ function release(reply: FastifyReply, { statusCode, headers }: FirstAnswer): voi
   rewriteOwnCookies(reply)
 }
 
-/** Fastify marks the reply before it drops an error. It would take the next answer (a custom error handler's) for that error. */
+/**
+ * Fastify marks the reply before it drops an error. Because of that mark, it would take the next answer (of a custom
+ * error handler) for that error.
+ */
 function clearErrorMark(reply: FastifyReply): void {
   const mark = Object.getOwnPropertySymbols(reply).find(({ description }) => description === ERROR_MARK)
   if (mark) Reflect.set(reply, mark, false)

@@ -9,7 +9,10 @@ type Raw = FastifyReply['raw']
 
 const kForbidden = Symbol('fastify-identity.storing-forbidden')
 
-/** `Cache-Control`, fields for one kind of cache, which win (RFC 9213 §2.2: `CDN-Cache-Control`), and older ones. */
+/**
+ * `Cache-Control`, the fields that override it for one kind of cache (RFC 9213 §2.2: `CDN-Cache-Control`), and older
+ * fields.
+ */
 const CACHE_FIELD = /(?:^|-)cache-control$|^surrogate-control$|^edge-control$|^x-accel-expires$/i
 
 function isCacheField(name: unknown): boolean {

@@ -15,7 +15,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-/** A stream of node:stream, or an object that Fastify takes for one. */
+/** True for a stream of node:stream, and for an object that Fastify takes for one. */
 function isStream(payload: unknown): payload is Emitter & Record<string, unknown> {
   return isObject(payload) && typeof payload.pipe === 'function' && typeof payload.on === 'function'
 }
@@ -36,7 +36,7 @@ export function watchPayload(payload: unknown): PayloadWatch | null {
   }
 }
 
-/** Closes a payload that will not be sent: it must hold no file or socket. Its errors are ignored. */
+/** Closes a payload that will not be sent, so that it keeps no file or socket open. Its errors are ignored. */
 export function abandonPayload(payload: unknown): void {
   if (isStream(payload)) {
     payload.on('error', ignore)
@@ -44,7 +44,7 @@ export function abandonPayload(payload: unknown): void {
   } else if (isObject(payload)) cancel(payload instanceof Response ? payload.body : payload)
 }
 
-/** `cancel` of a locked stream rejects: its reader closes it. */
+/** `cancel` of a locked stream rejects. Then the stream's reader closes it. */
 function cancel(stream: unknown): void {
   if (stream instanceof ReadableStream) stream.cancel().catch(ignore)
 }

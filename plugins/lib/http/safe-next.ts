@@ -25,7 +25,7 @@ export function ownPath(address: unknown): string | null {
   return `${pathname}${search}${hash}`
 }
 
-/** Where a sign-in leads: the path that `?next=` names, or `/` if that is not a path of this origin. */
+/** The redirect target after a sign-in: the path in `?next=`, or `/` if that is not a path of this origin. */
 export function safeNext({ query }: Pick<FastifyRequest, 'query'>): string {
   const next = typeof query === 'object' && query !== null && 'next' in query ? query.next : null
   return ownPath(next) ?? '/'

@@ -91,7 +91,7 @@ function isPrefetch(request: FastifyRequest): boolean {
   return /\bprefetch\b/i.test(`${secPurpose},${purpose}`)
 }
 
-/** A browser sends neither header with a navigation or an image load to a plain-http host. */
+/** Over plain http, a browser sends neither header with a navigation or an image load. */
 function isUnlabelledBrowser(request: FastifyRequest): boolean {
   const { origin, accept, 'sec-fetch-site': site } = request.headers
   return origin === undefined && site === undefined && /text\/html|image\//i.test(accept ?? '')

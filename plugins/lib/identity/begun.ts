@@ -10,13 +10,16 @@ declare module 'fastify' {
   }
 }
 
-/** Keeps a sign-in that a mode has just begun: the request's headers do not name it. */
+/** Keeps a sign-in that a mode has just begun, because the request's headers do not name it. */
 export function keepBegun(request: FastifyRequest, name: ModeName, ref: SignInRef): void {
   request[kBegun] ??= new Map()
   request[kBegun].set(name, ref)
 }
 
-/** The sign-in whose cookie the answer would set: a new one replaces it. Not for tokens, of which a client may have several. */
+/**
+ * The sign-in whose cookie the answer would set. A new sign-in by the same mode replaces it. Undefined for tokens: a
+ * client may have several.
+ */
 export function begunBefore(request: FastifyRequest, { name, ambient }: AuthMode): SignInRef | undefined {
   return ambient ? request[kBegun]?.get(name) : undefined
 }

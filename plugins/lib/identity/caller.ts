@@ -4,9 +4,9 @@ import type { RefusalCode, Resolution } from '../contract.js'
 export type Found = Extract<Resolution, { kind: 'identity' }>
 
 /**
- * The resolution that named the request's caller. undefined: no guard ran. null: a guard found nobody. The suite declares
- * none of its symbols by `decorateRequest`, which writes to each request: it saved nothing for requests with a guard,
- * measured.
+ * The resolution that named the request's caller. undefined: no guard ran. null: a guard found nobody. The suite
+ * declares none of its symbols by `decorateRequest`, which writes to each request. Measured, that saves nothing for
+ * guarded requests.
  */
 export const kCaller = Symbol('fastify-identity.caller')
 

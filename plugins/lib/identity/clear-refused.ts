@@ -32,7 +32,7 @@ async function clearIfRefused(request: FastifyRequest, reply: FastifyReply, mode
  * application's cookie of that name. The browser would go on sending them, and guards would refuse a user who has just
  * signed in. Live ones and a visitor's session stay.
  *
- * Only a sign-in does this: the late answer to another request could clear a cookie that was set since.
+ * Only a sign-in does this. The late answer to another request could clear a cookie that was set in the meantime.
  */
 export async function clearRefusedBefore(
   request: FastifyRequest,

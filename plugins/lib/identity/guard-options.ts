@@ -8,8 +8,9 @@ import type { OnRefused } from './search.js'
 /** All conditions of one guard must be met. */
 export interface GuardOptions {
   /**
-   * Admits a request without a caller: `request.identityOrNull` is null then. Also one with a refused cookie, which browsers
-   * send by themselves: `request.refusedWith` has the reason. A refused token, which a client sends on purpose, is refused.
+   * Admits a request without a caller; `request.identityOrNull` is then null. Also admits a request with a refused
+   * cookie, which browsers send by themselves; `request.refusedWith` has the reason. A bad token is still refused,
+   * because a client sends it on purpose.
    */
   readonly optional?: boolean
   /** One of these roles (`ROLE_REQUIRED`, 403). */

@@ -14,7 +14,7 @@ import { type OnRefused, Search } from './search.js'
 
 export type { GuardOptions }
 
-/** Works as `preHandler`, and as `onRequest`, which parses no body for an unauthenticated client. */
+/** Works as `preHandler`, and as `onRequest`. Then no body is parsed for an unauthenticated client. */
 export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 
 /** Shared by all guards of an application. */
@@ -27,7 +27,7 @@ export interface GuardSettings {
   selectModes(names?: readonly ModeName[]): readonly AuthMode[]
 }
 
-/** Times are in ms. False for an `authTime` that is missing or no number, or further ahead than clocks differ. */
+/** Times are in ms. False for an `authTime` that is missing, not a number, or further ahead than clocks may differ. */
 function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean {
   return authTime !== undefined && Math.abs(now - authTime) <= ageMax
 }
@@ -64,8 +64,8 @@ class Judge extends Search<void> {
   /** A promise only if a mode asks its store. */
   judge(request: FastifyRequest): MaybePromise<void> {
     const caller = request[kCaller]
-    // An earlier guard's caller is checked and not looked for again. If it found nobody, this guard searches by its own
-    // modes and rules.
+    // If an earlier guard found the caller, only the rules are checked. If it found nobody, this guard searches with
+    // its own modes and rules.
     return caller ? this.checkAllowed(caller.identity) : this.run(request, this.settings.clock())
   }
 
@@ -88,7 +88,8 @@ class Judge extends Search<void> {
     const { identity } = found
     const verified = found instanceof Verified ? found : undefined
     if (!verified) Object.freeze(identity)
-    // The recognising mode decides, not the headers: a junk token beside a cookie must not skip the check.
+    // The mode that recognised the caller decides, not the headers. A junk token beside a cookie must not skip the
+    // check.
     if (mode.ambient) this.csrf.checkAmbient(request)
     this.checkAllowed(identity)
     if (!verified || isPast(verified.seenAt, now)) this.signIns?.noteSeen(identity, verified, now)
@@ -145,7 +146,7 @@ function runGuard(
   } else done()
 }
 
-/** Makes a guard. It looks its modes up when the application is ready: they may be registered later than it is made. */
+/** Makes a guard. It looks up its modes when the application is ready, because they may be registered after this call. */
 export function createGuard(app: FastifyInstance, settings: GuardSettings, options: GuardOptions): Guard {
   const rules = checkGuardOptions(options)
   const judge = new Judge(app.csrf, settings, rules)

@@ -12,8 +12,8 @@ function isNavigation({ method, headers }: FastifyRequest): boolean {
 const pathOf = (url: string) => url.split('?', 1)[0]
 
 /**
- * Where a navigation without a recognised caller is sent; null for any other request, and for the login page itself,
- * which would send its visitors in a circle.
+ * The redirect target for a navigation without a recognised caller. Null for any other request. Also null for the login
+ * page itself, which would redirect in a circle.
  */
 export function loginAddress(request: FastifyRequest, loginPage: string): string | null {
   if (!isNavigation(request) || pathOf(request.url) === pathOf(loginPage)) return null

@@ -13,7 +13,7 @@ export interface ModeRegistry {
 
 const METHODS = ['resolve', 'issue', 'signOut', 'clear'] as const
 
-/** Nothing may be missing: a mode without `ambient` would skip the same-origin check. */
+/** No member may be missing: a mode without `ambient` would skip the same-origin check. */
 function checkMode(mode: AuthMode): void {
   const name: unknown = mode.name
   if (typeof name !== 'string' || name === '') throw new OptionInvalid('mode', 'wants a name')
@@ -23,7 +23,7 @@ function checkMode(mode: AuthMode): void {
   }
 }
 
-/** How a guard asks a mode among the ones that it asks. */
+/** Returns the form of a mode that a guard asks. A mode may have a simpler one if no other asked mode uses its scheme. */
 function asAsked(mode: AuthMode, asked: readonly AuthMode[]): AuthMode {
   const isAlone = !asked.some((other) => other !== mode && other.scheme === mode.scheme)
   return isAlone ? (mode.alone ?? mode) : mode

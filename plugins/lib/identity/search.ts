@@ -13,7 +13,7 @@ export type OnRefused = 'stop' | 'next'
  */
 export type SearchPolicy = OnRefused | 'past_ambient'
 
-/** Where a search continues: at a mode that has answered by then. */
+/** The place where a search continues: a mode, and its answer. */
 interface Place {
   readonly index: number
   readonly refused: readonly Refused[]
@@ -22,7 +22,7 @@ interface Place {
 
 const START: Place = Object.freeze({ index: 0, refused: Object.freeze([]), answer: ABSENT })
 
-/** Plain JavaScript may return anything: that must not pass for `absent`. */
+/** Plain JavaScript may return anything. An unknown answer must not count as `absent`. */
 function refusedBy(mode: AuthMode, resolution: Resolution): readonly Refused[] {
   if (resolution.kind === 'absent') return START.refused
   if (resolution.kind !== 'refused') throw new TypeError(`mode ${mode.name} answered with no resolution`)
@@ -36,7 +36,7 @@ export abstract class Search<T> {
 
   constructor(protected readonly policy: SearchPolicy) {}
 
-  /** @param now in ms; undefined after a mode has taken its time */
+  /** @param now in ms; undefined if a mode has answered later */
   protected abstract found(request: FastifyRequest, mode: AuthMode, found: Found, now?: number): T
 
   /** @param refused in the modes' order */
@@ -55,7 +55,7 @@ export abstract class Search<T> {
   run(request: FastifyRequest, now?: number, from = START): MaybePromise<T> {
     let { index, refused } = from
     for (let mode = this.modes[index]; mode; mode = this.modes[++index]) {
-      // Compares places, not answers: a mode that resolves to undefined would be asked for ever.
+      // Compares places, not answers. Otherwise a mode that resolves to undefined would be asked for ever.
       const isAnswered = from !== START && index === from.index
       const resolution = isAnswered ? from.answer : mode.resolve(request, now)
       if (resolution === ABSENT) continue

@@ -27,15 +27,15 @@ export async function untilAnswer<T>(
   try {
     return await call()
   } finally {
-    // No hook runs for an answer by `reply.raw`, or for one before the call.
+    // No hook runs for an answer by `reply.raw`, or for an answer that was sent before the call.
     if (reply.raw.headersSent) warn()
     isUnderWay = false
   }
 }
 
 /**
- * Takes back the cookie of a sign-in that has ended before the answer, or before an application reads the headers to write
- * them itself: the client must not get a dead credential. A mode without a cookie has nothing to take back.
+ * Removes the cookie of a sign-in that has ended before the answer, so that the client gets no dead credential. Does
+ * the same when an application reads the headers to write them itself. Does nothing for a mode without a cookie.
  */
 export function takeBackEnded(
   request: FastifyRequest,
@@ -50,7 +50,7 @@ export function takeBackEnded(
   }
   beforeAnswer(request, () => {
     const isLive = isLiveNow(signIns, ref)
-    // On a store fault the client gets the cookie: its next use is checked again.
+    // On a store fault the client gets the cookie. Its next use is checked again.
     return isLive instanceof Promise ? isLive.then(takeBack, () => {}) : takeBack(isLive)
   })
   const { getHeaders } = reply

@@ -7,7 +7,7 @@ import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
 import type { TokenCodecs } from './codecs.js'
 
-/** Required of a token beside its identity. Durations are in seconds. */
+/** Requirements on a token, besides its identity. Durations are in seconds. */
 export interface AccessTokenRules {
   readonly issuer: string
   readonly audience: string
@@ -18,7 +18,7 @@ export interface AccessTokenRules {
 
 /** In characters. A longer token is refused unread. */
 export const ACCESS_TOKEN_MAX = 4096
-/** For texts and claims, in bytes of JSON. With the rest, and a signature of RSA 4096, a token stays below the cap. */
+/** For texts and claims, in bytes of JSON. So a whole token stays below the limit, even with a signature of RSA 4096. */
 const VARIABLE_MAX = 2048
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
@@ -32,7 +32,10 @@ export type AccessClaims = Static<typeof isPayload>
 
 const CANONICAL = /^[\w-]+$/
 
-/** True for the only canonical spelling of its bytes (RFC 4648 §3.5): the last character's unused bits are 0. */
+/**
+ * True if the part is the only canonical spelling of its bytes (RFC 4648 §3.5): the unused bits of the last character
+ * are 0.
+ */
 function isCanonical(part: string): boolean {
   return CANONICAL.test(part) && Buffer.from(part, 'base64url').toString('base64url') === part
 }
@@ -50,7 +53,7 @@ export class AccessTokens {
     return VARIABLE_MAX - Buffer.byteLength(JSON.stringify([issuer, audience, account, null])) + 'null'.length
   }
 
-  /** Call this before anything is stored: a token above the cap would never be accepted. @throws CLAIM_INVALID */
+  /** Call this before anything is stored. A token above the limit would never be accepted. @throws CLAIM_INVALID */
   checkSize(account: CheckedAccount, ext: Claims): void {
     const bytes = Buffer.byteLength(JSON.stringify(ext))
     if (bytes > this.roomForClaims(account))
@@ -77,7 +80,7 @@ export class AccessTokens {
     if (token.length > ACCESS_TOKEN_MAX) return null
     const [header, body, signature, ...more] = token.split('.')
     if (!header || !body || !signature || more.length > 0) return null
-    // Each key has one header: the texts are compared, so no header of a client is ever parsed.
+    // Each key has exactly one header, which is compared as text. So no client's header is ever parsed.
     const codec = this.codecs.find(header)
     if (!codec || !isCanonical(signature)) return null
     const claims = verifyQuietly(() => codec.verify(token))

@@ -28,7 +28,7 @@ export interface TokenCodec {
 /** The first key signs; each key verifies the tokens that name it. */
 export interface TokenCodecs {
   readonly signing: TokenCodec
-  /** By the token's first part, so by its algorithm, type, key id and every other parameter. */
+  /** Finds by the token's first part, which is its algorithm, type, key id and every other parameter. */
   find(header: string): TokenCodec | undefined
 }
 
@@ -50,8 +50,8 @@ function headerOf({ id, algorithm }: Pick<TokenKey, 'id' | 'algorithm'>) {
 }
 
 /**
- * The suite checks times itself, because the library's clock is fixed when the verifier is built. No cache: the library's
- * gives the same mutable payload to every request.
+ * The suite checks times itself, because the library's clock is fixed when the verifier is built. No cache: that of the
+ * library gives the same mutable payload to every request.
  */
 function jwtOptions({ id, algorithm, secret }: TokenKey): FastifyJWTOptions {
   return {

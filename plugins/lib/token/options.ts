@@ -32,7 +32,10 @@ export interface TokenAuthOptions {
    * accepted. Without it they are refused. Defaults to the secrets.
    */
   readonly privateKeys?: readonly SigningKeyInput[]
-  /** The maximum number of verified tokens in memory. Unused ones are dropped first. Defaults to 1000000. */
+  /**
+   * The maximum number of verified tokens in memory. The least recently used ones are dropped first. Defaults to
+   * 1000000.
+   */
   readonly tokenCache?: number
   /** The memory for these in bytes, by an estimate: about 1200 for one without claims. Defaults to 268435456 (256 MiB). */
   readonly cacheBytes?: number
@@ -52,7 +55,7 @@ export interface TokenSettings extends AccessTokenRules {
 }
 
 const TEXT_MAX = 256
-/** An hour: a grace without a limit lets a thief with an old token fetch the newest one. */
+/** In seconds. With an unlimited grace, a thief with an old token could fetch the newest one. */
 const GRACE_MAX = 3600
 const TOLERANCE_MAX = 60
 

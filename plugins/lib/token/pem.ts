@@ -28,7 +28,10 @@ export function splitPem(text: string): TextPart[] {
     )
 }
 
-/** The PEM blocks of keys in a text. Not the block with the curve's name, which `openssl ecparam -genkey` writes first. */
+/**
+ * The PEM blocks of keys in a text. Leaves out the block with the curve's name, which `openssl ecparam -genkey` writes
+ * first.
+ */
 export function pemBlocks(text: string): string[] {
   return splitPem(text)
     .filter(({ kind, text }) => kind === 'pem' && !text.startsWith('-----BEGIN EC PARAMETERS'))

@@ -17,7 +17,8 @@ export interface RefreshCookie {
   /** The refresh token in the request's cookie; null without one, or with two. It is not verified yet. */
   read(request: FastifyRequest): string | null
   /**
-   * Sets the pair's refresh token as the cookie. A sign-in whose cookie it takes the place of is ended first.
+   * Sets the pair's refresh token as the cookie. If that replaces the cookie of another sign-in, ends that sign-in
+   * first.
    * @returns the rest of the pair, for the answer's body
    * @throws STORE_UNAVAILABLE
    */
@@ -45,7 +46,7 @@ export class RefreshCookies implements RefreshCookie {
     return rest
   }
 
-  /** Once its cookie is gone, nobody could sign it out: it would stay in the list until it expires. */
+  /** Without its cookie, no client could sign it out. It would stay in the list until it expires. */
   async #endReplaced(request: FastifyRequest, { signInId }: TokenPair): Promise<void> {
     const before = openRefreshToken(this.parts.keys, this.read(request))
     if (!before || before.signInId === signInId) return
@@ -60,7 +61,7 @@ export class RefreshCookies implements RefreshCookie {
     return claims !== null
   }
 
-  /** Clears the cookie if the request came with one, and takes back what the answer would set. */
+  /** Clears the cookie if the request has one, and removes the one that the answer would set. */
   clear(request: FastifyRequest, reply: FastifyReply): void {
     removeCookie(request, reply, this.parts.spec)
   }

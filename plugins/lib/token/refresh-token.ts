@@ -10,8 +10,9 @@ export interface RefreshClaims {
 }
 
 /*
- * The content: counter (6 bytes, big endian), sign-in id (16 bytes), account id (UTF-16, little endian, to the end). Fixed
- * widths come first: no two contents share an encoding. UTF-16, because UTF-8 encodes all lone surrogates alike.
+ * The content: counter (6 bytes, big endian), sign-in id (16 bytes), account id (UTF-16, little endian, to the end).
+ * Fixed widths come first, so no two contents share an encoding. UTF-16, because UTF-8 encodes all lone surrogates
+ * alike.
  */
 const COUNTER_BYTES = 6
 const SIGN_IN_BYTES = 16
@@ -39,7 +40,8 @@ function decode(content: string): RefreshClaims | null {
 }
 
 /**
- * The newest refresh token of a sign-in. It is never stored: under the key that the record names, the text is always the same.
+ * The newest refresh token of a sign-in. It is never stored, because the record and the key that it names always give
+ * the same text.
  * @returns null for a sign-in that has none, or whose key has left the ring
  */
 export function deriveRefreshToken(keys: PurposeKeys, record: SignInRecord): string | null {

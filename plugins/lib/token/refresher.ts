@@ -13,14 +13,14 @@ export interface TokenPair {
   readonly signInId: string
   readonly token: string
   readonly tokenType: 'Bearer'
-  /** Of the access token, in seconds. */
+  /** The lifetime of the access token, in seconds. */
   readonly expiresIn: number
   readonly refreshToken: string
   /** Seconds to the sign-in's absolute end, which rotation never extends. */
   readonly refreshExpiresIn: number
 }
 
-/** Refresh tokens. No refusal gives its reason: a client with a bad token learns nothing. */
+/** Refresh tokens. No refusal gives its reason, so a client with a bad token learns nothing. */
 export interface RefreshTokens {
   /**
    * A new access token, and the refresh token's successor. A retry with the same token gets the same successor, within the
@@ -55,7 +55,7 @@ export function tokenPair(
   now: number,
 ): TokenPair {
   const refreshToken = deriveRefreshToken(keys, record)
-  // The successor's key has left the ring since.
+  // The successor's key is no longer in the ring.
   if (refreshToken === null) throw new RefreshRefused()
   const refreshExpiresIn = Math.floor((record.absoluteExpiresAt - now) / 1000)
   return { signInId: record.id, ...access, tokenType: 'Bearer', refreshToken, refreshExpiresIn }
@@ -75,8 +75,9 @@ export class Refresher implements RefreshTokens {
   constructor(private readonly parts: RefreshParts) {}
 
   /**
-   * A refused request must change nothing, and a rotation must be answered. So this rotates first only if the store finds that
-   * no later check can refuse the record (the terms); otherwise it rotates last.
+   * A refused request must change nothing, and a rotated token must be sent. So the rotation comes last, after all
+   * checks. Usually the store can tell by the terms that no later check will refuse the record. Then it rotates at
+   * once, in the first round trip.
    */
   async refresh(request: FastifyRequest, refreshToken: string | null): Promise<TokenPair> {
     const { keys, access, clock } = this.parts
@@ -108,11 +109,11 @@ export class Refresher implements RefreshTokens {
     return { account: checkAccount(found), isSpared: found.spared === signInId }
   }
 
-  /** If the record meets them, no later check refuses it. */
+  /** If the record meets these terms, no later check refuses it. */
   #termsFor({ account, isSpared }: Holder, now: number): RotationTerms {
     return {
       epoch: isSpared ? 0 : account.epoch,
-      // A token counts whole seconds. After rounding, at least one is left.
+      // Token lifetimes are whole seconds. So at least one second is left after rounding.
       endsAfter: now + 2000,
       claimsMax: this.parts.access.roomForClaims(account),
     }
@@ -124,8 +125,9 @@ export class Refresher implements RefreshTokens {
   }
 
   /**
-   * The account's epoch is higher, and its row does not name this live sign-in as spared. Either it was spared, or the
-   * revocation list does not have the new epoch yet. The list has it if it refuses an unknown sign-in of the epoch before.
+   * The account's epoch is above that of this live sign-in, and the account does not name it as spared. Either the list
+   * has spared it, or the list does not have the new epoch yet. The list has that epoch if it refuses an unknown
+   * sign-in of the epoch before.
    */
   async #isSparedByList({ accountId, generation }: SignInRecord, account: CheckedAccount): Promise<boolean> {
     const stranger = { accountId, signInId: '-', epoch: account.epoch - 1, generation }

@@ -4,8 +4,9 @@ import { thumbprint } from './jwks.js'
 import { pemBlocks } from './pem.js'
 
 /**
- * The shared secrets. As the first entry they sign, and the other keys are published and verify. As the last entry they only
- * verify. Without it no token under them is accepted: nobody can forge a token with a leaked secret.
+ * Stands for the shared secrets. As the first entry, they sign, and the other keys are published and only verify. As
+ * the last entry, they only verify. Without this entry, no token under them is accepted, so a leaked secret cannot
+ * forge a token.
  */
 export const SHARED = 'shared'
 
@@ -15,7 +16,7 @@ export type SigningKeyInput = string | KeyObject
 /** Checked: each key is of a supported kind, and occurs once. */
 export type SigningKeys = readonly (typeof SHARED | KeyObject)[]
 
-/** Makes the error. `fault` quotes nothing of a key. */
+/** Makes the error. `fault` contains no part of a key. */
 type Refuse = (fault: string) => Error
 
 const RSA_BITS_MIN = 2048

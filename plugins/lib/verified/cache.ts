@@ -3,9 +3,10 @@ import { checkWhole } from '../options.js'
 import type { Kept } from './verified.js'
 
 /*
- * The same text under the same keys gives the same result, so a verified credential need not be verified again. Everything
+ * A verified credential need not be verified again: the same text under the same keys gives the same result. Everything
  * that can change is checked at each use: the time here, and liveness by the caller. Keys cannot change: an application
- * makes its key ring once, and each mode has its own cache. Only verified credentials are kept: forged ones displace nothing.
+ * makes its key ring once, and each mode has its own cache. Only verified credentials are kept, so forged ones push out
+ * nothing.
  */
 
 export interface CacheOptions {
@@ -30,7 +31,7 @@ export function checkCacheOptions(name: string, max = MAX, maxBytes = MAX_BYTES)
   return Object.freeze({ max, maxBytes })
 }
 
-/** An unused credential stays for once to twice as long, in ms. */
+/** In ms. An unused credential stays for between once and twice this time. */
 export const CACHE_AGE = 300_000
 /**
  * The key is the end of the credential, 72 bits of its signature. Nobody can guess them without the signing key, so the
@@ -43,7 +44,10 @@ function keyOf(text: string): string {
   return text.slice(-KEY_LENGTH)
 }
 
-/** Two halves: a used credential moves to the younger one. When that is full or old, the older one is dropped, without a search. */
+/**
+ * Has two halves. A used credential moves to the younger half. When that is full or old, the whole older half is
+ * dropped, without a search.
+ */
 export class VerifiedCache implements CacheCounts {
   readonly #options: CacheOptions
   #young = new Map<string, Kept>()
@@ -58,8 +62,8 @@ export class VerifiedCache implements CacheCounts {
   }
 
   /**
-   * The verified credential of this text, if it is valid at `now` (ms). It is not before it was verified: the clock may be
-   * set back. The caller checks that its sign-in is live.
+   * The verified credential of this text, if it is valid at `now` (ms). A time before its verification counts as
+   * invalid, because the clock may have been set back. The caller checks that its sign-in is live.
    */
   recall(text: string, now: number): Kept | undefined {
     const found = this.peek(text, now)
@@ -75,7 +79,7 @@ export class VerifiedCache implements CacheCounts {
     return serves ? found : undefined
   }
 
-  /** Takes verified credentials only. */
+  /** Pass verified credentials only. */
   keep(credential: Kept, now: number): void {
     if (credential.from < credential.until) this.#put(credential, now)
   }
@@ -98,7 +102,7 @@ export class VerifiedCache implements CacheCounts {
     this.#youngBytes += credential.bytes
   }
 
-  /** Without this, the bytes of a credential that is kept again and again would fill the cache. */
+  /** Without this, a credential that is kept repeatedly would be counted each time, and fill the cache. */
   #drop(key: string): void {
     const known = this.#young.get(key)
     if (known && this.#young.delete(key)) this.#youngBytes -= known.bytes

@@ -6,17 +6,17 @@ import { UNKNOWN_REVISION } from '../stores/rules.js'
 /** The request has no credential of this mode. */
 export const ABSENT: Resolution = Object.freeze({ kind: 'absent' })
 
-/** A bad credential came. Each mode makes these once, so that the hot path allocates nothing. */
+/** The request has a bad credential. Each mode makes these once, so that the hot path allocates nothing. */
 export function refusedAs(code: RefusalCode) {
   return Object.freeze({ kind: 'refused', code } as const)
 }
 
-/** A genuine credential came, and its sign-in has ended. */
+/** The request has a genuine credential whose sign-in has ended. */
 export const SIGNED_OUT = refusedAs('SIGNED_OUT')
 
 /** What a cache keeps of a credential. */
 export interface Kept {
-  /** The whole credential, as it came. */
+  /** The whole credential, as it was sent. */
   readonly text: string
   /** From `from` until `until` (ms) only the end of the sign-in makes it invalid. */
   readonly from: number
@@ -33,8 +33,8 @@ const OWN_BYTES = 700
 const CLAIMS_FACTOR = 8
 
 /**
- * A verified credential, which is also the ref of its sign-in and the resolution of its requests. Many requests share it:
- * it is frozen, except for the two notes of the suite itself.
+ * A verified credential, which is also the ref of its sign-in and the resolution of its requests. Many requests share
+ * it: it is frozen, except for two private fields of the suite.
  */
 export class Verified implements Kept, SignInRef, Seen {
   readonly kind = 'identity'
@@ -68,7 +68,7 @@ export class Verified implements Kept, SignInRef, Seen {
     Object.freeze(this)
   }
 
-  /** When it was stored that its sign-in was seen, in ms. */
+  /** When the last use of its sign-in was last stored, in ms. */
   get seenAt(): number {
     return this.#seenAt
   }
@@ -84,7 +84,8 @@ export class Verified implements Kept, SignInRef, Seen {
     const live = signIns.isLive(this)
     if (live instanceof Promise) return live.then((is) => (is ? this : SIGNED_OUT))
     if (!live) return SIGNED_OUT
-    // The revision was read before the lookup: a revocation since then has changed it.
+    // The revision was read before the lookup. A revocation since then has changed the list's revision, so the next use
+    // checks again.
     this.#liveAt = revision
     return this
   }
