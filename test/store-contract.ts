@@ -99,6 +99,7 @@ export function storeContract(t: Test, name: string, makeStore: MakeStore): void
     endings,
     epochs,
     revisions,
+    notices,
     sessions,
     oddIds,
     twins,
@@ -130,6 +131,27 @@ async function liveness(t: Test, makeStore: MakeStore) {
     t.equal(await store.isLive({ ...ref, generation: ref.generation + 1 }), false)
     t.equal(await store.isLive({ ...ref, generation: -ref.generation }), false)
     t.equal(await store.isLive({ ...ref, generation: 0 }), false)
+  })
+
+  t.test('of many, each is answered as if it were asked for alone', async (t) => {
+    const { store } = await makeStore(t)
+    const ref = await refTo(store)
+    const refs = [
+      ref,
+      { ...ref, signInId: 'ended' },
+      { ...ref, accountId: 'account-2', signInId: 'spared' },
+      { ...ref, accountId: 'account-2', signInId: 'below' },
+      { ...ref, generation: ref.generation + 1 },
+      ...times(1200, (index) => ({ ...ref, signInId: `sign-in-${index + 10}` })),
+    ]
+    await store.endSignIn('account-1', 'ended', UNTIL)
+    await store.endSignIn('account-1', 'sign-in-1000', UNTIL)
+    await store.raiseEpoch('account-2', 2, 'spared', UNTIL)
+    const alone = await Promise.all(refs.map((one) => store.isLive(one)))
+    t.strictSame(alone.slice(0, 6), [true, false, true, false, false, true])
+    t.equal(alone.filter((live) => !live).length, 4)
+    t.strictSame((await store.areLive?.(refs)) ?? alone, alone)
+    t.strictSame((await store.areLive?.([])) ?? [], [])
   })
 }
 
@@ -688,6 +710,34 @@ async function revisions(t: Test, makeStore: MakeStore) {
       }
     })
   }
+}
+
+async function notices(t: Test, makeStore: MakeStore) {
+  t.test('a listener hears of revocations, once for many, and of none after it has left', async (t) => {
+    const { store } = await makeStore(t)
+    // A store that cannot notice is asked from time to time.
+    if (!store.onRevoked) return t.equal(store.revision?.() ?? -1, -1)
+    await store.isLive(await refTo(store))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    let heard = 0
+    let hear = () => {}
+    // A double of the store may answer by promise.
+    const leave = await store.onRevoked(() => {
+      heard++
+      hear()
+    })
+    const once = new Promise<void>((resolve) => {
+      hear = resolve
+    })
+    await store.endSignIn('account-1', 'sign-in-1', UNTIL)
+    await once
+    t.equal(await store.isLive(await refTo(store)), false, 'by then it is known')
+    leave()
+    const before = heard
+    await store.raiseEpoch('account-1', 2, null, UNTIL)
+    await new Promise((resolve) => setImmediate(resolve))
+    t.equal(heard, before)
+  })
 }
 
 async function sessions(t: Test, makeStore: MakeStore) {

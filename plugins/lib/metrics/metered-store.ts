@@ -1,10 +1,13 @@
-import type { MaybePromise } from '../contract.js'
+import type { MaybePromise, SignInRef } from '../contract.js'
 import type { StateStore } from '../stores/contract.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
 import { type Tell, timed } from './timed.js'
 
 /** The operations that are measured. */
-export type StoreOperation = Exclude<keyof StateStore, 'kind' | 'feed' | 'revision' | 'close'>
+export type StoreOperation = Exclude<
+  keyof StateStore,
+  'kind' | 'feed' | 'onRevoked' | 'areLive' | 'revision' | 'close'
+>
 
 /** Returns the reporter of an operation. */
 export type TellOf = (operation: StoreOperation) => Tell
@@ -25,6 +28,9 @@ export function meterStore(store: StateStore, tellOf: TellOf): StateStore {
     get feed() {
       return store.feed
     },
+    // For live connections alone, and not timed.
+    ...(store.onRevoked ? { onRevoked: (listener: () => void) => store.onRevoked?.(listener) ?? noop } : {}),
+    ...(store.areLive ? { areLive: (refs: readonly SignInRef[]) => store.areLive?.(refs) ?? nothing() } : {}),
     /**
      * Runs with nearly every request. An answer without a promise comes from memory or the embedded file. It is not
      * timed: reading the clock twice would cost more than the answer. A promise is timed from the call on.
@@ -54,6 +60,13 @@ export function meterStore(store: StateStore, tellOf: TellOf): StateStore {
     sweep: measured('sweep'),
     close: () => store.close(),
   }
+}
+
+function noop(): void {}
+
+/** The answer of a store that no longer has the method. */
+async function nothing(): Promise<readonly boolean[]> {
+  return []
 }
 
 /** `resealSignIn` of a store without it. */

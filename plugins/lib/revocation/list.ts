@@ -30,6 +30,8 @@ export class RevocationList {
   #generation: number | null = null
   #complete = true
   #revision = 0
+  readonly #listeners = new Set<() => void>()
+  #isToTell = false
 
   /** @param max how many entries are kept; beyond that the list is incomplete, and its `live` cannot be trusted */
   constructor(max: number) {
@@ -52,6 +54,15 @@ export class RevocationList {
     return this.#revision
   }
 
+  /**
+   * Calls the listener after entries were added, at most once in a turn of the event loop.
+   * @returns a function that ends the subscription
+   */
+  onRevoked(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
   /** Whether all entries fitted. If not, a sign-in that is missing here may still have been revoked. */
   get complete(): boolean {
     return this.#complete
@@ -71,7 +82,7 @@ export class RevocationList {
     }
     this.#generation = generation
     this.#complete = true
-    this.#revision++
+    this.#noteChange()
   }
 
   judge({ accountId, signInId, epoch, generation }: SignInRef): Verdict {
@@ -88,7 +99,7 @@ export class RevocationList {
    * @param keep for epochs: until when they are kept (ms). 0 if that comes as a separate member
    */
   put(member: string, score: number, keep: number): void {
-    this.#revision++
+    this.#noteChange()
     const kind = member.slice(0, 2)
     if (kind === 's:') this.#end(member.slice(2), score)
     else if (kind === 'c:') this.#shorten(member.slice(2), score)
@@ -108,6 +119,16 @@ export class RevocationList {
       if (until > 0 && upTo >= until && this.#epochs.delete(id)) this.#spared -= spared?.size ?? 0
       if (++looked % SWEEP_BATCH === 0) await nextTurn()
     }
+  }
+
+  #noteChange(): void {
+    this.#revision++
+    if (this.#isToTell || this.#listeners.size === 0) return
+    this.#isToTell = true
+    setImmediate(() => {
+      this.#isToTell = false
+      for (const listener of this.#listeners) listener()
+    })
   }
 
   #end(signInId: string, until: number): void {

@@ -73,6 +73,10 @@ export interface RevocationStore {
    */
   isLive(ref: SignInRef): MaybePromise<boolean>
   /**
+   * The same for many, in few commands, and never from a copy in this process. Without it, `isLive` is asked for each.
+   */
+  areLive?(refs: readonly SignInRef[]): Promise<readonly boolean[]>
+  /**
    * A number, 0 or more, that changes with each further revocation. A sign-in that was live under it is live while it
    * stays the same, and need not be looked up again. -1 while the store has no such number, for example because it must
    * ask elsewhere. Leave it out, or return -1, if `isLive` looks at more than that list, as in a store around another.
@@ -142,6 +146,12 @@ export interface StoreUpkeep {
   readonly kind: string
   /** Present if the store answers `isLive` from a copy in this process. */
   readonly feed?: Feed
+  /**
+   * Calls the listener soon after this process has learned of revocations, its own or others'. One call may stand for many.
+   * Without it, live connections ask twice a second.
+   * @returns a function that ends the subscription
+   */
+  onRevoked?(listener: () => void): () => void
   /** Resolves when the store has taken a write, of something that changes nothing. */
   ping(): Promise<void>
   /**

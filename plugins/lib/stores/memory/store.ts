@@ -41,6 +41,10 @@ class MemoryStore implements StateStore {
     return this.#revocations.judge(ref) === 'live'
   }
 
+  onRevoked(listener: () => void) {
+    return this.#revocations.onRevoked(listener)
+  }
+
   async addSignIn(record: SignInRecord) {
     const own = this.#ofAccount(record.accountId)
     dropPassed(own, record.createdAt - CLOCK_MARGIN)

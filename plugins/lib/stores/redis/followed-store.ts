@@ -83,6 +83,17 @@ export class FollowedStore extends RedisStore {
     return verdict === 'live' || this.#isLiveElsewhere(ref)
   }
 
+  /** Asks Redis in any case: nobody needs this while the copy can be trusted. */
+  override async areLive(refs: readonly SignInRef[]): Promise<readonly boolean[]> {
+    if (this.clock.isBehind) throw clockFault()
+    const live = await super.areLive(refs)
+    return refs.map((ref, index) => live[index] === true && this.#list.judge(ref) !== 'ended')
+  }
+
+  onRevoked(listener: () => void): () => void {
+    return this.#list.onRevoked(listener)
+  }
+
   override revision(): number {
     const isWhole = this.#list.complete && !this.clock.isBehind
     return isWhole && this.feed.healthy() ? this.#list.revision : UNKNOWN_REVISION

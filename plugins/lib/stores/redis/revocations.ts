@@ -12,6 +12,9 @@ import type { RedisReplicas } from './replicas.js'
 import { GENERATION, REVOKE, SHORTEN, SWEEP } from './revocation-scripts.js'
 import { type RedisClient, runScript } from './scripts.js'
 
+/** How many sign-ins one command looks up. */
+const LOOK_BATCH = 500
+
 /** How many entries one script drops. More would block Redis for too long. */
 const SWEEP_BATCH = 500
 
@@ -76,11 +79,24 @@ export class RedisRevocations {
 
   /** One command. A list without a marker was lost, with all its revocations. So nothing is live. */
   async look(ref: SignInRef): Promise<Looked> {
-    const { accountId, signInId } = ref
-    const members = [endedMember(signInId), epochMember(accountId), sparedMember(accountId, signInId)]
-    const [marker, ...scores] = await this.client.zmscore(this.keys[0], 'g', ...members)
+    const [marker, ...scores] = await this.client.zmscore(this.keys[0], 'g', ...membersOf(ref))
     const generation = marker == null ? null : -Number(marker)
     return { isLive: generation === ref.generation && isSpared(ref.epoch, scores), generation }
+  }
+
+  /** The same for many, in one command for each batch. */
+  async areLive(refs: readonly SignInRef[]): Promise<boolean[]> {
+    const live: boolean[] = []
+    for (let from = 0; from < refs.length; from += LOOK_BATCH) {
+      const batch = refs.slice(from, from + LOOK_BATCH)
+      const [marker, ...scores] = await this.client.zmscore(this.keys[0], 'g', ...batch.flatMap(membersOf))
+      const generation = marker == null ? null : -Number(marker)
+      for (const [index, ref] of batch.entries()) {
+        const own = scores.slice(index * MEMBERS, (index + 1) * MEMBERS)
+        live.push(generation === ref.generation && isSpared(ref.epoch, own))
+      }
+    }
+    return live
   }
 
   async revoke(revocations: readonly Revocation[]): Promise<void> {
@@ -129,6 +145,12 @@ export class RedisRevocations {
     return { more: Number(dropped) === SWEEP_BATCH, upTo: Number(upTo) }
   }
 }
+
+/** The members of the list that say whether a sign-in is live, in the order of `isSpared`. */
+function membersOf({ accountId, signInId }: SignInRef): string[] {
+  return [endedMember(signInId), epochMember(accountId), sparedMember(accountId, signInId)]
+}
+const MEMBERS = 3
 
 type Score = string | number | null | undefined
 

@@ -59,6 +59,10 @@ export class RedisStore implements StateStore {
     return this.look(ref).then(({ isLive }) => isLive)
   }
 
+  areLive(refs: readonly SignInRef[]): Promise<readonly boolean[]> {
+    return this.#inTime(this.#revocations.areLive(refs))
+  }
+
   /** Asks Redis about a sign-in. One command. */
   look(ref: SignInRef): Promise<Looked> {
     return this.#inTime(this.#revocations.look(ref))

@@ -61,6 +61,11 @@ export class SqliteRevocations {
     return this.#isWhole() ? this.#list.revision : UNKNOWN_REVISION
   }
 
+  /** See StateStore. Learns of another process's revocations when `isLive` or `revision` is called. */
+  onRevoked(listener: () => void): () => void {
+    return this.#list.onRevoked(listener)
+  }
+
   /** Takes in stored revocations. */
   add(revocations: readonly Revocation[]): void {
     for (const [member, score, keep] of revocations) this.#list.put(member, score, Number(keep))

@@ -60,6 +60,10 @@ class SqliteStore implements StateStore {
     return attempt(() => this.#revocations.isLive(ref))
   }
 
+  onRevoked(listener: () => void) {
+    return this.#revocations.onRevoked(listener)
+  }
+
   async addSignIn(record: SignInRecord) {
     const { accountId, createdAt } = record
     return this.#statements.atomically(() => {

@@ -52,6 +52,24 @@ t.test('an epoch whose end is not known yet is kept until it is', async (t) => {
   t.equal(list.size, 0)
 })
 
+t.test('a listener is called once for all that one turn took in', async (t) => {
+  const list = adopted()
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  let heard = 0
+  const leave = list.onRevoked(() => heard++)
+  for (let index = 0; index < 1000; index++) list.put(`s:${index}`, UNTIL, 0)
+  t.equal(heard, 0, 'not in the middle of it')
+  await turn()
+  t.equal(heard, 1)
+  list.adopt(GENERATION + 1)
+  await turn()
+  t.equal(heard, 2, 'another list as well')
+  leave()
+  list.put('s:one', UNTIL, 0)
+  await turn()
+  t.equal(heard, 2)
+})
+
 t.test('the strictest wins, in whatever order it comes', async (t) => {
   const list = adopted()
   for (const [epoch, until] of [
