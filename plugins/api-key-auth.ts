@@ -23,7 +23,7 @@ declare module 'fastify' {
   }
 }
 
-/** A key for a list: nothing in it helps to make the key. */
+/** A key in a list. Nothing in it helps to compute the key. */
 export type ApiKeyInfo = Omit<StoredApiKey, 'hash'>
 
 /** Every method may throw STORE_UNAVAILABLE. */

@@ -14,27 +14,27 @@ export interface StoredApiKey {
   /** The account's epoch when the key was made. */
   readonly epoch: number
   readonly createdAt: number
-  /** Up to about a minute behind. Null until the first use. */
+  /** Up to about a minute late. Null until the first use. */
   readonly lastUsedAt: number | null
   readonly expiresAt: number
   /** When somebody ended it, or null. */
   readonly endedAt: number | null
-  /** Of the request that made it. */
+  /** The address of the request that made it. */
   readonly ip: string
   readonly userAgent: string
 }
 
-/** A key, ended and expired ones included, and its account at this moment. */
+/** A key, live or not, and its account as it is now. */
 export interface FoundApiKey {
   readonly key: StoredApiKey
-  /** With its present role and epoch. Null if the account is gone or disabled. */
+  /** With its current role and epoch. Null if the account is gone or disabled. */
   readonly account: Account | null
 }
 
 /**
- * Where API keys are kept: in a database, because a machine cannot sign in again after the state store has lost its
- * content. A key is live until it has ended or expired, its account is gone or disabled, or the account's epoch is above
- * the key's. Every fault is thrown as STORE_UNAVAILABLE.
+ * Keeps API keys. They are in a database, because a machine cannot sign in again after the state store has lost its
+ * content. A key is live until it has ended or expired, its account is gone or disabled, or the account's epoch is
+ * above the key's. Every fault is thrown as STORE_UNAVAILABLE.
  */
 export interface ApiKeySource {
   /**

@@ -1,9 +1,9 @@
 import { createHash, randomInt } from 'node:crypto'
 
 /*
- * `<prefix>_<id>_<secret>_<check>`. The id finds the key in the database, and is no secret. The check is made from all that
- * is before it: a scanner tells a leaked key from a text that only looks like one, and we refuse a mistyped one without a
- * query. It proves nothing: anybody can compute it.
+ * `<prefix>_<id>_<secret>_<check>`. The id finds the key in the database, and is no secret. The check is a checksum of
+ * the text before it. With it, a scanner recognises a leaked key, and we refuse a mistyped one without a query. It
+ * proves nothing: anybody can compute it.
  */
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -42,7 +42,7 @@ export function hashOf(key: string): Buffer {
 
 /** Makes and reads keys with a prefix. */
 export class KeyFormat {
-  /** What every key begins with. */
+  /** The beginning of every key. */
   readonly start: string
   readonly #form: RegExp
 

@@ -4,7 +4,7 @@ import type { ApiKeySource, StoredApiKey } from './contract.js'
 import { isKeyId } from './format.js'
 import type { LastUse } from './last-use.js'
 
-/** A key as a sign-in. It says nothing about generations: it outlives them. */
+/** The record of a key as a sign-in. A key belongs to no generation of the revocation list, because it outlives the list. */
 export function recordOfKey(key: StoredApiKey): SignInRecord {
   const { id, accountId, epoch, createdAt, lastUsedAt, expiresAt, ip, userAgent } = key
   return Object.freeze({

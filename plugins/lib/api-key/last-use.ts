@@ -13,7 +13,7 @@ export interface LastUseParts {
   readonly pause?: (signal: AbortSignal) => Promise<unknown>
 }
 
-/** In ms. The uses of this time are one write. */
+/** In ms. One write covers the uses of this time. */
 const PAUSE = 1000
 
 const pauseBetween = (signal: AbortSignal) =>
@@ -24,7 +24,10 @@ interface Use {
   readonly at: number
 }
 
-/** Writes when keys were last used: each key at most once a minute, all keys of a second in one write. Nobody waits. */
+/**
+ * Writes when keys were last used. Each key is written once a minute at most, and one write covers all keys of a
+ * second. No request waits.
+ */
 export class LastUse {
   readonly seen: LastSeen
   readonly #closing = new AbortController()

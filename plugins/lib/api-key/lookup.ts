@@ -24,14 +24,14 @@ export interface LiveKey {
   readonly until: number
 }
 
-/** A key as it was presented, with a right check. */
+/** A key as the client sent it, with a correct checksum. */
 export interface PresentedKey {
   readonly id: string
   readonly text: string
 }
 
 interface Genuine extends FoundApiKey {
-  /** Of the revocation list, read before the database. */
+  /** The generation of the revocation list, read before the database. */
   readonly generation: number
 }
 
@@ -43,9 +43,12 @@ interface Remembered {
 
 /** How many refused keys are remembered, at some 200 bytes each. */
 const REMEMBERED = 10_000
-/** In ms. A program with a dead key costs the database one query in this time, and nobody else at its address anything. */
+/**
+ * In ms. A program that keeps sending a dead key costs the database one query in this time. It does not count against
+ * other clients at its address.
+ */
 const REMEMBERED_FOR = 60_000
-/** Compared with where no key has the id, so that an unknown id takes as long as a wrong secret. */
+/** Used for the comparison if no key has the id, so that an unknown id takes as long as a wrong secret. */
 const NO_HASH = Buffer.alloc(32)
 
 function matches(text: string, stored: StoredApiKey | undefined): boolean {
@@ -87,7 +90,7 @@ export class KeyLookup {
   }
 
   /**
-   * The key as the database has it at this moment, or why it is refused.
+   * The key as the database has it now, or the reason for its refusal.
    * @param request counts against its address if the key is unknown; null for a key that was verified before
    * @throws THROTTLED, STORE_UNAVAILABLE
    */
@@ -106,7 +109,7 @@ export class KeyLookup {
     const look = () => this.#lookOnce(key)
     try {
       if (request === null || !app.hasDecorator('throttle')) return await look()
-      // Nobody can guess a key: what is limited is the load, and counting afterwards costs good keys less.
+      // Nobody can guess a key, so this only limits the load. Counting afterwards costs good keys less.
       return await app.throttle.byAddress(request, 'api_key', look, 'afterwards')
     } catch (error) {
       if (error instanceof CredentialInvalid) return null
@@ -126,7 +129,8 @@ export class KeyLookup {
     const ref = { accountId, signInId, epoch, generation }
     if (await this.app.signIns.isLive(ref))
       return { kind: 'live', identity: identityOfKey(stored, account), ref, until: expiresAt }
-    // Ended a moment ago, or the list was lost in this moment: then the answer of the database may be old.
+    // The key has just been ended, or the list has just been lost. In the second case, the database's answer may be
+    // outdated.
     if ((await this.app.stateStore.generation()) !== generation) throw new StoreUnavailable()
     return SIGNED_OUT
   }

@@ -12,7 +12,7 @@ import { hashOf, type KeyFormat } from './format.js'
 import { INVALID, identityOfKey, KeyLookup, type PresentedKey } from './lookup.js'
 import { type ApiKeySettings, checkNewKey, type NewApiKey } from './options.js'
 
-/** What `request.signIn('api_key', account)` returns. The key is shown to nobody again. */
+/** What `request.signIn('api_key', account)` returns. The key is never shown again. */
 export interface ApiKeyIssued {
   /** It is no secret, and names the key in lists. */
   readonly id: string
@@ -28,12 +28,12 @@ declare module '../contract.js' {
     api_key: ApiKeyIssued
   }
   interface SignInOptions {
-    /** For the mode `api_key`: what the key is to be. */
+    /** For the mode `api_key`: the properties of the new key. */
     readonly apiKey?: NewApiKey
   }
 }
 
-/** In any case. A key begins behind it. */
+/** Upper or lower case. The key follows it. */
 const SCHEME = 'Bearer '
 
 export interface ApiKeyModeParts {
@@ -49,8 +49,8 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
   readonly ambient = false
   readonly scheme = 'Bearer'
   /**
-   * By the whole header. The last characters of a key are its check and some of its secret: 60 bits that nobody knows
-   * who does not know the key.
+   * Keyed by the whole header. The cache looks at the last characters of a key, which are its check and a part of its
+   * secret. Nobody knows these 60 bits without the key.
    */
   readonly cache: VerifiedCache
   readonly alone: AuthMode<'api_key'>
@@ -62,7 +62,7 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
     this.alone = this.#asAlone()
   }
 
-  /** Leaves a header that holds no key to the token mode, which finds out whether it is malformed. */
+  /** Ignores a header that holds no key. The token mode then checks whether it is malformed. */
   resolve(request: FastifyRequest, now = this.parts.app.identityClock()): MaybePromise<Resolution> {
     const { authorization: header } = request.headers
     if (typeof header !== 'string' || !header.startsWith(this.parts.format.start, SCHEME.length))
@@ -111,7 +111,7 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
     return true
   }
 
-  /** The client holds the key, and nothing that a server sends makes it forget it. */
+  /** Does nothing: no answer of a server can make the client forget its key. */
   clear(): void {}
 
   #asAlone(): AuthMode<'api_key'> {
@@ -145,8 +145,8 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
   }
 
   /**
-   * Its sign-in was ended, or the revocation list was lost. Only the database can tell: a machine cannot sign in again. Asked
-   * once, the key is kept as verified under the new list, or remembered as refused.
+   * The key was ended, or the revocation list was lost. Only the database can tell which. After one query, the key is
+   * cached as verified under the new list, or remembered as refused.
    */
   #askAgain({ text: header }: Kept, now: number): MaybePromise<Resolution> {
     const text = header.slice(SCHEME.length)
@@ -168,7 +168,7 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
     return credential.resolve(this.parts.app.signIns)
   }
 
-  /** @throws API_KEY_LIMIT. A key that replaces another one takes its place. */
+  /** A key that replaces another one does not count twice. @throws API_KEY_LIMIT */
   async #insert(key: StoredApiKey, replaces: boolean): Promise<void> {
     const { source, settings } = this.parts
     if (!(await source.insert(key, settings.cap + (replaces ? 1 : 0)))) throw new ApiKeyLimit()

@@ -7,11 +7,11 @@ import type { ApiKeySource } from './contract.js'
 export interface ApiKeyAuthOptions {
   /** Where keys are kept. Defaults to the database of the suite's accounts; an application with its own brings one. */
   readonly source?: ApiKeySource
-  /** What every key begins with, before an underscore. Defaults to `fik`. */
+  /** The beginning of every key, before an underscore. Defaults to `fik`. */
   readonly keyPrefix?: string
   /** The maximum number of live keys of one account. One more is refused. Defaults to 50. */
   readonly cap?: number
-  /** The lifetime of a key that is made without one, in seconds. Defaults to 90 days, or `ttlMax` if that is shorter. */
+  /** The lifetime of a key without `expiresIn`, in seconds. Defaults to 90 days, or `ttlMax` if that is shorter. */
   readonly ttl?: number
   /** The longest lifetime of a key, in seconds. Defaults to 400 days. At most `longestTtl` of the sign-ins. */
   readonly ttlMax?: number
@@ -44,7 +44,7 @@ export const KEY_CAP = 50
 export const KEY_CAP_MAX = 10_000
 const TTL = 90 * 24 * 3600
 export const KEY_TTL_MAX = 400 * 24 * 3600
-/** No access token begins so: its third character is a capital letter. */
+/** No access token begins like this, because its third character is a capital letter. */
 const PREFIX = /^[a-z][a-z0-9]{1,15}$/
 
 const FUNCTIONS = ['insert', 'find', 'list', 'end', 'noteUse'] as const
@@ -75,7 +75,7 @@ export function checkApiKeyOptions(options: ApiKeyAuthOptions): ApiKeySettings {
   })
 }
 
-/** What a key is to be, for `request.signIn('api_key', account, { apiKey })`. */
+/** The properties of a new key, for `request.signIn('api_key', account, { apiKey })`. */
 export interface NewApiKey {
   /** For people, to tell their keys apart. At most 100 characters; empty by default. */
   readonly name?: string
@@ -87,7 +87,10 @@ export interface NewApiKey {
 
 const NEW_KEY: Known<NewApiKey> = { name: true, scopes: true, expiresIn: true }
 const NAME_MAX = 100
-/** It is shown in lists and logs: no control characters, nothing that turns text around, no half characters. */
+/**
+ * Lists and logs show the name. So it has no control characters, no characters that change the direction of text, and
+ * no lone surrogates.
+ */
 const NAME = new RegExp(`^[^\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]{0,${NAME_MAX}}$`, 'u')
 
 /** Whether a text can be the name of a key. */
