@@ -6,6 +6,7 @@ import { onChange, state } from './lib/store.js'
 import { tokens } from './lib/tokens.js'
 import { watch } from './lib/watch.js'
 import { accountsView } from './views/accounts.js'
+import { apiKeysView } from './views/api-keys.js'
 import { devicesView } from './views/devices.js'
 import { footView, topView } from './views/frame.js'
 import { inspectorView } from './views/inspector.js'
@@ -20,7 +21,7 @@ function fill(id: string, content: Child): void {
 
 function mainView(): Child {
   const { me, settings, failures } = state()
-  if (me) return [outcome('page'), meView(me), devicesView(), passwordView(), accountsView()]
+  if (me) return [outcome('page'), meView(me), devicesView(), apiKeysView(), passwordView(), accountsView()]
   // No form before the first answer says that nobody is signed in.
   return settings || failures.page ? signInView() : h('p', { class: 'lead' }, t().loading)
 }

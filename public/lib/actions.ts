@@ -10,9 +10,17 @@ import { forgetPerson, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
 import { forgetTokens, hold, tokens } from './tokens.js'
 
-async function loadDevices(): Promise<void> {
+async function loadKeys(): Promise<void> {
+  const found = await ask('keys', call('GET', '/api_keys', answers.apiKeys))
+  if (found && state().me) update({ keys: found.data })
+}
+
+/** Loads the sign-ins, and the keys among them. */
+export async function loadDevices(): Promise<void> {
   const found = await ask('devices', call('GET', '/sign_ins', answers.signIns))
-  if (found && state().me) update({ devices: found.data })
+  if (!found || !state().me) return
+  update({ devices: found.data })
+  await loadKeys()
 }
 
 async function loadInspection(): Promise<void> {
@@ -85,15 +93,15 @@ export function signOut(): Promise<void> {
 }
 
 /** Ends sign-ins by a DELETE on this path. `own`: the caller's is among them. */
-export function endSignIns(path: string, own: boolean): Promise<void> {
-  return doing('devices', async () => {
-    const done = await ask('devices', call('DELETE', path, answers.ended))
+export function endSignIns(path: string, own: boolean, place: 'devices' | 'keys' = 'devices'): Promise<void> {
+  return doing(place, async () => {
+    const done = await ask(place, call('DELETE', path, answers.ended))
     if (!done) return
     const words = t().devices.ended(done.data.ended)
     if (own) return afterSignOut(words)
     await loadDevices()
-    tell('devices', words)
-    focusOn('devices-title')
+    tell(place, words)
+    focusOn(`${place}-title`)
   })
 }
 

@@ -6,6 +6,10 @@ export const MODES = ['cookie', 'session', 'token'] as const
 export type Mode = (typeof MODES)[number]
 export const mode: Decoder<Mode> = oneOf(...MODES)
 
+/** What a sign-in in the list may be by. */
+export type AuthType = Mode | 'api_key'
+const authType: Decoder<AuthType> = oneOf<AuthType>(...MODES, 'api_key')
+
 export const settings = shape({
   registration: oneOf('open', 'closed'),
   inspector: flag,
@@ -28,7 +32,7 @@ export type PairAnswer = ReturnType<typeof pair>
 
 const signIn = shape({
   id: text,
-  auth_type: mode,
+  auth_type: authType,
   created_at: text,
   last_seen_at: text,
   expires_at: text,
@@ -38,6 +42,19 @@ const signIn = shape({
 })
 export type SignIn = ReturnType<typeof signIn>
 export const signIns = listOf(signIn)
+
+const apiKey = shape({
+  id: text,
+  name: text,
+  scopes: listOf(text),
+  last_used_at: orNull(text),
+  expires_at: text,
+})
+export type ApiKey = ReturnType<typeof apiKey>
+export const apiKeys = listOf(apiKey)
+
+export const madeKey = shape({ name: text, key: text })
+export type MadeKey = ReturnType<typeof madeKey>
 
 export const ended = shape({ ended: number })
 

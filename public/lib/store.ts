@@ -1,8 +1,17 @@
-import type { AccountPage, Inspection, Mode, Settings, SignIn, User } from './answers.js'
+import type { AccountPage, ApiKey, Inspection, MadeKey, Mode, Settings, SignIn, User } from './answers.js'
 import type { Failure } from './api.js'
 
 /** The place of a failure or a notice. */
-export type Place = 'page' | 'sign-in' | 'register' | 'me' | 'devices' | 'password' | 'accounts' | 'inspector'
+export type Place =
+  | 'page'
+  | 'sign-in'
+  | 'register'
+  | 'me'
+  | 'devices'
+  | 'keys'
+  | 'password'
+  | 'accounts'
+  | 'inspector'
 
 export interface State {
   readonly settings: Settings | null
@@ -10,6 +19,9 @@ export interface State {
   readonly chosen: Mode
   readonly me: { readonly user: User; readonly mode: Mode } | null
   readonly devices: readonly SignIn[] | null
+  readonly keys: readonly ApiKey[] | null
+  /** The key that was just made. Only the page has it. */
+  readonly newKey: MadeKey | null
   readonly accounts: AccountPage | null
   /** The searched beginning of account names. */
   readonly filter: string
@@ -20,7 +32,15 @@ export interface State {
   readonly busy: boolean
 }
 
-const NOBODY = { me: null, devices: null, accounts: null, filter: '', inspection: null } as const
+const NOBODY = {
+  me: null,
+  devices: null,
+  keys: null,
+  newKey: null,
+  accounts: null,
+  filter: '',
+  inspection: null,
+} as const
 
 let current: State = {
   ...NOBODY,

@@ -1,4 +1,4 @@
-import type { Mode } from '../lib/answers.js'
+import type { AuthType } from '../lib/answers.js'
 import type { Failure } from '../lib/api.js'
 import { type Attributes, type Child, focusOn, h } from '../lib/dom.js'
 import { moment, t } from '../lib/language.js'
@@ -110,6 +110,12 @@ export function typed(id: string): string {
   return element instanceof HTMLInputElement ? element.value : ''
 }
 
+/** Whether a box is ticked. */
+export function isChecked(id: string): boolean {
+  const element = document.getElementById(id)
+  return element instanceof HTMLInputElement && element.checked
+}
+
 /** Sets the value of a field. */
 export function typeInto(id: string, words: string): void {
   const element = document.getElementById(id)
@@ -122,7 +128,7 @@ export function emptied(id: string): void {
   if (element instanceof HTMLFormElement) element.reset()
 }
 
-export function badge(mode: Mode): HTMLElement {
+export function badge(mode: AuthType): HTMLElement {
   return h('span', { class: `badge ${mode}` }, t().modes[mode])
 }
 

@@ -3,7 +3,18 @@ import { MODES, type Mode } from '../lib/answers.js'
 import { type Child, focusOn, h } from '../lib/dom.js'
 import { t } from '../lib/language.js'
 import { state, update } from '../lib/store.js'
-import { button, emptied, faulty, field, form, isComplete, outcome, typed, typeInto } from './parts.js'
+import {
+  button,
+  emptied,
+  faulty,
+  field,
+  form,
+  isChecked,
+  isComplete,
+  outcome,
+  typed,
+  typeInto,
+} from './parts.js'
 
 function way(mode: Mode): HTMLElement {
   const id = `way-${mode}`
@@ -33,11 +44,6 @@ function rememberMe(): Child {
     h('input', { id: 'remember', type: 'checkbox' }),
     h('label', { for: 'remember' }, t().signIn.remember),
   )
-}
-
-function isChecked(id: string): boolean {
-  const element = document.getElementById(id)
-  return element instanceof HTMLInputElement && element.checked
 }
 
 function trySignIn(): unknown {
