@@ -1,9 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
+import { KeyFormat } from '../../plugins/lib/api-key/format.js'
 import { cookieOf, MODES, type Mode, post, signIn } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { input, runCommand } from '../helpers/terminal.js'
-import { startUserCenter, type UserCenter } from '../helpers/user-center.js'
+import { makeDataDir, startUserCenter, type UserCenter } from '../helpers/user-center.js'
 
 const SECRETS = ['1f'.repeat(20), '7c'.repeat(20), 'e5'.repeat(20)] as const
 const ENV = { AUTH_SECRETS: SECRETS[0] }
@@ -244,4 +246,47 @@ t.test('a secret is new each time, and good enough for production', async (t) =>
   t.match(one.stdout, /^[\w-]{64}\n$/)
   t.not(one.stdout, other.stdout)
   t.match(await runCommand(['secret', 'x'], { env: {} }), { status: 2, stderr: /takes no arguments/ })
+})
+
+t.test('an API key is looked up in the database, and why it is refused is said', async (t) => {
+  const center = await start(t)
+  const { app, clock } = center
+  const { credential } = await signIn(app, 'session')
+  const make = async (expires_in: number) => {
+    const body = { name: 'nightly', scopes: ['read'], expires_in }
+    return (await post(app, '/api_keys', body, credential)).json().data
+  }
+  const [live, ended, short] = [await make(3600), await make(3600), await make(60)]
+  await app.inject({ method: 'DELETE', url: `/api_keys/${ended.id}`, headers: credential })
+  const good = await inspect(center, `authorization: Bearer ${live.key}`)
+  t.equal(good.status, 0, good.stderr)
+  t.match(good.stdout, 'kind:       API key')
+  t.match(good.stdout, /"name": "nightly".*"username": "user1"/s)
+  t.match(good.stdout, /verdict: {4}accepted/)
+  clock.advance(60)
+  const altered = `${ended.key.slice(0, -1)}${ended.key.endsWith('0') ? '1' : '0'}`
+  const unknown = new KeyFormat('fik').make().key
+  for (const [key, verdict, genuine] of [
+    [ended.key, 'SIGNED_OUT', 'yes'],
+    [short.key, 'CREDENTIAL_EXPIRED', 'yes'],
+    [altered, 'CREDENTIAL_INVALID', 'no'],
+    [unknown, 'CREDENTIAL_INVALID', 'no'],
+  ] as const) {
+    const { status, stdout } = await inspect(center, key)
+    t.equal(status, 1)
+    t.match(stdout, `verdict:    refused as ${verdict}`)
+    t.match(stdout, `genuine:    ${genuine}`)
+    t.notMatch(stdout, key.split('_')[2] ?? '', 'no secret is repeated')
+  }
+  t.notMatch(good.stdout, live.key.split('_')[2])
+  await app.accounts.raiseEpoch(String((await app.accounts.findByUsername('user1'))?.id))
+  t.match((await inspect(center, live.key)).stdout, 'refused as SIGNED_OUT')
+})
+
+t.test('where there is no database yet, inspecting a key creates none', async (t) => {
+  const dataDir = makeDataDir(t)
+  const env = { ...ENV, DATA_DIR: dataDir }
+  const { status } = await runCommand(['inspect'], { env, stdin: input(new KeyFormat('fik').make().key) })
+  t.equal(status, 1)
+  t.same(readdirSync(dataDir), [])
 })

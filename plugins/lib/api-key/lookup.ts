@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Identity, SignInRef } from '../contract.js'
+import type { CheckedAccount, Identity, SignInRef } from '../contract.js'
 import { freezeDeep } from '../credentials/identity-claims.js'
 import { CredentialInvalid, StoreUnavailable } from '../errors.js'
 import { checkAccount } from '../identity/account-check.js'
@@ -51,7 +51,8 @@ const REMEMBERED_FOR = 60_000
 /** Used for the comparison if no key has the id, so that an unknown id takes as long as a wrong secret. */
 const NO_HASH = Buffer.alloc(32)
 
-function matches(text: string, stored: StoredApiKey | undefined): boolean {
+/** Whether a key is the stored one. Takes as long if there is none. */
+export function matches(text: string, stored: StoredApiKey | undefined): boolean {
   const hash = stored ? Buffer.from(stored.hash, 'base64url') : NO_HASH
   const isEqual = hash.length === NO_HASH.length && timingSafeEqual(hashOf(text), hash)
   return isEqual && stored !== undefined
@@ -71,6 +72,13 @@ export function identityOfKey(
     claims: freezeDeep(claims),
     scopes: Object.freeze([...scopes]),
   })
+}
+
+/** The account of a key that has not ended, or null. The caller checks the expiry. */
+export function ownerOf({ key, account }: FoundApiKey): CheckedAccount | null {
+  if (key.endedAt !== null || account === null) return null
+  const checked = checkAccount(account)
+  return checked.epoch > key.epoch ? null : checked
 }
 
 /** Asks the database about keys. */
@@ -122,9 +130,8 @@ export class KeyLookup {
     if (!found) return INVALID
     const { key: stored, generation } = found
     if (now >= stored.expiresAt) return EXPIRED
-    if (stored.endedAt !== null || found.account === null) return SIGNED_OUT
-    const account = checkAccount(found.account)
-    if (account.epoch > stored.epoch) return SIGNED_OUT
+    const account = ownerOf(found)
+    if (!account) return SIGNED_OUT
     const { accountId, id: signInId, epoch, expiresAt } = stored
     const ref = { accountId, signInId, epoch, generation }
     if (await this.app.signIns.isLive(ref))

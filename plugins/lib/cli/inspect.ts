@@ -1,6 +1,7 @@
 import { readConfig } from '../config/config.js'
 import { createKeyRing } from '../credentials/keys.js'
 import { type Command, Refusal, type Terminal, UsageError } from './command.js'
+import { inspectApiKey, looksLikeApiKey } from './inspect/api-key.js'
 import type { Finding, InspectParts } from './inspect/finding.js'
 import { type Liveness, livenessOf } from './inspect/liveness.js'
 import { credentialsIn, type Pasted } from './inspect/pasted.js'
@@ -14,7 +15,7 @@ import { printable } from './printable.js'
 const READ_MAX = 64 * 1024
 
 async function readAll({ stdin, stderr }: Terminal): Promise<string> {
-  if (stdin.isTTY) stderr.write('Paste a cookie or a token, then Enter and Ctrl-D:\n')
+  if (stdin.isTTY) stderr.write('Paste a cookie, a token or an API key, then Enter and Ctrl-D:\n')
   let read = Buffer.alloc(0)
   for await (const chunk of stdin) {
     read = Buffer.concat([read, Buffer.from(chunk)])
@@ -27,7 +28,9 @@ async function readAll({ stdin, stderr }: Terminal): Promise<string> {
 
 const LOOKS_LIKE_A_TOKEN = /^eyJ/
 
-async function findingOf(parts: InspectParts, pasted: Pasted): Promise<Finding> {
+async function findingOf(parts: InspectParts, pasted: Pasted, terminal: Terminal): Promise<Finding> {
+  if (pasted.cookie === null && looksLikeApiKey(pasted.text))
+    return inspectApiKey(parts, terminal, pasted.text)
   const isToken = pasted.cookie === null && LOOKS_LIKE_A_TOKEN.test(pasted.text)
   return isToken ? inspectToken(parts, pasted.text) : inspectSigned(parts, pasted)
 }
@@ -50,10 +53,10 @@ async function askStore(parts: InspectParts, { subject }: Finding): Promise<Live
 }
 
 /** @returns whether the server would accept it */
-async function inspectOne(parts: InspectParts, pasted: Pasted, { stdout }: Terminal): Promise<boolean> {
-  const finding = await findingOf(parts, pasted)
+async function inspectOne(parts: InspectParts, pasted: Pasted, terminal: Terminal): Promise<boolean> {
+  const finding = await findingOf(parts, pasted, terminal)
   const liveness = await askStore(parts, finding)
-  stdout.write(printable(`${linesOf(parts, finding, liveness).join('\n')}\n`))
+  terminal.stdout.write(printable(`${linesOf(parts, finding, liveness).join('\n')}\n`))
   return finding.fault === null && (liveness?.fault ?? null) === null
 }
 
@@ -65,7 +68,7 @@ export const inspect: Command = {
   name: 'inspect',
   usage: '',
   summary:
-    'Reads a cookie or a token, or a header with one, from standard input. Shows its content, and why the server refuses it.',
+    'Reads a cookie, a token or an API key, or a header with one, from standard input. Shows its content, and why the server refuses it.',
   async run(args, terminal) {
     if (args.length > 0) throw new UsageError(NO_ARGUMENTS)
     const config = readConfig(terminal.env)

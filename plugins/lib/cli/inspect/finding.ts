@@ -1,3 +1,4 @@
+import type { FoundApiKey } from '../../api-key/contract.js'
 import type { Config } from '../../config/config.js'
 import type { SignInRef } from '../../contract.js'
 import type { KeyRing } from '../../credentials/keys.js'
@@ -13,7 +14,13 @@ export interface InspectParts {
 
 /** The properties of a credential that can be read without a store. */
 export interface Finding {
-  readonly kind: 'auth cookie' | 'session cookie' | 'access token' | 'refresh token' | 'no credential of ours'
+  readonly kind:
+    | 'auth cookie'
+    | 'session cookie'
+    | 'access token'
+    | 'refresh token'
+    | 'API key'
+    | 'no credential of ours'
   /** Id of the key that it names. Null if it names none. */
   readonly keyId: string | null
   /** The readable content, verified or not: anybody who holds the credential can read it. */
@@ -38,6 +45,7 @@ export interface Fault {
 export type Subject =
   | { readonly kind: 'sign-in'; readonly ref: SignInRef }
   | { readonly kind: 'session'; readonly id: string }
+  | { readonly kind: 'api-key'; readonly found: FoundApiKey }
   | { readonly kind: 'refresh'; readonly claims: RefreshClaims }
 
 export const NOTHING: Finding = Object.freeze({

@@ -1,3 +1,6 @@
+import type { FoundApiKey } from '../../api-key/contract.js'
+import { recordOfKey } from '../../api-key/keeper.js'
+import { ownerOf } from '../../api-key/lookup.js'
 import type { SignInRef } from '../../contract.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import { readSession } from '../../inspect.js'
@@ -21,6 +24,11 @@ const ENDED: Fault = {
   code: 'SIGNED_OUT',
   sentence:
     'Its sign-in has ended. Possible reasons: a sign-out, a new sign-in of the same client, another device, an administrator, a change of the password, role or state of the account, a sign-in beyond the cap, or a refresh token that was used twice. If the revocation list was lost, everybody has to sign in again.',
+}
+const KEY_ENDED: Fault = {
+  code: 'SIGNED_OUT',
+  sentence:
+    'The key was ended, or its account is gone or disabled, or has a new password or role since the key was made.',
 }
 const NO_SESSION: Fault = {
   code: 'SIGNED_OUT',
@@ -57,6 +65,14 @@ async function signInLiveness(parts: LivenessParts, ref: SignInRef): Promise<Liv
   return { fault: live ? null : ENDED, signIn, remark: null }
 }
 
+/** A lost revocation list ends no key: it is asked about the key under its own generation. */
+async function keyLiveness({ store }: LivenessParts, found: FoundApiKey): Promise<Liveness> {
+  const { accountId, id: signInId, epoch } = found.key
+  const ref = { accountId, signInId, epoch, generation: await store.generation() }
+  const isLive = ownerOf(found) !== null && (await store.isLive(ref))
+  return { fault: isLive ? null : KEY_ENDED, signIn: recordOfKey(found.key), remark: null }
+}
+
 async function sessionLiveness(parts: LivenessParts, id: string): Promise<Liveness> {
   const { store, ring, now } = parts
   const session = await readSession({ store, ring, clock: () => now }, sessionKeyOf(id))
@@ -88,6 +104,8 @@ export function livenessOf(parts: LivenessParts, subject: Subject): Promise<Live
       return signInLiveness(parts, subject.ref)
     case 'session':
       return sessionLiveness(parts, subject.id)
+    case 'api-key':
+      return keyLiveness(parts, subject.found)
     case 'refresh':
       return refreshLiveness(parts, subject.claims)
   }
