@@ -33,6 +33,7 @@ const OPTIONS: ts.CompilerOptions = {
   skipLibCheck: true,
   paths: {
     'fastify-identity': [join(ROOT, 'plugins/index.ts')],
+    'fastify-identity/client': [join(ROOT, 'plugins/lib/client/client.ts')],
     'fastify-identity/config': [join(ROOT, 'plugins/lib/config/config.ts')],
     'fastify-identity/errors': [join(ROOT, 'plugins/lib/errors.ts')],
     'fastify-identity/inspect': [join(ROOT, 'plugins/lib/inspect.ts')],

@@ -2,9 +2,9 @@ import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { revokedUntil } from '../stores/rules.js'
 
 export const CAP = 100
-/** Nobody can make use of a longer list. */
+/** A longer list helps nobody. */
 export const CAP_MAX = 10_000
-/** If the cap was lowered, each login ends a part of the surplus. So no login waits until thousands have ended. */
+/** After the cap was lowered, each login ends some: none waits until thousands have ended. */
 const ENDED_AT_ONCE = 100
 
 /**

@@ -13,11 +13,11 @@ import type { Steps } from './steps.js'
 
 /** An attempt that counts as failed until it is settled, once. */
 export interface Reservation {
-  /** The attempt failed, at `now` (ms). The last failure of a round starts the delay. */
+  /** It failed, at `now` (ms). The last one of a round starts the delay. */
   fail(now: number): Promise<void>
-  /** It does not count as an attempt. */
+  /** It was no attempt. */
   giveBack(): Promise<void>
-  /** The caller gave the right password, so earlier failures are forgotten. */
+  /** The caller proved who they are: earlier failures are forgotten. */
   reset(): Promise<void>
 }
 
@@ -47,7 +47,7 @@ function placeAt(seen: number, { rule, subject }: Limited, now: number) {
     round,
     isNew,
     counter: `${subject}:${round.number}`,
-    /** How many attempts are allowed. */
+    /** How many attempts are let through. */
     most: isClosed ? 0 : open,
     /** How long the counter is kept, in seconds. */
     keep: keepFor(rule, round).counter,
@@ -100,7 +100,7 @@ class Taken implements Reservation {
     private readonly steps: Steps,
     private readonly limited: Limited,
     private readonly place: ReturnType<typeof placeAt>,
-    /** The counter's value, including this attempt. */
+    /** Of the counter, this attempt included. */
     private readonly count: number,
   ) {}
 

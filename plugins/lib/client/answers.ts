@@ -1,0 +1,167 @@
+/*
+ * The answers of the user center's API. They are types only: nothing here is checked at run time.
+ */
+
+export type AuthType = 'token' | 'session' | 'cookie' | 'api_key'
+
+/** A success. */
+export interface Answer<T = undefined> {
+  /** Equals the HTTP status. */
+  readonly code: number
+  /** For people, in the language of `Accept-Language`: English or Chinese. */
+  readonly msg: string
+  readonly data: T
+  /** How the caller was recognised. */
+  readonly auth_type?: AuthType
+}
+
+/** A page of a list. `next` is the value of `after` for the next page; null on the last page. */
+export interface Page<T> extends Answer<T> {
+  readonly next: string | null
+}
+
+/** A refusal or a failure. */
+export interface Refusal {
+  readonly code: number
+  readonly msg: string
+  /** Stable, for programs. More codes may be added. */
+  readonly error: ErrorCode | (string & {})
+  /** The detail, for `PASSWORD_REFUSED`. */
+  readonly reason?: 'too_short' | 'too_long' | 'common' | 'like_username' | (string & {})
+}
+
+export type ErrorCode =
+  | 'API_KEY_LIMIT'
+  | 'BODY_INVALID'
+  | 'BODY_TOO_LARGE'
+  | 'BUSY'
+  | 'CONTENT_TYPE_UNSUPPORTED'
+  | 'CREDENTIALS_REFUSED'
+  | 'CREDENTIAL_AMBIGUOUS'
+  | 'CREDENTIAL_EXPIRED'
+  | 'CREDENTIAL_INVALID'
+  | 'CROSS_SITE'
+  | 'HOST_AMBIGUOUS'
+  | 'INTERNAL'
+  | 'LAST_ADMIN'
+  | 'MODE_REQUIRED'
+  | 'NOT_ALLOWED'
+  | 'NOT_FOUND'
+  | 'NOT_SIGNED_IN'
+  | 'PASSWORD_REFUSED'
+  | 'PREFETCH'
+  | 'REFRESH_REFUSED'
+  | 'REGISTRATION_CLOSED'
+  | 'ROLE_REQUIRED'
+  | 'SCOPE_REQUIRED'
+  | 'SIGNED_OUT'
+  | 'SIGN_IN_TOO_OLD'
+  | 'STOPPING'
+  | 'STORE_UNAVAILABLE'
+  | 'THROTTLED'
+  | 'TOKEN_EXPIRED'
+  | 'TOKEN_INVALID'
+  | 'USERNAME_INVALID'
+  | 'USERNAME_TAKEN'
+
+export interface TokenPair {
+  /** The access token. */
+  readonly token: string
+  readonly token_type: 'Bearer'
+  /** Lifetime of the access token in seconds. */
+  readonly expires_in: number
+  /** Missing if it is in the refresh cookie. */
+  readonly refresh_token?: string
+  /** Seconds until the sign-in ends. A refresh does not extend it. */
+  readonly refresh_expires_in: number
+}
+
+export interface User {
+  readonly username: string
+  readonly role: string
+  /** An image, as a URL. */
+  readonly avatar: string
+}
+
+/** One sign-in of the caller. Times are ISO 8601 in UTC. */
+export interface SignIn {
+  readonly id: string
+  readonly auth_type: AuthType
+  readonly created_at: string
+  readonly last_seen_at: string
+  readonly expires_at: string
+  readonly ip: string
+  readonly user_agent: string
+  /** Whether the caller uses it. */
+  readonly current: boolean
+}
+
+export interface Ended {
+  /** The number of ended sign-ins. */
+  readonly ended: number
+}
+
+export interface Account {
+  readonly id: string
+  readonly username: string
+  readonly role: 'admin' | 'user'
+  readonly disabled: boolean
+  readonly created_at: string
+  readonly updated_at: string
+}
+
+/** An API key, without its secret. */
+export interface ApiKey {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly created_at: string
+  readonly last_used_at: string | null
+  readonly expires_at: string
+}
+
+/** A key that was just made: the only time that `key` is shown. */
+export interface NewApiKey extends Pick<ApiKey, 'id' | 'name' | 'scopes' | 'expires_at'> {
+  readonly key: string
+}
+
+export interface Settings {
+  readonly registration: 'open' | 'closed'
+  readonly inspector: boolean
+  readonly docs: boolean
+  readonly cookie_names: { readonly cookie: string; readonly session: string }
+  readonly cookie_sent: boolean
+}
+
+/** The answer to each success, by method and path. */
+export interface Answers {
+  'POST /login_cookie': Answer
+  'POST /login_session': Answer
+  'POST /login_token': Answer<TokenPair>
+  'POST /refresh_token': Answer<TokenPair>
+  'POST /logout_cookie': Answer
+  'POST /logout_session': Answer
+  'POST /logout_token': Answer
+  'GET /user_info': Answer<User>
+  'GET /sign_ins': Page<readonly SignIn[]>
+  'DELETE /sign_ins/:id': Answer<Ended>
+  'DELETE /sign_ins': Answer<Ended>
+  'DELETE /accounts/:username/sign_ins': Answer<Ended>
+  'POST /register': Answer<Pick<User, 'username' | 'role'>>
+  'POST /password': Answer
+  'GET /accounts': Answer<{ readonly accounts: readonly Account[]; readonly next: string | null }>
+  'PATCH /accounts/:username': Answer<Account>
+  'POST /api_keys': Answer<NewApiKey>
+  'GET /api_keys': Answer<readonly ApiKey[]>
+  'DELETE /api_keys/:id': Answer<Ended>
+  'GET /settings': Answer<Settings>
+}
+
+/** An event of `GET /live`. */
+export type LiveEvent =
+  /** The stream is open, or open again: what happened before is not told. */
+  | { readonly event: 'hello'; readonly data: { readonly sign_in_id: string; readonly expires_at: string } }
+  /** The list of sign-ins may have changed. */
+  | { readonly event: 'sign_ins'; readonly data: unknown }
+  /** The last one: the code that a request would be refused with. */
+  | { readonly event: 'signed_out'; readonly data: { readonly error: string } }

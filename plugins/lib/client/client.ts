@@ -1,0 +1,188 @@
+import type { LiveEvent, TokenPair } from './answers.js'
+import { type Environment, findEnvironment } from './environment.js'
+import type { ClientEvent } from './events.js'
+import { liveEvents } from './live.js'
+import { cookieMode, tokenMode } from './mode.js'
+import { type Init, type Input, makeOutgoing } from './outgoing.js'
+import { post } from './post.js'
+import { codeOf } from './refusals.js'
+import { type Result, resultOf } from './result.js'
+import { openStorage, type StorageChoice } from './storage.js'
+import { createTokens } from './tokens.js'
+import { fieldsOf, single } from './tools.js'
+
+export type * from './answers.js'
+export type { ClientEvent } from './events.js'
+export type { Result } from './result.js'
+export type { StorageChoice, TokenStorage } from './storage.js'
+
+export interface ClientOptions {
+  /** Where the user center is, for example `https://example.com`. Defaults to the page's origin; required elsewhere. */
+  readonly baseUrl?: string | URL
+  /** Defaults to `token`. */
+  readonly mode?: 'token' | 'session' | 'cookie'
+  /** Where token mode keeps the refresh token. Defaults to `memory`. */
+  readonly storage?: StorageChoice
+  /** Called whenever the sign-in is over: signed out here or elsewhere, expired, or refused. */
+  readonly onSignedOut?: (error: string) => void
+  /** Replaces parts of the browser, for tests. */
+  readonly environment?: Partial<Environment>
+}
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  /** Not in token mode. */
+  readonly remember?: boolean
+}
+
+/** Headers (such as `Accept-Language`) for signing in and out. */
+export type SignInit = Pick<Init, 'headers'>
+
+/** A client for one person. On a server, make one for each request: it holds their credential. */
+export interface Client {
+  /**
+   * As the global `fetch`, with the credential on requests to the user center's origin. Relative addresses count from
+   * `baseUrl`.
+   */
+  readonly fetch: (input: Input, init?: Init) => Promise<Response>
+  /** @throws what `fetch` throws if there is no answer */
+  signIn(credentials: Credentials, init?: SignInit): Promise<Result<TokenPair | undefined>>
+  /** Unless `ok`, the person is still signed in. @throws what `fetch` throws if there is no answer */
+  signOut(init?: SignInit): Promise<Result<undefined>>
+  /**
+   * The events of `GET /live`. Reconnects by itself, and ends when the sign-in does. Tabs that share a sign-in share
+   * a connection.
+   */
+  live(options?: { readonly signal?: AbortSignal }): AsyncGenerator<LiveEvent, void, undefined>
+  /** @returns a function that stops it */
+  subscribe(listener: (event: ClientEvent) => void): () => void
+  /** Ends live events and stops listening to the page and to other tabs. */
+  close(): void
+}
+
+/** A password hash may have to wait for its turn. In milliseconds. */
+const SIGN_LIMIT = 20_000
+/** Two refreshes fit into the server's grace, so that the answer to the first may get lost. In milliseconds. */
+const REFRESH_LIMIT = 4500
+
+declare const location: { readonly origin: string }
+
+/** @throws TypeError if `baseUrl` is no URL, ReferenceError if it is missing outside of a page */
+export function createClient({
+  baseUrl = location.origin,
+  mode: name = 'token',
+  storage: choice = 'memory',
+  onSignedOut,
+  environment,
+}: ClientOptions = {}): Client {
+  const env: Environment = { ...findEnvironment(), ...environment }
+  const base = new URL(baseUrl)
+  const key = `fastify-identity ${name} ${base}`
+  const isToken = name === 'token'
+  const inCookie = isToken && choice === 'cookie'
+  // With tokens in memory, another client's refresh cookie must stay out of it.
+  const credentials = isToken && !inCookie ? 'omit' : 'include'
+  const closed = new AbortController()
+  const listeners = new Set<(event: ClientEvent) => void>()
+  const channel = env.openChannel?.(key)
+  const tell = (message: object) => channel?.postMessage(message)
+
+  /** Nobody waits for a listener, whatever it does or throws. */
+  const emit = (event: ClientEvent) => {
+    for (const listener of listeners) queueMicrotask(() => listener(event))
+  }
+
+  // The browser finishes it even if the page is left. Otherwise the cookie's successor could be lost.
+  const exchange = (refresh_token: string | null) =>
+    post(
+      env,
+      base,
+      './refresh_token',
+      REFRESH_LIMIT,
+      { keepalive: true, credentials },
+      inCookie ? undefined : { refresh_token },
+    )
+  const storage = openStorage(choice, key, env)
+  const isPerTab = choice === 'session'
+  const mode = isToken
+    ? tokenMode(createTokens({ env, name: key, tell, storage, isPerTab, inCookie, exchange, emit }))
+    : cookieMode(emit, () => void ask())
+  if (channel) channel.onmessage = ({ data }) => mode.hear(fieldsOf(data))
+
+  const request = (path: string, init?: Init) => mode.send(makeOutgoing(env, base, path, init))
+
+  async function askNow(): Promise<void> {
+    const signInId = mode.held()?.signInId
+    // Unlike /user_info, it refuses a bad token also if a good cookie came with it.
+    const response = await request('./sign_ins?limit=1')
+    const code = String(await codeOf(response))
+    if (mode.held()?.signInId !== signInId) return
+    if (mode.over.test(code)) mode.end(code)
+    else if (response.ok) mode.confirmed?.()
+  }
+
+  /** Asks whether the sign-in is over, one question at a time. Without an answer, it is not. */
+  const ask = single(() => askNow().catch(() => {}))
+
+  /** Without locks, or before a sign-in is known, each reader has a connection of its own. */
+  async function keyOfLive(): Promise<string> {
+    await mode.ready?.().catch(() => {})
+    const shared = isToken ? mode.held()?.signInId : name
+    return `${key} ${(env.locks && shared) ?? env.random()}`
+  }
+
+  const sign = async <T>(path: string, init: SignInit | undefined, body: object) =>
+    resultOf<T>(
+      await post(env, base, path + name, SIGN_LIMIT, { credentials, ...init }, body, mode.held()?.pair.token),
+    )
+
+  if (onSignedOut) listeners.add((event) => event.type === 'signed_out' && onSignedOut(event.error))
+  // A timer that slept proves nothing, so the server is asked.
+  env.onReturn?.(() => {
+    mode.excuse?.()
+    if (mode.isIn()) void ask()
+  }, closed.signal)
+
+  return {
+    async fetch(input, init) {
+      const outgoing = makeOutgoing(env, base, input, init)
+      if (!outgoing.isOurs) return outgoing.send(undefined)
+      const response = await mode.send(outgoing)
+      if (mode.isIn() && mode.over.test(String(await codeOf(response)))) void ask()
+      return response
+    },
+    async signIn(who, init) {
+      const result = await sign<TokenPair | undefined>('./login_', init, {
+        ...who,
+        refresh_cookie: inCookie || undefined,
+      })
+      if (!result.ok) return result
+      await mode.signedIn(result.answer.data)
+      if (!isToken) tell({})
+      return result
+    },
+    async signOut(init) {
+      const held = mode.held()
+      const result = await sign<undefined>('./logout_', init, { refresh_token: held?.pair.refresh_token })
+      if (!result.ok) return result
+      if (mode.held()?.signInId === held?.signInId) mode.end('SIGNED_OUT')
+      if (!isToken) tell({})
+      return result
+    },
+    live: ({ signal = closed.signal } = {}) =>
+      liveEvents(
+        { env, open: (init) => request('./live', init), isStillIn: () => ask().then(mode.isIn) },
+        keyOfLive,
+        [closed.signal, signal],
+      ),
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close() {
+      closed.abort()
+      channel?.close()
+    },
+  }
+}

@@ -1,0 +1,11 @@
+import type { TokenPair } from './answers.js'
+
+/** A change, here or in another tab. */
+export type ClientEvent =
+  /** Also if the browser's cookie belongs to another person now. `pair` in token mode only. */
+  | { readonly type: 'signed_in'; readonly pair?: TokenPair }
+  | { readonly type: 'refreshed'; readonly pair: TokenPair }
+  /** `error` is the code of the refusal; `SIGNED_OUT` after signing out. */
+  | { readonly type: 'signed_out'; readonly error: string }
+
+export type Emit = (event: ClientEvent) => void

@@ -1,0 +1,106 @@
+import type { LiveEvent } from './answers.js'
+import { createBackoff } from './backoff.js'
+import type { Environment } from './environment.js'
+import { makeCutter, type StreamEvent } from './event-stream.js'
+import type { Init } from './outgoing.js'
+import { type Fields, fieldsOf, within } from './tools.js'
+
+interface Parts {
+  readonly env: Environment
+  /** Sends `GET /live`. */
+  readonly open: (init: Init) => Promise<Response>
+  /** Asks the server whether the sign-in lives. */
+  readonly isStillIn: () => Promise<boolean>
+}
+
+/** The server writes a line every 20 s. After this silence the connection is dead, in milliseconds. */
+const SILENCE = 45_000
+/** Clients come back after 1 to 15 s, so that a failover does not bring all of them at once. In milliseconds. */
+const SOONEST = 1000
+const SPREAD = 14_000
+
+/** An event without data, or of another version, is none. */
+function eventOf({ event, data }: Fields): LiveEvent | null {
+  if (event !== 'hello' && event !== 'sign_ins' && event !== 'signed_out') return null
+  return { event, data: JSON.parse(String(data)) }
+}
+
+/** @returns whether the sign-in is over */
+async function read(
+  { env, isStillIn }: Parts,
+  { body }: Response,
+  tell: (event: StreamEvent) => void,
+): Promise<boolean> {
+  const reader = body?.getReader()
+  const cut = makeCutter()
+  try {
+    for (;;) {
+      const chunk = (await within(env, SILENCE, reader?.read()))?.value
+      if (!chunk) return false
+      for (const event of cut(chunk)) {
+        tell(event)
+        if (event.event === 'signed_out') return !(await isStillIn())
+      }
+    }
+  } catch {
+    return false
+  } finally {
+    reader?.cancel().catch(() => {})
+  }
+}
+
+/** Keeps the stream open until the sign-in is over, or nobody reads it. */
+async function follow(parts: Parts, signal: AbortSignal, tell: (event: StreamEvent) => void): Promise<void> {
+  const { env, open, isStillIn } = parts
+  const backoff = createBackoff(env)
+  while (!signal.aborted) {
+    const response = await open({ headers: { accept: 'text/event-stream' }, signal }).catch(() => null)
+    if (response?.ok) {
+      if (await read(parts, response, tell)) return
+    } else if (response && response.status < 500 && response.status !== 429) return void (await isStillIn())
+    else backoff.fail(response)
+    if (!signal.aborted) await env.wait(Math.max(backoff.left(), SOONEST + env.random() * SPREAD), signal)
+  }
+}
+
+/** The live events of a sign-in, over one connection for all tabs that know it by the same key. */
+export async function* liveEvents(
+  parts: Parts,
+  keyOf: () => Promise<string>,
+  signals: readonly AbortSignal[],
+): AsyncGenerator<LiveEvent, void, undefined> {
+  const { env, isStillIn } = parts
+  const key = await keyOf()
+  const over = new AbortController()
+  const signal = AbortSignal.any([over.signal, ...signals])
+  if (signal.aborted) return
+  const end = () => over.abort()
+  const channel = env.openChannel?.(key)
+  const inbox = new ReadableStream<unknown>({
+    start(events) {
+      if (channel) channel.onmessage = ({ data }) => events.enqueue(data)
+      signal.addEventListener('abort', () => {
+        channel?.close()
+        events.close()
+      })
+      const tell = (event: StreamEvent) => {
+        events.enqueue(event)
+        channel?.postMessage(event)
+      }
+      const lead = () => follow(parts, signal, tell)
+      // The other tabs, and readers of this one, wait for their turn.
+      void (env.locks?.request(key, { signal }, lead) ?? lead()).then(end, end)
+    },
+  }).getReader()
+  try {
+    for (;;) {
+      const { done, value } = await inbox.read()
+      if (done) return
+      const event = eventOf(fieldsOf(value))
+      // Another sign-in may have taken its place.
+      if (event && (event.event !== 'signed_out' || !(await isStillIn()))) yield event
+    }
+  } finally {
+    end()
+  }
+}

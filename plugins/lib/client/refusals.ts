@@ -1,0 +1,10 @@
+import type { Refusal } from './answers.js'
+import { jsonOf } from './tools.js'
+
+/** The code of a refusal; empty for any other answer. */
+export const codeOf = async (response: Response): Promise<unknown> =>
+  /40[13]/.test(String(response.status)) ? (await jsonOf(response)).error : ''
+
+/** A refusal that the server need not be asked for. */
+export const refusal = (error: string): Response =>
+  Response.json({ code: 403, msg: '', error } satisfies Refusal, { status: 403 })

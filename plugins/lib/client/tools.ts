@@ -1,0 +1,36 @@
+import type { Environment } from './environment.js'
+
+export type Fields = Readonly<Record<string, unknown>>
+
+/** The fields of an object; none of anything else. */
+export const fieldsOf = (value: unknown): Fields => (typeof value === 'object' ? { ...value } : {})
+
+/** An answer's JSON, or no fields. The answer can still be read by others. */
+export const jsonOf = (response: Response): Promise<Fields> =>
+  response
+    .clone()
+    .json()
+    .then(fieldsOf, () => ({}))
+
+/** Undefined if the work takes longer. @param ms milliseconds */
+export function within<T>(
+  { timeout }: Environment,
+  ms: number,
+  work: Promise<T> | undefined,
+): Promise<T | undefined> {
+  const late = new Promise<undefined>((resolve) => {
+    timeout(ms).addEventListener('abort', () => resolve(undefined))
+  })
+  return Promise.race([work, late])
+}
+
+/** Runs the work once at a time: who asks meanwhile gets the same result. */
+export function single<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined
+  return () => {
+    running ??= work().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+}
