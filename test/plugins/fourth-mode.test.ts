@@ -18,47 +18,47 @@ import {
 } from '../helpers/suite.js'
 import { modeContract } from '../mode-contract.js'
 
-// The mode begins: a key in a header, remembered by this process for a day.
+// The mode begins: a badge in a header, remembered by this process for a day.
 declare module '../../plugins/lib/contract.js' {
   interface AuthModes {
-    apiKey: string
+    badge: string
   }
 }
-async function apiKeyAuth(app: FastifyInstance, ttl = 86_400) {
+async function badgeAuth(app: FastifyInstance, ttl = 86_400) {
   const keys = new Map<unknown, ReturnType<typeof claimsOf>>()
   app.authModes.add({
-    ...{ name: 'apiKey', ambient: false, scheme: 'ApiKey', clear() {} },
-    async resolve({ headers: { 'x-api-key': key } }) {
+    ...{ name: 'badge', ambient: false, scheme: 'Badge', clear() {} },
+    async resolve({ headers: { 'x-badge': key } }) {
       const claims = keys.get(key)
       if (!claims) return key ? { kind: 'refused', code: 'CREDENTIAL_INVALID' } : { kind: 'absent' }
       if (app.identityClock() >= claims.exp * 1000) return { kind: 'refused', code: 'CREDENTIAL_EXPIRED' }
       if (!(await app.signIns.isLive(refOf(claims)))) return { kind: 'refused', code: 'SIGNED_OUT' }
-      return { kind: 'identity', identity: identityOf(claims, 'apiKey') }
+      return { kind: 'identity', identity: identityOf(claims, 'badge') }
     },
     async issue(request, _reply, account, options) {
       const [claims, key] = [checkClaims(options.claims), randomBytes(24).toString('base64url')]
-      const record = await app.signIns.begin(request, { mode: 'apiKey', account, options, absoluteTtl: ttl })
+      const record = await app.signIns.begin(request, { mode: 'badge', account, options, absoluteTtl: ttl })
       const own = claimsOf(record, account, claims, record.createdAt, ttl)
       keys.set(key, own)
       return { issued: key, signIn: refOf(own) }
     },
     async signOut({ headers }) {
-      const claims = keys.get(headers['x-api-key'])
+      const claims = keys.get(headers['x-badge'])
       return claims ? app.signIns.end(refOf(claims)).then(() => true) : false
     },
-  } satisfies AuthMode<'apiKey'>)
+  } satisfies AuthMode<'badge'>)
 }
 // The mode ends.
 
-modeContract(t, 'apiKey', {
-  addMode: (app) => apiKeyAuth(app),
+modeContract(t, 'badge', {
+  addMode: (app) => badgeAuth(app),
   ambient: false,
-  challenge: 'ApiKey',
-  present: (answer) => ({ 'x-api-key': answer.json().issued }),
-  alter: ({ 'x-api-key': key = '' }) => ({
-    truncated: { 'x-api-key': key.slice(0, -1) },
-    'sent twice': { 'x-api-key': `${key}, ${key}` },
-    junk: { 'x-api-key': '__proto__' },
+  challenge: 'Badge',
+  present: (answer) => ({ 'x-badge': answer.json().issued }),
+  alter: ({ 'x-badge': key = '' }) => ({
+    truncated: { 'x-badge': key.slice(0, -1) },
+    'sent twice': { 'x-badge': `${key}, ${key}` },
+    junk: { 'x-badge': '__proto__' },
   }),
   codes: { altered: 'CREDENTIAL_INVALID', expired: 'CREDENTIAL_EXPIRED' },
   lifetime: 86_400,
@@ -75,21 +75,21 @@ t.test('the mode above is under 30 lines, types included', async (t) => {
 
 t.test('it stands beside the three others', async (t) => {
   const suite = await buildSuite(t, {
-    modes: [tokenMode(), sessionMode(), cookieMode(), (app) => apiKeyAuth(app)],
+    modes: [tokenMode(), sessionMode(), cookieMode(), (app) => badgeAuth(app)],
     routes(app) {
-      app.get('/keys_only', { preHandler: app.guard({ modes: ['apiKey'] }) }, async (r) => r.identity)
+      app.get('/keys_only', { preHandler: app.guard({ modes: ['badge'] }) }, async (r) => r.identity)
       app.get('/admin', { preHandler: app.guard({ role: 'admin' }) }, async (r) => r.identity)
       app.get('/not_keys', { preHandler: [app.guard(), app.guard({ modes: ['cookie'] })] }, async () => 'in')
     },
   })
   const get = (url: string, headers: Headers) => suite.app.inject({ url, headers })
-  const key = { 'x-api-key': (await suite.signIn('apiKey')).json().issued }
-  const bobs = { 'x-api-key': (await suite.signIn('apiKey', { account: BOB })).json().issued }
+  const key = { 'x-badge': (await suite.signIn('badge')).json().issued }
+  const bobs = { 'x-badge': (await suite.signIn('badge', { account: BOB })).json().issued }
   const cookie = cookieHeader(await suite.signIn('cookie'))
   await suite.signIn('token')
   await suite.signIn('session')
 
-  t.equal((await get('/keys_only', key)).json().mode, 'apiKey')
+  t.equal((await get('/keys_only', key)).json().mode, 'badge')
   refused(t, await get('/keys_only', cookie), 401, 'NOT_SIGNED_IN')
   refused(t, await get('/not_keys', key), 403, 'MODE_REQUIRED')
   t.equal((await get('/admin', key)).json().username, 'alice')
@@ -97,11 +97,11 @@ t.test('it stands beside the three others', async (t) => {
   t.equal((await suite.me({ ...key, ...cookie })).json().mode, 'cookie', 'in the order of registration')
   const answer = await suite.me()
   refused(t, answer, 401, 'NOT_SIGNED_IN')
-  t.equal(answer.headers['www-authenticate'], 'Bearer, ApiKey')
+  t.equal(answer.headers['www-authenticate'], 'Bearer, Badge')
 
   const modes = async () => (await suite.app.signIns.list(ALICE.id)).map(({ mode }) => mode).sort()
-  t.strictSame(await modes(), ['apiKey', 'cookie', 'session', 'token'])
-  t.same((await suite.signOut('apiKey', { ...key, ...cookie })).json(), { ended: true })
+  t.strictSame(await modes(), ['badge', 'cookie', 'session', 'token'])
+  t.same((await suite.signOut('badge', { ...key, ...cookie })).json(), { ended: true })
   refused(t, await suite.me(key), 401, 'SIGNED_OUT')
   t.equal((await suite.me(cookie)).statusCode, 200)
   t.strictSame(await modes(), ['cookie', 'session', 'token'])
