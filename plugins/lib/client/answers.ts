@@ -120,7 +120,7 @@ export interface ApiKey {
   readonly expires_at: string
 }
 
-/** A key that was just made: the only time that `key` is shown. */
+/** A new key. Only this answer contains `key`. */
 export interface NewApiKey extends Pick<ApiKey, 'id' | 'name' | 'scopes' | 'expires_at'> {
   readonly key: string
 }
@@ -159,9 +159,9 @@ export interface Answers {
 
 /** An event of `GET /live`. */
 export type LiveEvent =
-  /** The stream is open, or open again: what happened before is not told. */
+  /** The stream is open, or open again. It does not report earlier changes. */
   | { readonly event: 'hello'; readonly data: { readonly sign_in_id: string; readonly expires_at: string } }
   /** The list of sign-ins may have changed. */
   | { readonly event: 'sign_ins'; readonly data: unknown }
-  /** The last one: the code that a request would be refused with. */
+  /** The last event. It has the code with which a request would be refused. */
   | { readonly event: 'signed_out'; readonly data: { readonly error: string } }

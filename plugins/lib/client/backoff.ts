@@ -17,7 +17,7 @@ export interface Backoff {
    * @param response the failure. Its `Retry-After` is obeyed if it is longer
    */
   fail(response?: Response | null): void
-  /** The network is back. What the server has asked for still holds. */
+  /** Call this when the network is back. A `Retry-After` of the server still holds. */
   excuse(): void
   reset(): void
 }

@@ -42,8 +42,8 @@ export type SignInit = Pick<Init, 'headers'>
 /** A client for one person. On a server, make one for each request: it holds their credential. */
 export interface Client {
   /**
-   * As the global `fetch`, with the credential on requests to the user center's origin. Relative addresses count from
-   * `baseUrl`.
+   * Works like the global `fetch`, and adds the credential to requests to the user center's origin. Relative addresses
+   * count from `baseUrl`.
    */
   readonly fetch: (input: Input, init?: Init) => Promise<Response>
   /** @throws what `fetch` throws if there is no answer */
@@ -61,9 +61,9 @@ export interface Client {
   close(): void
 }
 
-/** A password hash may have to wait for its turn. In milliseconds. */
+/** In milliseconds. Long, because a password hash may have to wait for its turn. */
 const SIGN_LIMIT = 20_000
-/** Two refreshes fit into the server's grace, so that the answer to the first may get lost. In milliseconds. */
+/** In milliseconds. Two refreshes fit into the server's grace. So if the first answer is lost, a second try still works. */
 const REFRESH_LIMIT = 4500
 
 declare const location: { readonly origin: string }
@@ -81,14 +81,14 @@ export function createClient({
   const key = `fastify-identity ${name} ${base}`
   const isToken = name === 'token'
   const inCookie = isToken && choice === 'cookie'
-  // With tokens in memory, another client's refresh cookie must stay out of it.
+  // With tokens in memory, requests must not carry another client's refresh cookie.
   const credentials = isToken && !inCookie ? 'omit' : 'include'
   const closed = new AbortController()
   const listeners = new Set<(event: ClientEvent) => void>()
   const channel = env.openChannel?.(key)
   const tell = (message: object) => channel?.postMessage(message)
 
-  /** Nobody waits for a listener, whatever it does or throws. */
+  /** Listeners do not delay the client, and their errors do not reach it. */
   const emit = (event: ClientEvent) => {
     for (const listener of listeners) queueMicrotask(() => listener(event))
   }
@@ -122,7 +122,7 @@ export function createClient({
     else if (response.ok) mode.confirmed?.()
   }
 
-  /** Asks whether the sign-in is over, one question at a time. Without an answer, it is not. */
+  /** Asks whether the sign-in is over, one question at a time. If no answer comes, it counts as live. */
   const ask = single(() => askNow().catch(() => {}))
 
   /** Without locks, or before a sign-in is known, each reader has a connection of its own. */
@@ -138,7 +138,7 @@ export function createClient({
     )
 
   if (onSignedOut) listeners.add((event) => event.type === 'signed_out' && onSignedOut(event.error))
-  // A timer that slept proves nothing, so the server is asked.
+  // A timer may have slept, and proves nothing. So the server is asked.
   env.onReturn?.(() => {
     mode.excuse?.()
     if (mode.isIn()) void ask()

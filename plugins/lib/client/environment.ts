@@ -1,6 +1,6 @@
 /*
- * What the client needs of a browser. Node.js has only a part of it, so each is looked up. The declarations are local:
- * the suite is compiled without the types of browsers.
+ * The parts of a browser that the client needs. Node.js has only some of them, so the client looks up each one. The
+ * declarations are local: the suite is compiled without the types of browsers.
  */
 
 /** Web Locks. */
@@ -56,9 +56,9 @@ function wait(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** Not `focus`: two windows side by side would both look each time. */
+/** Does not use `focus`: two windows side by side would ask the server at each change of focus. */
 function onReturn(look: () => void, signal: AbortSignal): void {
-  // A page that has just been loaded is shown too, but not restored.
+  // A page that has just been loaded is also shown, but it is not restored.
   for (const type of ['visibilitychange', 'pageshow', 'online'])
     window.addEventListener(type, ({ persisted }) => persisted !== false && !document.hidden && look(), {
       signal,

@@ -1,4 +1,4 @@
-/** Longer than any event of ours, in characters. A stream of something else must not fill the memory. */
+/** Longer than any event of ours, in characters. Another kind of stream must not fill the memory. */
 const MOST = 65_536
 
 /** An event of a stream: its name and its data, as text. */

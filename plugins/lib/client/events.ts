@@ -2,7 +2,7 @@ import type { TokenPair } from './answers.js'
 
 /** A change, here or in another tab. */
 export type ClientEvent =
-  /** Also if the browser's cookie belongs to another person now. `pair` in token mode only. */
+  /** Emitted also if the browser's cookie now belongs to another person. `pair` in token mode only. */
   | { readonly type: 'signed_in'; readonly pair?: TokenPair }
   | { readonly type: 'refreshed'; readonly pair: TokenPair }
   /** `error` is the code of the refusal; `SIGNED_OUT` after signing out. */

@@ -15,11 +15,11 @@ interface Parts {
 
 /** The server writes a line every 20 s. After this silence the connection is dead, in milliseconds. */
 const SILENCE = 45_000
-/** Clients come back after 1 to 15 s, so that a failover does not bring all of them at once. In milliseconds. */
+/** In milliseconds. Clients reconnect after 1 to 15 s, so that not all of them come at once after a failover. */
 const SOONEST = 1000
 const SPREAD = 14_000
 
-/** An event without data, or of another version, is none. */
+/** Ignores an event without data, or of another version. */
 function eventOf({ event, data }: Fields): LiveEvent | null {
   if (event !== 'hello' && event !== 'sign_ins' && event !== 'signed_out') return null
   return { event, data: JSON.parse(String(data)) }

@@ -17,9 +17,9 @@ export interface Mode {
   send(outgoing: Outgoing): Promise<Response>
   /** The codes that say that the sign-in is over, if a guard asks for any mode. */
   readonly over: RegExp
-  /** A guard has let the credential in. */
+  /** A guard has admitted the credential. */
   confirmed?(): void
-  /** Takes a new sign-in. */
+  /** Stores a new sign-in. */
   signedIn(data: unknown): Promise<void>
   end(error: string): void
   /** Takes another tab's message. */
@@ -44,12 +44,12 @@ export function tokenMode(tokens: Tokens): Mode {
       if ((await codeOf(second)) === 'TOKEN_EXPIRED') tokens.distrust()
       return second
     },
-    // A proxy that drops the header ends no sign-in, nor does a server whose clock is wrong.
+    // A proxy that drops the header must not end the sign-in. Neither must a server whose clock is wrong.
     over: /^SIGNED_OUT$/,
   }
 }
 
-/** The browser sends the cookie, which no script can read. So what is known comes from the server's answers. */
+/** The browser sends the cookie, which no script can read. So the client learns everything from the server's answers. */
 export function cookieMode(emit: Emit, ask: () => void): Mode {
   let isIn: boolean | null = null
   return {

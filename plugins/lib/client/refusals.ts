@@ -5,6 +5,6 @@ import { jsonOf } from './tools.js'
 export const codeOf = async (response: Response): Promise<unknown> =>
   /40[13]/.test(String(response.status)) ? (await jsonOf(response)).error : ''
 
-/** A refusal that the server need not be asked for. */
+/** A refusal that the client makes itself, without asking the server. */
 export const refusal = (error: string): Response =>
   Response.json({ code: 403, msg: '', error } satisfies Refusal, { status: 403 })

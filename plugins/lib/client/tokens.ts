@@ -15,7 +15,7 @@ interface Parts {
   /** Tells the other tabs. */
   readonly tell: (message: Message) => void
   readonly storage: Storage | undefined
-  /** Whether each tab has a storage of its own, and so must save what another tab hands over. */
+  /** Whether each tab has a storage of its own, and must save the tokens that another tab sends. */
   readonly isPerTab: boolean
   /** Whether the refresh token is in the refresh cookie. */
   readonly inCookie: boolean
@@ -45,7 +45,7 @@ export interface Tokens {
   ready(): Promise<Held | Response | null>
   /** These were refused as expired. @returns those that arrived meanwhile, or new ones; else as `ready` */
   renew(used: Held): Promise<Held | Response>
-  /** The new tokens were refused as expired: another refresh would not help. */
+  /** Call this if new tokens were refused as expired: another refresh would not help. */
   distrust(): void
   /** The network is back. */
   excuse(): void
@@ -65,7 +65,7 @@ const REFUSED = 'REFRESH_REFUSED'
 export function createTokens(parts: Parts): Tokens {
   const { env, name, tell, storage, isPerTab, inCookie, exchange, emit } = parts
   let held: Held | null = null
-  /** Known to be signed out: nothing is stored either. */
+  /** Known to be signed out. The storage is empty too. */
   let isOut = !inCookie && !storage
   let endedId: unknown = null
   let failure: Promise<Response> | null = null
@@ -95,7 +95,7 @@ export function createTokens(parts: Parts): Tokens {
     return null
   }
 
-  /** Nothing of the application runs here, since other tabs wait for it. @returns what is to be done after it */
+  /** Runs no code of the application, because other tabs wait for it. @returns the work to do afterwards */
   async function exchangeAlone(
     before: Held | null,
     token: string | null,
@@ -125,7 +125,7 @@ export function createTokens(parts: Parts): Tokens {
     void end(error, token)
   }
 
-  /** Who had no sign-in has lost none. */
+  /** Without a sign-in before, nothing has ended. */
   function over(before: Held | null, token: string | null): Response | null {
     if (held !== before) return null
     isOut = true
@@ -153,7 +153,7 @@ export function createTokens(parts: Parts): Tokens {
 
   async function renew(used: Held): Promise<Held | Response> {
     const failed = held === used ? await refresh() : null
-    // By now there may be another person's sign-in, in whose name nothing was asked.
+    // By now another person may be signed in. This request was not made in that person's name.
     return failed ?? (held?.signInId === used.signInId && held ? held : refusal('SIGNED_OUT'))
   }
 

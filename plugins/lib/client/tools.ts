@@ -24,7 +24,7 @@ export function within<T>(
   return Promise.race([work, late])
 }
 
-/** Runs the work once at a time: who asks meanwhile gets the same result. */
+/** Runs the work once at a time. Callers that come meanwhile get the same result. */
 export function single<T>(work: () => Promise<T>): () => Promise<T> {
   let running: Promise<T> | undefined
   return () => {
