@@ -291,12 +291,40 @@ async function breakHttp(t: Test, { app, secrets }: Watched, { credential }: Hel
   }
 }
 
+/** A key that is made, used, misused, misplaced and ended. */
+async function useKeys(watched: Watched, mode: Mode): Promise<void> {
+  const { send, secrets } = watched
+  const { credential: person } = await enter(watched, mode)
+  const make = (payload: object, headers = person) =>
+    send({ method: 'POST', url: '/api_keys', headers, payload })
+  const { id, key } = (await make({ name: `by ${mode}` })).json().data
+  secrets.add('an API key', key)
+  secrets.add('the secret of an API key', key.split('_')[2])
+  const held: Held = { mode, credential: { authorization: `Bearer ${key}` }, refreshToken: '', text: key }
+  await useCredential(watched, held)
+  await misplaceCredential(watched, held)
+  await make({ name: key, scopes: [key] })
+  await make({ name: 'x', [key]: key })
+  await make({ name: 'another' }, held.credential)
+  await failToEnter(watched, mode)
+  for (const url of [
+    `/api_keys/${key}`,
+    `/sign_ins/${key}`,
+    `/accounts/${key}/sign_ins`,
+    `/user_info/${key}`,
+  ])
+    for (const headers of [person, held.credential]) await send({ method: 'DELETE', url, headers })
+  await send({ method: 'DELETE', url: `/api_keys/${id}`, headers: person })
+  await useCredential(watched, held)
+}
+
 async function everything(t: Test, watched: Watched): Promise<Held[]> {
   for (const mode of MODES) {
     await failToEnter(watched, mode)
     const held = await enter(watched, mode)
     await useCredential(watched, held)
     await misplaceCredential(watched, held)
+    await useKeys(watched, mode)
     await endSignIns(watched, mode)
     await changePassword(watched, mode)
     await changeAccounts(watched, mode)

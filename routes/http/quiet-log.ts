@@ -4,10 +4,15 @@ import type { ConnectionError, FastifyInstance, FastifyRequest, RouteShorthandOp
 import type { Answer } from './answer.js'
 import { BARE_HEADERS } from './security-headers.js'
 
-/** People sometimes type a password in place of the username in a path. So only the route is logged. */
+const API_KEY = /fik_\w+/g
+
+/**
+ * People sometimes type a password in place of the username in a path, or a whole API key in place of its id. So only the
+ * route is logged. Where there is no such route, at least a key is cut off.
+ */
 function pathOf({ url, routeOptions }: FastifyRequest): string {
   const route = routeOptions.url
-  return route?.includes(':username') ? route : url.replace(/[?#].*/s, '?…')
+  return route?.includes(':') ? route : url.replace(/[?#].*/s, '?…').replace(API_KEY, 'fik_…')
 }
 
 /**
