@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import apiKeyAuth, { type ApiKeyAuthOptions } from '../../plugins/api-key-auth.js'
 import type { AuditEvent } from '../../plugins/audit.js'
 import type { SignInRef } from '../../plugins/lib/contract.js'
+import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import throttle from '../../plugins/throttle.js'
@@ -495,6 +496,27 @@ t.test('ending the others spares keys, and ending all does not', async (t) => {
   refused(t, await me(cookie), 401, 'SIGNED_OUT')
   t.ok(events.some((event) => event.type === 'sign_in_ended' && event.signInId === id))
 })
+
+t.test(
+  'while the database of keys is away, all else is ended, and 503 says that keys are left',
+  async (t) => {
+    const { source: stored } = memoryApiKeys(() => ({ ...ALICE, epoch: 0 }))
+    const away = { is: false }
+    const list: typeof stored.list = (accountId, now) => {
+      if (away.is) throw new StoreUnavailable()
+      return stored.list(accountId, now)
+    }
+    const { makeKey, me, app, signIn } = await setUp(t, { keys: { source: { ...stored, list } } })
+    const { headers } = await makeKey()
+    const cookie = cookieHeader(await signIn('cookie'))
+    away.is = true
+    await t.rejects(app.signIns.endAll(ALICE.id), { code: 'STORE_UNAVAILABLE' })
+    refused(t, await me(cookie), 401, 'SIGNED_OUT')
+    t.equal((await me(headers)).statusCode, 200, 'the key lives on')
+    await t.rejects(app.signIns.raiseEpoch({ id: ALICE.id, epoch: 1 }), { code: 'STORE_UNAVAILABLE' })
+    refused(t, await me(headers), 401, 'SIGNED_OUT')
+  },
+)
 
 t.test('keys are in the list of sign-ins, a page at a time', async (t) => {
   const { makeKey, app, signIn, clock } = await setUp(t)

@@ -99,18 +99,23 @@ export function createSignIns(parts: SignInsParts): SignIns {
     end: endAndTell,
     async endAll(id, except, ending) {
       const accountId = idText(id)
-      const kept = except === undefined ? await keepers.endAll(accountId, clock()) : []
-      const ids = [...kept, ...(await store.endSignIns(accountId, except ?? null, clock()))]
-      for (const signInId of ids) tellEnded(audit, { accountId, signInId }, ending)
-      return ids.length
+      const tell = (ids: readonly string[]) => {
+        for (const signInId of ids) tellEnded(audit, { accountId, signInId }, ending)
+        return ids.length
+      }
+      // The state store first: a database that is away must not keep the sign-ins there alive.
+      const ended = tell(await store.endSignIns(accountId, except ?? null, clock()))
+      return except === undefined ? ended + tell(await keepers.endAll(accountId, clock())) : ended
     },
     async raiseEpoch({ id: given, epoch }, { spare = null } = {}) {
       // Credentials start at epoch 0, and none is below that.
       checkWhole('epoch', epoch, 1)
       const [id, now] = [idText(given), clock()]
       const spared = spare !== null && keepers.of(spare) ? null : spare
+      // The state store first: it refuses all of them from then on, whatever becomes of the keepers.
+      const ended = await endBelowEpoch({ store, audit, longestTtl, now }, { id, epoch }, spared)
       await keepers.endBelow(id, epoch, now)
-      return endBelowEpoch({ store, audit, longestTtl, now }, { id, epoch }, spared)
+      return ended
     },
   }
 }
