@@ -113,7 +113,7 @@ export async function apiKeyRoutes(
     },
     async function makeApiKey(request, reply) {
       const { name, expires_in: expiresIn, scopes = SCOPES } = request.body
-      if (!isKeyName(name)) throw new BodyInvalid()
+      if (!isKeyName(name) || name.trim() === '') throw new BodyInvalid()
       const account = await accountOf(request)
       const apiKey = { name, scopes, ...(expiresIn === undefined ? {} : { expiresIn }) }
       // Every key counts: an ended one is remembered until it would have expired.

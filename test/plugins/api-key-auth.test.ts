@@ -470,6 +470,15 @@ t.test('the cap refuses one more, and ends none for it', async (t) => {
     'one that replaces another takes its place',
   )
   refused(t, await me(two.headers), 401, 'SIGNED_OUT')
+  const bobs = await makeKey({}, { account: BOB })
+  refused(
+    t,
+    await make({}, { headers: bobs.headers }),
+    409,
+    'API_KEY_LIMIT',
+    'one of another account does not',
+  )
+  t.equal((await me(bobs.headers)).statusCode, 200)
 })
 
 t.test('logins push no key out, and keys push no login out', async (t) => {

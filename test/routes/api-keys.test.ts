@@ -114,6 +114,7 @@ test('a malformed body is 400, and makes nothing', async (t) => {
   const { make, list } = await start(t)
   const bodies = [
     { name: '' },
+    { name: '  ' },
     { name: 'x'.repeat(101) },
     { name: 'a\nb' },
     { name: '\u202etxt' },

@@ -19,6 +19,8 @@ const PAUSE = 1000
 const pauseBetween = (signal: AbortSignal) =>
   delay(PAUSE, undefined, { signal, ref: false }).catch(() => undefined)
 
+const FAILED = 'when API keys were last used could not be written'
+
 interface Use {
   readonly id: string
   readonly at: number
@@ -35,7 +37,9 @@ export class LastUse {
   constructor({ source, clock, log, pause = pauseBetween }: LastUseParts) {
     const groups = new Batches<Use, boolean>(async (uses) => {
       const ids = uses.map(({ id }) => id)
-      await source.noteUse(ids, Math.max(...uses.map(({ at }) => at)))
+      const at = Math.max(...uses.map((use) => use.at))
+      // One line in the log for all keys of the group.
+      await source.noteUse(ids, at).catch((err: unknown) => log.warn({ err }, FAILED))
       await pause(this.#closing.signal)
       return ids.map(() => true)
     })

@@ -89,7 +89,7 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
       options,
       absoluteTtl: wanted.expiresIn,
       id,
-      keep: (record) => this.#insert({ ...made, ...ofRecord(record) }, options.replaces !== undefined),
+      keep: (record) => this.#insert({ ...made, ...ofRecord(record) }, options.replaces),
     })
     const ref = refOfRecord(record)
     const { createdAt, absoluteExpiresAt: expiresAt } = record
@@ -168,10 +168,11 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
     return credential.resolve(this.parts.app.signIns)
   }
 
-  /** A key that replaces another one does not count twice. @throws API_KEY_LIMIT */
-  async #insert(key: StoredApiKey, replaces: boolean): Promise<void> {
+  /** A key that replaces another one of its account takes its place. @throws API_KEY_LIMIT */
+  async #insert(key: StoredApiKey, replaced: SignInOptions['replaces']): Promise<void> {
     const { source, settings } = this.parts
-    if (!(await source.insert(key, settings.cap + (replaces ? 1 : 0)))) throw new ApiKeyLimit()
+    const cap = settings.cap + (replaced?.accountId === key.accountId ? 1 : 0)
+    if (!(await source.insert(key, cap))) throw new ApiKeyLimit()
   }
 }
 
