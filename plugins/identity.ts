@@ -19,11 +19,11 @@ import { kCookieNames } from './lib/http/cookie-names.js'
 import { useCookieSerializer } from './lib/http/cookies.js'
 import { safeNext } from './lib/http/safe-next.js'
 import { isHandshake } from './lib/http/same-origin.js'
-import { kCaller, kRefused } from './lib/identity/caller.js'
+import { foundCaller, kCaller, kRefused, unguarded } from './lib/identity/caller.js'
 import { createGuard, type Guard, type GuardOptions, type GuardSettings } from './lib/identity/guard.js'
 import { checkOnRefused } from './lib/identity/guard-options.js'
 import { createModeRegistry, type ModeRegistry } from './lib/identity/mode-registry.js'
-import type { UnauthenticatedStatus } from './lib/identity/refused.js'
+import { kUnauthenticatedStatus, type UnauthenticatedStatus } from './lib/identity/refused.js'
 import type { OnRefused } from './lib/identity/search.js'
 import { kReply, rememberReply, signIn, signOut } from './lib/identity/sign-in.js'
 import { checkClock, type Known, refuseUnknown } from './lib/options.js'
@@ -87,9 +87,6 @@ export interface IdentityOptions {
   readonly clock?: Clock
 }
 
-const unguarded = (name: string) => `request.${name} was read before an identity guard let the request pass.`
-const NOBODY = 'request.identity was read after a guard had found nobody: read request.identityOrNull there.'
-
 /** Whether no guard can run any more. Not `reply.sent`: the handler of a hijacked reply still runs. */
 function isTooLateForGuards(request: FastifyRequest): boolean {
   return request.is404 || request.raw.aborted || request[kReply]?.raw.writableEnded === true
@@ -104,8 +101,7 @@ function readCaller(this: FastifyRequest): Identity | null {
 
 function readIdentity(this: FastifyRequest): Identity {
   const caller = this[kCaller]
-  if (!caller) throw new IdentityUnguarded(caller === null ? NOBODY : unguarded('identity'))
-  return caller.identity
+  return (caller || foundCaller(this, 'identity')).identity
 }
 
 function readRefusal(this: FastifyRequest): RefusalCode | null {
@@ -148,6 +144,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   await useCookieSerializer(app)
   app.decorate('keyRing', createKeyRing(options.secrets))
   app.decorate('identityClock', clock)
+  app.decorate(kUnauthenticatedStatus, answers.unauthenticatedStatus)
   app.decorate(kCookieNames, new Set<string>())
   app.decorate(kBearerPrefixes, [])
   app.decorate('authModes', registry)

@@ -12,6 +12,7 @@ import identity, { type IdentityOptions } from './identity.js'
 import type { AccountId, AccountSource, ModeName } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
 import { type Known, refuseUnknown } from './lib/options.js'
+import type { LiveOptions } from './live.js'
 import type { MetricsOptions } from './metrics.js'
 import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
 import signIns from './sign-ins.js'
@@ -43,6 +44,7 @@ export * from './lib/contract.js'
 export { checkClaims } from './lib/credentials/sensitive-claims.js'
 export type { Guard, GuardOptions } from './lib/identity/guard.js'
 export type { SignInRecord, StateStore } from './lib/stores/contract.js'
+export type { Live, LiveOptions, LiveSocket } from './live.js'
 export type { IdentityMetrics, MetricsOptions } from './metrics.js'
 export type { SessionAuthOptions, SessionIssued } from './session-auth.js'
 export type { Ending, SignIns } from './sign-ins.js'
@@ -80,6 +82,8 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly throttle?: Omit<ThrottleOptions, 'secure'>
   /** Registers the metrics, `app.identityMetrics`. `{}` for its defaults. */
   readonly metrics?: MetricsOptions
+  /** Registers live connections, `app.live` and `request.endSignal`: `{}`. */
+  readonly live?: LiveOptions
   /** Registers API keys, asked before all other modes. `{}` for their defaults. */
   readonly apiKey?: ApiKeyAuthOptions
   readonly token?: Omit<TokenAuthOptions, 'secure'>
@@ -103,6 +107,7 @@ const OPTIONS: Known<SuiteOptions> = {
   signInCap: true,
   throttle: true,
   metrics: true,
+  live: true,
   apiKey: true,
   token: true,
   session: true,
@@ -172,6 +177,7 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   await app.register(signIns, { clock, cap: options.signInCap })
   if (options.apiKey) await app.register(import('./api-key-auth.js'), options.apiKey)
   for (const name of modes) await registerMode(app, name, options)
+  if (options.live) await app.register(import('./live.js'), options.live)
   if (options.throttle) {
     await app.register(import('./throttle.js'), { ...options.throttle, secure: options.secure })
   }

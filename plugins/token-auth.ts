@@ -7,6 +7,7 @@ import type {
   MaybePromise,
   Resolution,
   SignInOptions,
+  SignInTimes,
 } from './lib/contract.js'
 import { identityOf, refOf } from './lib/credentials/identity-claims.js'
 import { checkClaims } from './lib/credentials/sensitive-claims.js'
@@ -89,6 +90,13 @@ class TokenMode implements AuthMode<'token'> {
     if (header === null) return ABSENT
     const verified = this.cache.recall(header, now)
     return verified ? verified.resolve(this.#signIns) : this.#verify(header, now)
+  }
+
+  /** Each rotation issues an access token. Its times are whole seconds. */
+  endsAt({ absoluteExpiresAt, refresh }: SignInTimes): number {
+    if (!refresh) return absoluteExpiresAt
+    const issuedAt = Math.floor(refresh.rotatedAt / 1000)
+    return Math.min((issuedAt + this.settings.accessTtl) * 1000, absoluteExpiresAt)
   }
 
   #verify(header: string, now: number): MaybePromise<Resolution> {

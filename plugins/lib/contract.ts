@@ -125,6 +125,14 @@ export interface CacheCounts {
   readonly misses: number
 }
 
+/** The times of a sign-in's record, in ms. */
+export interface SignInTimes {
+  readonly idleExpiresAt: number
+  readonly absoluteExpiresAt: number
+  /** Token mode. `rotatedAt`: when the newest refresh token was issued. */
+  readonly refresh: { readonly rotatedAt: number } | null
+}
+
 /** One way to keep people signed in. */
 export interface AuthMode<N extends ModeName = ModeName> {
   readonly name: N
@@ -146,6 +154,11 @@ export interface AuthMode<N extends ModeName = ModeName> {
    * @throws CREDENTIAL_AMBIGUOUS if the request is malformed, STORE_UNAVAILABLE on a store fault
    */
   resolve(request: FastifyRequest, now?: number): MaybePromise<Resolution>
+  /**
+   * When the newest credential of a sign-in expires (ms), for open connections. Without this method it expires with the
+   * sign-in.
+   */
+  endsAt?(times: SignInTimes): number
   /** Begins a sign-in of the account, and sends or returns its credential. */
   issue(
     request: FastifyRequest,

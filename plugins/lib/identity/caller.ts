@@ -1,4 +1,6 @@
+import type { FastifyRequest } from 'fastify'
 import type { RefusalCode, Resolution } from '../contract.js'
+import { IdentityUnguarded } from '../errors.js'
 
 /** A resolution that names the caller. */
 export type Found = Extract<Resolution, { kind: 'identity' }>
@@ -18,4 +20,21 @@ declare module 'fastify' {
     [kCaller]?: Found | null
     [kRefused]?: RefusalCode
   }
+}
+
+export const unguarded = (name: string) =>
+  `request.${name} was read before an identity guard let the request pass.`
+
+/**
+ * The resolution that named the caller.
+ * @param name of what the application reads, for the error
+ * @throws IDENTITY_UNGUARDED if no guard has found a caller
+ */
+export function foundCaller(request: FastifyRequest, name: string): Found {
+  const found = request[kCaller]
+  if (found) return found
+  if (found === undefined) throw new IdentityUnguarded(unguarded(name))
+  throw new IdentityUnguarded(
+    `request.${name} was read after a guard had found nobody: read request.identityOrNull there.`,
+  )
 }

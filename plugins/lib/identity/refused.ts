@@ -11,6 +11,15 @@ import {
 /** 401 asks the caller to authenticate (RFC 9110 §15.5.2); 403 is for APIs that specify it. */
 export type UnauthenticatedStatus = 401 | 403
 
+/** Where an application keeps its status, for refusals elsewhere. */
+export const kUnauthenticatedStatus = Symbol('fastify-identity.unauthenticated-status')
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    [kUnauthenticatedStatus]: UnauthenticatedStatus
+  }
+}
+
 /** A credential that a mode refused. */
 export interface Refused {
   readonly code: RefusalCode

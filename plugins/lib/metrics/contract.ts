@@ -1,6 +1,7 @@
 import type { HashQueue } from '../accounts/hash-queue.js'
 import type { Audit } from '../audit.js'
 import type { AuthMode } from '../contract.js'
+import type { Connections } from '../live/connections.js'
 import type { StateStore } from '../stores/contract.js'
 
 /** At their start, the parts of the suite replace themselves by the returned, measured ones. */
@@ -8,6 +9,7 @@ export interface Meters {
   store(store: StateStore): StateStore
   mode(mode: AuthMode): AuthMode
   audit(audit: Audit): void
+  live(connections: Connections): void
   /** @returns a function that stops measuring: the queue may outlive the application */
   hashes(queue: HashQueue): () => void
 }

@@ -70,6 +70,12 @@ export const DEFINITIONS = {
     buckets: LAG_BUCKETS,
   },
   revocations: { type: 'gauge', help: 'Revocations that this process holds in memory.' },
+  live_connections: { type: 'gauge', help: 'Sockets and streams that are bound to a sign-in, and open.' },
+  live_closed_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Bound sockets and streams that were closed: why by the suite, or by others (other).',
+  },
   hash_running: { type: 'gauge', help: 'Passwords that are being hashed now.' },
   hash_waiting: { type: 'gauge', help: 'Passwords that wait to be hashed.' },
   hash_shed_total: { type: 'counter', help: 'Passwords that were not hashed because too many were waiting.' },

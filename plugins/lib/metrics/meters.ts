@@ -1,5 +1,6 @@
 import type { HashQueue } from '../accounts/hash-queue.js'
 import type { AuthMode } from '../contract.js'
+import { CLOSINGS, type Connections } from '../live/connections.js'
 import type { Feed, StateStore } from '../stores/contract.js'
 import type { Meters } from './contract.js'
 import { createEventCounters } from './events.js'
@@ -74,6 +75,14 @@ function watchHashes(instruments: Instruments, queue: HashQueue): () => void {
   return queue.onDone((took) => seconds.observe(took / 1000))
 }
 
+/** They are counted anyway: this reads the counts. */
+function watchConnections(instruments: Instruments, connections: Connections): void {
+  instruments.gauge('live_connections', () => connections.open)
+  instruments.pulledCounter('live_closed_total', (counter) => {
+    for (const reason of CLOSINGS) counter.inc({ reason }, connections.closed.get(reason) ?? 0)
+  })
+}
+
 /** @param sampling one in so many resolves is timed */
 export function createMeters(instruments: Instruments, sampling: number): Meters {
   const names = new Set<string>()
@@ -85,6 +94,7 @@ export function createMeters(instruments: Instruments, sampling: number): Meters
       events.addMode(name)
     }),
     audit: (audit) => void audit.subscribe((event) => events.count(event)),
+    live: (connections) => watchConnections(instruments, connections),
     hashes: (queue) => watchHashes(instruments, queue),
   } satisfies Meters)
 }

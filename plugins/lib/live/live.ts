@@ -1,0 +1,113 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AccountId } from '../contract.js'
+import { type Found, foundCaller } from '../identity/caller.js'
+import { kReply } from '../identity/sign-in.js'
+import { accountIdText } from '../options.js'
+import type { Changes } from './changes.js'
+import type { Connections } from './connections.js'
+import type { Live, LiveSocket } from './contract.js'
+import { BoundSocket } from './socket.js'
+import { BoundStream } from './stream.js'
+import type { Watch } from './watch.js'
+import type { Member, Watched } from './watched.js'
+
+/** `readyState` of a socket that is closing or closed. */
+const CLOSING = 2
+
+const kSignal = Symbol('fastify-identity.end-signal')
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [kSignal]?: AbortSignal
+  }
+}
+
+export interface LiveParts {
+  readonly watch: Watch
+  readonly changes: Changes
+  readonly connections: Connections
+  /** Makes the refusal of a request whose sign-in has ended since its guard ran. */
+  refuse(reason: Error): Error
+}
+
+/** See `Live`. */
+export class LiveConnections implements Live {
+  readonly #bound = new WeakMap<LiveSocket, Watched>()
+  #isStopping = false
+
+  constructor(private readonly parts: LiveParts) {}
+
+  get open(): number {
+    return this.parts.connections.open
+  }
+
+  bindSocket(request: FastifyRequest, socket: LiveSocket): void {
+    const found = foundCaller(request, 'identity')
+    if (socket.readyState >= CLOSING || isOf(this.#bound.get(socket), found)) return
+    const { watch } = this.parts
+    const bound = new BoundSocket(socket, () => watch.check(watched))
+    const watched = this.#open(found, bound)
+    this.#bound.set(socket, watched)
+    socket.on('close', () => {
+      bound.closed()
+      this.#close(watched, bound)
+    })
+    if (this.#isStopping) bound.stop()
+    else if (watch.check(watched) === null) bound.hold()
+  }
+
+  bindStream(request: FastifyRequest, reply: FastifyReply): void {
+    // Its listeners are called first, and may write a last event.
+    const { reason } = endSignal(request, this.parts.watch)
+    if (reason instanceof Error) throw this.parts.refuse(reason)
+    if (isOver(reply)) return
+    const bound = new BoundStream(reply.raw)
+    const watched = this.#open(foundCaller(request, 'identity'), bound)
+    reply.raw.once('close', () => this.#close(watched, bound))
+    if (this.#isStopping) bound.stop()
+  }
+
+  onSignIns(accountId: AccountId, listener: () => void): () => void {
+    return this.parts.changes.listen(accountIdText(accountId), listener)
+  }
+
+  /** The server stops: nothing stays open. */
+  stop(): void {
+    this.#isStopping = true
+    this.parts.watch.stop()
+  }
+
+  #open(found: Found, member: Bound): Watched {
+    this.parts.connections.add()
+    return this.parts.watch.join(found, member)
+  }
+
+  #close(watched: Watched, member: Bound): void {
+    this.parts.connections.remove(member.closedFor)
+    this.parts.watch.leave(watched, member)
+  }
+}
+
+type Bound = Member & Pick<BoundSocket, 'closedFor'>
+
+function isOf(watched: Watched | undefined, { identity: { accountId, signInId } }: Found): boolean {
+  return watched?.identity.accountId === accountId && watched.identity.signInId === signInId
+}
+
+const isOver = ({ raw }: FastifyReply) => raw.destroyed || raw.writableFinished
+
+/** `request.endSignal`. */
+export function endSignal(request: FastifyRequest, watch: Watch): AbortSignal {
+  const known = request[kSignal]
+  if (known) return known
+  const found = foundCaller(request, 'endSignal')
+  const controller = new AbortController()
+  request[kSignal] = controller.signal
+  const reply = request[kReply]
+  if (!reply || isOver(reply)) return controller.signal
+  const member: Member = { end: (reason) => controller.abort(reason) }
+  const watched = watch.join(found, member)
+  reply.raw.once('close', () => watch.leave(watched, member))
+  watch.check(watched)
+  return controller.signal
+}
