@@ -4,7 +4,18 @@ import type { AuditEvent } from '../../plugins/audit.js'
 import { hashOf, KeyFormat } from '../../plugins/lib/api-key/format.js'
 import type { Account } from '../../plugins/lib/contract.js'
 import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
-import { ADMIN, type Credential, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import {
+  ADMIN,
+  type Credential,
+  listen,
+  MODES,
+  post,
+  refused,
+  sendRaw,
+  signIn,
+  USER,
+  userInfo,
+} from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const DAY = 24 * 3600
@@ -374,6 +385,26 @@ test('each refusal has its code, status and challenge', async (t) => {
       const answer = await app.inject({ url, headers: { authorization: `Bearer ${key}` } })
       refused(t, answer, 403, error, `${url} ${error}`)
       t.equal(answer.headers['www-authenticate'], challenge)
+    }
+  }
+})
+
+test('two Authorization lines are 400, whichever of them holds the key', async (t) => {
+  const { app, makeKey } = await start(t)
+  const { key } = await makeKey()
+  const token = (await signIn(app, 'token')).credential.authorization ?? ''
+  const port = await listen(app)
+  const lines = [`Bearer ${key}`, token, 'Basic YTpi', 'Bearer fik_'].map(
+    (value) => `Authorization: ${value}`,
+  )
+  for (const url of ['/user_info', '/sign_ins', '/api_keys']) {
+    for (const one of lines) {
+      for (const two of lines) {
+        if (!`${one}${two}`.includes(key)) continue
+        const head = `GET ${url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n`
+        const answer = await sendRaw(port, `${head}${one}\r\n${two}\r\n\r\n`)
+        t.match(answer, /^HTTP\/1\.1 400 .*"error":"CREDENTIAL_AMBIGUOUS"/s, `${url} ${one.slice(0, 24)}`)
+      }
     }
   }
 })
