@@ -238,7 +238,7 @@ t.test('a user who may not ask for the time has heartbeats, and a sweep by its o
   await admin.acl('SETUSER', 'app', 'on', '>secret', '~*', '+@all', '-time')
   const url = server.url.replace('redis://', 'redis://app:secret@')
   const { store } = await openFollowed(t, url, { clock: by(2 * HOUR) })
-  t.ok(store.feed.healthy())
+  await eventually(() => store.feed.healthy())
   t.equal(store.clock.offset, null)
   await store.endSignIn('a', 's', Date.now())
   await store.sweep(Date.now())

@@ -54,7 +54,7 @@ storeContract(t, 'followed, over a cluster', async (t) => {
   const prefix = newPrefix()
   const { store } = await openFollowed(t, cluster.url, { prefix })
   const { store: other } = await openFollowed(t, cluster.url, { prefix })
-  t.ok(store.feed.healthy() && other.feed.healthy())
+  await eventually(() => store.feed.healthy() && other.feed.healthy())
   const [patient, twin] = patientTwins([store, other])
   return { store: patient, twin }
 })
@@ -252,7 +252,7 @@ t.test('a cluster is shared as app.redis.identity, and closed with the applicati
   app.register(stores, { redisUrl: cluster.url })
   await app.ready()
   t.ok(app.redis.identity instanceof Cluster)
-  t.ok(app.stateStore.feed?.healthy())
+  await eventually(() => app.stateStore.feed?.healthy() === true)
   await app.stateStore.ping()
   await app.close()
   await t.rejects(app.stateStore.ping(), UNAVAILABLE)

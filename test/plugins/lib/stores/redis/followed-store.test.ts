@@ -17,7 +17,7 @@ storeContract(t, 'followed', async (t) => {
   const options = { prefix, commandTimeout: 5000, clock: () => FAR, referenceClock: () => FAR }
   const { store } = await openFollowed(t, server.url, options)
   const { store: other } = await openFollowed(t, server.url, options)
-  t.ok(store.feed.healthy() && other.feed.healthy())
+  await eventually(() => store.feed.healthy() && other.feed.healthy())
   const [patient, twin] = patientTwins([store, other])
   return { store: patient, twin }
 })

@@ -161,7 +161,7 @@ t.test('a replica that does not confirm: 503, nothing claimed, and everything el
   t.equal(store.isLive(refOf(generation, 's1')), false, 'refused all the same')
   await t.rejects(store.endSignIns('a', null, listed.createdAt), UNAVAILABLE)
   t.strictSame(await left(), [listed, sessionRecord()], 'there to be ended again')
-  t.ok(store.feed.healthy())
+  await eventually(() => store.feed.healthy())
   replica.server.resume()
   await eventually(() => isStored(store, 's1'))
   t.strictSame(await left(), [null, null])

@@ -106,6 +106,6 @@ t.test(
     t.equal(await followed[0].store.generation(), generation, 'nobody had to sign in again')
     const { store: later } = await openFollowed(t, set.url)
     for (const store of [...load.stores, later]) t.strictSame(await load.acceptedBy(store), [])
-    for (const { store } of followed) t.ok(store.feed.healthy())
+    for (const { store } of followed) await eventually(() => store.feed.healthy())
   },
 )
