@@ -9,6 +9,7 @@ t.test('nothing asked for is nothing but a caller', async (t) => {
     modes: null,
     ageMax: null,
     onRefused: undefined,
+    scopes: null,
     allow: null,
     loginPage: null,
   })
@@ -25,6 +26,7 @@ t.test('what is asked for is copied and frozen', async (t) => {
     modes: ['token'],
     ageMax: 60_000,
     onRefused: 'next',
+    scopes: null,
     allow: null,
     loginPage: null,
   })
@@ -41,6 +43,9 @@ t.test('a refusal names the option', async (t) => {
     ['modes', { modes: [] }],
     ['optional', { optional: 1 }],
     ['onRefused', { onRefused: 'skip' }],
+    ['scope', { scope: undefined }],
+    ['scope', { scope: [] }],
+    ['scope', { scope: 'two words' }],
     ['allow', { allow: undefined }],
     ['allow', { allow: true }],
     ['allow', { allow: async () => true }],
