@@ -1,9 +1,8 @@
-import { refreshTokens, start } from './lib/actions.js'
+import { start } from './lib/actions.js'
 import { showTimes, startClock } from './lib/clock.js'
 import { byId, type Child, h, repaint } from './lib/dom.js'
 import { language, t } from './lib/language.js'
 import { onChange, state } from './lib/store.js'
-import { tokens } from './lib/tokens.js'
 import { watch } from './lib/watch.js'
 import { accountsView } from './views/accounts.js'
 import { apiKeysView } from './views/api-keys.js'
@@ -38,18 +37,8 @@ function paint(): void {
   showTimes()
 }
 
-let triedFor = ''
-
-/** Once for each token. If it fails, the next call that needs a token refreshes it. */
-function refreshWhenDue(): void {
-  const held = tokens()
-  if (!held || held.expiresAt > Date.now() || triedFor === held.token) return
-  triedFor = held.token
-  void refreshTokens()
-}
-
 onChange(() => repaint(paint))
 repaint(paint)
-startClock(refreshWhenDue)
+startClock()
 watch()
 void start()

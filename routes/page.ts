@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** Beside the running code: the build compiles the page into it. The sources are never served. */
 const ROOT = fileURLToPath(new URL('../public/', import.meta.url))
+
+/** The suite's client, as the package has it: the page imports its modules. */
+const CLIENT = dirname(fileURLToPath(import.meta.resolve('fastify-identity/client')))
 
 const NOT_BUILT = 'The page is not built: "npm run build" makes it. The API works without it.\n'
 
@@ -63,6 +66,14 @@ function serveFile(path: string, type: string): Handler {
   }
 }
 
+/** One route for each existing file, so that no path leads anywhere else. */
+function serveFiles(app: FastifyInstance, prefix: string, folder: string): void {
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    const type = TYPES[extname(path)]
+    if (type) app.get(`${prefix}/${path}`, serveFile(join(folder, path), type))
+  }
+}
+
 /** The user center's page at `/`, and its files. They are the same for everybody; the page asks the API for the rest. */
 export async function pageRoutes(app: FastifyInstance): Promise<void> {
   if (!existsSync(`${ROOT}main.js`)) {
@@ -72,10 +83,7 @@ export async function pageRoutes(app: FastifyInstance): Promise<void> {
     })
     return
   }
-  // One route for each existing file, so that no path leads anywhere else.
-  for (const path of readdirSync(ROOT, { recursive: true, encoding: 'utf8' })) {
-    const type = TYPES[extname(path)]
-    if (type) app.get(`/page/${path}`, serveFile(join(ROOT, path), type))
-  }
+  serveFiles(app, '/page', ROOT)
+  serveFiles(app, '/page/client', CLIENT)
   app.get('/', serveFile(join(ROOT, 'index.html'), HTML))
 }

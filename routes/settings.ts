@@ -29,9 +29,7 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
     cookie: cookieSpec(cookieName, cookieSecure).name,
     session: cookieSpec(sessionName, cookieSecure).name,
   }
-  // The page's script cannot see our cookies. So this tells it whether one was sent. Only then does it ask for the
-  // caller, or refresh.
-  const names = [...Object.values(cookie_names), cookieSpec('refresh', cookieSecure).name]
+  const refreshName = cookieSpec('refresh', cookieSecure).name
   const fixed = {
     registration: registrationOpen ? 'open' : 'closed',
     inspector: !production,
@@ -40,7 +38,11 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
   }
 
   app.get('/settings', { config: { operation: SETTINGS } }, async function settings(request) {
-    const cookie_sent = names.some((name) => readCookie(request.headers.cookie, name).kind !== 'absent')
-    return answer(request, 'SETTINGS', { data: { ...fixed, cookie_sent } })
+    // The page's script cannot see our cookies. So this tells it whether one was sent. Only then does it ask for the
+    // caller, or refresh.
+    const isSent = (name: string) => readCookie(request.headers.cookie, name).kind !== 'absent'
+    const refresh_sent = isSent(refreshName)
+    const cookie_sent = refresh_sent || Object.values(cookie_names).some(isSent)
+    return answer(request, 'SETTINGS', { data: { ...fixed, cookie_sent, refresh_sent } })
   })
 }

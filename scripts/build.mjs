@@ -72,7 +72,7 @@ const PAGE_FILES = new Set(['.html', '.css', '.svg'])
 function copyAll(target) {
   copy('plugins', 'plugins', /\.(js|d\.ts)$/, `${target}/suite`)
   copy('app', '.', /\.js$/, `${target}/center`)
-  copy('public', 'public', /\.js$/, `${target}/center/public`)
+  copy('public/public', 'public', /\.js$/, `${target}/center/public`)
   for (const file of readdirSync('public').filter((name) => PAGE_FILES.has(extname(name))))
     cpSync(`public/${file}`, `${target}/center/public/${file}`)
 }

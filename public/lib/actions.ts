@@ -1,14 +1,14 @@
 import { loadAccounts } from './account-actions.js'
 import * as answers from './answers.js'
-import { call, rotate } from './api.js'
+import { answerOf, call, outcomeOf, signed } from './api.js'
 import { ask, doing, refuse } from './asking.js'
+import { client, forgetClient, useMode } from './client.js'
 import { anything } from './decode.js'
 import { focusOn } from './dom.js'
-import { t } from './language.js'
+import { language, t } from './language.js'
 import { clear, complain, tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
-import { forgetTokens, hold, tokens } from './tokens.js'
 
 async function loadKeys(): Promise<void> {
   const found = await ask('keys', call('GET', '/api_keys', answers.apiKeys))
@@ -39,12 +39,19 @@ export async function loadPanels(): Promise<void> {
 async function recognise(): Promise<boolean> {
   const outcome = await call('GET', '/user_info', answers.user)
   if (!outcome.ok) {
-    if (tokens()) forgetTokens()
     complain('page', outcome.failure)
     return false
   }
-  update({ me: { user: outcome.data, mode: outcome.mode ?? 'cookie' }, failures: {}, notices: {} })
+  const mode = outcome.mode ?? 'cookie'
+  useMode(mode)
+  update({ me: { user: outcome.data, mode }, failures: {}, notices: {} })
   return true
+}
+
+/** Recognises the caller by the cookies that the browser has sent. The refresh cookie brings a token. */
+async function recogniseBy({ cookie_sent, refresh_sent }: answers.Settings): Promise<boolean> {
+  if (refresh_sent) useMode('token')
+  return cookie_sent && (await recognise())
 }
 
 /** Loads the settings and the caller. */
@@ -52,19 +59,20 @@ export async function start(): Promise<void> {
   clear('page')
   const found = await ask('page', call('GET', '/settings', answers.settings))
   if (!found) return
-  const recognised = (found.data.cookie_sent || tokens() !== null) && (await recognise())
+  const recognised = await recogniseBy(found.data)
   update({ settings: found.data })
   if (recognised) await loadPanels()
 }
 
+/** The language of the answer. */
+const inLanguage = () => ({ headers: { 'accept-language': language() } })
+
 export function signIn(username: string, password: string, remember: boolean): Promise<void> {
   return doing('sign-in', async () => {
     const { chosen } = state()
-    const body = { username, password, ...(chosen === 'token' ? {} : { remember }) }
-    const decode = chosen === 'token' ? answers.pair : anything
-    const granted = await ask('sign-in', call<unknown>('POST', `/login_${chosen}`, decode, body))
-    if (!granted) return
-    if (chosen === 'token') hold(answers.pair(granted.data))
+    const credentials = { username, password, ...(chosen === 'token' ? {} : { remember }) }
+    useMode(chosen)
+    if (!(await ask('sign-in', signed(client().signIn(credentials, inLanguage()))))) return
     if (!(await recognise())) return
     tellTabs()
     focusOn('title')
@@ -73,22 +81,19 @@ export function signIn(username: string, password: string, remember: boolean): P
 }
 
 async function afterSignOut(words: string): Promise<void> {
-  forgetTokens()
+  forgetClient()
   forgetPerson()
   tellTabs()
   // This browser may have a second sign-in in another mode. It is now the current one.
   const settings = await call('GET', '/settings', answers.settings)
-  if (settings.ok && settings.data.cookie_sent && (await recognise())) await loadPanels()
+  if (settings.ok && (await recogniseBy(settings.data))) await loadPanels()
   else tell('page', words)
   focusOn('title')
 }
 
 export function signOut(): Promise<void> {
   return doing('me', async () => {
-    const mode = state().me?.mode
-    const refresh = tokens()?.refreshToken
-    const body = mode === 'token' && refresh ? { refresh_token: refresh } : {}
-    if (await ask('me', call('POST', `/logout_${mode}`, anything, body))) await afterSignOut(t().me.signedOut)
+    if (await ask('me', signed(client().signOut(inLanguage())))) await afterSignOut(t().me.signedOut)
   })
 }
 
@@ -128,15 +133,13 @@ export function register(username: string, password: string): Promise<boolean> {
   }).then(() => registered)
 }
 
-let rotating = false
-
-/** Gets a new pair of tokens, before the expiry or on request. */
-export async function refreshTokens(): Promise<void> {
-  if (rotating) return
-  rotating = true
-  const outcome = await rotate()
-  rotating = false
-  if (!outcome.ok) return refuse('inspector', outcome.failure)
-  tell('inspector', t().inspector.rotated)
-  await loadInspection()
+/** Gets a new pair of tokens. */
+export function refreshTokens(): Promise<void> {
+  return doing('inspector', async () => {
+    const failed = await answerOf(client().refresh())
+    const outcome = failed instanceof Response ? await outcomeOf(failed, anything) : failed
+    if (outcome?.ok === false) return refuse('inspector', outcome.failure)
+    tell('inspector', t().inspector.rotated)
+    await loadInspection()
+  })
 }

@@ -16,19 +16,12 @@ export const settings = shape({
   docs: flag,
   cookie_names: shape({ cookie: text, session: text }),
   cookie_sent: flag,
+  refresh_sent: flag,
 })
 export type Settings = ReturnType<typeof settings>
 
 export const user = shape({ username: text, role: text, avatar: text })
 export type User = ReturnType<typeof user>
-
-export const pair = shape({
-  token: text,
-  expires_in: number,
-  refresh_token: text,
-  refresh_expires_in: number,
-})
-export type PairAnswer = ReturnType<typeof pair>
 
 const signIn = shape({
   id: text,

@@ -1,7 +1,8 @@
-import { type Mode, mode as modeDecoder, pair } from './answers.js'
+import type { Client } from '/page/client/client.js'
+import { type Mode, mode as modeDecoder } from './answers.js'
+import { client } from './client.js'
 import { anything, type Decoder, orNull, shape, text } from './decode.js'
 import { language } from './language.js'
-import { forgetTokens, hold, tokens } from './tokens.js'
 
 /** The failure of a call. `status` 0: there was no answer. */
 export interface Failure {
@@ -40,33 +41,29 @@ function retryAtOf(response: Response): number | null {
   return Number.isFinite(seconds) ? Date.now() + seconds * 1000 : null
 }
 
-async function send(method: Method, path: string, body: unknown): Promise<Response> {
-  const held = tokens()
+function send(method: Method, path: string, body: unknown): Promise<Response> {
   const headers = new Headers({ 'accept-language': language() })
-  if (held) headers.set('authorization', `Bearer ${held.token}`)
   if (body !== undefined) headers.set('content-type', 'application/json')
-  return fetch(path, {
+  return client().fetch(path, {
     method,
     headers,
     body: body === undefined ? null : JSON.stringify(body),
-    credentials: 'same-origin',
     redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT),
   })
 }
 
-async function callOnce<T>(
-  method: Method,
-  path: string,
-  decode: Decoder<T>,
-  body: unknown,
-): Promise<Outcome<T>> {
-  let response: Response
+/** The answer, or the failure if there is none. */
+export async function answerOf<T>(asking: Promise<T>): Promise<T | { ok: false; failure: Failure }> {
   try {
-    response = await send(method, path, body)
+    return await asking
   } catch (error) {
     return noAnswer(error instanceof DOMException && error.name === 'TimeoutError' ? 'TIMEOUT' : 'NETWORK')
   }
+}
+
+/** What an answer says. */
+export async function outcomeOf<T>(response: Response, decode: Decoder<T>): Promise<Outcome<T>> {
   try {
     const { msg, error, reason, data, auth_type } = answer(await response.json())
     if (response.ok) return { ok: true, data: decode(data), mode: auth_type, msg }
@@ -77,36 +74,25 @@ async function callOnce<T>(
   }
 }
 
-let rotation: Promise<Outcome<unknown>> | null = null
-
-/**
- * Exchanges the token pair. Callers share a running exchange, since a second use of the refresh token would look like
- * theft. A refused pair is forgotten.
- */
-export function rotate(): Promise<Outcome<unknown>> {
-  rotation ??= rotateNow().finally(() => {
-    rotation = null
-  })
-  return rotation
-}
-
-async function rotateNow(): Promise<Outcome<unknown>> {
-  const refresh_token = tokens()?.refreshToken
-  const outcome = await callOnce('POST', '/refresh_token', pair, { refresh_token })
-  if (outcome.ok) hold(outcome.data)
-  else if (outcome.failure.code === 'REFRESH_REFUSED') forgetTokens()
-  return outcome
-}
-
-/** Calls the API. Exchanges an expired access token once, and repeats the call. */
+/** Calls the API. The client refreshes an expired access token by itself. */
 export async function call<T>(
   method: Method,
   path: string,
   decode: Decoder<T>,
   body?: unknown,
 ): Promise<Outcome<T>> {
-  const outcome = await callOnce(method, path, decode, body)
-  if (outcome.ok || outcome.failure.code !== 'TOKEN_EXPIRED' || !tokens()) return outcome
-  const rotated = await rotate()
-  return rotated.ok ? callOnce(method, path, decode, body) : rotated
+  const response = await answerOf(send(method, path, body))
+  return response instanceof Response ? outcomeOf(response, decode) : response
+}
+
+type Signed = Awaited<ReturnType<Client['signIn']>> | Awaited<ReturnType<Client['signOut']>>
+
+/** The outcome of signing in or out by the client. */
+export async function signed(signing: Promise<Signed>): Promise<Outcome<null>> {
+  const result = await answerOf(signing)
+  if ('failure' in result) return result
+  if (result.ok) return { ok: true, data: null, mode: null, msg: result.answer.msg }
+  const { status, answer, retryAfter } = result
+  const retryAt = retryAfter > 0 ? Date.now() + retryAfter * 1000 : null
+  return failed({ status, code: answer.error, msg: answer.msg, reason: answer.reason ?? null, retryAt })
 }

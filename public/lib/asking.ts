@@ -1,9 +1,9 @@
 import type { Failure, Outcome } from './api.js'
+import { forgetClient } from './client.js'
 import { focusOn } from './dom.js'
 import { clear, complain } from './say.js'
 import { forgetPerson, type Place, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
-import { forgetTokens } from './tokens.js'
 
 /** The codes of a guarded route that recognises nobody. */
 const NOBODY = [
@@ -20,7 +20,7 @@ export const meansNobody = ({ code }: Failure): boolean => NOBODY.includes(code)
 
 /** Shows the sign-in form and the reason why the sign-in has ended. */
 export function lost(failure: Failure): void {
-  forgetTokens()
+  forgetClient()
   forgetPerson()
   complain('page', failure)
   focusOn('title')

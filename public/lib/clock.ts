@@ -22,12 +22,9 @@ function tick(): void {
   }
 }
 
-/** Every second, updates the countdowns and then runs the task. */
-export function startClock(then: () => void): void {
-  setInterval(() => {
-    tick()
-    then()
-  }, 1000)
+/** Updates the countdowns every second. */
+export function startClock(): void {
+  setInterval(tick, 1000)
 }
 
 export { tick as showTimes }

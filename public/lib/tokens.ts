@@ -1,9 +1,8 @@
-import type { PairAnswer } from './answers.js'
+import type { TokenPair } from '/page/client/client.js'
 
 /** Times are in ms, by this machine's clock. */
 export interface Tokens {
   readonly token: string
-  readonly refreshToken: string
   readonly expiresAt: number
   /** When the access token arrived. */
   readonly since: number
@@ -13,22 +12,21 @@ export interface Tokens {
 }
 
 /*
- * In memory only. Every script on this origin could read localStorage, also an injected one, and it would outlive the
- * tab. The price: a reload forgets the tokens.
+ * For the inspector. In memory only: every script on this origin could read localStorage, also an injected one, and it would
+ * outlive the tab. The refresh token is in a cookie, which no script can read.
  */
 let held: Tokens | null = null
 
 export const tokens = (): Tokens | null => held
 
 /** Lifetimes count from now, so this clock need not agree with the server's. */
-export function hold(pair: PairAnswer, now = Date.now()): void {
+export function hold(pair: TokenPair, isRefreshed: boolean, now = Date.now()): void {
   held = {
     token: pair.token,
-    refreshToken: pair.refresh_token,
     expiresAt: now + pair.expires_in * 1000,
     since: now,
     endsAt: now + pair.refresh_expires_in * 1000,
-    rotations: held ? held.rotations + 1 : 0,
+    rotations: held && isRefreshed ? held.rotations + 1 : 0,
   }
 }
 

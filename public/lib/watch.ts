@@ -1,12 +1,12 @@
 import { loadPanels, start } from './actions.js'
 import * as answers from './answers.js'
-import { call, rotate } from './api.js'
+import { call } from './api.js'
 import { lost, meansNobody } from './asking.js'
+import { useMode } from './client.js'
 import { t } from './language.js'
 import { tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { onOtherTab } from './tabs.js'
-import { forgetTokens, tokens } from './tokens.js'
 
 /*
  * A sign-in can end, and a cookie can change its owner, without any action on this page. The page checks when the user
@@ -19,11 +19,9 @@ async function lookWho() {
   if (!state().me) {
     const settings = await call('GET', '/settings', answers.settings)
     if (!settings.ok || !settings.data.cookie_sent) return null
+    if (settings.data.refresh_sent) useMode('token')
   }
-  // A bad credential does not stop the search: with an expired token, a cookie would decide who we are.
-  const held = tokens()
-  const renewed = held && held.expiresAt <= Date.now() ? await rotate() : null
-  return renewed?.ok === false ? renewed : call('GET', '/user_info', answers.user)
+  return call('GET', '/user_info', answers.user)
 }
 
 async function look(): Promise<void> {
@@ -38,7 +36,7 @@ async function look(): Promise<void> {
   const { username, role } = who.data
   const mode = who.mode ?? 'cookie'
   if (me && me.user.username === username && me.user.role === role && me.mode === mode) return
-  if (mode !== 'token') forgetTokens()
+  useMode(mode)
   forgetPerson({ me: { user: who.data, mode } })
   tell('page', t().me.other(username))
   await loadPanels()

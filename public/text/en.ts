@@ -20,7 +20,7 @@ export const en = {
     username: 'Username',
     password: 'Password',
     remember: 'Keep me signed in on this device',
-    noRemember: 'A token is only in this tab’s memory, so it cannot be kept.',
+    noRemember: 'A refresh cookie keeps you signed in for a week at most.',
     submit: (mode: string) => `Sign in by ${mode.toLowerCase()}`,
     sample: 'In development: admin / admin123, or user1 / user123.',
   },
@@ -188,11 +188,12 @@ export const en = {
         mind: 'Every server must use the same store.',
       },
       token: {
-        client: 'A short-lived access token and a refresh token, in the memory of this page.',
+        client:
+          'A short-lived access token in this page’s memory, and a refresh token in an HttpOnly cookie.',
         travels: 'Authorization: Bearer … Only this page attaches it.',
         server: 'Only a list in memory of ended sign-ins.',
         good: 'Apps, scripts and other services.',
-        mind: 'Scripts can read it. It is therefore not stored, and a reload forgets it.',
+        mind: 'Scripts can read the access token. It is therefore not stored; after a reload the refresh cookie brings a new one.',
       },
     },
     inUse: 'The credential in use',
@@ -233,7 +234,7 @@ export const en = {
     refresh:
       'The refresh token gives one new pair, which replaces it. A second use counts as theft and ends the sign-in.',
     memory:
-      'Why not in localStorage? Every script on this origin could read it there, and it would outlive the tab. In memory, a reload forgets it, and you sign in again.',
+      'Why not in localStorage? Every script on this origin could read it there, and it would outlive the tab. In memory, a reload forgets it, and the refresh cookie brings a new one. No script can read that cookie.',
     readers: 'Who can read it',
     canRead: 'can read',
     cannotRead: 'cannot read',

@@ -102,6 +102,7 @@ const EXAMPLES = new Map<unknown, unknown>([
       docs: true,
       cookie_names: { cookie: 'identity', session: 'session' },
       cookie_sent: false,
+      refresh_sent: false,
     },
   ],
   [Inspection, inspection],

@@ -93,6 +93,7 @@ export const Settings = Type.Object(
     cookie_sent: Type.Boolean({
       description: 'Whether the request had one of our cookies, valid or not.',
     }),
+    refresh_sent: Type.Boolean({ description: 'Whether one of them was the refresh cookie.' }),
   },
   closed,
 )

@@ -48,8 +48,11 @@ test('the page in a browser', async (t) => {
       const cookies = await credentialsIn(page)
       t.same(
         cookies.map(({ name }) => name),
-        way === 'token' ? [] : [way === 'cookie' ? 'identity' : 'session'],
+        [{ cookie: 'identity', session: 'session', token: 'refresh' }[way]],
       )
+      await page.reload()
+      await page.locator(`#recognised[data-mode=${way}]`).waitFor()
+      t.equal(await page.locator('.device').count(), 3, 'a reload signs nobody out, and in once more')
       await page.locator('#sign-out').click()
       await page.locator('#sign-in').waitFor()
       await page
@@ -59,7 +62,8 @@ test('the page in a browser', async (t) => {
       t.same(await credentialsIn(page), [], 'nothing is left in the browser')
       for (const { name, value } of cookies) {
         const after = await userInfo(app, { cookie: `${name}=${value}` })
-        t.match(after.json(), { code: 403, error: 'SIGNED_OUT' }, 'nor does a copy of it work')
+        const error = way === 'token' ? 'NOT_SIGNED_IN' : 'SIGNED_OUT'
+        t.match(after.json(), { code: 403, error }, 'nor does a copy of it work')
       }
       t.same(complaints, [])
     })

@@ -55,7 +55,11 @@ test('the inspector shows what each way sends, and what can be read of it', asyn
     await page.goto(origin)
     const answered = page.waitForResponse((response) => response.url().endsWith('/login_token'))
     await signInOn(page, 'token')
-    const { token, refresh_token } = (await (await answered).json()).data
+    const { token, refresh_token: inBody } = (await (await answered).json()).data
+    t.equal(inBody, undefined)
+    const [cookie] = await credentialsIn(page)
+    t.match(cookie, { name: 'refresh', httpOnly: true, sameSite: 'Strict' })
+    const refresh_token = cookie?.value ?? 'none'
     const [header = '', , signature] = token.split('.')
     const carried = (await page.locator('#carried').textContent()) ?? ''
     t.ok(carried.startsWith(`Authorization: Bearer ${header}.`))

@@ -96,7 +96,7 @@ test('/settings says what can be done here, and whether a cookie came', async (t
   const ask = async (cookie?: string) =>
     (await app.inject({ url: '/settings', headers: cookie ? { cookie } : {} })).json().data
   const cookie_names = { cookie: 'identity', session: 'session' }
-  t.match(await ask(), { inspector: true, docs: true, cookie_names, cookie_sent: false })
+  t.match(await ask(), { inspector: true, docs: true, cookie_names, cookie_sent: false, refresh_sent: false })
   t.equal((await ask('session=anything')).cookie_sent, true)
   t.equal((await ask('other=anything')).cookie_sent, false)
   const production = await startUserCenter(t, PRODUCTION)

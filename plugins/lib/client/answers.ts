@@ -131,6 +131,7 @@ export interface Settings {
   readonly docs: boolean
   readonly cookie_names: { readonly cookie: string; readonly session: string }
   readonly cookie_sent: boolean
+  readonly refresh_sent: boolean
 }
 
 /** The answer to each success, by method and path. */

@@ -51,6 +51,12 @@ export interface Client {
   /** Unless `ok`, the person is still signed in. @throws what `fetch` throws if there is no answer */
   signOut(init?: SignInit): Promise<Result<undefined>>
   /**
+   * Refreshes the tokens before they are due. Without effect in the other modes.
+   * @returns nothing, or the answer if it failed
+   * @throws what `fetch` throws if there is no answer
+   */
+  refresh(): Promise<Response | null | undefined>
+  /**
    * The events of `GET /live`. Reconnects by itself, and ends when the sign-in does. Tabs that share a sign-in share
    * a connection.
    */
@@ -170,6 +176,7 @@ export function createClient({
       if (!isToken) tell({})
       return result
     },
+    refresh: async () => mode.refresh?.(),
     live: ({ signal = closed.signal } = {}) =>
       liveEvents(
         { env, open: (init) => request('./live', init), isStillIn: () => ask().then(mode.isIn) },

@@ -13,6 +13,7 @@ export interface Mode {
   held(): Held | null
   /** Loads what is stored. */
   ready?(): Promise<unknown>
+  refresh?(): Promise<Response | null>
   /** Sends a request with the credential, and once more if a new credential helps. */
   send(outgoing: Outgoing): Promise<Response>
   /** The codes that say that the sign-in is over, if a guard asks for any mode. */

@@ -45,6 +45,8 @@ export interface Tokens {
   ready(): Promise<Held | Response | null>
   /** These were refused as expired. @returns those that arrived meanwhile, or new ones; else as `ready` */
   renew(used: Held): Promise<Held | Response>
+  /** Refreshes the tokens. @returns null, or the answer if it failed @throws what `fetch` throws */
+  refresh(): Promise<Response | null>
   /** Call this if new tokens were refused as expired: another refresh would not help. */
   distrust(): void
   /** The network is back. */
@@ -170,6 +172,7 @@ export function createTokens(parts: Parts): Tokens {
     isIn: () => !isOut,
     ready,
     renew,
+    refresh,
     distrust: () => backoff.fail(),
     excuse: backoff.excuse,
     async signedIn(data) {
