@@ -401,6 +401,16 @@ t.test('a hot key ends at its time, by the injected clock', async (t) => {
   refused(t, await me(headers), 401, 'CREDENTIAL_EXPIRED')
 })
 
+t.test('a clock that has lost the time makes every key expired', async (t) => {
+  const { makeKey, makeElsewhere, me, clock } = await setUp(t)
+  const [hot, cold] = [await makeKey(), await makeElsewhere()]
+  t.equal((await me(hot.headers)).statusCode, 200)
+  clock.now = Number.NaN
+  for (const { headers } of [hot, cold]) refused(t, await me(headers), 401, 'CREDENTIAL_EXPIRED')
+  clock.now = START
+  for (const { headers } of [hot, cold]) t.equal((await me(headers)).statusCode, 200)
+})
+
 t.test('the order is API key, token, session, cookie', async (t) => {
   const { makeKey, signIn, me } = await setUp(t)
   const { headers } = await makeKey()

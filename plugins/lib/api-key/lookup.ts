@@ -129,7 +129,9 @@ export class KeyLookup {
     const found = await this.find(request, key)
     if (!found) return INVALID
     const { key: stored, generation } = found
-    if (now >= stored.expiresAt) return EXPIRED
+    // A clock that has lost the time (NaN) makes every key expired.
+    const inTime = now < stored.expiresAt
+    if (!inTime) return EXPIRED
     const account = ownerOf(found)
     if (!account) return SIGNED_OUT
     const { accountId, id: signInId, epoch, expiresAt } = stored
