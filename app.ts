@@ -15,6 +15,7 @@ import {
 import cookieAuth from 'fastify-identity/cookie-auth'
 import csrf from 'fastify-identity/csrf'
 import identity from 'fastify-identity/identity'
+import live from 'fastify-identity/live'
 import metrics from 'fastify-identity/metrics'
 import sessionAuth from 'fastify-identity/session-auth'
 import signIns from 'fastify-identity/sign-ins'
@@ -140,6 +141,7 @@ async function registerSuite(
     rememberTtl,
     absoluteTtl: config.cookieAbsoluteTtl,
   })
+  await app.register(live)
   await app.register(throttle, {
     secure,
     accountLimit: config.loginLimitAccount,

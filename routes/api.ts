@@ -7,6 +7,7 @@ import { BodyInvalid } from './http/errors.js'
 import { handleFailures } from './http/failures.js'
 import { type InspectorOptions, inspectorRoutes } from './inspector.js'
 import { jwksRoutes } from './jwks.js'
+import { liveRoutes } from './live.js'
 import { loginRoutes } from './login.js'
 import { logoutRoutes } from './logout.js'
 import { metricsRoutes } from './metrics.js'
@@ -58,6 +59,7 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   await app.register(logoutRoutes)
   await app.register(userInfoRoutes)
   await app.register(signInRoutes)
+  await app.register(liveRoutes)
   await app.register(apiKeyRoutes, options)
   await app.register(passwordRoutes)
   await app.register(settingsRoutes, options)

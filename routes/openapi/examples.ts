@@ -5,6 +5,7 @@ import {
   Account,
   AccountPage,
   Ended,
+  Events,
   Exposition,
   Inspection,
   KeySet,
@@ -106,6 +107,10 @@ const EXAMPLES = new Map<unknown, unknown>([
     },
   ],
   [Inspection, inspection],
+  [
+    Events,
+    `event: hello\ndata: {"sign_in_id":"${signIn.id}","expires_at":"${IDLE_END}"}\n\nevent: signed_out\ndata: {"error":"SIGNED_OUT"}\n\n`,
+  ],
   [Exposition, '# TYPE fastify_identity_feed_up gauge\nfastify_identity_feed_up 1\n'],
   [KeySet, { keys: [{ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: 'EdDSA', kid: '7FrCmMBA', x: '11qY…' }] }],
 ])

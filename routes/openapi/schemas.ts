@@ -148,6 +148,8 @@ export const KeySet = Type.Object({ keys: Type.Array(Type.Record(Type.String(), 
 
 export const Exposition = Type.String({ description: 'Lines of metrics, each with its HELP and TYPE.' })
 
+export const Events = Type.String({ description: 'Server-sent events, each with JSON as its data.' })
+
 const Next = Type.Union([Type.String(), Type.Null()], {
   description: 'The value of `after` for the next page; null on the last page.',
 })

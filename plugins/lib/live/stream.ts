@@ -38,6 +38,9 @@ function endWithConnection(raw: ServerResponse): void {
   // A connection of HTTP/2 carries other streams, and may not be touched.
   const socket = raw.req.httpVersionMajor === 1 ? raw.socket : null
   const timer = setTimeout(() => raw.destroy(), READ_WITHIN)
-  raw.once('close', () => clearTimeout(timer))
-  raw.end(() => socket?.end())
+  raw.once('close', () => {
+    clearTimeout(timer)
+    socket?.destroySoon()
+  })
+  raw.end()
 }

@@ -1,0 +1,167 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import { type Test, test } from 'tap'
+import { atMostEvery, EventStream } from '../../routes/http/event-stream.js'
+import { type Credential, listen, MODES, post, refused, signIn, USER } from '../helpers/http.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { makeDataDir, startUserCenter, testClock } from '../helpers/user-center.js'
+
+interface Event {
+  readonly event: string
+  readonly data: Record<string, string>
+}
+
+/** Reads a stream event by event. `next` resolves with null at its end. A connection of its own, which ends with it. */
+async function follow(t: Test, origin: string, headers: Credential) {
+  const request = get(`${origin}/live`, { headers, agent: false })
+  t.teardown(() => request.destroy())
+  const [response]: [IncomingMessage] = (await once(request, 'response')) as [IncomingMessage]
+  t.equal(response.statusCode, 200)
+  const chunks = response.setEncoding('utf8')[Symbol.asyncIterator]()
+  let text = ''
+  const next = async (): Promise<Event | null> => {
+    for (;;) {
+      const [block, ...rest] = text.split('\n\n')
+      if (rest.length > 0) {
+        text = rest.join('\n\n')
+        const [, event = '', data = ''] = /^event: (\w+)\ndata: (.+)$/.exec(block ?? '') ?? []
+        return { event, data: JSON.parse(data) }
+      }
+      const { value, done } = await chunks.next()
+      if (done) return null
+      text += value
+    }
+  }
+  return { headers: response.headers, next, leave: () => request.destroy() }
+}
+
+async function start(t: Test, env: Record<string, string> = {}) {
+  const center = await startUserCenter(t, env)
+  return { ...center, origin: `http://127.0.0.1:${await listen(center.app)}` }
+}
+
+const credentialOf = async (app: FastifyInstance, mode: (typeof MODES)[number]) =>
+  (await signIn(app, mode)).credential
+
+for (const mode of MODES) {
+  test(`${mode}: hello, sign_ins, and at its end signed_out`, async (t) => {
+    const { app, origin } = await start(t)
+    const credential = await credentialOf(app, mode)
+    const { headers, next } = await follow(t, origin, credential)
+    t.match(headers['content-type'], /^text\/event-stream/)
+    t.equal(headers['cache-control'], 'no-store')
+    const [own] = (await app.inject({ url: '/sign_ins', headers: credential })).json().data
+    t.strictSame(await next(), { event: 'hello', data: { sign_in_id: own.id, expires_at: own.expires_at } })
+    await credentialOf(app, 'cookie')
+    t.strictSame(await next(), { event: 'sign_ins', data: {} })
+    t.equal((await post(app, `/logout_${mode}`, {}, credential)).statusCode, 200)
+    let last = await next()
+    if (last?.event === 'sign_ins') last = await next()
+    t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
+    t.equal(await next(), null, 'the stream is over')
+    refused(t, await app.inject({ url: '/live', headers: credential }), 403, 'SIGNED_OUT')
+  })
+}
+
+test('a credential that expires: the code that a request would be refused with', async (t) => {
+  for (const [mode, error] of [
+    ['token', 'TOKEN_EXPIRED'],
+    ['session', 'SIGNED_OUT'],
+    ['cookie', 'CREDENTIAL_EXPIRED'],
+  ] as const) {
+    const { app, origin, clock } = await start(t)
+    const credential = await credentialOf(app, mode)
+    const { next } = await follow(t, origin, credential)
+    t.equal((await next())?.event, 'hello')
+    clock.advance(7300)
+    t.strictSame(await next(), { event: 'signed_out', data: { error } }, mode)
+    t.equal(await next(), null)
+    refused(t, await app.inject({ url: '/live', headers: credential }), 403, error)
+  }
+})
+
+test('without a credential it is refused as everywhere, and HEAD opens nothing', async (t) => {
+  const { app } = await start(t)
+  const answer = await app.inject('/live')
+  refused(t, answer, 403, 'NOT_SIGNED_IN')
+  t.equal(answer.headers['www-authenticate'], 'Bearer')
+  const headers = await credentialOf(app, 'cookie')
+  t.equal((await app.inject({ method: 'HEAD', url: '/live', headers })).statusCode, 404)
+  t.equal(app.live.open, 0)
+})
+
+test('somebody who leaves is forgotten; a stopping server ends the streams', async (t) => {
+  const { app, origin } = await start(t)
+  const credential = await credentialOf(app, 'cookie')
+  const [one, two] = [await follow(t, origin, credential), await follow(t, origin, credential)]
+  await Promise.all([one.next(), two.next()])
+  t.equal(app.live.open, 2)
+  one.leave()
+  while (app.live.open > 1) await delay(2)
+  const stopping = app.close()
+  t.equal(await two.next(), null, 'it is not signed out')
+  await stopping
+  t.equal(app.live.open, 0)
+})
+
+test('over Redis: endings and new sign-ins of one instance reach the streams of another', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  const clock = testClock()
+  const env = { REDIS_URL: redis.url, DATA_DIR: makeDataDir(t) }
+  const one = await startUserCenter(t, env, clock)
+  const two = await startUserCenter(t, env, clock)
+  const credential = await credentialOf(one.app, 'token')
+  const { next } = await follow(t, `http://127.0.0.1:${await listen(two.app)}`, credential)
+  t.equal((await next())?.event, 'hello')
+  // Best effort: the connection of the channel may not be there yet.
+  let hasHeard = false
+  const telling = (async () => {
+    while (!hasHeard) await post(one.app, '/login_cookie', USER)
+  })()
+  const told = await next()
+  hasHeard = true
+  await telling
+  t.strictSame(told, { event: 'sign_ins', data: {} })
+  t.equal((await post(one.app, '/logout_token', {}, credential)).statusCode, 200)
+  let last = await next()
+  while (last?.event === 'sign_ins') last = await next()
+  t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
+})
+
+test('a comment comes from time to time, and nothing after the end', async (t) => {
+  const stream = new EventStream(5)
+  stream.setEncoding('utf8')
+  let all = ''
+  stream.on('data', (text) => {
+    all += text
+  })
+  await once(stream, 'data')
+  const ended = once(stream, 'close')
+  stream.send('last', {})
+  stream.finish()
+  stream.finish()
+  stream.send('late', {})
+  await ended
+  t.match(all, /^(:\n\n)+event: last\ndata: {}\n\n$/)
+  t.ok(stream.destroyed)
+})
+
+test('a reader that is far behind is dropped', async (t) => {
+  const stream = new EventStream()
+  for (let sent = 0; sent < 1000 && !stream.destroyed; sent++)
+    stream.send('sign_ins', { text: 'x'.repeat(100) })
+  t.ok(stream.destroyed)
+})
+
+test('at most every so often: at once, and once more for all that came meanwhile', async (t) => {
+  let calls = 0
+  const call = atMostEvery(20, () => calls++)
+  for (let index = 0; index < 10; index++) call()
+  t.equal(calls, 1)
+  while (calls < 2) await delay(2)
+  await delay(60)
+  t.equal(calls, 2)
+})
