@@ -18,8 +18,11 @@ const INSTALLED = [
   '@fastify/session',
   '@fastify/jwt',
   '@fastify/redis',
+  '@fastify/sse',
+  '@fastify/websocket',
   'ioredis',
   'jose',
+  'mercurius',
   '@types/node',
 ]
 
