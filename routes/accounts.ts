@@ -77,7 +77,7 @@ const LIST: Operation = {
 const CHANGE: Operation = {
   id: 'changeAccount',
   tag: 'Accounts',
-  summary: 'Change the role, disable or enable (administrators)',
+  summary: 'Change the role of an account, disable or enable it (administrators)',
   description:
     'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled.',
   guarded: 'people',

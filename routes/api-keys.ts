@@ -66,7 +66,7 @@ const MAKE: Operation = {
   tag: 'API keys',
   summary: 'Make an API key',
   description:
-    'For a person who has signed in within the last ten minutes. The answer is the only one that contains the key. Both scopes by default; it expires after 90 days by default.',
+    'For a person who has signed in within the last ten minutes. The answer is the only one that contains the key. By default the key has both scopes, and expires after 90 days.',
   guarded: 'people',
   status: 201,
   data: ApiKeyMade,

@@ -166,7 +166,7 @@ export const en = {
   },
   inspector: {
     title: 'Inspector',
-    before: 'Where everything will be if you sign in by',
+    before: 'What is stored where, if you sign in by',
     client: 'The browser holds',
     travels: 'Each request carries',
     server: 'The server looks up',

@@ -20,7 +20,10 @@ const COLUMNS = [
   'user_agent',
 ] as const
 
-/** How many keys that are over an account keeps, so that a client still learns that its key has ended or expired. */
+/**
+ * How many ended or expired keys each account keeps. With these, a client still learns that its key has ended or
+ * expired.
+ */
 const KEPT_DEAD = 100
 
 function toRow(key: StoredApiKey): ApiKeyRow {
@@ -62,7 +65,7 @@ function toKey(row: ApiKeyRow): StoredApiKey {
 
 type Row = ExpressionBuilder<Tables, 'api_keys'>
 
-/** Neither ended nor expired, and of the account's epoch. */
+/** A live key is neither ended nor expired. Its account is enabled, and has no higher epoch. */
 function isLive(row: Row, now: number) {
   const epoch = row
     .selectFrom('accounts')
@@ -92,7 +95,7 @@ async function insertBelowCap(db: Kysely<Tables>, key: StoredApiKey, cap: number
   return (await query.returning('id').executeTakeFirst()) !== undefined
 }
 
-/** Keeps an account that makes and ends keys without end from filling the table. */
+/** Deletes old dead keys. Otherwise an account could fill the table by making and ending keys. */
 async function dropOldest(db: Kysely<Tables>, { accountId, createdAt }: StoredApiKey): Promise<void> {
   const dead = db
     .selectFrom('api_keys')
@@ -108,7 +111,7 @@ async function insert(db: Kysely<Tables>, key: StoredApiKey, cap: number): Promi
   return insertBelowCap(db, key, cap)
 }
 
-/** Of two processes on PostgreSQL that insert at once, the second one counts after the first one has committed. */
+/** If two processes insert at once on PostgreSQL, the second one counts after the first has committed. */
 async function insertAlone(db: Kysely<Tables>, key: StoredApiKey, cap: number): Promise<boolean> {
   if (!db.getExecutor().adapter.supportsMultipleConnections) return insert(db, key, cap)
   return db.transaction().execute(async (transaction) => {
@@ -118,7 +121,10 @@ async function insertAlone(db: Kysely<Tables>, key: StoredApiKey, cap: number): 
   })
 }
 
-/** The columns of a key, and its account's with a prefix: both tables have an `id` and an `epoch`. */
+/**
+ * Selects the columns of a key and of its account. The account's get a prefix, because both tables have an `id` and an
+ * `epoch`.
+ */
 async function find(db: Kysely<Tables>, id: string): Promise<FoundApiKey | null> {
   // PostgreSQL rejects U+0000 with an error; no id contains it.
   if (id.includes('\0')) return null
@@ -154,7 +160,7 @@ async function end(db: Kysely<Tables>, ids: readonly string[], now: number): Pro
   await query.where('id', 'in', ids).execute()
 }
 
-/** Two processes that write the same keys in another order would lock each other out: rows that are locked are skipped. */
+/** Skips locked rows. Otherwise two processes that write the same keys in different orders could deadlock. */
 async function noteUse(db: Kysely<Tables>, ids: readonly string[], at: number): Promise<void> {
   const rows = db.selectFrom('api_keys').select('id').where('id', 'in', ids)
   const free = db.getExecutor().adapter.supportsMultipleConnections ? rows.forUpdate().skipLocked() : rows

@@ -14,7 +14,7 @@ export interface Context extends Partial<Pick<AccountsDatabase, 'probe'>> {
   readonly clock: Clock
   /** Runs after a change that ends the account's sign-ins, before the change resolves. */
   readonly onRaised?: (raised: RaisedAccount) => Promise<void>
-  /** Runs after such a change failed: it may be stored, if only the database's answer was lost. */
+  /** Runs after such a change failed. The change may still be stored, if only the database's answer was lost. */
   readonly onDoubt?: () => void
 }
 
@@ -32,7 +32,7 @@ function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values
 }
 
 /**
- * Runs a change, and tells of its epoch.
+ * Runs a change, and reports its new epoch.
  * @returns the changed row, or null
  * @throws STORE_UNAVAILABLE; marked by `markStored` if the change is stored
  */

@@ -57,7 +57,7 @@ export class EpochDistributor {
       this.#lookIn(this.#times.first)
       throw error
     }
-    // The store knows it. If the ledger cannot note that, the epoch is told once more later.
+    // The store knows the epoch. If the ledger cannot note that, the epoch is reported once more later.
     await this.#parts.ledger.settle(raised).catch((error: unknown) => {
       this.#parts.log.warn({ err: error }, 'a distributed epoch could not be noted')
     })

@@ -9,7 +9,7 @@ export const PASSWORD_MIN_LENGTH = 8
 /** Why a new password is refused: `reason` on the wire. */
 export type PasswordFault = 'too_short' | 'too_long' | 'common' | 'like_username'
 
-/** Decides which passwords may be chosen. It never changes one: an accepted password is hashed as it came. */
+/** Decides which passwords may be chosen. It never changes a password: an accepted one is hashed as it was typed. */
 export interface PasswordPolicy {
   /** @throws DEPENDENCY_MISSING */
   fault(password: string, username: string): Promise<PasswordFault | null>

@@ -1,4 +1,4 @@
-/** The most characters (code points) of a username, as typed and as compared. */
+/** The maximum length of a username in code points, both as typed and as compared. */
 export const USERNAME_MAX_LENGTH = 64
 
 /**
@@ -48,8 +48,8 @@ export function canonicalUsername(typed: string): string | null {
 }
 
 /**
- * The prefix of the canonical forms of all names that begin like this; null if no name can. A space at its end may be
- * the one between two words.
+ * The prefix of the canonical forms of all names that begin like this; null if no name can. The prefix may end with a
+ * space, since that may be the space between two words.
  */
 export function canonicalPrefix(typed: string): string | null {
   const prefix = foldText(typed)

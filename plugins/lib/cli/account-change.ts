@@ -15,7 +15,7 @@ interface Target {
 
 interface Change {
   readonly storing: Promise<unknown>
-  /** For the audit, which hears of the ends of sign-ins from the store. */
+  /** For the audit. Null for a change that only ends sign-ins: that has events of its own. */
   readonly report: Pick<AuditDetails['account_changed'], 'changed' | 'to'> | null
   /** What to print after the account's name. */
   readonly done: string

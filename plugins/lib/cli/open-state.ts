@@ -33,7 +33,8 @@ export async function openState({ redisUrl, dataDir }: StatePlace): Promise<Stat
 }
 
 /**
- * The secrets of the server in the same environment. None is generated here: nothing could be verified with it.
+ * The secrets of the server in the same environment. This generates no secret, because nothing could be verified with a
+ * new one.
  * @throws Refusal if there are none yet
  */
 export function secretsOf({ secrets, dataDir }: Config): readonly string[] {

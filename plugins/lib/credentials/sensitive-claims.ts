@@ -30,7 +30,10 @@ const SENSITIVE = new Set(
 )
 
 const DEPTH_MAX = 8
-/** In total: an object that is referenced twice at each depth would be copied exponentially often. */
+/**
+ * The limit for the whole object. Otherwise an object that is referenced twice at each depth would be copied
+ * exponentially often.
+ */
 const VALUES_MAX = 1000
 
 interface Budget {

@@ -2,7 +2,7 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { PurposeKeys } from './keys.js'
 
 const VERSION = 'v1'
-/** Browsers reject cookies above 4096 bytes, including name and attributes (RFC 6265 §6.1). */
+/** Browsers reject cookies above 4096 bytes, with name and attributes (RFC 6265 §6.1). So this is lower. */
 export const SIGNED_VALUE_MAX = 3800
 
 const SHAPE = /^v1\.([\w-]{8})\.([\w-]+)\.([\w-]{43})$/

@@ -90,7 +90,7 @@ function claim(lock: Database.Database): () => void {
   }
   return () => {
     if (!lock.open) return
-    // Closing alone is not enough: a connection lives on until its transaction has ended.
+    // Only closing is not enough, because a connection lives on until its transaction has ended.
     lock.exec('ROLLBACK')
     lock.close()
   }

@@ -9,8 +9,8 @@ import type { StoredSession } from './records.js'
 import { lifetimeOf, type SessionParts } from './use.js'
 
 /**
- * Stores sign-in and session, then ends their predecessors. If a step fails, it ends no predecessor, and takes the new
- * sign-in back if the store can: nobody holds it.
+ * Stores sign-in and session, then ends their predecessors. If a step fails, it ends no predecessor, and removes the
+ * new sign-in again if the store can. No client holds that one.
  * @param id of the new session
  * @throws EPOCH_PASSED, STORE_UNAVAILABLE
  */

@@ -17,7 +17,10 @@ export function newSessionId(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** The key of a stored session. A hash, because a store's keys show in backups, `MONITOR` and invalidation messages. */
+/**
+ * The key of a stored session. A hash, because the keys of a store are visible in backups, `MONITOR` and invalidation
+ * messages.
+ */
 export function sessionKeyOf(id: string): string {
   return createHash('sha256').update(id).digest('base64url')
 }

@@ -16,15 +16,15 @@ function hasToJson(value: object): value is { toJSON(): unknown } {
 function faultOfObject(value: object, depth: number): string | null {
   if (depth > NESTED_MAX) return TOO_DEEP
   if (hasToJson(value)) {
-    // JSON makes null of an invalid Date.
+    // JSON turns an invalid Date into null.
     const written = value.toJSON() ?? Number.NaN
     return typeof written === 'object' && written === value ? null : faultOf(written, depth + 1)
   }
   const isList = Array.isArray(value)
   if (!isList && !isPlain(value)) return notJson(`an instance of ${value.constructor?.name}`)
-  // Array.from visits holes too, of which JSON makes null.
+  // Array.from also visits holes, which JSON turns into null.
   for (const inner of isList ? Array.from<unknown>(value) : Object.values(value)) {
-    // An undefined field counts as absent. JSON makes null of an undefined item.
+    // An undefined field counts as absent. JSON turns an undefined item into null.
     const fault = inner === undefined && !isList ? null : faultOf(inner, depth + 1)
     if (fault !== null) return fault
   }
@@ -55,8 +55,8 @@ export function faultyField(data: object): readonly [name: string, fault: string
 }
 
 /**
- * Why a value does not survive JSON unchanged, or null. JSON silently loses the content of a Map, a Set or an Error and
- * the class of every instance, and makes null of NaN. A value with a `toJSON`, such as a Date, decides for itself.
+ * Why a value does not survive JSON unchanged, or null. JSON silently loses the content of a Map, a Set or an Error,
+ * and the class of every instance. It turns NaN into null. A value with a `toJSON`, such as a Date, decides for itself.
  */
 export function jsonFault(value: unknown): string | null {
   return faultOf(value, 0)

@@ -69,7 +69,7 @@ export class SessionMode implements AuthMode<'session'> {
     )
   }
 
-  /** Reads the session from the store. If there is none, memory no longer answers for it. */
+  /** Reads the session from the store. If there is none, the cache remembers that. */
   load({ id, text }: SessionCredential): MaybePromise<StoredSession | null> {
     return whenReady(this.parts.use.load(id), (stored) => {
       if (!stored) this.cache.keepUnknown(text)
@@ -95,7 +95,8 @@ export class SessionMode implements AuthMode<'session'> {
     options: SignInOptions,
   ): Promise<Begun<'session'>> {
     const legacy = await this.legacyOf(request)
-    // A new id at every sign-in: session fixation gains nothing from an id planted in the browser before.
+    // A new id at every sign-in. So an id that an attacker planted in the browser before (session fixation) is
+    // worthless.
     const id = newSessionId()
     const [stored, signIn] = await beginSession(this.parts, request, id, account, options, legacy)
     const turn = this.turnOf(request)
@@ -149,7 +150,7 @@ export class SessionMode implements AuthMode<'session'> {
     request[kSession]?.slot?.drop(id)
   }
 
-  /** Also drops the session whose cookie the answer would have set. */
+  /** Also drops the session whose cookie the answer would otherwise set. */
   private dropHeld(request: FastifyRequest): void {
     const { slot, held } = this.turnOf(request)
     if (held !== null) slot?.drop(held)

@@ -30,8 +30,8 @@ export interface StoredSession extends SessionLimits {
 }
 
 /**
- * The latest end of a session (ms), by its sealed content. The limits beside the seal can be moved by anybody who can
- * write to the store.
+ * The latest end of a session (ms), by its sealed content. Anybody who can write to the store can move the limits
+ * outside of the seal.
  */
 export type EndOfSession = (content: SessionContent) => number
 
@@ -65,7 +65,8 @@ export class SessionRecords {
   }
 
   /**
-   * Replaces the content, unless somebody else has since the session was read. A destroyed one (`gone`) stays destroyed.
+   * Replaces the content, unless another request has done so since the session was read. A destroyed one (`gone`) stays
+   * destroyed.
    * @throws SESSION_DATA_INVALID if it is too large
    */
   async replace(

@@ -19,9 +19,9 @@ import { createAnonymous, mergeChanges } from './writer.js'
 const NO_DATA: Snapshot = new Map()
 
 /**
- * `request.session` of one request. It holds the session object, and is the store that @fastify/session saves to. A save
- * merges the request's changes into the session as it is stored by then. It only creates ids that this request made, so
- * that a destroyed session never comes back.
+ * `request.session` of one request. It holds the session object, and is the store that @fastify/session saves to. A
+ * save merges the request's changes into the session as it is stored at that moment. It only creates records for ids
+ * that this request made, so that a destroyed session never comes back.
  */
 export class SessionSlot implements SessionHolder {
   private current: SessionObject | null = null
@@ -187,7 +187,7 @@ export class SessionSlot implements SessionHolder {
     this.known.set(id, null)
   }
 
-  /** False if another request destroyed it first: the browser may hold another session's cookie by now. */
+  /** False if another request destroyed it first. The browser may already hold another session's cookie. */
   private destroyStored({ key, content: { signIn } }: StoredSession): Promise<boolean> {
     const { signIns, records } = this.parts
     return signIn ? signIns.end(refOf(signIn)) : records.destroy(key)

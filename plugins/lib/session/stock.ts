@@ -11,12 +11,12 @@ export interface SessionHolder extends fastifySession.SessionStore {
   session: SessionObject | null
 }
 
-/** @fastify/session looks nothing up for this id, and makes a session with a new one. */
+/** For this id, @fastify/session looks nothing up, and makes a session with a new id. */
 export const NO_ID = ''
 
 /**
- * Does not sign: the suite does. The plugin's own signature is bound neither to a purpose nor to a cookie name, and it
- * takes a renewed signature for another session.
+ * Does not sign, because the suite signs. The plugin's own signature is bound neither to a purpose nor to a cookie
+ * name, and it takes a renewed signature for another session.
  */
 const signer = {
   sign: (id: string) => id,

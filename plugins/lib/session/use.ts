@@ -108,7 +108,7 @@ export class SessionUse {
     return Math.min(lifetimeOf(ttls, true).idleTtl, left)
   }
 
-  /** Until when (ms) using the session needs no write. */
+  /** The time (ms) until which using the session needs no write. */
   restsUntil(stored: StoredSession): number {
     const { idleExpiresAt, absoluteExpiresAt } = stored
     if (stored.stale) return 0
@@ -129,14 +129,14 @@ export class SessionUse {
     return idleExpiresAt < absoluteExpiresAt && this.touchDueAt(stored) <= this.parts.clock()
   }
 
-  /** When a tenth of the idle time has passed since the last move. */
+  /** The time (ms) at which a tenth of the idle time has passed since the last move. */
   private touchDueAt(stored: StoredSession): number {
     return stored.idleExpiresAt - this.idleTtlOf(stored) * 900
   }
 
   /**
-   * Touches the sign-in first, and leaves the session alone if that is gone: ending all sign-ins of an account would miss
-   * a session that outlived its sign-in.
+   * Touches the sign-in first. If that is gone, it does not extend the session: "end all sign-ins" would miss a session
+   * that outlives its sign-in.
    */
   private async extend(stored: StoredSession, touched: boolean): Promise<StoredSession> {
     const { records, signIns, clock } = this.parts

@@ -2,9 +2,9 @@ import type { SignInRecord, StateStore } from '../stores/contract.js'
 import { revokedUntil } from '../stores/rules.js'
 
 export const CAP = 100
-/** A longer list helps nobody. */
+/** Nobody can make use of a longer list. */
 export const CAP_MAX = 10_000
-/** After the cap was lowered, each login ends some: none waits until thousands have ended. */
+/** If the cap was lowered, each login ends a part of the surplus. So no login waits until thousands have ended. */
 const ENDED_AT_ONCE = 100
 
 /**

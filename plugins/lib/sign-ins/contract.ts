@@ -11,12 +11,12 @@ export interface Seen {
 }
 
 /**
- * Keeps the records of one mode outside of the state store, in a database. Only their ends are told to the state store.
- * So they outlive the loss of its content, do not count for the cap, and do not make room for others.
+ * Keeps the records of one mode outside of the state store, in a database. The state store only learns of their ends.
+ * So these sign-ins survive the loss of its content. They do not count for the cap, and never end because of it.
  */
 export interface RecordKeeper {
   readonly mode: string
-  /** The longest that one of its sign-ins lives, in seconds. */
+  /** The maximum lifetime of its sign-ins, in seconds. */
   readonly longestTtl: number
   /** Whether an id has the form of its ids, which ids of the state store never have. */
   owns(id: string): boolean
@@ -39,7 +39,8 @@ export interface SignIns {
    */
   begin(request: FastifyRequest, start: SignInStart): Promise<SignInRecord>
   /**
-   * Has the records of one mode kept elsewhere. A mode calls it at boot, and begins its sign-ins with `keep` and `id`.
+   * Registers a keeper for the records of one mode. The mode calls this at boot, and begins its sign-ins with `keep`
+   * and `id`.
    * @throws OPTION_INVALID if its sign-ins could live longer than their ends are remembered
    */
   addKeeper(keeper: RecordKeeper): void
@@ -53,8 +54,8 @@ export interface SignIns {
   /** A page of the live ones, from the newest or from the end of another page. */
   page(accountId: AccountId, query: SignInsQuery): Promise<SignInsPage>
   /**
-   * Writes that the caller was seen, at most once a minute for each sign-in. Nobody waits for the write. Guards call it
-   * for each admitted caller, with the cached credential, if any, and the time (ms).
+   * Stores when the caller was last seen, at most once a minute for each sign-in. No request waits for the write.
+   * Guards call it for each admitted caller, with the cached credential, if any, and the time (ms).
    */
   noteSeen(caller: Pick<SignInRef, 'accountId' | 'signInId'>, verified?: Seen, now?: number): void
   /** Moves last-seen to now, and the idle limit to `idleTtl` seconds from now. */
@@ -66,7 +67,7 @@ export interface SignIns {
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
   /**
    * Ends a sign-in, with or without a record: a credential whose record was lost must not live on. So it ends the
-   * sign-in **of any account**, because without the record nothing tells whose id it is.
+   * sign-in **of any account**: without the record, it cannot know whose id it is.
    *
    * Pass a ref from a verified credential or from a record. If the id comes from a client, call `find(accountId, id)`
    * first, and end nothing if that returns null. Ids are no secrets: somebody who has seen another user's id (in an
@@ -77,10 +78,10 @@ export interface SignIns {
    */
   end(ref: { readonly accountId: AccountId; readonly signInId: string }, ending?: Ending): Promise<boolean>
   /**
-   * Ends all sign-ins that the account has now, except `except`. With `except`, those of a RecordKeeper (API keys) live
-   * on as well: somebody who signs out elsewhere does not mean the machines. A sign-in that begins at the same moment counts as
-   * later, and lives: somebody who knows the password could sign in a moment later anyway. A raised epoch ends those
-   * too, and every login in progress.
+   * Ends all sign-ins that the account has now, except `except`. With `except`, the sign-ins of a RecordKeeper (API
+   * keys) live on as well: a person who signs out elsewhere means devices, not programs. A sign-in that begins at the
+   * same moment lives on too: a person who knows the password could sign in a moment later anyway. Only a raised epoch
+   * also ends such sign-ins, and every login in progress.
    * @returns how many
    */
   endAll(accountId: AccountId, except?: string, ending?: Ending): Promise<number>

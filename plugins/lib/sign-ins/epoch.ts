@@ -45,7 +45,7 @@ export async function endBelowEpoch(
   return ended
 }
 
-/** No sign-in has this id, so none was ended by it. */
+/** No sign-in has this id, so no revocation names it. */
 const NOBODY = '-'
 
 const HAND_ON =
@@ -53,8 +53,8 @@ const HAND_ON =
   'and find do not hand on the raised epoch'
 
 /**
- * Refuses a new sign-in that is dead on arrival: the client would be told that it is signed in, and the next request
- * would be refused. Does not refuse a sign-in that was ended by its id meanwhile: it was live.
+ * Refuses a new sign-in that was never live. Otherwise the client would be told that it is signed in, and its next
+ * request would be refused. Does not refuse a sign-in that was ended by its id in the meantime, because it was live.
  * @throws EPOCH_PASSED, with a warning in the log; STORE_UNAVAILABLE if the revocation list was lost meanwhile
  */
 export async function refuseDeadAtBirth(

@@ -8,7 +8,7 @@ import type { RecordKeeper } from './contract.js'
 export class Keepers {
   readonly #all: RecordKeeper[] = []
 
-  /** @param longestTtl how long the ends of sign-ins are kept at most, in seconds */
+  /** @param longestTtl the maximum time for which the end of a sign-in is kept, in seconds */
   constructor(
     private readonly store: Pick<StateStore, 'generation' | 'endSignIn'>,
     private readonly longestTtl: number,
@@ -56,7 +56,10 @@ export class Keepers {
     return ended.flat()
   }
 
-  /** The state store refuses them by the epoch. So that they stay refused after it is lost, they end here too. */
+  /**
+   * The state store refuses them by the epoch. They also end here, so that they stay refused if the state store loses
+   * its content.
+   */
   async endBelow(accountId: string, epoch: number, now: number): Promise<void> {
     for (const keeper of this.#all) {
       const records = await keeper.list(accountId, now)
@@ -66,9 +69,9 @@ export class Keepers {
   }
 
   /**
-   * Revokes first, as for other sign-ins: if that fails, nothing has changed, and the same can be tried again. A list that
-   * was lost in between has forgotten the revocation. Somebody who asked the keeper after that, and before its end, got a
-   * live sign-in under the new list. So that list is told too.
+   * Revokes first, as for other sign-ins. If that fails, nothing has changed, and the caller can try again. If the list
+   * is lost in between, the revocation is lost with it. A process that then asked the keeper too early has taken the
+   * sign-in for live under the new list. So this revokes it again in the new list.
    */
   async #end(keeper: RecordKeeper, records: readonly SignInRecord[], now: number): Promise<void> {
     if (records.length === 0) return

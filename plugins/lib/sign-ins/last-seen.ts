@@ -15,7 +15,7 @@ export interface LastSeenParts {
 /** How far the stored last-seen time may be behind, in ms. */
 const COALESCE = 60_000
 
-/** Whether the last-seen time is due to be stored. Also after the clock was set back, without waiting for it to catch up. */
+/** Whether the last-seen time is due to be stored. True also if the clock was set back. */
 export function isPast(seenAt: number, now: number): boolean {
   return Math.abs(now - seenAt) >= COALESCE
 }
@@ -39,7 +39,10 @@ export class LastSeen {
     this.#written = new Newest(parts.max ?? MAX)
   }
 
-  /** Writes it if a write is due. Never throws. Brings no ended sign-in back: the store only updates existing records. */
+  /**
+   * Writes the time if a write is due. Never throws. Cannot bring an ended sign-in back, because the store only updates
+   * existing records.
+   */
   noteSeen(
     { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,
     verified?: Seen,

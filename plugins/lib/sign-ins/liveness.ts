@@ -10,7 +10,7 @@ export function livenessOf(
   return {
     isLive(ref) {
       const live = store.isLive(ref)
-      // A driver's own kind of promise is no `Promise`, and a mode would take it for `true`.
+      // A driver may have its own kind of promise. It is not a `Promise`, and a mode would take it for `true`.
       return typeof live === 'boolean' ? live : Promise.resolve(live)
     },
     revision() {
@@ -21,8 +21,8 @@ export function livenessOf(
 }
 
 /**
- * Whether a sign-in is live while an answer is written. The reply of a store is a moment old. An end that this process
- * has made since then is known without a lookup, and counts.
+ * Whether a sign-in is live while an answer is written. A store's reply may be outdated by a moment. If this process
+ * has ended the sign-in since then, it knows that without a lookup, and answers false.
  * @throws STORE_UNAVAILABLE
  */
 export function isLiveNow(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): MaybePromise<boolean> {
@@ -34,7 +34,7 @@ export function isLiveNow(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): May
 export function isEndedHere(signIns: Pick<SignIns, 'isLive'>, ref: SignInRef): boolean {
   const live = signIns.isLive(ref)
   if (!(live instanceof Promise)) return !live
-  // The store is asked, and nobody waits for it.
+  // The question to the store goes on, and its answer is ignored.
   live.catch(() => {})
   return false
 }

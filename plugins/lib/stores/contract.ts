@@ -5,11 +5,11 @@ export type { RefreshState, SessionRecord, SignInRecord } from './records.js'
 
 /** Conditions for rotating a sign-in's token, so that no client is refused after the rotation. */
 export interface RotationTerms {
-  /** The lowest epoch that it may have begun under. */
+  /** The lowest epoch under which the sign-in may have begun. */
   readonly epoch: number
-  /** The earliest absolute limit, in ms. */
+  /** The sign-in's absolute limit must not be earlier, in ms. */
   readonly endsAfter: number
-  /** The largest size of its claims, in bytes of JSON. A store may count more than the claims. */
+  /** The maximum size of the sign-in's claims, in bytes of JSON. A store may count more than the claims. */
   readonly claimsMax: number
 }
 
@@ -73,13 +73,14 @@ export interface RevocationStore {
    */
   isLive(ref: SignInRef): MaybePromise<boolean>
   /**
-   * The same for many, in few commands, and never from a copy in this process. Without it, `isLive` is asked for each.
+   * The same for many sign-ins, in a few commands, and never from a copy in this process. Without this method, the
+   * suite calls `isLive` for each.
    */
   areLive?(refs: readonly SignInRef[]): Promise<readonly boolean[]>
   /**
-   * A number, 0 or more, that changes with each further revocation. A sign-in that was live under it is live while it
-   * stays the same, and need not be looked up again. -1 while the store has no such number, for example because it must
-   * ask elsewhere. Leave it out, or return -1, if `isLive` looks at more than that list, as in a store around another.
+   * A number, 0 or more, that changes with each further revocation. If a sign-in was live, it is still live while this
+   * number stays the same, and needs no new lookup. -1 while the store has no such number, for example because it must
+   * ask another process. Leave this method out, or return -1, if `isLive` depends on more than the revocation list.
    */
   revision?(): number
   /**
@@ -91,8 +92,8 @@ export interface RevocationStore {
   endSignIn(accountId: string, id: string, until: number): Promise<boolean>
   /**
    * The same for every sign-in of the account on record, except `except`. With `belowEpoch`, only for those of a lower
-   * epoch. Also for those past their limits: by a clock that is behind they are live. Ends many in batches, so that some
-   * may have ended if it fails.
+   * epoch. Includes sign-ins past their limits, because a clock that is behind takes them for live. Ends many in
+   * batches, so that some may have ended if it fails.
    * @returns the ids of those that were within their limits at `now`
    */
   endSignIns(accountId: string, except: string | null, now: number, belowEpoch?: number): Promise<string[]>
@@ -106,9 +107,9 @@ export interface RevocationStore {
 /** The records of sign-ins, for lists and for refreshing. */
 export interface SignInStore {
   /**
-   * Adds a sign-in. Drops those of the same account that have been past their limits for an hour at `createdAt`: by a
-   * clock that is behind they are live, and `endSignIns` misses a sign-in without a record.
-   * @returns how many are within their limits then, this one included
+   * Adds a sign-in. Drops those of the same account that have been past their limits for an hour at `createdAt`. Not
+   * earlier: a clock that is behind takes them for live, and `endSignIns` would miss a sign-in without a record.
+   * @returns the number of sign-ins within their limits then, including this one
    */
   addSignIn(record: SignInRecord): Promise<number>
   findSignIn(accountId: string, id: string, now: number): Promise<SignInRecord | null>
@@ -119,8 +120,8 @@ export interface SignInStore {
   /** Compares the counter and sets it, in one step. See RotationResult. */
   rotateRefresh(accountId: string, id: string, rotation: Rotation): Promise<RotationResult>
   /**
-   * Replaces the sign-in's seal, unless it differs from that of `record` by now. Without this method a token sign-in
-   * ends when the secret that it began under leaves the ring.
+   * Replaces the sign-in's seal if it is still that of `record`. Without this method, a token sign-in ends when the
+   * secret under which it began leaves the ring.
    */
   resealSignIn?(record: SignInRecord, seal: string): Promise<void>
 }
@@ -152,20 +153,20 @@ export interface StoreUpkeep {
    * @returns a function that ends the subscription
    */
   onRevoked?(listener: () => void): () => void
-  /** Resolves when the store has taken a write, of something that changes nothing. */
+  /** Resolves when the store has taken a write that changes nothing. */
   ping(): Promise<void>
   /**
-   * Collects what is past its limits at `now` (ms), if the engine does not do so itself. Drops a revocation an hour
-   * after its time: on every instance, it must outlive the credentials that it refuses. A shared store also goes by its
-   * own clock.
+   * Removes records that are past their limits at `now` (ms), unless the engine does so itself. Drops a revocation an
+   * hour after its time, because on every instance it must outlive the credentials that it refuses. A shared store also
+   * checks its own clock.
    */
   sweep(now: number): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * Where sign-ins, sessions and revocations live. Every operation is atomic, also between processes that share the store.
- * Limits are stored times, compared with the `now` that is handed in. A store's own TTLs only collect garbage. Every
- * fault is thrown as STORE_UNAVAILABLE with the driver's error as `cause`.
+ * Where sign-ins, sessions and revocations live. Every operation is atomic, also between processes that share the
+ * store. Limits are stored times, which are compared with the argument `now`. A store's own TTLs only collect garbage.
+ * Every fault is thrown as STORE_UNAVAILABLE with the driver's error as `cause`.
  */
 export interface StateStore extends RevocationStore, SignInStore, SessionStore, StoreUpkeep {}

@@ -6,7 +6,7 @@ import type { RefreshState, Rotation, RotationResult, RotationTerms, SignInRecor
  * alike.
  */
 
-/** 1 to 2^48 - 2. After a lost list, the next one differs, except with a chance of 1 in 2^48. */
+/** 1 to 2^48 - 2, at random. The generation after a lost list is the same with a chance of 1 in 2^48. */
 export function newGeneration(): number {
   return randomInt(1, 2 ** 48 - 1)
 }
@@ -34,8 +34,9 @@ export function withinLimits<T extends Limits>(record: T | null | undefined, now
 export const CLOCK_MARGIN = 3_600_000
 
 /**
- * Until when (ms) the end of a sign-in is kept: until `until`, or until all its credentials have expired. No credential
- * outlives its record's absolute limit, which nothing moves. Without a record that limit is unknown.
+ * The time (ms) until which the end of a sign-in is kept: `until`, or the time at which all its credentials have
+ * expired by every clock, if that is earlier. No credential outlives its record's absolute limit, which never moves.
+ * Without a record, that limit is unknown.
  */
 export function revokedUntil(
   record: Pick<SignInRecord, 'absoluteExpiresAt'> | null,
@@ -54,7 +55,7 @@ export function movedIdleLimit(limits: Limits, idleExpiresAt: number): number {
   return Math.max(limits.idleExpiresAt, Math.min(idleExpiresAt, limits.absoluteExpiresAt))
 }
 
-/** By creation, and by id for equal times, so that every adapter lists them alike. */
+/** Sorts by creation, and by id for equal times, so that every adapter lists them alike. */
 export function newestFirst(records: SignInRecord[]): SignInRecord[] {
   return records.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
 }

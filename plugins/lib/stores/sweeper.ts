@@ -5,9 +5,9 @@ import type { StateStore } from './contract.js'
 /** How often expired entries are collected, in ms. */
 const SWEEP_INTERVAL = 60_000
 /**
- * How long a clock must have shown a time before anything is collected by it, in ms: at least this, at most twice this. If
- * a clock jumps ahead, and back within that time, no revocation is lost. A machine that was off for a month collects on
- * the same day.
+ * How long a clock must be watched before a sweep follows it, in ms: between once and twice this time. If the clock
+ * jumps ahead and comes back within that time, no revocation is lost. A machine that was off for a month sweeps on the
+ * same day.
  */
 export const SETTLED_AFTER = 6 * 3_600_000
 
@@ -44,7 +44,7 @@ export class SettledTime {
 export interface SweeperOptions {
   /** In ms. */
   readonly interval?: number | undefined
-  /** null: the clock's reading is used as it is. */
+  /** Null: the clock's reading is used as it is. */
   readonly settled?: SettledTime | null
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Steps } from './steps.js'
 
-/** How long after a fault the store is not asked, in ms. */
+/** The time after a fault during which the store is not asked, in ms. */
 const RETRY_AFTER = 1000
 
 interface Parts {

@@ -13,11 +13,11 @@ import type { Steps } from './steps.js'
 
 /** An attempt that counts as failed until it is settled, once. */
 export interface Reservation {
-  /** It failed, at `now` (ms). The last one of a round starts the delay. */
+  /** The attempt failed, at `now` (ms). The last failure of a round starts the delay. */
   fail(now: number): Promise<void>
-  /** It was no attempt. */
+  /** It does not count as an attempt. */
   giveBack(): Promise<void>
-  /** The caller proved who they are: earlier failures are forgotten. */
+  /** The caller gave the right password, so earlier failures are forgotten. */
   reset(): Promise<void>
 }
 
@@ -47,7 +47,7 @@ function placeAt(seen: number, { rule, subject }: Limited, now: number) {
     round,
     isNew,
     counter: `${subject}:${round.number}`,
-    /** How many attempts are let through. */
+    /** How many attempts are allowed. */
     most: isClosed ? 0 : open,
     /** How long the counter is kept, in seconds. */
     keep: keepFor(rule, round).counter,
@@ -100,7 +100,7 @@ class Taken implements Reservation {
     private readonly steps: Steps,
     private readonly limited: Limited,
     private readonly place: ReturnType<typeof placeAt>,
-    /** Of the counter, this attempt included. */
+    /** The counter's value, including this attempt. */
     private readonly count: number,
   ) {}
 

@@ -38,7 +38,7 @@ export class MemorySteps extends LocalSteps {
   protected change(name: string, value: number): void {
     const entry = this.#entries.get(name)
     if (value === 0) this.#entries.delete(name)
-    // Keeps its place: another failure makes a counter no younger.
+    // The counter keeps its place, because another failure does not make it younger.
     else if (entry) this.#entries.set(name, { value, until: entry.until })
   }
 

@@ -54,7 +54,7 @@ const OPTIONS: Known<ThrottleOptions> = {
   secure: true,
 }
 
-/** The most failures that a limit may let through. */
+/** The maximum number of failures that a limit may allow. */
 export const LIMIT_MAX = 1_000_000
 /** A month: nobody should wait, or be remembered, for longer. */
 const WINDOW_MAX = 31 * 24 * 3600
@@ -76,7 +76,7 @@ function checkAccountRule(options: ThrottleOptions): LimitRule {
   return Object.freeze({ limit, window, delays: Object.freeze({ first, longest, forget }) })
 }
 
-/** More than the delays let through in the default windows, so that a person meets the delays first. */
+/** More than the delays allow in the default windows, so that a person meets the delays first. */
 function defaultPairLimit({ limit }: LimitRule): number {
   return Math.min(Math.max(2 * limit, limit + 10), LIMIT_MAX)
 }

@@ -39,8 +39,8 @@ const RECENT_MAX = 10_000
 const keyOf = (name: string) => `${PREFIX}th:${name}`
 
 /**
- * Counters in Redis, standalone or a cluster: each step is one command about keys of one slot. The client stays its
- * owner's.
+ * Counters in Redis, standalone or a cluster. Each step is one command, with keys of one slot. The client's owner
+ * closes it.
  */
 export class RedisSteps implements Steps {
   /**
@@ -58,7 +58,7 @@ export class RedisSteps implements Steps {
     this.#client = asRedisClient(client)
   }
 
-  /** Sends nothing: usually the number is 0, or as it was the last time. */
+  /** Sends no command: usually the number is 0, or unchanged since the last time. */
   expect(subject: string): number {
     return this.#recent.get(subject) ?? 0
   }
@@ -98,8 +98,9 @@ export class RedisSteps implements Steps {
   }
 
   /**
-   * A client that queues commands until it is connected would count an attempt that went on elsewhere. A Redis that
-   * does not answer counts as one that fails, whatever the client's own settings are.
+   * Refuses without a connection. A client that queues commands until it is connected would later count an attempt that
+   * was already counted elsewhere. A Redis that does not answer counts as one that fails, whatever the client's own
+   * settings are.
    */
   async #ask<T>(command: () => Promise<T>): Promise<T> {
     if (this.#client.status !== 'ready') throw new Error('There is no connection to Redis.')

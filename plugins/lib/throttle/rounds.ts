@@ -11,7 +11,7 @@ export interface LimitRule {
 export interface Delays {
   readonly first: number
   readonly longest: number
-  /** All is forgotten when an attempt was open to anybody for this long and nobody made one. */
+  /** The failures are forgotten if an attempt has been allowed for this long and nobody has made one. */
   readonly forget: number
 }
 
@@ -50,8 +50,9 @@ function endOf({ level, time }: Round, { window, delays }: LimitRule): number {
 }
 
 /**
- * How far ahead the clock that wrote a round may have been, in seconds. Without a bound, a clock that was wrong by a
- * day locks out for a day after its correction; with none allowed, a slow clock would find every round over.
+ * How far ahead the clock that wrote a round may have been, in seconds. Without a bound, a clock that was a day ahead
+ * would lock people out for a day after its correction. If nothing were allowed, a slow clock would find every round
+ * over.
  */
 const AHEAD_MAX = 3600
 

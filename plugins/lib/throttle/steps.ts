@@ -1,7 +1,7 @@
 /** One attempt to count. `keep` is in seconds of the store's clock. */
 export interface Taking {
   readonly subject: string
-  /** The number under the subject that `counter` was chosen by. */
+  /** The number under the subject by which `counter` was chosen. */
   readonly seen: number
   readonly counter: string
   readonly most: number
@@ -14,7 +14,7 @@ export interface Taking {
  * Redis Cluster. A name without a number counts as 0. Times to keep only collect garbage: no limit relies on them.
  */
 export interface Steps {
-  /** The number under the subject, or a guess at it: the other steps return the number that was there. */
+  /** The number under the subject, or a guess. The other steps return the real number. */
   expect(subject: string): number
   /** @returns the numbers under the subject and under the counter */
   look(subject: string, counter: string): Promise<{ readonly stored: number; readonly count: number }>
@@ -29,7 +29,7 @@ export interface Steps {
   replace(subject: string, seen: number, value: number, keep: number): Promise<number>
 }
 
-/** A text under the name would compare as less than every limit. */
+/** Refuses a stored text, because a text compares as less than every limit. */
 export function checked(value: number): number {
   if (!Number.isSafeInteger(value)) throw new Error('the stored count is not a whole number')
   return value

@@ -7,7 +7,7 @@ import type { Terminal } from '../command.js'
 import { withAccounts } from '../open-accounts.js'
 import type { Fault, Finding, InspectParts } from './finding.js'
 
-/** The user center's own. */
+/** Keys with the prefix of the user center. */
 const format = new KeyFormat('fik')
 
 const refused = (sentence: string): Fault => ({ code: 'CREDENTIAL_INVALID', sentence })

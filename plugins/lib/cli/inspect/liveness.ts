@@ -65,7 +65,7 @@ async function signInLiveness(parts: LivenessParts, ref: SignInRef): Promise<Liv
   return { fault: live ? null : ENDED, signIn, remark: null }
 }
 
-/** A lost revocation list ends no key: it is asked about the key under its own generation. */
+/** A lost revocation list ends no key. So the list is asked about the key under the list's current generation. */
 async function keyLiveness({ store }: LivenessParts, found: FoundApiKey): Promise<Liveness> {
   const { accountId, id: signInId, epoch } = found.key
   const ref = { accountId, signInId, epoch, generation: await store.generation() }

@@ -2,7 +2,7 @@
 export class PostgresFault extends Error {
   constructor(
     message: string,
-    /** SQLSTATE where PostgreSQL has answered, else the code of a system error, if any. */
+    /** The SQLSTATE if PostgreSQL has answered, else the code of a system error, if any. */
     readonly code: string | undefined,
   ) {
     super(message)
@@ -32,7 +32,7 @@ const DEMOTED = '25006'
 /** in_failed_sql_transaction: an earlier error names the failure. */
 const FAILED_BEFORE = '25P02'
 
-/** Whether it only says that the transaction has failed already. */
+/** Whether the error only says that the transaction has already failed. */
 export function isAftermath({ code }: PostgresFault): boolean {
   return code === FAILED_BEFORE
 }

@@ -8,11 +8,11 @@ export interface PostgresOptions {
   /** How long a query waits for a connection, a new one or a free one: 2000 by default. */
   readonly connectTimeout?: number
   /**
-   * How long a query may run before PostgreSQL ends it (`statement_timeout`): 2000 by default. A server that does not
-   * say so is given up after half as long again. After half of this time, PostgreSQL ends a transaction whose process
-   * has gone silent, and frees its locks (`idle_in_transaction_session_timeout`). A pooler in between must let both
-   * settings pass (PgBouncer: `ignore_startup_parameters = statement_timeout, idle_in_transaction_session_timeout`).
-   * If it drops them, only the giving up is left.
+   * How long a query may run before PostgreSQL ends it (`statement_timeout`): 2000 by default. If the server does not
+   * answer by then, this process gives up after half as long again. After half of this time, PostgreSQL ends a
+   * transaction whose process has gone silent, and frees its locks (`idle_in_transaction_session_timeout`). A pooler in
+   * between must let both settings pass (PgBouncer: `ignore_startup_parameters = statement_timeout,
+   * idle_in_transaction_session_timeout`). If the pooler drops them, only this process's own limit remains.
    */
   readonly queryTimeout?: number
   /** How long an unused connection is kept: 30 000 by default. */

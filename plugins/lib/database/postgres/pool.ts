@@ -22,8 +22,8 @@ export interface PoolLog {
 const BIGINT = 20
 
 /**
- * A pool on which nothing hangs. After any fault except an answer of PostgreSQL itself, it closes the connection,
- * and the next query makes another one. Its errors name no value that a query carried.
+ * A pool whose queries never hang. After any fault except an answer of PostgreSQL itself, it closes the connection, and
+ * the next query makes another one. Its errors name no value that a query carried.
  * @throws DEPENDENCY_MISSING, or the error of reading the file of certificates
  */
 export async function openPool(
@@ -80,8 +80,8 @@ function timesOf({ max, connectTimeout, queryTimeout, idleTimeout, silence }: Po
 }
 
 /**
- * Returns the client to the pool only while it is sound: behind a query that was given up, the next one would wait
- * in vain.
+ * Returns the client to the pool only while it is sound: a connection whose query was given up would keep the next
+ * query waiting in vain.
  */
 function guard(client: PoolClient, log: PoolLog): PoolClient {
   let broken: Error | undefined

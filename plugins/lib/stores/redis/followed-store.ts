@@ -76,7 +76,7 @@ export class FollowedStore extends RedisStore {
 
   override isLive(ref: SignInRef): MaybePromise<boolean> {
     const verdict = this.#list.judge(ref)
-    // An end is never taken back, whatever else this process does not know yet.
+    // An end is final, whatever else this process does not know yet.
     if (verdict === 'ended') return false
     if (this.clock.isBehind) throw clockFault()
     if (!this.feed.healthy() || !this.#list.complete) return super.isLive(ref)

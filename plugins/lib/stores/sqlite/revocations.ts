@@ -15,10 +15,10 @@ import { PAGE, type PageName, type Statements } from './statements.js'
 
 const MAX = 1_000_000
 
-/** How often the data version is read, in ms: reading it takes longer than everything else. */
+/** How often the data version is read, in ms. Reading it for each request would take longer than the rest of the check. */
 const LOOK_INTERVAL = 2
 
-/** Before every key. */
+/** Sorts before every key. */
 const START: readonly [string, string] = ['', '']
 
 /** One for each connection: a write over the same connection does not change the data version. */
@@ -51,7 +51,7 @@ export class SqliteRevocations {
   /** @throws the driver's error, TypeError for a damaged file */
   isLive(ref: SignInRef): boolean {
     const verdict = this.#list.judge(ref)
-    // An end is never taken back, whatever else this process does not know yet.
+    // An end is final, whatever else this process does not know yet.
     if (verdict === 'ended') return false
     return (verdict === 'live' && this.#isWhole()) || this.#ask(ref)
   }
@@ -66,12 +66,12 @@ export class SqliteRevocations {
     return this.#list.onRevoked(listener)
   }
 
-  /** Takes in stored revocations. */
+  /** Adds stored revocations. */
   add(revocations: readonly Revocation[]): void {
     for (const [member, score, keep] of revocations) this.#list.put(member, score, Number(keep))
   }
 
-  /** Drops what was to be kept until `upTo` (ms). */
+  /** Drops entries that were to be kept until `upTo` (ms) at most. */
   async sweep(upTo: number): Promise<void> {
     await this.#list.sweep(upTo)
     if (this.#list.hasShrunk) this.#held = null
@@ -107,7 +107,10 @@ export class SqliteRevocations {
     return readNumber(this.#statements.get('dataVersion'))
   }
 
-  /** Reads the list page by page, so that nobody waits for long. If that fails, the next look starts it again. */
+  /**
+   * Reads the list page by page, so that no request waits for long. If that fails, the next check of the data version
+   * starts it again.
+   */
   async #read(): Promise<void> {
     this.#isReading = true
     try {

@@ -80,10 +80,10 @@ async function startChild(t: Test, url: string) {
   }
 }
 
-t.test('an empty database is migrated once, and holds accounts only', async (t) => {
+t.test('an empty database is migrated once, and holds accounts and API keys only', async (t) => {
   const url = await server.createDatabase()
   await (await openPostgres({ databaseUrl: url })).close()
-  t.same(await tables(url), ['accounts', 'kysely_migration', 'kysely_migration_lock'])
+  t.same(await tables(url), ['accounts', 'api_keys', 'kysely_migration', 'kysely_migration_lock'])
   t.same(await migrated(url), MIGRATED)
   const stamps = () => server.asAdmin(url, (client) => client.query('SELECT * FROM kysely_migration'))
   const { rows } = await stamps()
