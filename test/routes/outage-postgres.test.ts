@@ -26,7 +26,7 @@ async function startInstances(t: Test, count: number, env: Record<string, string
 }
 
 async function until(ready: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 60_000; !(await ready()); await delay(50)) {
+  for (const deadline = Date.now() + 60_000; !(await ready()); await delay(20)) {
     if (Date.now() > deadline) throw new Error('it did not come to that')
   }
 }
@@ -77,16 +77,19 @@ t.test('a change whose answer is lost ends the sign-ins all the same', async (t)
   const { id } = (await app.accounts.findByUsername('user1')) ?? { id: '' }
   const { credential } = await signIn(app, 'token')
   await server.asAdmin(url, async (client) => {
-    await client.query(`CREATE FUNCTION dawdle() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END $$
+    // The change waits for this lock, so that its answer is lost however slow this machine is.
+    await client.query('SELECT pg_advisory_lock(1)')
+    await client.query(`CREATE FUNCTION dawdle() RETURNS trigger AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$
       LANGUAGE plpgsql`)
     await client.query(
       'CREATE TRIGGER dawdles BEFORE UPDATE OF epoch ON accounts FOR EACH ROW EXECUTE FUNCTION dawdle()',
     )
     const refusedChange = t.rejects(app.accounts.setRole(id, 'admin'), { code: 'STORE_UNAVAILABLE' })
     const isAtIt =
-      "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+      "SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
     await until(async () => (await client.query(isAtIt)).rowCount === 1)
     proxy.cut()
+    await client.query('SELECT pg_advisory_unlock(1)')
     await refusedChange
   })
   const since = ownTime()
