@@ -91,7 +91,7 @@ export function createClient({
   const credentials = isToken && !inCookie ? 'omit' : 'include'
   const closed = new AbortController()
   const listeners = new Set<(event: ClientEvent) => void>()
-  const channel = env.openChannel?.(key)
+  let channel = env.openChannel?.(key)
   const tell = (message: object) => channel?.postMessage(message)
 
   /** Listeners do not delay the client, and their errors do not reach it. */
@@ -122,7 +122,7 @@ export function createClient({
     const signInId = mode.held()?.signInId
     // Unlike /user_info, it refuses a bad token also if a good cookie came with it.
     const response = await request('./sign_ins?limit=1')
-    const code = String(await codeOf(response))
+    const code = await codeOf(response)
     if (mode.held()?.signInId !== signInId) return
     if (mode.over.test(code)) mode.end(code)
     else if (response.ok) mode.confirmed?.()
@@ -155,7 +155,7 @@ export function createClient({
       const outgoing = makeOutgoing(env, base, input, init)
       if (!outgoing.isOurs) return outgoing.send(undefined)
       const response = await mode.send(outgoing)
-      if (mode.isIn() && mode.over.test(String(await codeOf(response)))) void ask()
+      if (mode.isIn() && mode.over.test(await codeOf(response))) void ask()
       return response
     },
     async signIn(who, init) {
@@ -169,6 +169,9 @@ export function createClient({
       return result
     },
     async signOut(init) {
+      // On a page that has just been loaded, the tokens may only be stored.
+      const failed = !mode.held() && (await mode.refresh?.())
+      if (failed && mode.isIn()) return resultOf(failed)
       const held = mode.held()
       const result = await sign<undefined>('./logout_', init, { refresh_token: held?.pair.refresh_token })
       if (!result.ok) return result
@@ -189,7 +192,8 @@ export function createClient({
     },
     close() {
       closed.abort()
-      channel?.close()
+      // A closed channel throws, which must not stop a refresh that is under way.
+      channel = void channel?.close()
     },
   }
 }

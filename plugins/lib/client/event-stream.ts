@@ -1,5 +1,5 @@
 /** Longer than any event of ours, in characters. Another kind of stream must not fill the memory. */
-const MOST = 65_536
+const MOST = 100_000
 
 /** An event of a stream: its name and its data, as text. */
 export interface StreamEvent {

@@ -19,10 +19,10 @@ const SILENCE = 45_000
 const SOONEST = 1000
 const SPREAD = 14_000
 
-/** Ignores an event without data, or of another version. */
+/** Ignores an event of another version. */
 function eventOf({ event, data }: Fields): LiveEvent | null {
   if (event !== 'hello' && event !== 'sign_ins' && event !== 'signed_out') return null
-  return { event, data: JSON.parse(String(data)) }
+  return { event, data: JSON.parse(String(data ?? null)) }
 }
 
 /** @returns whether the sign-in is over */
@@ -50,14 +50,18 @@ async function read(
 }
 
 /** Keeps the stream open until the sign-in is over, or nobody reads it. */
-async function follow(parts: Parts, signal: AbortSignal, tell: (event: StreamEvent) => void): Promise<void> {
+async function follow(
+  parts: Parts,
+  signal: AbortSignal,
+  tell: (event: StreamEvent) => void,
+): Promise<unknown> {
   const { env, open, isStillIn } = parts
   const backoff = createBackoff(env)
   while (!signal.aborted) {
     const response = await open({ headers: { accept: 'text/event-stream' }, signal }).catch(() => null)
     if (response?.ok) {
       if (await read(parts, response, tell)) return
-    } else if (response && response.status < 500 && response.status !== 429) return void (await isStillIn())
+    } else if (response && response.status < 500 && response.status !== 429) return isStillIn()
     else backoff.fail(response)
     if (!signal.aborted) await env.wait(Math.max(backoff.left(), SOONEST + env.random() * SPREAD), signal)
   }

@@ -40,9 +40,9 @@ export function tokenMode(tokens: Tokens): Mode {
       if (!held || (await codeOf(first)) !== 'TOKEN_EXPIRED') return first
       const renewed = await tokens.renew(held)
       if (renewed instanceof Response) return renewed
-      if (renewed === held || !outgoing.isRepeatable) return first
+      if (renewed === held || !outgoing.canRepeat) return first
       const second = await outgoing.send(renewed.pair.token)
-      if ((await codeOf(second)) === 'TOKEN_EXPIRED') tokens.distrust()
+      if ((await codeOf(second)) === 'TOKEN_EXPIRED') tokens.fail()
       return second
     },
     // A proxy that drops the header must not end the sign-in. Neither must a server whose clock is wrong.

@@ -8,14 +8,9 @@ export interface Outgoing {
   /** Whether it may carry our credential: it goes to our server, and has none of its own. */
   readonly isOurs: boolean
   /** Whether it can be sent again. A body that was read as a stream is gone. */
-  readonly isRepeatable: boolean
+  readonly canRepeat: boolean
   send(token: string | undefined, init?: Init): Promise<Response>
 }
-
-const isStream = (body: unknown) =>
-  typeof body === 'object' &&
-  body !== null &&
-  (body instanceof ReadableStream || Symbol.asyncIterator in body)
 
 export function makeOutgoing(env: Environment, base: URL, input: Input, init: Init = {}): Outgoing {
   const request = input instanceof Request ? input : null
@@ -23,7 +18,10 @@ export function makeOutgoing(env: Environment, base: URL, input: Input, init: In
   const given = new Headers(init.headers ?? request?.headers)
   return {
     isOurs: url.origin === base.origin && !given.has('authorization'),
-    isRepeatable: !isStream(init.body ?? request?.body),
+    get canRepeat() {
+      // Not every browser has `Request.body`.
+      return !(request?.bodyUsed || Symbol.asyncIterator in Object(init.body))
+    },
     send(token, more) {
       const headers = new Headers(given)
       if (token) headers.set('authorization', `Bearer ${token}`)

@@ -2,8 +2,8 @@ import type { Refusal } from './answers.js'
 import { jsonOf } from './tools.js'
 
 /** The code of a refusal; empty for any other answer. */
-export const codeOf = async (response: Response): Promise<unknown> =>
-  /40[13]/.test(String(response.status)) ? (await jsonOf(response)).error : ''
+export const codeOf = async (response: Response): Promise<string> =>
+  /40[13]/.test(`${response.status}`) ? `${(await jsonOf(response)).error}` : ''
 
 /** A refusal that the client makes itself, without asking the server. */
 export const refusal = (error: string): Response =>

@@ -27,8 +27,7 @@ declare const sessionStorage: {
 
 const inSession = (key: string): TokenStorage => ({
   load: async () => sessionStorage.getItem(key),
-  save: async (token) =>
-    token === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, token),
+  save: async (token) => (token ? sessionStorage.setItem(key, token) : sessionStorage.removeItem(key)),
 })
 
 /** Never throws, and answers in time: undefined if the storage does not. */
@@ -41,9 +40,11 @@ export interface Storage {
 export function openStorage(choice: StorageChoice, key: string, env: Environment): Storage | undefined {
   const inner = choice === 'session' ? inSession(key) : choice
   if (typeof inner !== 'object') return undefined
-  const patiently = <T>(work: Promise<T>) => within(env, PATIENCE, work).catch(() => undefined)
+  // Asynchronous, so that what a function throws at once is caught too.
+  const patiently = <T>(work: () => Promise<T>) =>
+    within(env, PATIENCE, (async () => work())()).catch(() => undefined)
   return {
-    load: () => patiently(inner.load()),
-    save: (token) => patiently(inner.save(token)),
+    load: () => patiently(() => inner.load()),
+    save: (token) => patiently(() => inner.save(token)),
   }
 }

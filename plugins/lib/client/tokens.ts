@@ -48,7 +48,7 @@ export interface Tokens {
   /** Refreshes the tokens. @returns null, or the answer if it failed @throws what `fetch` throws */
   refresh(): Promise<Response | null>
   /** Call this if new tokens were refused as expired: another refresh would not help. */
-  distrust(): void
+  fail(): void
   /** The network is back. */
   excuse(): void
   /** Takes the tokens of a new sign-in. */
@@ -90,25 +90,24 @@ export function createTokens(parts: Parts): Tokens {
   }
 
   /** Uses the tokens once they are stored. Another tab has stored its own, unless each has a storage of its own. */
-  async function keep(before: Held | null, next: Held, isOwn = true): Promise<null> {
+  async function keep(before: Held | null, next: Held, isOwn = true): Promise<undefined> {
     const { pair, signInId } = next
     if (isOwn || isPerTab) await storage?.save(pair.refresh_token ?? null)
     emit({ type: before?.signInId === signInId ? 'refreshed' : 'signed_in', pair })
-    return null
   }
 
   /** Runs no code of the application, because other tabs wait for it. @returns the work to do afterwards */
   async function exchangeAlone(
     before: Held | null,
     token: string | null,
-  ): Promise<() => Promise<Response | null>> {
+  ): Promise<(() => Promise<Response | null | undefined>) | null> {
     for (let isLast = false; ; isLast = true) {
       const trying = exchange(token)
       const answer = await trying.catch(() => null)
       const { data, error }: Fields = answer ? await jsonOf(answer) : {}
       const next = hold(data, env.now())
       // Something newer has happened meanwhile.
-      if (held !== before) return async () => null
+      if (held !== before) return null
       if (next) {
         put(next)
         tell({ before: token, pair: next.pair })
@@ -136,8 +135,8 @@ export function createTokens(parts: Parts): Tokens {
     return refusal(REFUSED)
   }
 
-  async function refreshNow(): Promise<Response | null> {
-    // After distrust, there is none.
+  async function refreshNow(): Promise<Response | null | undefined> {
+    // After `fail`, there is none.
     if (backoff.left() > 0) return failure
     const before = held
     // Another tab may have stored a newer one.
@@ -147,7 +146,7 @@ export function createTokens(parts: Parts): Tokens {
       // Another tab may have done it meanwhile.
       held === before && !isOut ? exchangeAlone(before, token) : null,
     )
-    return after?.() ?? null
+    return after?.()
   }
 
   const refreshOnce = single(refreshNow)
@@ -173,7 +172,7 @@ export function createTokens(parts: Parts): Tokens {
     ready,
     renew,
     refresh,
-    distrust: () => backoff.fail(),
+    fail: backoff.fail,
     excuse: backoff.excuse,
     async signedIn(data) {
       const next = hold(data, env.now())
@@ -188,10 +187,13 @@ export function createTokens(parts: Parts): Tokens {
     hear({ before: token, pair, ended }) {
       const before = held
       const next = hold(pair, env.now())
-      if (!next && before && before.signInId === ended) void end('SIGNED_OUT', before.pair.refresh_token)
+      if (!next) {
+        if (before && before.signInId === ended) void end('SIGNED_OUT', before.pair.refresh_token)
+        return
+      }
       const isOurs = inCookie ? token === null : before?.pair.refresh_token === token
-      const isLate = before && next && next.issuedAt < before.issuedAt
-      if (!next || !isOurs || isLate || next.signInId === endedId) return
+      const isLate = before && next.issuedAt < before.issuedAt
+      if (!isOurs || isLate || next.signInId === endedId) return
       put(next)
       void keep(before, next, false)
     },

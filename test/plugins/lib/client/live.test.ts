@@ -201,6 +201,18 @@ test('a signal and close() end it', async (t) => {
   t.equal(server.opened.length, 2)
 })
 
+test('an event without data is an event', async (t) => {
+  const { browser } = await start(t)
+  const tab = browser.tab()
+  await tab.client.signIn(USER)
+  tab.interfere = async (request, goOn) =>
+    request.url.endsWith('/live') ? new Response('event: sign_ins\n\n') : goOn()
+  for await (const event of tab.client.live()) {
+    t.same(event, { event: 'sign_ins', data: null })
+    break
+  }
+})
+
 test('a stream is cut into events, whatever its chunks', async (t) => {
   const stream = 'event: hello\ndata: {"a":"é"}\n\n: x\n\nevent:sign_ins\r\ndata:{}\r\n\r\n'
   const bytes = text.encode(stream)

@@ -386,6 +386,105 @@ test('a sign-out that could not be stored signs nobody out', async (t) => {
   t.same(types(tab), ['signed_in'])
 })
 
+/** A storage that pages share. */
+function sharedStorage() {
+  let stored: string | null = null
+  return {
+    isEmpty: () => stored === null,
+    load: async () => stored,
+    save: async (token: string | null) => {
+      stored = token
+    },
+  }
+}
+
+test('signing out first thing after a reload ends the stored sign-in', async (t) => {
+  const { app, browser } = await start(t)
+  const storage = sharedStorage()
+  for (const options of [{ storage }, { storage: 'cookie' }] as const) {
+    const before = browser.tab(options)
+    await before.client.signIn(USER)
+    const reloaded = browser.tab(options)
+    t.ok((await reloaded.client.signOut()).ok)
+    for (let time = 0; time < 3; time++) await settle()
+    const account = await app.accounts.findByUsername(USER.username)
+    t.same(await app.signIns.list(String(account?.id)), [])
+    t.equal(types(before).at(-1), 'signed_out', 'the other tabs know')
+    t.equal(types(reloaded).at(-1), 'signed_out')
+    t.ok(storage.isEmpty())
+    t.equal(await statusOf(browser.tab(options)), 403)
+  }
+})
+
+test('signing out after a reload says so if it cannot load the tokens', async (t) => {
+  const { browser } = await start(t)
+  const storage = sharedStorage()
+  await browser.tab({ storage }).client.signIn(USER)
+  const reloaded = browser.tab({ storage })
+  reloaded.interfere = refreshing(() => failure(503, 'STORE_UNAVAILABLE'))
+  const out = reloaded.client.signOut()
+  await browser.clock.pass(1000)
+  t.match(await out, { ok: false, status: 503, answer: { error: 'STORE_UNAVAILABLE' } })
+  t.notOk(storage.isEmpty())
+  t.equal(await statusOf(browser.tab({ storage })), 200)
+})
+
+test('closed while it refreshes, a client still stores the successor', async (t) => {
+  const { browser, pass } = await start(t)
+  const storage = sharedStorage()
+  class ClosingChannel {
+    onmessage = null
+    #isClosed = false
+    postMessage() {
+      if (this.#isClosed) throw new DOMException('closed', 'InvalidStateError')
+    }
+    close() {
+      this.#isClosed = true
+    }
+  }
+  const tab = browser.tab({ storage }, { openChannel: () => new ClosingChannel() })
+  await tab.client.signIn(USER)
+  const first = await storage.load()
+  await pass(901)
+  tab.interfere = async (request, goOn) => {
+    if (request.url.endsWith('/refresh_token')) tab.client.close()
+    return goOn()
+  }
+  t.equal(await statusOf(tab), 200)
+  t.not(await storage.load(), first)
+})
+
+test('a storage that throws at once is one without content', async (t) => {
+  const { browser } = await start(t)
+  const fail = () => {
+    throw new DOMException('denied', 'SecurityError')
+  }
+  const options = { storage: { load: fail, save: fail } }
+  const tab = browser.tab(options)
+  t.ok((await tab.client.signIn(USER)).ok)
+  t.equal(await statusOf(tab), 200)
+  t.equal(await statusOf(browser.tab(options)), 403)
+})
+
+test('a body that was sent is not sent again, where `Request` has no `body`', async (t) => {
+  const { browser, pass } = await start(t)
+  const tab = browser.tab()
+  await tab.client.signIn(USER)
+  const request = new Request('http://center.example/sign_ins?except=current', {
+    method: 'DELETE',
+    body: 'text',
+  })
+  Object.defineProperty(request, 'body', { value: undefined })
+  await pass(0)
+  tab.interfere = async (sent, goOn) => {
+    if (!sent.url.includes('except')) return goOn()
+    await sent.text()
+    return failure(403, 'TOKEN_EXPIRED')
+  }
+  t.equal((await tab.client.fetch(request)).status, 403)
+  t.equal(tab.asked.filter((path) => path === '/sign_ins').length, 1)
+})
+
 test('on a server: clients of different people know nothing of each other', async (t) => {
   const { app, browser } = await start(t)
   const { findEnvironment } = await import('../../../../plugins/lib/client/environment.js')
