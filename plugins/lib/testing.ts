@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Account, AccountId, Clock, ModeName } from './contract.js'
+import type { Account, AccountId, Clock, ModeName, SignInOptions } from './contract.js'
 import { OptionInvalid } from './errors.js'
 import { kSerializeCookie } from './http/cookies.js'
 import { checkAccount } from './identity/account-check.js'
@@ -28,11 +28,18 @@ function firstMode({ authModes }: FastifyInstance): ModeName {
   return name
 }
 
+/** What a client sends as `Authorization: Bearer`: an access token or an API key. */
+function bearerOf(issued: unknown): unknown {
+  if (typeof issued !== 'object' || issued === null) return undefined
+  if ('token' in issued) return issued.token
+  return 'key' in issued ? issued.key : undefined
+}
+
 function headersOf(issued: unknown, setCookie: readonly string[]): Partial<CredentialHeaders> {
-  const isToken = typeof issued === 'object' && issued !== null && 'token' in issued
+  const bearer = bearerOf(issued)
   const cookie = setCookie.map((line) => line.split(';', 1)[0]).join('; ')
   return {
-    ...(isToken ? { authorization: `Bearer ${issued.token}` } : {}),
+    ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
     ...(cookie === '' ? {} : { cookie }),
   }
 }
@@ -43,12 +50,14 @@ function headersOf(issued: unknown, setCookie: readonly string[]): Partial<Crede
  *
  * The sign-in is a real one: it has a record, it expires, it can be ended. Guards find nothing unusual about it.
  * @param mode defaults to the first registered one of token, session and cookie
+ * @param options as for `request.signIn`: claims, or the scopes of an API key
  * @throws MODE_UNKNOWN, OPTION_INVALID for a malformed account, EPOCH_PASSED, STORE_UNAVAILABLE
  */
 export async function signedIn(
   app: FastifyInstance,
   account: Account<AccountId>,
   mode: ModeName = firstMode(app),
+  options: SignInOptions = {},
 ): Promise<Partial<CredentialHeaders>> {
   await app.ready()
   const checked = checkAccount(account)
@@ -59,7 +68,7 @@ export async function signedIn(
   const headers = new Promise<Partial<CredentialHeaders>>((resolve, reject) => {
     door.get('/', async (request, reply) => {
       try {
-        const { issued } = await chosen.issue(request, reply, checked, {})
+        const { issued } = await chosen.issue(request, reply, checked, options)
         resolve(headersOf(issued, [reply.getHeader('set-cookie') ?? []].flat().map(String)))
       } catch (error) {
         reject(error)

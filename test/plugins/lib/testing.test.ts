@@ -2,6 +2,7 @@ import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import suite, { type SuiteOptions } from '../../../plugins/index.js'
 import { signedIn, TestClock } from '../../../plugins/lib/testing.js'
+import { memoryApiKeys } from '../../helpers/memory-api-keys.js'
 import { accountSource } from '../../helpers/suite.js'
 
 const ANN = { id: '1', username: 'ann', role: 'user' }
@@ -46,6 +47,24 @@ for (const secure of [true, false]) {
     })
   }
 }
+
+t.test('headers of an API key, with its scopes', async (t) => {
+  const { source } = memoryApiKeys(() => ANN)
+  const { app } = await start(t, { apiKey: { source } })
+  app.get('/report', { preHandler: app.guard({ scope: 'read' }) }, () => 'in')
+  const headers = await signedIn(app, ANN, 'api_key', { apiKey: { scopes: ['read'] } })
+  t.same(Object.keys(headers), ['authorization'])
+  t.equal((await app.inject({ url: '/me', headers })).json().mode, 'api_key')
+  t.equal((await app.inject({ url: '/report', headers })).body, 'in')
+  const none = await signedIn(app, ANN, 'api_key')
+  t.equal((await app.inject({ url: '/report', headers: none })).json().code, 'SCOPE_REQUIRED')
+})
+
+t.test('claims of the sign-in may be named', async (t) => {
+  const { app } = await start(t)
+  const headers = await signedIn(app, ANN, 'token', { claims: { team: 'billing' } })
+  t.same((await app.inject({ url: '/me', headers })).json().claims, { team: 'billing' })
+})
 
 t.test('the mode is the first built-in one that is registered', async (t) => {
   for (const mode of ['token', 'session', 'cookie'] as const) {
