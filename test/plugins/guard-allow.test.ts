@@ -4,6 +4,7 @@ import suite from '../../plugins/index.js'
 import type { Identity } from '../../plugins/lib/contract.js'
 import type { GuardOptions } from '../../plugins/lib/identity/guard.js'
 import { signedIn, TestClock } from '../../plugins/lib/testing.js'
+import { memoryApiKeys } from '../helpers/memory-api-keys.js'
 import { ALICE, accountSource, SECRET } from '../helpers/suite.js'
 
 /** One route behind a guard with these options, and the headers of somebody who is signed in. */
@@ -12,7 +13,8 @@ async function start(t: Test, options: GuardOptions) {
   t.teardown(() => app.close())
   const clock = new TestClock()
   const common = { secrets: [SECRET], clock: clock.read, accounts: accountSource }
-  await app.register(suite, { ...common, state: { memory: true } })
+  const { source } = memoryApiKeys(() => ALICE)
+  await app.register(suite, { ...common, state: { memory: true }, apiKey: { source } })
   let handled = 0
   app.get('/', { preHandler: app.guard(options) }, () => ({ handled: ++handled }))
   const headers = await signedIn(app, ALICE, 'cookie')
@@ -148,6 +150,13 @@ t.test('loginPage: a refused role, age, rule or store is no reason to sign in ag
   }
   app.stateStore.revision = () => -1
   t.equal((await get({ ...BROWSER, ...headers })).statusCode, 503)
+})
+
+t.test('loginPage: a key without the scope is not sent to a login page', async (t) => {
+  const { app, get } = await start(t, { scope: 'read', loginPage: '/login' })
+  const key = await signedIn(app, ALICE, 'api_key')
+  const answer = await get({ ...BROWSER, ...key })
+  t.same([answer.statusCode, answer.json().code], [403, 'SCOPE_REQUIRED'])
 })
 
 t.test('loginPage: the login page itself is never redirected to itself', async (t) => {
