@@ -5,9 +5,9 @@ import apiKeyAuth, { type ApiKeyAuthOptions } from '../../plugins/api-key-auth.j
 import type { AuditEvent } from '../../plugins/audit.js'
 import type { SignInRef } from '../../plugins/lib/contract.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
-import type { StateStore } from '../../plugins/lib/stores/contract.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import throttle from '../../plugins/throttle.js'
+import { losableStore } from '../helpers/losable-store.js'
 import { memoryApiKeys } from '../helpers/memory-api-keys.js'
 import {
   ALICE,
@@ -29,21 +29,6 @@ const DAY = 24 * 3600
 const FORM = /^fik_[0-9A-Za-z]{16}_[0-9A-Za-z]{27}_[0-9A-Za-z]{6}$/
 const bearer = (key: string): Headers => ({ authorization: `Bearer ${key}` })
 const HOUR = 3_600_000
-
-/** A store whose content is lost on demand: then it is another one, of another generation. */
-function losableStore() {
-  let current = createMemoryStore()
-  const store = new Proxy(current, {
-    get(_target, name: keyof StateStore) {
-      const member: unknown = current[name]
-      return typeof member === 'function' ? member.bind(current) : member
-    },
-  })
-  const lose = () => {
-    current = createMemoryStore()
-  }
-  return { store, lose }
-}
 
 interface Setting extends Partial<SuiteOptions> {
   readonly keys?: ApiKeyAuthOptions

@@ -5,10 +5,13 @@ import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { createWebSocketStream } from 'ws'
+import apiKeyAuth from '../../plugins/api-key-auth.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import live from '../../plugins/live.js'
 import { eventually } from '../helpers/followed.js'
 import { connectPeer, startLive } from '../helpers/live.js'
+import { losableStore } from '../helpers/losable-store.js'
+import { memoryApiKeys } from '../helpers/memory-api-keys.js'
 import {
   ALICE,
   BOB,
@@ -423,6 +426,39 @@ test('a closed socket stays closed; without a guard it is a mistake', async (t) 
     errors,
     Array.from({ length: 4 }, () => ({ code: 'IDENTITY_UNGUARDED' })),
   )
+})
+
+test('an API key keeps its socket when the revocation list is lost; people sign in again', async (t) => {
+  const { source } = memoryApiKeys(() => ({ ...ALICE, epoch: 0 }))
+  const { store, lose } = losableStore()
+  const { app, enter, open, signIn } = await startLive(t, {
+    store,
+    modes: [async (app) => void (await app.register(apiKeyAuth, { source })), cookieMode()],
+  })
+  const { id, key } = (await signIn('api_key')).json().issued
+  const program = await open({ authorization: `Bearer ${key}` })
+  const person = await open(await enter())
+  lose()
+  t.equal(await Promise.race([program.echo('here'), program.closed]), 'here')
+  person.socket.send('here')
+  t.strictSame(await person.closed, SIGNED_OUT)
+  t.equal(await program.echo('still here'), 'still here')
+  await app.signIns.end({ accountId: ALICE.id, signInId: id })
+  program.socket.send('too late')
+  t.strictSame(await program.closed, SIGNED_OUT)
+})
+
+test('a socket of an API key closes when the key expires: nothing renews it', async (t) => {
+  const { source } = memoryApiKeys(() => ({ ...ALICE, epoch: 0 }))
+  const { clock, open, signIn } = await startLive(t, {
+    modes: [async (app) => void (await app.register(apiKeyAuth, { source }))],
+  })
+  const { key } = (await signIn('api_key', { apiKey: { expiresIn: 60 } })).json().issued
+  const peer = await open({ authorization: `Bearer ${key}` })
+  clock.advance(59)
+  t.equal(await peer.echo('here'), 'here')
+  clock.advance(1)
+  t.strictSame(await peer.closed, SIGNED_OUT)
 })
 
 test('a mode of an application, which names the caller only, is watched by its record', async (t) => {

@@ -8,8 +8,8 @@ import { UNKNOWN_REVISION } from '../stores/rules.js'
 import type { Watched } from './watched.js'
 
 export interface QuestionParts {
-  readonly store: Pick<StateStore, 'areLive'>
-  readonly signIns: Pick<SignIns, 'isLive' | 'revision' | 'find'>
+  readonly store: Pick<StateStore, 'areLive' | 'generation'>
+  readonly signIns: Pick<SignIns, 'isLive' | 'isKept' | 'revision' | 'find'>
   readonly clock: Clock
   /** When the newest credential of a sign-in expires, in ms. */
   endsAt(mode: ModeName, times: SignInTimes): number
@@ -36,7 +36,15 @@ export class Questions {
   /** A promise only if the store must be asked. */
   ask(watched: Watched): MaybePromise<Answer> {
     const { ref } = watched
-    return ref === null || this.isDue(watched) ? this.#readings.add(watched) : this.#look(ref)
+    if (ref === null || this.isDue(watched)) return this.#readings.add(watched)
+    const answer = this.#look(ref)
+    return this.parts.signIns.isKept(ref.signInId) ? this.#confirm(watched, answer) : answer
+  }
+
+  /** A lost revocation list refuses API keys, too. Only their database can tell which of them live on. */
+  #confirm(watched: Watched, answer: MaybePromise<Answer>): MaybePromise<Answer> {
+    if (answer instanceof Promise) return answer.then((told) => this.#confirm(watched, told))
+    return answer instanceof SignedOut ? this.#readings.add(watched) : answer
   }
 
   #look(ref: SignInRef): MaybePromise<Answer> {
@@ -62,10 +70,13 @@ export class Questions {
   /** Reads its record. A connection that is open does not count as use: nothing is written. */
   async #read(watched: Watched): Promise<Answer> {
     const { accountId, signInId, mode } = watched.identity
-    const { signIns, clock, endsAt } = this.parts
+    const { store, signIns, clock, endsAt } = this.parts
     try {
+      // Before the record: a list that is lost meanwhile must not vouch for it.
+      const generation = signIns.isKept(signInId) ? await store.generation() : null
       const record = await signIns.find(accountId, signInId)
       if (!record) return new SignedOut()
+      if (generation !== null) watched.ref = { ...refOfRecord(record), generation }
       watched.ref ??= refOfRecord(record)
       const end = endsAt(mode, record)
       const isRenewed = clock() < end

@@ -28,7 +28,7 @@ const LOOK_FOR_DUE = 240
 const WALK_SHARE = 0.2
 
 export interface WatchParts extends QuestionParts {
-  readonly store: Pick<StateStore, 'areLive' | 'feed' | 'onRevoked'>
+  readonly store: Pick<StateStore, 'areLive' | 'feed' | 'generation' | 'onRevoked'>
 }
 
 /** The sign-ins of all open connections. */

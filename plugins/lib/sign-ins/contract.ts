@@ -44,6 +44,8 @@ export interface SignIns {
    * @throws OPTION_INVALID if its sign-ins could live longer than their ends are remembered
    */
   addKeeper(keeper: RecordKeeper): void
+  /** Whether a RecordKeeper keeps the sign-in of this id. By the id's form: no lookup. */
+  isKept(id: string): boolean
   /** False once the sign-in was ended, its account's epoch was raised, or the revocation list was lost. */
   isLive(ref: SignInRef): MaybePromise<boolean>
   /** See `StateStore.revision`. No lookup. */

@@ -83,6 +83,7 @@ export function createSignIns(parts: SignInsParts): SignIns {
       return record
     },
     addKeeper: (keeper) => keepers.add(keeper),
+    isKept: (id) => keepers.of(id) !== undefined,
     ...livenessOf(store),
     find: async (accountId, id) => records.find(idText(accountId), id, clock()),
     list: async (accountId) => listLive(records, idText(accountId), clock()),
