@@ -68,6 +68,26 @@ test('signing in and out moves what belongs to it, and nothing else', async (t) 
   t.same(await movedBy(app, () => app.inject('/healthz')), {})
 })
 
+test('API keys are counted as a mode of their own', async (t) => {
+  const { app } = await startUserCenter(t, { LOGIN_LIMIT_ADDRESS: '2' })
+  const { credential } = await signIn(app, 'cookie')
+  const make = () => post(app, '/api_keys', { name: 'deploy' }, credential)
+  const except = /^(store|resolve|cache)_/
+  const made = await movedBy(app, make, except)
+  t.same(made, { 'sign_ins_total{mode="api_key"}': 1 })
+  const { id, key } = (await make()).json().data
+  const headers = { authorization: `Bearer ${key}` }
+  t.same(await movedBy(app, () => userInfo(app, headers), /^(store|resolve)_/), {
+    'cache_lookups_total{mode="api_key",result="hit"}': 1,
+  })
+  t.same(await movedBy(app, make, except), {
+    'throttled_total{by="address",what="api_key"}': 1,
+    'refusals_total{reason="THROTTLED"}': 1,
+  })
+  const end = () => app.inject({ method: 'DELETE', url: `/api_keys/${id}`, headers: credential })
+  t.same(await movedBy(app, end, except), { 'sign_ins_ended_total{reason="asked"}': 1 })
+})
+
 test('refreshes are counted by their outcome, and theft by what it ends', async (t) => {
   const { app, clock } = await startUserCenter(t)
   const { refreshToken: refresh_token } = await signIn(app, 'token')
