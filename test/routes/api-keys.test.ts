@@ -344,6 +344,29 @@ test('a sign-in that a raised epoch is about to end makes no key that lives on',
   t.equal((await make()).statusCode, 201, 'the one that made the change may')
 })
 
+test('a sign-in that ends while it makes a key makes none', async (t) => {
+  const { app, make } = await start(t)
+  const { credential: owner } = await signIn(app, 'session')
+  const events: AuditEvent[] = []
+  app.audit.subscribe((event) => void events.push(event))
+  let hasEnded = false
+  const { generation } = app.stateStore
+  // The last step before the key is stored.
+  app.stateStore.generation = async () => {
+    if (!hasEnded) {
+      hasEnded = true
+      await app.inject({ method: 'DELETE', url: '/sign_ins', headers: owner })
+    }
+    return generation.call(app.stateStore)
+  }
+  refused(t, await make(), 403, 'SIGNED_OUT')
+  refused(t, await make(), 403, 'SIGNED_OUT', 'nor later')
+  t.ok(hasEnded)
+  const account = await app.accounts.findByUsername('user1')
+  t.same(await app.signIns.list(String(account?.id)), [])
+  t.notOk(events.some(({ type }) => type === 'signed_in'))
+})
+
 test('unknown keys are throttled by address, and a key in use is not held up', async (t) => {
   const { app, makeKey } = await start(t, { LOGIN_LIMIT_ADDRESS: '5' })
   const { headers } = await makeKey()

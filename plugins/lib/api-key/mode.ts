@@ -10,6 +10,7 @@ import { ABSENT, type Kept, SIGNED_OUT, Verified } from '../verified/verified.js
 import type { ApiKeySource, StoredApiKey } from './contract.js'
 import { hashOf, type KeyFormat } from './format.js'
 import { INVALID, identityOfKey, KeyLookup, type PresentedKey } from './lookup.js'
+import { refuseEndedMaker } from './maker.js'
 import { type ApiKeySettings, checkNewKey, type NewApiKey } from './options.js'
 
 /** What `request.signIn('api_key', account)` returns. The key is never shown again. */
@@ -92,6 +93,7 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
       keep: (record) => this.#insert({ ...made, ...ofRecord(record) }, options.replaces),
     })
     const ref = refOfRecord(record)
+    await refuseEndedMaker(request, ref, options.replaces)
     const { createdAt, absoluteExpiresAt: expiresAt } = record
     const identity = identityOfKey({ ...made, ...ofRecord(record) }, account)
     this.cache.keep(new Verified(identity, `${SCHEME}${key}`, ref, createdAt, expiresAt), createdAt)
