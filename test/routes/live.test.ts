@@ -82,6 +82,23 @@ test('a credential that expires: the code that a request would be refused with',
   }
 })
 
+test('a key with the scope read follows its own end; one without is refused', async (t) => {
+  const { app, origin } = await start(t)
+  const person = await credentialOf(app, 'cookie')
+  const make = async (scopes: string[]) =>
+    (await post(app, '/api_keys', { name: 'x', scopes }, person)).json().data
+  const { id, key } = await make(['read'])
+  const headers = { authorization: `Bearer ${key}` }
+  const { next } = await follow(t, origin, headers)
+  t.match(await next(), { event: 'hello', data: { sign_in_id: id } })
+  t.equal((await app.inject({ method: 'DELETE', url: `/api_keys/${id}`, headers: person })).statusCode, 200)
+  let last = await next()
+  if (last?.event === 'sign_ins') last = await next()
+  t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
+  const writer = { authorization: `Bearer ${(await make(['write'])).key}` }
+  refused(t, await app.inject({ url: '/live', headers: writer }), 403, 'SCOPE_REQUIRED')
+})
+
 test('without a credential it is refused as everywhere, and HEAD opens nothing', async (t) => {
   const { app } = await start(t)
   const answer = await app.inject('/live')
