@@ -22,9 +22,9 @@ async function bundle(): Promise<string> {
   return outputFiles[0]?.text ?? ''
 }
 
-const script = (client: string) => `${client}
+const script = (client: string, storage: string) => `${client}
 window.out = []
-window.client = identity.createClient({ storage: 'cookie', onSignedOut: (error) => out.push(error) })
+window.client = identity.createClient({ storage: '${storage}', onSignedOut: (error) => out.push(error) })
 window.ask = () => client.fetch('/sign_ins').then((response) => response.status, String)`
 
 interface World {
@@ -36,12 +36,12 @@ interface World {
   open(): Promise<Page>
 }
 
-async function start(t: Test, init = ''): Promise<World> {
+async function start(t: Test, init = '', storage: 'cookie' | 'session' = 'cookie'): Promise<World> {
   const browser = await startChromium(t)
   const site = await startSite(t, { LOGIN_LIMIT_ADDRESS: '100000' })
   const context = await browser.newContext()
   t.teardown(() => context.close())
-  const html = `<!doctype html><title>Client</title><script>${init}\n${script(await bundle())}</script>`
+  const html = `<!doctype html><title>Client</title><script>${init}\n${script(await bundle(), storage)}</script>`
   await context.route(`${site.origin}${PAGE}`, (route) =>
     route.fulfill({ contentType: 'text/html', body: html }),
   )
@@ -162,4 +162,19 @@ test('sign-out reaches the other tabs of the browser', async (t) => {
   await other.waitForFunction('window.out.length > 0')
   t.same(await signedOutOf([one, other]), ['SIGNED_OUT', 'SIGNED_OUT'])
   t.equal(await other.evaluate('ask()'), 403)
+})
+
+test('session storage: a reload keeps the sign-in, in its own tab', async (t) => {
+  const { site, alarms, open } = await start(t, '', 'session')
+  const [one, other] = [await open(), await open()]
+  t.equal(await signIn(one), true)
+  site.clock.advance(901)
+  await one.reload()
+  t.equal(await one.evaluate('ask()'), 200)
+  t.equal(await other.evaluate('ask()'), 403)
+  await one.evaluate('client.signOut()')
+  await one.reload()
+  t.equal(await one.evaluate('ask()'), 403)
+  t.equal(await one.evaluate('sessionStorage.length'), 0)
+  t.same(alarms, [])
 })
