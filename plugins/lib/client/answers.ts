@@ -156,6 +156,8 @@ export interface Answers {
   'GET /api_keys': Answer<readonly ApiKey[]>
   'DELETE /api_keys/:id': Answer<Ended>
   'GET /settings': Answer<Settings>
+  'GET /healthz': Answer
+  'GET /readyz': Answer
 }
 
 /** An event of `GET /live`. */
