@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { atMostEvery, EventStream } from '../../routes/http/event-stream.js'
+import { readSeries } from '../helpers/exposition.js'
 import { type Credential, listen, MODES, post, refused, signIn, USER } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { makeDataDir, startUserCenter, testClock } from '../helpers/user-center.js'
@@ -107,6 +108,23 @@ test('without a credential it is refused as everywhere, and HEAD opens nothing',
   const headers = await credentialOf(app, 'cookie')
   t.equal((await app.inject({ method: 'HEAD', url: '/live', headers })).statusCode, 404)
   t.equal(app.live.open, 0)
+})
+
+test('metrics: how many are open, and closed by which reason', async (t) => {
+  const { app, origin } = await start(t)
+  const credential = await credentialOf(app, 'session')
+  const [one, two] = [await follow(t, origin, credential), await follow(t, origin, credential)]
+  await Promise.all([one.next(), two.next()])
+  t.match(await readSeries(app), { live_connections: 2, 'live_closed_total{reason="signed_out"}': 0 })
+  one.leave()
+  while (app.live.open > 1) await delay(2)
+  await post(app, '/logout_session', {}, credential)
+  while (app.live.open > 0) await delay(2)
+  t.match(await readSeries(app), {
+    live_connections: 0,
+    'live_closed_total{reason="signed_out"}': 1,
+    'live_closed_total{reason="other"}': 1,
+  })
 })
 
 test('somebody who leaves is forgotten; a stopping server ends the streams', async (t) => {
