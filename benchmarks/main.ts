@@ -10,6 +10,7 @@ import { fleet } from './parts/fleet.js'
 import { inProcess } from './parts/in-process.js'
 import { lag } from './parts/lag.js'
 import { layers } from './parts/layers.js'
+import { live } from './parts/live.js'
 import { loginPart } from './parts/login.js'
 import { memory } from './parts/memory.js'
 import { cookies, modes } from './parts/modes.js'
@@ -36,6 +37,7 @@ const PARTS: readonly Part[] = [
   roundTrips,
   lag,
   fleet,
+  live,
 ]
 
 function partsNamed(names: readonly string[]): readonly Part[] {
