@@ -318,7 +318,25 @@ async function useKeys(watched: Watched, mode: Mode): Promise<void> {
   await useCredential(watched, held)
 }
 
+/** A refresh cookie that is used, used again, misplaced and ended. */
+async function useRefreshCookie({ send, user, clock }: Watched): Promise<void> {
+  const login = await send({
+    method: 'POST',
+    url: '/login_token',
+    payload: { ...user, refresh_cookie: true },
+  })
+  const [{ name, value } = { name: '', value: '' }] = login.cookies
+  const headers = { cookie: `${name}=${value}` }
+  await send({ method: 'POST', url: '/refresh_token', headers })
+  await send({ method: 'POST', url: '/refresh_token', headers, payload: { refresh_token: value } })
+  await send({ url: `/user_info?refresh=${value}`, headers: { authorization: `Bearer ${value}` } })
+  clock.advance(60)
+  await send({ method: 'POST', url: '/refresh_token', headers })
+  await send({ method: 'POST', url: '/logout_token', headers })
+}
+
 async function everything(t: Test, watched: Watched): Promise<Held[]> {
+  await useRefreshCookie(watched)
   for (const mode of MODES) {
     await failToEnter(watched, mode)
     const held = await enter(watched, mode)
