@@ -9,7 +9,7 @@ import { makeDataDir, startUserCenter } from './helpers/user-center.js'
 const SECRET = 'Zk3v9QmXr7LwT2bNc8YhFp5sJd6GaV4e'
 
 async function bootError(env: Record<string, string>): Promise<string> {
-  const app = Fastify(serverOptions(env))
+  const app = Fastify({ ...serverOptions(env), pluginTimeout: 0 })
   app.register(fp(userCenter), { env })
   try {
     await app.ready()

@@ -91,7 +91,7 @@ async function watchedUserCenter(t: Test, more: Record<string, string> = {}): Pr
   const written: string[] = []
   const stream = { write: (line: string) => void written.push(line) }
   const logger = Object.assign({}, options.logger, { level: 'trace', stream })
-  const app = Fastify({ ...serverOptions(env), logger })
+  const app = Fastify({ ...serverOptions(env), pluginTimeout: 0, logger })
   t.teardown(() => app.close())
   watchStreams(t, written)
   const clock = testClock()

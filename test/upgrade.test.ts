@@ -98,7 +98,7 @@ async function startSuite(
   clock: Clock,
   plugin: FastifyPluginAsync = suiteOf(),
 ) {
-  const app = Fastify()
+  const app = Fastify({ pluginTimeout: 0 })
   t.teardown(() => app.close())
   await app.register(plugin, {
     secrets: [left.scaled.secret],

@@ -14,7 +14,7 @@ export async function startExample(
   example: FastifyPluginAsync<ExampleOptions>,
   options: ExampleOptions,
 ): Promise<{ app: FastifyInstance; origin: string }> {
-  const app = Fastify({ forceCloseConnections: true })
+  const app = Fastify({ forceCloseConnections: true, pluginTimeout: 0 })
   t.teardown(() => app.close())
   // Its decorators are seen from here only when it has no scope of its own.
   await app.register(fp(example, { name: 'example' }), options)

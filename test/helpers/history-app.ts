@@ -108,7 +108,7 @@ export async function historyApp(
   accounts: HistoryAccounts,
   clock: TestClock,
 ): Promise<FastifyInstance> {
-  const app = Fastify()
+  const app = Fastify({ pluginTimeout: 0 })
   await app.register(suite, {
     secrets: [SECRET],
     clock: clock.read,

@@ -71,7 +71,7 @@ export async function sessionApp(t: Test, options: SessionAppOptions = {}) {
   const store = watchedStore({ store: options.store ?? createMemoryStore(), calls, failing })
   const now = () => clock.now
   const logger = log ? { stream: { write: (line: string) => void log.push(line) } } : false
-  const app: FastifyInstance = Fastify({ forceCloseConnections: true, logger })
+  const app: FastifyInstance = Fastify({ forceCloseConnections: true, pluginTimeout: 0, logger })
   t.teardown(() => app.close())
   await options.before?.(app)
   const stores = fp(async (instance) => void instance.decorate('stateStore', store), {

@@ -237,7 +237,7 @@ function callers(app: FastifyInstance): Omit<Suite, 'app' | 'clock' | 'store'> {
  */
 export async function buildSuite(t: Test, options: SuiteOptions): Promise<Suite> {
   const { store = createMemoryStore(), clock = new TestClock() } = options
-  const app = Fastify({ forceCloseConnections: true, ...options.server })
+  const app = Fastify({ forceCloseConnections: true, pluginTimeout: 0, ...options.server })
   t.teardown(() => app.close())
   await options.before?.(app)
   await registerSuite(app, store, clock, options)

@@ -52,7 +52,7 @@ export async function tokenApp(t: Test, options: TokenAppOptions = {}) {
   const now = () => clock.now
   const { log } = options
   const logger = log ? { stream: { write: (line: string) => void log.push(line) } } : false
-  const app: FastifyInstance = Fastify({ forceCloseConnections: true, logger })
+  const app: FastifyInstance = Fastify({ forceCloseConnections: true, pluginTimeout: 0, logger })
   t.teardown(() => app.close())
   await options.before?.(app)
   await app.register(

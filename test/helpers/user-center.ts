@@ -40,7 +40,7 @@ export async function startUserCenter(
 ): Promise<UserCenter> {
   const dataDir = env.DATA_DIR ?? makeDataDir(t)
   const full = { ...env, DATA_DIR: dataDir }
-  const app = Fastify(serverOptions(full))
+  const app = Fastify({ ...serverOptions(full), pluginTimeout: 0 })
   t.teardown(() => app.close())
   await app.register(fp(userCenter), { env: full, clock, referenceClock })
   await app.ready()

@@ -9,3 +9,10 @@ export type ClientEvent =
   | { readonly type: 'signed_out'; readonly error: string }
 
 export type Emit = (event: ClientEvent) => void
+
+/** What the tabs of one browser tell each other. Only pages of the same origin can hear it. */
+export type Message =
+  /** New tokens. `before` is the refresh token that was exchanged; null for the cookie. */
+  | { readonly before: string | null; readonly pair: TokenPair }
+  /** The id of a sign-in that is over. */
+  | { readonly ended: unknown }

@@ -1,8 +1,7 @@
 import { alone } from './alone.js'
-import type { TokenPair } from './answers.js'
 import { createBackoff } from './backoff.js'
 import type { Environment } from './environment.js'
-import type { Emit } from './events.js'
+import type { Emit, Message } from './events.js'
 import { type Held, hold } from './held.js'
 import { refusal } from './refusals.js'
 import type { Storage } from './storage.js'
@@ -23,13 +22,6 @@ interface Parts {
   readonly exchange: (refreshToken: string | null) => Promise<Response>
   readonly emit: Emit
 }
-
-/** What the tabs of one browser tell each other. Only pages of the same origin can hear it. */
-export type Message =
-  /** New tokens. `before` is the refresh token that was exchanged; null for the cookie. */
-  | { readonly before: string | null; readonly pair: TokenPair }
-  /** The id of a sign-in that is over. */
-  | { readonly ended: unknown }
 
 /** The tokens of one sign-in: refreshed in time, by one tab at a time, and shared with the other tabs. */
 export interface Tokens {
