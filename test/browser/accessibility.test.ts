@@ -111,7 +111,7 @@ test('the page for everybody', async (t) => {
     await page.locator('#sign-in-button').click()
     await box('THROTTLED').waitFor()
     t.match(await box('THROTTLED').textContent(), /It is THROTTLED\..*Try again in 1:[23]\d/)
-    await refuse(503, 'STORE_UNAVAILABLE', { 'retry-after': '0' })
+    await refuse(503, 'STORE_UNAVAILABLE', { 'retry-after': '1' })
     await page.locator('#sign-in-button').click()
     await box('STORE_UNAVAILABLE').getByText('You can try again now.').waitFor()
     await page.route('**/login_cookie', (route) => route.abort())
