@@ -17,7 +17,7 @@ interface Change {
   readonly storing: Promise<unknown>
   /** For the audit. Null for a change that only ends sign-ins: that has events of its own. */
   readonly report: Pick<AuditDetails['account_changed'], 'changed' | 'to'> | null
-  /** What to print after the account's name. */
+  /** The rest of the printed sentence, after the account's name. */
   readonly done: string
 }
 

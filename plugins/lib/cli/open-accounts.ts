@@ -14,7 +14,7 @@ import { openState, type StatePlace } from './open-state.js'
 
 export const audit = createAudit({ clock: Date.now })
 
-/** Who made a change, in the audit. */
+/** The actor of a change, in the audit. */
 export const BY_COMMAND_LINE = { by: 'command_line', actorId: null } as const
 
 interface AccountsPlace {

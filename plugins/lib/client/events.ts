@@ -10,7 +10,7 @@ export type ClientEvent =
 
 export type Emit = (event: ClientEvent) => void
 
-/** What the tabs of one browser tell each other. Only pages of the same origin can hear it. */
+/** The messages between the tabs of one browser. Only pages of the same origin can hear it. */
 export type Message =
   /** New tokens. `before` is the refresh token that was exchanged; null for the cookie. */
   | { readonly before: string | null; readonly pair: TokenPair }

@@ -28,7 +28,7 @@ export class BoundStream implements Member {
     this.closedFor = reason
     // Without headers it would be an empty answer, with status 200.
     if (!raw.headersSent) raw.destroy()
-    // What listeners of the signal have written to a piped stream comes first.
+    // Listeners of the signal may have written to a piped stream: send that first.
     else setImmediate(() => endWithConnection(raw))
   }
 }

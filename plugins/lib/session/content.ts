@@ -29,7 +29,7 @@ const isSessionContent = Type.Object(
 export type SessionSignIn = Static<typeof isSessionSignIn>
 export type SessionContent = Static<typeof isSessionContent>
 
-/** What a session passes on to the one that replaces it at a sign-in. */
+/** The data and the sign-in that a new session takes over from the one it replaces. */
 export interface Legacy {
   /** The key of its record, if it is stored. */
   readonly key: string | null

@@ -128,7 +128,7 @@ export class SessionMode implements AuthMode<'session'> {
     return SessionTurn.of(request, this.cookie, this.parts.use)
   }
 
-  /** What the request's own session passes on to the new one. */
+  /** The data and the sign-in that the new session takes over from the request's own. */
   private async legacyOf(request: FastifyRequest): Promise<Legacy> {
     const slot = request[kSession]?.slot
     if (slot) return slot.legacy()

@@ -28,7 +28,7 @@ export interface Renewal {
 export class SessionTurn {
   /** `request.session`, on routes that use it. */
   slot: SessionSlot | null = null
-  /** The id in the client's cookie, or in the one that the answer sets. */
+  /** The session id that the client has after this answer. */
   held: string | null = null
   /** The cookie's change, unless saving the session decides otherwise. */
   change: CookieChange | Renewal | null = null

@@ -12,7 +12,7 @@ import { judgeRefresh } from '../../stores/rules.js'
 import type { RefreshClaims } from '../../token/refresh-token.js'
 import type { Fault, InspectParts, Subject } from './finding.js'
 
-/** What the store says about a genuine credential. */
+/** The store's answer about a genuine credential. */
 export interface Liveness {
   readonly fault: Fault | null
   readonly signIn: SignInRecord | null
