@@ -2,9 +2,9 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Account, ApiKeyInfo } from 'fastify-identity'
 import { isKeyName } from 'fastify-identity/api-key-auth'
-import { SignedOut } from 'fastify-identity/errors'
 import { answer } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
+import { endedMeanwhile } from './http/failures.js'
 import { guardPeople } from './http/people.js'
 import { BODY, PEOPLE, UNSAFE } from './openapi/failures.js'
 import { ApiKeyMade, ApiKeys } from './openapi/key-schemas.js'
@@ -58,7 +58,7 @@ async function accountOf({ identity, server }: FastifyRequest): Promise<Account>
   ])
   const isSpared = account?.spared === signInId
   if (account && record && (isSpared || record.epoch >= (account.epoch ?? 0))) return account
-  throw Object.assign(new SignedOut(), { statusCode: 403, headers: { 'www-authenticate': 'Bearer' } })
+  throw endedMeanwhile()
 }
 
 const MAKE: Operation = {

@@ -1,5 +1,5 @@
 import type { AccountSource, Identity, MaybePromise } from 'fastify-identity'
-import { SignedOut } from 'fastify-identity/errors'
+import { endedMeanwhile } from './http/failures.js'
 
 /** Only a letter or digit, since any other character could be markup. */
 function initialOf(username: string): string {
@@ -24,9 +24,6 @@ export function initialAvatar(username: string): string {
  */
 export const AVATAR_AGE = 1000
 const MAX = 10_000
-
-/** The same status and header as a refusal by the guard. */
-const NOBODY = { statusCode: 403, headers: { 'www-authenticate': 'Bearer' } }
 
 interface Kept {
   readonly avatar: string
@@ -54,7 +51,7 @@ export class AvatarCache {
   async #read({ accountId, username }: Identity, from: number): Promise<string> {
     this.#kept.delete(accountId)
     const profile = await this.source.find(accountId)
-    if (!profile) throw Object.assign(new SignedOut(), NOBODY)
+    if (!profile) throw endedMeanwhile()
     const avatar = profile.avatar ?? initialAvatar(username)
     this.#keep(accountId, { avatar, from })
     return avatar

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { SignedOut } from 'fastify-identity/errors'
 import { atMostEvery, EventStream } from './http/event-stream.js'
+import { endedMeanwhile } from './http/failures.js'
 import { GUARDED } from './openapi/failures.js'
 import type { Operation } from './openapi/operation.js'
 import { Events } from './openapi/schemas.js'
@@ -39,7 +39,7 @@ export async function liveRoutes(app: FastifyInstance): Promise<void> {
     async function live(request, reply) {
       const { accountId, signInId } = request.identity
       const record = await app.signIns.find(accountId, signInId)
-      if (!record) throw Object.assign(new SignedOut(), { statusCode: 403 })
+      if (!record) throw endedMeanwhile()
       app.live.bindStream(request, reply)
       const stream = new EventStream()
       const expiresAt = Math.min(record.idleExpiresAt, record.absoluteExpiresAt)

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { PasswordRefused } from 'fastify-identity/errors'
+import { PasswordRefused, SignedOut } from 'fastify-identity/errors'
 import { sendFailure } from './answer.js'
 import { isMessageKey, type MessageKey } from './messages.js'
 
@@ -58,4 +58,9 @@ export function answerNotFound(request: FastifyRequest, reply: FastifyReply): Fa
 export function handleFailures(app: FastifyInstance): void {
   app.setErrorHandler(answerFailure)
   app.setNotFoundHandler(answerNotFound)
+}
+
+/** The refusal of a sign-in that ended after the guard ran. It has the status and the header of a guard's refusal. */
+export function endedMeanwhile(): Error {
+  return Object.assign(new SignedOut(), { statusCode: 403, headers: { 'www-authenticate': 'Bearer' } })
 }

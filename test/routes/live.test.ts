@@ -200,3 +200,12 @@ test('at most every so often: at once, and once more for all that came meanwhile
   await delay(60)
   t.equal(calls, 2)
 })
+
+test('a sign-in that ends after the guard ran is refused as a guard refuses', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  app.signIns.find = async () => null
+  const answer = await app.inject({ url: '/live', headers: credential })
+  refused(t, answer, 403, 'SIGNED_OUT')
+  t.equal(answer.headers['www-authenticate'], 'Bearer')
+})
