@@ -73,6 +73,14 @@ t.test('a file that asks for a process of its own may change it', async (t) => {
   t.equal(counts, '4 passed, 0 failed')
 })
 
+t.test('no async hook follows the promises of a test', async (t) => {
+  // Node.js gives a promise an id only if a hook is active.
+  const plain = `import { executionAsyncId } from 'node:async_hooks'; ${TAP}
+test('a', (t) => t.test('b', async (t) => { await null; t.equal(executionAsyncId(), 0) }))`
+  const { counts } = await run(t, { plain, next: plain })
+  t.equal(counts, '2 passed, 0 failed')
+})
+
 t.test('a file that prints nothing has tested nothing', async (t) => {
   const { counts } = await run(t, { empty: '' })
   t.equal(counts, '0 passed, 1 failed')
