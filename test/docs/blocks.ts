@@ -17,13 +17,28 @@ export interface Block {
   readonly value: string
 }
 
-/** The README in Chinese. Its blocks are the README's (translation.test.ts), which are run. */
-export const TRANSLATION = 'README.zh.md'
+/** The directory of the Chinese pages. A page there has the name of the page in docs/ that it translates. */
+const CHINESE = 'docs/zh'
+
+/** A Chinese page, and the English one that it translates. */
+export interface Translation {
+  readonly page: string
+  readonly original: string
+}
+
+/** All Chinese pages. Their blocks are those of the English pages (translation.test.ts), which are run. */
+export function translations(): Translation[] {
+  const inDocs = readdirSync(join(ROOT, CHINESE)).toSorted()
+  return [
+    { page: 'README.zh.md', original: 'README.md' },
+    ...inDocs.map((file) => ({ page: join(CHINESE, file), original: join('docs', file) })),
+  ]
+}
 
 /** The directories beside docs/ that have a README. */
 const WITH_README = ['benchmarks', 'plugins', 'routes', 'test']
 
-/** The English pages. A translation has the same blocks, and more letters before `.md`. */
+/** The English pages. */
 export function englishPages(): string[] {
   const inDocs = readdirSync(join(ROOT, 'docs')).filter((file) => /^[\w-]+\.md$/.test(file))
   return [
