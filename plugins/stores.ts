@@ -19,6 +19,8 @@ declare module 'fastify' {
 
 export type { Feed, FeedChange, StateStore } from './lib/stores/contract.js'
 export type { StoresOptions } from './lib/stores/options.js'
+/** A store in this process's memory: `{ store }` lets several applications of one test share it. */
+export { createMemoryStore }
 
 /**
  * Opens the store, sweeps it, and closes it with the application. A store that the application brings is swept and

@@ -1,10 +1,9 @@
-import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
 import { accountRoutes } from './accounts.js'
 import { type ApiKeyRoutesOptions, apiKeyRoutes } from './api-keys.js'
 import { healthRoutes } from './health.js'
-import { BodyInvalid } from './http/errors.js'
 import { handleFailures } from './http/failures.js'
+import { readJsonOnly } from './http/json.js'
 import { type InspectorOptions, inspectorRoutes } from './inspector.js'
 import { jwksRoutes } from './jwks.js'
 import { liveRoutes } from './live.js'
@@ -26,32 +25,10 @@ export interface ApiOptions
   readonly metrics: boolean
 }
 
-/**
- * JSON is UTF-8 (RFC 8259 §8.1). A lenient decoder replaces each invalid byte by U+FFFD. Two passwords in another
- * encoding would then be equal if their ASCII letters are equal.
- *
- * An empty body is accepted, since many clients send a content type with every request.
- */
-function readStrictJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.removeContentTypeParser('application/json')
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    function parseJson(request, body: Buffer, done) {
-      if (body.length === 0) done(null)
-      else if (isUtf8(body)) parse(request, body.toString(), done)
-      else done(new BodyInvalid())
-    },
-  )
-}
-
 /** The user center's JSON API. */
 export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Promise<void> {
   handleFailures(app)
-  // Only JSON is read: a form on another site can send text/plain without a preflight.
-  app.removeContentTypeParser('text/plain')
-  readStrictJson(app)
+  readJsonOnly(app)
   await app.register(healthRoutes)
   if (options.metrics) await app.register(metricsRoutes)
   await app.register(jwksRoutes)

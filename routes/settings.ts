@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { CookieNames } from 'fastify-identity/config'
 import { cookieSpec, readCookie } from 'fastify-identity/inspect'
 import { answer } from './http/answer.js'
+import { isFromThisMachine } from './lab/gate.js'
 import type { Operation } from './openapi/operation.js'
 import { Settings } from './openapi/schemas.js'
 
@@ -9,6 +10,8 @@ export interface SettingsOptions extends CookieNames {
   readonly production: boolean
   readonly cookieSecure: boolean
   readonly docs: boolean
+  /** Whether the experiments are served to this machine. */
+  readonly lab: boolean
   /** Whether anybody may register an account. */
   readonly registrationOpen: boolean
 }
@@ -24,7 +27,7 @@ const SETTINGS: Operation = {
 
 /** Facts that the page needs before a sign-in. An attacker could find out each of them by trying. */
 export async function settingsRoutes(app: FastifyInstance, options: SettingsOptions): Promise<void> {
-  const { production, cookieSecure, cookieName, sessionName, docs, registrationOpen } = options
+  const { production, cookieSecure, cookieName, sessionName, registrationOpen } = options
   const cookie_names = {
     cookie: cookieSpec(cookieName, cookieSecure).name,
     session: cookieSpec(sessionName, cookieSecure).name,
@@ -33,7 +36,7 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
   const fixed = {
     registration: registrationOpen ? 'open' : 'closed',
     inspector: !production,
-    docs,
+    docs: options.docs,
     cookie_names,
   }
 
@@ -43,6 +46,7 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
     const isSent = (name: string) => readCookie(request.headers.cookie, name).kind !== 'absent'
     const refresh_sent = isSent(refreshName)
     const cookie_sent = refresh_sent || Object.values(cookie_names).some(isSent)
-    return answer(request, 'SETTINGS', { data: { ...fixed, cookie_sent, refresh_sent } })
+    const lab = options.lab && isFromThisMachine(request)
+    return answer(request, 'SETTINGS', { data: { ...fixed, lab, cookie_sent, refresh_sent } })
   })
 }

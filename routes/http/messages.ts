@@ -15,6 +15,8 @@ const MESSAGES = {
     '密码已修改，其他设备均已退出登录。',
   ],
   SETTINGS: ['These are the settings of this server.', '以下是此服务器的设置。'],
+  EXPERIMENTS: ['These are the experiments.', '以下是全部实验。'],
+  EXPERIMENT_RUN: ['The experiment has run.', '实验已完成。'],
   INSPECTED: ['This is the content of your credential.', '以下是您的凭证信息。'],
   REGISTERED: ['Your account is created. You can sign in.', '注册成功，请登录。'],
   ACCOUNTS_LISTED: ['The accounts are listed.', '以下是账户列表。'],
@@ -96,8 +98,11 @@ function prefersChinese(header: string): boolean {
 }
 
 /** Chinese when the request prefers it, otherwise English. */
+export function languageOf({ headers }: FastifyRequest): 'en' | 'zh' {
+  const accepted = headers['accept-language']
+  return accepted !== undefined && prefersChinese(accepted) ? 'zh' : 'en'
+}
+
 export function messageFor(request: FastifyRequest, key: MessageKey): string {
-  const accepted = request.headers['accept-language']
-  const message = MESSAGES[key]
-  return accepted !== undefined && prefersChinese(accepted) ? message[1] : message[0]
+  return MESSAGES[key][languageOf(request) === 'zh' ? 1 : 0]
 }

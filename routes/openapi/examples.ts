@@ -101,6 +101,7 @@ const EXAMPLES = new Map<unknown, unknown>([
       registration: 'open',
       inspector: true,
       docs: true,
+      lab: true,
       cookie_names: { cookie: 'identity', session: 'session' },
       cookie_sent: false,
       refresh_sent: false,

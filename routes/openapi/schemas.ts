@@ -89,6 +89,7 @@ export const Settings = Type.Object(
     registration: Type.Enum(['open', 'closed']),
     inspector: Type.Boolean({ description: 'Whether GET /inspector exists.' }),
     docs: Type.Boolean({ description: 'Whether this document exists.' }),
+    lab: Type.Boolean({ description: 'Whether the experiments at /lab are served to the caller.' }),
     cookie_names: Type.Object({ cookie: Type.String(), session: Type.String() }, closed),
     cookie_sent: Type.Boolean({
       description: 'Whether the request had one of our cookies, valid or not.',

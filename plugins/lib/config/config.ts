@@ -35,6 +35,9 @@ function refuseUnsafeProduction(env: Environment): void {
     )
   }
   const scaledOut = isSet(env, 'REDIS_URL') && isSet(env, 'DATABASE_URL')
+  if (read.flag(env, 'LAB', false)) {
+    throw new ConfigInvalid('LAB=true is refused in production: the experiments are for learning.')
+  }
   if (!scaledOut && !read.flag(env, 'SINGLE_INSTANCE', false)) {
     throw new ConfigInvalid(
       'Production needs both REDIS_URL and DATABASE_URL, or SINGLE_INSTANCE=true to run one process on the embedded stores.',
@@ -108,6 +111,8 @@ const SETTINGS = {
   allowedOrigins: (env) => read.origins(env),
   /** Whether `/docs` is served. */
   docs: (env, production) => read.flag(env, 'DOCS', !production),
+  /** Whether the experiments at `/lab` are served, to this machine only. */
+  lab: (env, production) => read.flag(env, 'LAB', !production),
   /** Whether `/metrics` is served. */
   metrics: (env, production) => read.flag(env, 'METRICS', !production),
   /** Whether anybody may create an account. */

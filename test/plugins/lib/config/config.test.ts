@@ -35,6 +35,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   trustProxy: [],
   allowedOrigins: [],
   docs: true,
+  lab: true,
   metrics: true,
   registrationOpen: true,
   passwordWords: [],
@@ -64,6 +65,7 @@ t.test('in production cookies are secure, nobody registers, and secrets are the 
     production: true,
     cookieSecure: true,
     docs: false,
+    lab: false,
     metrics: false,
     registrationOpen: false,
     secrets: [SECRET],
@@ -98,7 +100,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'COOKIE_SECURE',
   )
   names.push('COOKIE_NAME', 'SESSION_NAME')
-  names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS')
+  names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS', 'LAB')
   for (const blank of ['', ' ', '\t\r']) {
     const env = Object.fromEntries(names.map((name) => [name, blank]))
     t.strictSame(readConfig(env), DEVELOPMENT_DEFAULTS, JSON.stringify(blank))
@@ -159,6 +161,7 @@ t.test('each variable sets what it says', async (t) => {
     ['TRUST_PROXY', 'fd00::/8,2001:db8::1/128', 'trustProxy', ['fd00::/8', '2001:db8::1/128']],
     ['TRUST_PROXY', '0.0.0.0/0', 'trustProxy', ['0.0.0.0/0']],
     ['REGISTRATION', ' closed ', 'registrationOpen', false],
+    ['LAB', 'false', 'lab', false],
     ['PASSWORD_WORDS', 'acme, Acmé Cloud ,', 'passwordWords', ['acme', 'Acmé Cloud']],
     ['ALLOWED_ORIGINS', 'https://app.example.com', 'allowedOrigins', ['https://app.example.com']],
     [
@@ -272,6 +275,7 @@ t.test('a malformed variable is refused by name', async (t) => {
       'postgres://user:secret@localhost/identity?sslmode=prefer',
       'postgres://user:s?cret@localhost/identity',
     ],
+    LAB: ['on', '1', 'True'],
     REGISTRATION: ['true', 'Open', 'on', '1', 'open,closed', 'constructor'],
     PASSWORD_WORDS: ['ab', 'acme,ab', '🔑🔑'],
     TOKEN_PRIVATE_KEY: ['/etc/identity/there-is-no-such-key.pem', ',', 'shared'],
@@ -381,6 +385,12 @@ t.test('production', async (t) => {
 
   t.test('may be told that anybody registers', async (t) => {
     t.equal(readConfig({ ...PRODUCTION, REGISTRATION: 'open' }).registrationOpen, true)
+  })
+
+  t.test('has no experiments', async (t) => {
+    t.equal(readConfig(PRODUCTION).lab, false)
+    t.equal(readConfig({ ...PRODUCTION, LAB: 'false' }).lab, false)
+    refused(t, { ...PRODUCTION, LAB: 'true' }, 'LAB')
   })
 
   t.test('may be told that cookies are not secure', async (t) => {

@@ -1,0 +1,16 @@
+/** What every script begins with. The functions come only if the script uses them. */
+const BASE = 'BASE=$' + '{BASE:-http://127.0.0.1:3000}'
+const FUNCTIONS: Readonly<Record<string, string>> = {
+  login: `login() { curl -s -H 'Content-Type: application/json' -d '{"username":"user1","password":"user123"}' "$@"; }`,
+  error: `error() { grep -o '"error":"[A-Z_]*"'; }`,
+  field: `field() { sed -n "s/.*\\"$1\\":\\"\\([^\\"]*\\)\\".*/\\1/p"; }`,
+}
+
+/**
+ * A script for bash that reproduces an experiment on the running server.
+ * @param prints its last line of output, which is also its last comment
+ */
+export function script(body: string, prints: string): string {
+  const used = Object.entries(FUNCTIONS).filter(([name]) => new RegExp(`\\b${name}\\b`).test(body))
+  return [BASE, ...used.map(([, text]) => text), body.trim(), `# => ${prints}`, ''].join('\n')
+}

@@ -1,0 +1,36 @@
+import { isIPv4 } from 'node:net'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import { answerNotFound } from '../http/failures.js'
+
+/** Of an IP address. A path of a Unix socket is none: anybody may be behind it. */
+const isLoopback = (address: string) => address === '::1' || (isIPv4(address) && address.startsWith('127.'))
+
+/** A `Host` without its port, if it is a loopback name. A page of another site cannot have one (DNS rebinding). */
+function isLoopbackHost(host: string): boolean {
+  const [, name = ''] = /^(localhost|[\d.]+|\[::1\])(?::\d{1,5})?$/i.exec(host) ?? []
+  return name.toLowerCase() === 'localhost' || name === '[::1]' || isLoopback(name)
+}
+
+/**
+ * Whether the request came from this machine: the server listens on loopback alone, and `Host` is a loopback name. A
+ * trusted proxy's `X-Forwarded-Host` must be one as well.
+ */
+export function isFromThisMachine(request: FastifyRequest): boolean {
+  const addresses = request.server.addresses()
+  return (
+    addresses.length > 0 &&
+    addresses.every((bound) => typeof bound === 'object' && isLoopback(bound.address)) &&
+    isLoopbackHost(request.raw.headers.host ?? '') &&
+    isLoopbackHost(request.host)
+  )
+}
+
+/** Answers anybody else like an unknown path. */
+export function hideFromOthers(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
+  if (isFromThisMachine(request)) done()
+  else answerNotFound(request, reply)
+}

@@ -1,0 +1,65 @@
+import type { StateStore } from 'fastify-identity'
+import type { Question } from './exchange.js'
+import type { Text } from './text.js'
+
+type Operation = Exclude<keyof StateStore, 'kind' | 'feed' | 'onRevoked'>
+
+const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
+  generation: {
+    en: 'Read the generation of the list of ended sign-ins.',
+    zh: '读取“已结束登录”列表的代次。',
+  },
+  isLive: {
+    en: 'Looked in the list of ended sign-ins. Each server keeps it in memory.',
+    zh: '查看“已结束登录”列表（每台服务器都把它放在内存里）。',
+  },
+  addSignIn: { en: 'Stored the record of the new sign-in.', zh: '保存新的登录记录。' },
+  findSignIn: { en: 'Looked up the record of the sign-in.', zh: '查询登录记录。' },
+  listSignIns: { en: 'Listed the records of the account’s sign-ins.', zh: '列出该账户的登录记录。' },
+  touchSignIn: { en: 'Stored when the sign-in was last used.', zh: '更新登录记录的最近使用时间。' },
+  rotateRefresh: {
+    en: 'Compared the refresh token’s number with the record, and raised it.',
+    zh: '把刷新令牌的序号与记录比对，并将其加一。',
+  },
+  resealSignIn: { en: 'Sealed the record of the sign-in again.', zh: '重新密封登录记录。' },
+  endSignIn: {
+    en: 'Added the sign-in to the list of ended ones, and removed its record.',
+    zh: '把该登录加入“已结束登录”列表，并删除其记录。',
+  },
+  endSignIns: {
+    en: 'Added the account’s sign-ins to the list of ended ones, and removed their records.',
+    zh: '把该账户的登录加入“已结束登录”列表，并删除其记录。',
+  },
+  raiseEpoch: { en: 'Raised the account’s epoch.', zh: '提高该账户的凭证版本。' },
+  createSession: { en: 'Stored a new session.', zh: '保存新会话。' },
+  readSession: { en: 'Looked up the session by its id.', zh: '按会话 ID 查询会话。' },
+  replaceSession: { en: 'Stored the changed session.', zh: '保存修改后的会话。' },
+  touchSession: { en: 'Moved the session’s idle limit.', zh: '延后会话的空闲期限。' },
+  destroySession: { en: 'Removed the session.', zh: '删除会话。' },
+}
+
+/** Every server keeps a copy of the revocation list, so this needs no trip to a store. */
+const FROM_MEMORY: ReadonlySet<string> = new Set<Operation>(['isLive'])
+
+/** Wraps the store: `tell` hears of each operation before it runs. The store itself does not change. */
+export function tellQuestions(store: StateStore, tell: (question: Question) => void): StateStore {
+  const words = new Map<PropertyKey, Text>(Object.entries(WORDS))
+  return new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      const what = words.get(name)
+      return (...args: unknown[]): unknown => {
+        if (what) tell({ of: FROM_MEMORY.has(String(name)) ? 'memory' : 'store', what })
+        return Reflect.apply(value, target, args)
+      }
+    },
+  })
+}
+
+/** Lookups in the accounts' database. */
+export const ACCOUNT_WORDS = {
+  verify: { en: 'Checked the password in the accounts’ database.', zh: '在账户数据库中核对密码。' },
+  find: { en: 'Read the account from the accounts’ database.', zh: '从账户数据库读取账户。' },
+  apiKey: { en: 'Looked up the API key in the accounts’ database.', zh: '在账户数据库中查询 API 密钥。' },
+} as const satisfies Readonly<Record<string, Text>>
