@@ -322,6 +322,52 @@ t.test('an unknown id costs at most one look, and is throttled by address before
   t.equal((await me(cold.headers)).statusCode, 200)
 })
 
+t.test('a parallel burst of unknown keys costs no more looks than the limit', async (t) => {
+  const { me, calls } = await setUp(t, { throttled: true })
+  const answers = await Promise.all(unknownKeys(50).map((key) => me(bearer(key))))
+  const codes = answers.map((answer) => answer.json().code)
+  t.equal(calls.filter((name) => name === 'find').length, 5)
+  t.equal(codes.filter((code) => code === 'CREDENTIAL_INVALID').length, 5)
+  t.equal(codes.filter((code) => code === 'THROTTLED').length, 45)
+})
+
+t.test('many requests with one cold key take one attempt, and a good key gives it back', async (t) => {
+  const { makeElsewhere, me } = await setUp(t, { throttled: true })
+  for (let round = 0; round < 6; round++) {
+    const { headers } = await makeElsewhere()
+    const answers = await Promise.all(Array.from({ length: 20 }, () => me(headers)))
+    t.ok(answers.every(({ statusCode }) => statusCode === 200))
+  }
+})
+
+t.test('another address’s limit delays nobody with the same cold key', async (t) => {
+  const { makeElsewhere, app, me } = await setUp(t, { throttled: true })
+  const { headers } = await makeElsewhere()
+  for (const key of unknownKeys(5)) await me(bearer(key))
+  const [here, there] = await Promise.all([
+    me(headers),
+    app.inject({ url: '/me', headers, remoteAddress: '10.0.0.9' }),
+  ])
+  refused(t, here, 429, 'THROTTLED')
+  t.equal(there.statusCode, 200)
+})
+
+t.test('another spelling of the scheme costs no look', async (t) => {
+  const { makeElsewhere, me, calls } = await setUp(t)
+  const { key } = await makeElsewhere()
+  for (let round = 0; round < 3; round++)
+    for (const scheme of ['Bearer', 'bearer', 'BEARER'])
+      t.equal((await me({ authorization: `${scheme} ${key}` })).statusCode, 200)
+  t.equal(calls.filter((name) => name === 'find').length, 1)
+  refused(
+    t,
+    await me({ authorization: `Digest ${key}` }),
+    401,
+    'NOT_SIGNED_IN',
+    'a hot key in another scheme',
+  )
+})
+
 t.test('a wrong check costs no look and counts for nothing', async (t) => {
   const { me, calls, storeCalls } = await setUp(t, { throttled: true })
   const [good = ''] = unknownKeys(1)

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { CheckedAccount, Identity, SignInRef } from '../contract.js'
 import { freezeDeep } from '../credentials/identity-claims.js'
 import { CredentialInvalid, StoreUnavailable } from '../errors.js'
+import { clientAddress } from '../http/client-address.js'
 import { checkAccount } from '../identity/account-check.js'
 import { Newest } from '../newest.js'
 import { ownText } from '../own-text.js'
@@ -113,12 +114,8 @@ export class KeyLookup {
    * @throws THROTTLED, STORE_UNAVAILABLE
    */
   async find(request: FastifyRequest | null, key: PresentedKey): Promise<Genuine | null> {
-    const { app } = this
-    const look = () => this.#lookOnce(key)
     try {
-      if (request === null || !app.hasDecorator('throttle')) return await look()
-      // Nobody can guess a key, so this only limits the load. Counting afterwards costs good keys less.
-      return await app.throttle.byAddress(request, 'api_key', look, 'afterwards')
+      return await this.#findOnce(request, key)
     } catch (error) {
       if (error instanceof CredentialInvalid) return null
       throw error
@@ -144,13 +141,22 @@ export class KeyLookup {
     return SIGNED_OUT
   }
 
-  /** Requests that come meanwhile share the query. */
-  #lookOnce(key: PresentedKey): Promise<Genuine> {
-    const running = this.#running.get(key.text)
+  /** Requests with the same key that come meanwhile from the same address share the query, and the attempt that it takes. */
+  #findOnce(request: FastifyRequest | null, key: PresentedKey): Promise<Genuine> {
+    const name = request === null ? key.text : `${clientAddress(request)} ${key.text}`
+    const running = this.#running.get(name)
     if (running) return running
-    const looking = this.#look(key).finally(() => this.#running.delete(key.text))
-    this.#running.set(key.text, looking)
-    return looking
+    const finding = this.#findThrottled(request, key).finally(() => this.#running.delete(name))
+    this.#running.set(name, finding)
+    return finding
+  }
+
+  async #findThrottled(request: FastifyRequest | null, key: PresentedKey): Promise<Genuine> {
+    const { app } = this
+    const look = () => this.#look(key)
+    if (request === null || !app.hasDecorator('throttle')) return look()
+    // Counted before the query: otherwise a parallel burst of unknown keys would exceed the limit.
+    return app.throttle.byAddress(request, 'api_key', look)
   }
 
   /** @throws CREDENTIAL_INVALID */

@@ -34,8 +34,9 @@ declare module '../contract.js' {
   }
 }
 
-/** Upper or lower case. The key follows it. */
-const SCHEME = 'Bearer '
+/** The key follows it. */
+const SCHEME = /^bearer /i
+const SCHEME_LENGTH = 'Bearer '.length
 
 export interface ApiKeyModeParts {
   readonly app: FastifyInstance
@@ -50,8 +51,8 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
   readonly ambient = false
   readonly scheme = 'Bearer'
   /**
-   * Keyed by the whole header. The cache looks at the last characters of a key, which are its check and a part of its
-   * secret. Nobody knows these 60 bits without the key.
+   * Keyed by the key, so that another spelling of the scheme costs no query. The cache looks at the last characters of a
+   * key, which are its check and a part of its secret. Nobody knows these 60 bits without the key.
    */
   readonly cache: VerifiedCache
   readonly alone: AuthMode<'api_key'>
@@ -66,10 +67,12 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
   /** Ignores a header that holds no key. The token mode then checks whether it is malformed. */
   resolve(request: FastifyRequest, now = this.parts.app.identityClock()): MaybePromise<Resolution> {
     const { authorization: header } = request.headers
-    if (typeof header !== 'string' || !header.startsWith(this.parts.format.start, SCHEME.length))
+    if (typeof header !== 'string' || !header.startsWith(this.parts.format.start, SCHEME_LENGTH))
       return ABSENT
+    // Before the cache, which knows nothing of schemes: any other one is no credential.
+    if (!SCHEME.test(header)) return ABSENT
     readAuthorization(request)
-    const verified = this.cache.recall(header, now)
+    const verified = this.cache.recall(header.slice(SCHEME_LENGTH), now)
     return verified ? this.#resolveKept(verified, now) : this.#verify(request, header, now)
   }
 
@@ -96,7 +99,7 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
     await refuseEndedMaker(request, ref, options.replaces)
     const { createdAt, absoluteExpiresAt: expiresAt } = record
     const identity = identityOfKey({ ...made, ...ofRecord(record) }, account)
-    this.cache.keep(new Verified(identity, `${SCHEME}${key}`, ref, createdAt, expiresAt), createdAt)
+    this.cache.keep(new Verified(identity, key, ref, createdAt, expiresAt), createdAt)
     return { issued: { id, key, name: made.name, scopes: made.scopes, expiresAt }, signIn: ref }
   }
 
@@ -136,7 +139,7 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
     if (text === null) return ABSENT
     const id = this.parts.format.idOf(text)
     if (id === null) return INVALID
-    return this.#lookup.recall(text, now) ?? this.#ask(request, header, { id, text }, now)
+    return this.#lookup.recall(text, now) ?? this.#ask(request, { id, text }, now)
   }
 
   #resolveKept(kept: Kept, now: number): MaybePromise<Resolution> {
@@ -150,22 +153,16 @@ export class ApiKeyMode implements AuthMode<'api_key'> {
    * The key was ended, or the revocation list was lost. Only the database can tell which. After one query, the key is
    * cached as verified under the new list, or remembered as refused.
    */
-  #askAgain({ text: header }: Kept, now: number): MaybePromise<Resolution> {
-    const text = header.slice(SCHEME.length)
+  #askAgain({ text }: Kept, now: number): MaybePromise<Resolution> {
     const id = this.parts.format.idOf(text)
     if (id === null) return SIGNED_OUT
-    return this.#lookup.recall(text, now) ?? this.#ask(null, header, { id, text }, now)
+    return this.#lookup.recall(text, now) ?? this.#ask(null, { id, text }, now)
   }
 
-  async #ask(
-    request: FastifyRequest | null,
-    header: string,
-    key: PresentedKey,
-    now: number,
-  ): Promise<Resolution> {
+  async #ask(request: FastifyRequest | null, key: PresentedKey, now: number): Promise<Resolution> {
     const judged = await this.#lookup.ask(request, key, now)
     if (judged.kind === 'refused') return judged
-    const credential = new Verified(judged.identity, header, judged.ref, now, judged.until)
+    const credential = new Verified(judged.identity, key.text, judged.ref, now, judged.until)
     this.cache.keep(credential, now)
     return credential.resolve(this.parts.app.signIns)
   }
