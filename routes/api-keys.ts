@@ -1,7 +1,7 @@
-import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Account, ApiKeyInfo } from 'fastify-identity'
 import { isKeyName } from 'fastify-identity/api-key-auth'
+import { type Static, Type } from 'typebox'
 import { answer } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
 import { endedMeanwhile } from './http/failures.js'
@@ -96,53 +96,52 @@ const END: Operation = {
   refusals: [...UNSAFE, 'BODY_INVALID', 'NOT_FOUND'],
 }
 
+interface Making {
+  Body: Static<ReturnType<typeof newKey>>
+}
+interface Ending {
+  Params: Static<typeof IdParams>
+}
+
+async function makeApiKey(request: FastifyRequest<Making>, reply: FastifyReply) {
+  const { name, expires_in: expiresIn, scopes = SCOPES } = request.body
+  if (!isKeyName(name) || name.trim() === '') throw new BodyInvalid()
+  const account = await accountOf(request)
+  const apiKey = { name, scopes, ...(expiresIn === undefined ? {} : { expiresIn }) }
+  // Every key counts: an ended one is remembered until it would have expired.
+  const make = () => request.signIn('api_key', account, { apiKey })
+  const made = await request.server.throttle.byAddress(request, 'api_key', make, 'all')
+  const data = { id: made.id, key: made.key, name, scopes: made.scopes, expires_at: iso(made.expiresAt) }
+  reply.code(201)
+  return answer(request, 'API_KEY_MADE', { code: 201, data })
+}
+
+async function listApiKeys(request: FastifyRequest) {
+  const keys = await request.server.apiKeys.list(request.identity.accountId)
+  return answer(request, 'API_KEYS_LISTED', { data: keys.map(show) })
+}
+
+async function endApiKey(request: FastifyRequest<Ending>) {
+  const { apiKeys, signIns } = request.server
+  const { accountId } = request.identity
+  const { id } = request.params
+  // The answer is the same for another account's key and for an unknown id.
+  if (!(await apiKeys.find(accountId, id))) throw new NotFound()
+  const ending = { by: 'owner', why: 'asked', actorId: accountId, request } as const
+  await signIns.end({ accountId, signInId: id }, ending)
+  return answer(request, 'ENDED', { data: { ended: 1 } })
+}
+
 /** Makes, lists and ends API keys. None of it can be done with an API key. */
 export async function apiKeyRoutes(
-  scope: FastifyInstance,
+  app: FastifyInstance,
   { apiKeyTtlMax }: ApiKeyRoutesOptions,
 ): Promise<void> {
-  const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const preHandler = guardPeople(app)
-
-  app.post(
-    '/api_keys',
-    {
-      schema: { body: newKey(apiKeyTtlMax) },
-      preHandler: guardPeople(app, { fresh: true }),
-      config: { operation: MAKE },
-    },
-    async function makeApiKey(request, reply) {
-      const { name, expires_in: expiresIn, scopes = SCOPES } = request.body
-      if (!isKeyName(name) || name.trim() === '') throw new BodyInvalid()
-      const account = await accountOf(request)
-      const apiKey = { name, scopes, ...(expiresIn === undefined ? {} : { expiresIn }) }
-      // Every key counts: an ended one is remembered until it would have expired.
-      const make = () => request.signIn('api_key', account, { apiKey })
-      const made = await app.throttle.byAddress(request, 'api_key', make, 'all')
-      const data = { id: made.id, key: made.key, name, scopes: made.scopes, expires_at: iso(made.expiresAt) }
-      reply.code(201)
-      return answer(request, 'API_KEY_MADE', { code: 201, data })
-    },
-  )
-
-  app.get('/api_keys', { preHandler, config: { operation: LIST } }, async function listApiKeys(request) {
-    const keys = await app.apiKeys.list(request.identity.accountId)
-    return answer(request, 'API_KEYS_LISTED', { data: keys.map(show) })
-  })
-
-  app.delete(
-    '/api_keys/:id',
-    { schema: { params: IdParams }, preHandler, config: { operation: END } },
-    async function endApiKey(request) {
-      const { accountId } = request.identity
-      const { id } = request.params
-      // The answer is the same for another account's key and for an unknown id.
-      if (!(await app.apiKeys.find(accountId, id))) throw new NotFound()
-      await app.signIns.end(
-        { accountId, signInId: id },
-        { by: 'owner', why: 'asked', actorId: accountId, request },
-      )
-      return answer(request, 'ENDED', { data: { ended: 1 } })
-    },
-  )
+  const fresh = guardPeople(app, { fresh: true })
+  const making = { schema: { body: newKey(apiKeyTtlMax) }, preHandler: fresh, config: { operation: MAKE } }
+  app.post<Making>('/api_keys', making, makeApiKey)
+  app.get('/api_keys', { preHandler, config: { operation: LIST } }, listApiKeys)
+  const ending = { schema: { params: IdParams }, preHandler, config: { operation: END } }
+  app.delete<Ending>('/api_keys/:id', ending, endApiKey)
 }

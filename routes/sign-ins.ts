@@ -1,8 +1,8 @@
-import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { SignInRecord } from 'fastify-identity'
 import { tellOnceStored } from 'fastify-identity/accounts'
 import { tellEnded } from 'fastify-identity/sign-ins'
+import { type Static, Type } from 'typebox'
 import { answer, forgetOwn } from './http/answer.js'
 import { NotFound } from './http/errors.js'
 import { guardPeople } from './http/people.js'
@@ -86,73 +86,77 @@ const END_OF_ACCOUNT: Operation = {
   refusals: [...UNSAFE, 'ROLE_REQUIRED', 'BODY_INVALID', 'NOT_FOUND'],
 }
 
+interface Listing {
+  Querystring: Static<typeof ListQuery>
+}
+interface EndingOne {
+  Params: Static<typeof IdParams>
+}
+interface EndingAll {
+  Querystring: Static<typeof EndQuery>
+}
+interface EndingOfAccount {
+  Params: Static<typeof NameParams>
+}
+
+async function listSignIns(request: FastifyRequest<Listing>) {
+  const { accountId, signInId } = request.identity
+  const { limit = String(PAGE), after } = request.query
+  const page = { limit: Number(limit), after }
+  const { signIns, next } = await request.server.signIns.page(accountId, page)
+  return { ...answer(request, 'LISTED', { data: signIns.map((record) => show(record, signInId)) }), next }
+}
+
+async function endSignIn(request: FastifyRequest<EndingOne>, reply: FastifyReply) {
+  const { signIns } = request.server
+  const { accountId, signInId } = request.identity
+  const { id } = request.params
+  // The answer is the same for another account's sign-in and for an unknown id.
+  if (!(await signIns.find(accountId, id))) throw new NotFound()
+  const by = id === signInId ? 'self' : 'owner'
+  await signIns.end({ accountId, signInId: id }, { by, why: 'asked', actorId: accountId, request })
+  if (id === signInId) forgetOwn(request, reply)
+  return answer(request, 'ENDED', { data: { ended: 1 } })
+}
+
+async function endSignIns(request: FastifyRequest<EndingAll>, reply: FastifyReply) {
+  const { accountId, signInId } = request.identity
+  const except = request.query.except ? signInId : undefined
+  const ending = { by: 'owner', why: 'asked', actorId: accountId, request } as const
+  const ended = await request.server.signIns.endAll(accountId, except, ending)
+  if (!except) forgetOwn(request, reply)
+  return answer(request, 'ENDED', { data: { ended } })
+}
+
+async function endSignInsOfAccount(request: FastifyRequest<EndingOfAccount>, reply: FastifyReply) {
+  const { accounts, signIns, audit } = request.server
+  const account = await accounts.findByUsername(request.params.username)
+  if (!account) throw new NotFound()
+  const live = await signIns.list(account.id)
+  const ending = { by: 'admin', why: 'asked', actorId: request.identity.accountId, request } as const
+  // Raises the epoch instead of ending each record. That also ends a sign-in that begins at this moment.
+  await tellOnceStored(accounts.raiseEpoch(account.id), () => {
+    for (const { id } of live) tellEnded(audit, { accountId: account.id, signInId: id }, ending)
+  })
+  if (account.id === request.identity.accountId) forgetOwn(request, reply)
+  return answer(request, 'ENDED', { data: { ended: live.length } })
+}
+
 /** Lists and ends sign-ins. */
-export async function signInRoutes(scope: FastifyInstance): Promise<void> {
-  const app = scope.withTypeProvider<TypeBoxTypeProvider>()
-  const preHandler = guardPeople(app)
-
-  app.get(
-    '/sign_ins',
-    {
-      schema: { querystring: ListQuery },
-      preHandler: app.guard({ scope: 'read' }),
-      config: { operation: LIST },
-    },
-    async function listSignIns(request) {
-      const { accountId, signInId } = request.identity
-      const { limit = String(PAGE), after } = request.query
-      const { signIns, next } = await app.signIns.page(accountId, { limit: Number(limit), after })
-      return { ...answer(request, 'LISTED', { data: signIns.map((record) => show(record, signInId)) }), next }
-    },
-  )
-
-  app.delete(
-    '/sign_ins/:id',
-    { schema: { params: IdParams }, preHandler, config: { operation: END_ONE } },
-    async function endSignIn(request, reply) {
-      const { accountId, signInId } = request.identity
-      const { id } = request.params
-      // The answer is the same for another account's sign-in and for an unknown id.
-      if (!(await app.signIns.find(accountId, id))) throw new NotFound()
-      const by = id === signInId ? 'self' : 'owner'
-      await app.signIns.end({ accountId, signInId: id }, { by, why: 'asked', actorId: accountId, request })
-      if (id === signInId) forgetOwn(request, reply)
-      return answer(request, 'ENDED', { data: { ended: 1 } })
-    },
-  )
-
-  app.delete(
-    '/sign_ins',
-    { schema: { querystring: EndQuery }, preHandler, config: { operation: END_ALL } },
-    async function endSignIns(request, reply) {
-      const { accountId, signInId } = request.identity
-      const except = request.query.except ? signInId : undefined
-      const ended = await app.signIns.endAll(accountId, except, {
-        by: 'owner',
-        why: 'asked',
-        actorId: accountId,
-        request,
-      })
-      if (!except) forgetOwn(request, reply)
-      return answer(request, 'ENDED', { data: { ended } })
-    },
-  )
-
-  const adminOnly = guardPeople(app, { role: 'admin' })
-  app.delete(
-    '/accounts/:username/sign_ins',
-    { schema: { params: NameParams }, preHandler: adminOnly, config: { operation: END_OF_ACCOUNT } },
-    async function endSignInsOfAccount(request, reply) {
-      const account = await app.accounts.findByUsername(request.params.username)
-      if (!account) throw new NotFound()
-      const live = await app.signIns.list(account.id)
-      const ending = { by: 'admin', why: 'asked', actorId: request.identity.accountId, request } as const
-      // Raises the epoch instead of ending each record. That also ends a sign-in that begins at this moment.
-      await tellOnceStored(app.accounts.raiseEpoch(account.id), () => {
-        for (const { id } of live) tellEnded(app.audit, { accountId: account.id, signInId: id }, ending)
-      })
-      if (account.id === request.identity.accountId) forgetOwn(request, reply)
-      return answer(request, 'ENDED', { data: { ended: live.length } })
-    },
-  )
+export async function signInRoutes(app: FastifyInstance): Promise<void> {
+  const read = app.guard({ scope: 'read' })
+  const people = guardPeople(app)
+  const admin = guardPeople(app, { role: 'admin' })
+  const listing = { schema: { querystring: ListQuery }, preHandler: read, config: { operation: LIST } }
+  const endingOne = { schema: { params: IdParams }, preHandler: people, config: { operation: END_ONE } }
+  const endingAll = { schema: { querystring: EndQuery }, preHandler: people, config: { operation: END_ALL } }
+  const ofAccount = {
+    schema: { params: NameParams },
+    preHandler: admin,
+    config: { operation: END_OF_ACCOUNT },
+  }
+  app.get<Listing>('/sign_ins', listing, listSignIns)
+  app.delete<EndingOne>('/sign_ins/:id', endingOne, endSignIn)
+  app.delete<EndingAll>('/sign_ins', endingAll, endSignIns)
+  app.delete<EndingOfAccount>('/accounts/:username/sign_ins', ofAccount, endSignInsOfAccount)
 }
