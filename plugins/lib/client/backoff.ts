@@ -3,6 +3,8 @@ import type { Environment } from './environment.js'
 /** In milliseconds. */
 const FIRST = 1000
 const MOST = 60_000
+/** A timer of more milliseconds rings at once. */
+const LONGEST = 2 ** 31 - 1
 
 /** The seconds of `Retry-After`, or 0. */
 export const retryAfterOf = (response: Response | null | undefined): number =>
@@ -10,7 +12,7 @@ export const retryAfterOf = (response: Response | null | undefined): number =>
 
 /** Counts failures, and says how long to leave the server alone. */
 export interface Backoff {
-  /** Milliseconds until the next try. */
+  /** Milliseconds until the next try; at most 24.8 days, the longest that a timer can wait. */
   left(): number
   /**
    * Twice as long each time, with jitter.
@@ -27,7 +29,7 @@ export function createBackoff({ now, random }: Environment): Backoff {
   let until = 0
   let obliged = 0
   return {
-    left: () => until - now(),
+    left: () => Math.min(until - now(), LONGEST),
     fail(response) {
       obliged = now() + retryAfterOf(response) * 1000
       until = Math.max(obliged, now() + Math.min(MOST, FIRST * 2 ** failures++) * (0.5 + random() / 2))

@@ -8,6 +8,7 @@ import { post } from './post.js'
 import { codeOf } from './refusals.js'
 import { type Result, resultOf } from './result.js'
 import { openStorage, type StorageChoice } from './storage.js'
+import { REFRESH_LIMIT, SIGN_LIMIT } from './times.js'
 import { createTokens } from './tokens.js'
 import { fieldsOf, single } from './tools.js'
 
@@ -66,11 +67,6 @@ export interface Client {
   /** Ends live events and stops listening to the page and to other tabs. */
   close(): void
 }
-
-/** In milliseconds. Long, because a password hash may have to wait for its turn. */
-const SIGN_LIMIT = 20_000
-/** In milliseconds. Two refreshes fit into the server's grace. So if the first answer is lost, a second try still works. */
-const REFRESH_LIMIT = 4500
 
 declare const location: { readonly origin: string }
 

@@ -3,6 +3,7 @@ import { createBackoff } from './backoff.js'
 import type { Environment } from './environment.js'
 import { makeCutter, type StreamEvent } from './event-stream.js'
 import type { Init } from './outgoing.js'
+import { SILENCE, SOONEST, SPREAD } from './times.js'
 import { type Fields, fieldsOf, within } from './tools.js'
 
 interface Parts {
@@ -12,12 +13,6 @@ interface Parts {
   /** Asks the server whether the sign-in lives. */
   readonly isStillIn: () => Promise<boolean>
 }
-
-/** The server writes a line every 20 s. After this silence the connection is dead, in milliseconds. */
-const SILENCE = 45_000
-/** In milliseconds. Clients reconnect after 1 to 15 s, so that not all of them come at once after a failover. */
-const SOONEST = 1000
-const SPREAD = 14_000
 
 /** Ignores an event of another version. */
 function eventOf({ event, data }: Fields): LiveEvent | null {

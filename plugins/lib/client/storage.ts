@@ -1,4 +1,5 @@
 import type { Environment } from './environment.js'
+import { STORAGE_LIMIT } from './times.js'
 import { within } from './tools.js'
 
 /**
@@ -15,9 +16,6 @@ export interface TokenStorage {
 /** `memory` ends with the page, `session` with the tab. `cookie`: in the refresh cookie, which only the server can read. */
 export type StorageChoice = 'memory' | 'session' | 'cookie' | TokenStorage
 
-/** In milliseconds. */
-const PATIENCE = 3000
-
 /** Web Storage. A browser that blocks it throws. */
 declare const sessionStorage: {
   getItem(key: string): string | null
@@ -30,9 +28,11 @@ const inSession = (key: string): TokenStorage => ({
   save: async (token) => (token ? sessionStorage.setItem(key, token) : sessionStorage.removeItem(key)),
 })
 
-/** Never throws, and answers in time: undefined if the storage does not. */
+/** Answers in time. A storage that fails is one without content. */
 export interface Storage {
-  load(): Promise<string | null | undefined>
+  /** @throws DOMException (`TimeoutError`) if the storage is silent. Then it may have a token, and nobody knows which */
+  load(): Promise<string | null>
+  /** Never throws. */
   save(refreshToken: string | null): Promise<unknown>
 }
 
@@ -41,10 +41,13 @@ export function openStorage(choice: StorageChoice, key: string, env: Environment
   const inner = choice === 'session' ? inSession(key) : choice
   if (typeof inner !== 'object') return undefined
   // Asynchronous, so that what a function throws at once is caught too.
-  const patiently = <T>(work: () => Promise<T>) =>
-    within(env, PATIENCE, (async () => work())()).catch(() => undefined)
   return {
-    load: () => patiently(() => inner.load()),
-    save: (token) => patiently(() => inner.save(token)),
+    load: () =>
+      within(
+        env,
+        STORAGE_LIMIT,
+        (async () => inner.load())().catch(() => null),
+      ),
+    save: (token) => within(env, STORAGE_LIMIT, (async () => inner.save(token))()).catch(() => {}),
   }
 }

@@ -5,6 +5,7 @@ import type { Emit, Message } from './events.js'
 import { type Held, hold } from './held.js'
 import { refusal } from './refusals.js'
 import type { Storage } from './storage.js'
+import { SOON } from './times.js'
 import { type Fields, jsonOf, single } from './tools.js'
 
 interface Parts {
@@ -51,9 +52,6 @@ export interface Tokens {
   hear(message: Fields): void
 }
 
-/** The second try comes at once, or not before the next request. In milliseconds. */
-const SOON = 2000
-
 const REFUSED = 'REFRESH_REFUSED'
 
 export function createTokens(parts: Parts): Tokens {
@@ -72,13 +70,17 @@ export function createTokens(parts: Parts): Tokens {
     backoff.reset()
   }
 
-  /** By the time that the storage answers, it may have a newer token. */
-  async function end(error: string, token: string | null | undefined): Promise<void> {
+  /** By the time that the storage answers, it may have a newer token. If it does not answer, it keeps what it has. */
+  function end(error: string, token: string | null | undefined): void {
     endedId = held?.signInId
     held = null
     isOut = true
     emit({ type: 'signed_out', error })
-    if (token && (await storage?.load()) === token) await storage?.save(null)
+    if (token)
+      storage
+        ?.load()
+        .then((stored) => stored === token && storage.save(null))
+        .catch(() => {})
   }
 
   /** Uses the tokens once they are stored. Another tab has stored its own, unless each has a storage of its own. */
@@ -115,7 +117,7 @@ export function createTokens(parts: Parts): Tokens {
 
   function endAll(error: string, token: string | null | undefined): void {
     tell({ ended: held?.signInId })
-    void end(error, token)
+    end(error, token)
   }
 
   /** Without a sign-in before, nothing has ended. */
@@ -131,7 +133,7 @@ export function createTokens(parts: Parts): Tokens {
     // After `fail`, there is none.
     if (backoff.left() > 0) return failure
     const before = held
-    // Another tab may have stored a newer one.
+    // Another tab may have stored a newer one. So a storage that is silent stops the refresh: the old one could count as stolen.
     const token = (await storage?.load()) ?? before?.pair.refresh_token ?? null
     if (!token && !inCookie) isOut = true
     const after = await alone(env, name, async () =>
@@ -180,7 +182,7 @@ export function createTokens(parts: Parts): Tokens {
       const before = held
       const next = hold(pair, env.now())
       if (!next) {
-        if (before && before.signInId === ended) void end('SIGNED_OUT', before.pair.refresh_token)
+        if (before && before.signInId === ended) end('SIGNED_OUT', before.pair.refresh_token)
         return
       }
       const isOurs = inCookie ? token === null : before?.pair.refresh_token === token

@@ -12,14 +12,11 @@ export const jsonOf = (response: Response): Promise<Fields> =>
     .json()
     .then(fieldsOf, () => ({}))
 
-/** Undefined if the work takes longer. @param ms milliseconds */
-export function within<T>(
-  { timeout }: Environment,
-  ms: number,
-  work: Promise<T> | undefined,
-): Promise<T | undefined> {
-  const late = new Promise<undefined>((resolve) => {
-    timeout(ms).addEventListener('abort', () => resolve(undefined))
+/** @param ms milliseconds @throws DOMException (`TimeoutError`) if the work takes longer */
+export function within<T>({ timeout }: Environment, ms: number, work: T | Promise<T>): Promise<T> {
+  const signal = timeout(ms)
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason))
   })
   return Promise.race([work, late])
 }

@@ -31,3 +31,14 @@ test('a longer Retry-After is obeyed, also when the network is back', async (t) 
   backoff.excuse()
   t.ok(backoff.left() <= 0)
 })
+
+test('a Retry-After of more than a timer can wait is obeyed for as long as it can', async (t) => {
+  const clock = { now: 0 }
+  const backoff = createBackoff({ ...findEnvironment(), now: () => clock.now, random: () => 1 })
+  for (const seconds of ['2592000', '99999999999999', '1e400']) {
+    backoff.fail(new Response(null, { headers: { 'retry-after': seconds } }))
+    t.equal(backoff.left(), 2 ** 31 - 1, seconds)
+    clock.now += 2 ** 31 - 1
+    t.ok(backoff.left() > 0, 'and then it goes on')
+  }
+})

@@ -1,4 +1,5 @@
 import { type Test, test } from 'tap'
+import { findEnvironment } from '../../../../plugins/lib/client/environment.js'
 import { ClientClock, settle, type Tab, TestBrowser } from '../../../helpers/client-browser.js'
 import { USER } from '../../../helpers/http.js'
 import { startUserCenter } from '../../../helpers/user-center.js'
@@ -509,4 +510,35 @@ test('the clock of the client may be an hour off', async (t) => {
     t.equal(refreshes(tab).length, 0)
   }
   t.ok(browser)
+})
+
+test('by a monotonic clock: when the wall clock jumps an hour, no refresh comes early or late', async (t) => {
+  const { browser, pass } = await start(t)
+  const { now } = Date
+  let jumped = 0
+  Date.now = () => now() + jumped
+  t.teardown(() => {
+    Date.now = now
+  })
+  const jump = (hours: number) => {
+    jumped += hours * 3_600_000
+  }
+  // This tab has the clock of browsers, the other one the clock of the test.
+  const real = browser.tab({}, { now: findEnvironment().now })
+  const tab = browser.tab()
+  for (const { client } of [real, tab]) await client.signIn(USER)
+  for (const hours of [1, -2, 1]) {
+    jump(hours)
+    t.same([await statusOf(real), await statusOf(tab)], [200, 200])
+    t.same(refreshes(real, tab), [], `not early: ${hours} h`)
+  }
+  for (const hours of [-1, 2]) {
+    const before = refreshes(tab).length
+    await pass(901)
+    jump(hours)
+    t.equal(await statusOf(tab), 200)
+    t.equal(refreshes(tab).length, before + 1, `not late: ${hours} h`)
+    t.equal(await statusOf(tab), 200)
+    t.equal(refreshes(tab).length, before + 1, 'once')
+  }
 })
