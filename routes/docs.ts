@@ -16,7 +16,7 @@ export interface DocsOptions extends CookieNames {
 const API_VERSION = '1'
 
 const TAGS = [
-  { name: 'Signing in', description: 'Sign in and out in one of three ways.' },
+  { name: 'Signing in', description: 'Sign in and out by cookie, session or token.' },
   { name: 'Who am I', description: 'The caller’s account, and how the server recognised it.' },
   { name: 'Sign-ins', description: 'List and end sign-ins of all modes.' },
   { name: 'API keys', description: 'Make, list and end keys for programs.' },
@@ -86,7 +86,7 @@ async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<v
         title: 'User center',
         version: API_VERSION,
         description:
-          'Three ways to stay signed in, and one request for the caller’s account. Every answer has the form { code, msg, data?, auth_type?, error? }.',
+          'Three ways to stay signed in, API keys for programs, and one request for the caller’s account. Every answer has the form { code, msg, data?, auth_type?, error? }.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'This server.' }],

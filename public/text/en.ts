@@ -5,7 +5,7 @@ export const en = {
   skip: 'Skip to content',
   docs: 'API documentation',
   language: 'Language',
-  foot: 'Three ways to stay signed in, side by side. This page uses only the public API.',
+  foot: 'Three ways to stay signed in, side by side, and API keys for programs. This page uses only the public API.',
   loading: 'Loading …',
   modes: { cookie: 'Cookie', session: 'Session', token: 'Token', api_key: 'API key' },
   modeLines: {

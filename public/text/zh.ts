@@ -5,7 +5,7 @@ export const zh: Text = {
   skip: '跳到正文',
   docs: 'API 文档',
   language: '语言',
-  foot: '三种保持登录的方式，并排比较。本页的所有操作都通过同一套公开 API 完成。',
+  foot: '三种保持登录的方式，并排比较；另有供程序使用的 API 密钥。本页的所有操作都通过同一套公开 API 完成。',
   loading: '请稍候……',
   modes: { cookie: 'Cookie', session: 'Session', token: 'Token', api_key: 'API 密钥' },
   modeLines: {
