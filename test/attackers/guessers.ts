@@ -1,0 +1,102 @@
+import { KeyFormat } from '../../plugins/lib/api-key/format.js'
+import {
+  type CredentialCenter,
+  ELSEWHERE,
+  type Held,
+  secretPart,
+  WRONG,
+} from '../helpers/credential-kinds.js'
+import { forgeKey } from '../helpers/forge.js'
+import { type Mode, refused, USER } from '../helpers/http.js'
+import type { Cell, Row } from './row.js'
+
+/** Keys of the right form that nobody has made. */
+function unknownKeys(count: number): string[] {
+  const format = new KeyFormat('fik')
+  return Array.from({ length: count }, () => format.make().key)
+}
+
+/** A parallel burst of guesses from one address. @returns the codes of the answers */
+async function guess(center: CredentialCenter, keys: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(keys.map((key) => center.use('API key', key, { from: ELSEWHERE })))
+  return answers.map((answer) => answer.json().error).sort()
+}
+
+const LIMIT = 5
+const SPENT = [...Array(LIMIT).fill('CREDENTIAL_INVALID'), ...Array(20 - LIMIT).fill('THROTTLED')]
+
+/** The same with another letter in what nobody can guess. */
+function altered(held: Held): string {
+  const secret = secretPart(held)
+  return held.text.replace(secret, `${secret.startsWith('A') ? 'B' : 'A'}${secret.slice(1)}`)
+}
+
+export const keyGuesser: Row = {
+  env: async () => ({ LOGIN_LIMIT_ADDRESS: String(LIMIT) }),
+  async every(t, center, kind) {
+    const held = await center.obtain(kind)
+    t.same(await guess(center, unknownKeys(20)), SPENT)
+    await center.refusesInvented(t, kind, altered(held), 'altered')
+    await center.accepts(t, held, 'its owner is elsewhere, and not held up')
+  },
+  instead: {
+    async 'API key'(t, center) {
+      const held = await center.obtain('API key')
+      const [, id = ''] = held.text.split('_')
+      const [stranger = ''] = unknownKeys(1)
+      const wrong = await center.use('API key', forgeKey(id))
+      refused(t, wrong, 403, 'CREDENTIAL_INVALID')
+      t.equal((await center.use('API key', stranger)).body, wrong.body, 'ids are not told apart')
+      t.same(await guess(center, unknownKeys(20)), SPENT)
+      const mistyped = `${held.text.slice(0, -6)}000000`
+      const answer = await center.use('API key', mistyped, { from: ELSEWHERE })
+      refused(t, answer, 403, 'CREDENTIAL_INVALID', 'a wrong check is not counted')
+      t.equal(
+        (await center.use('API key', held.text, { from: ELSEWHERE })).statusCode,
+        200,
+        'one in use goes on',
+      )
+    },
+  },
+}
+
+/** Logs in by a mode, as somebody who knows nothing but names. */
+const byLogin =
+  (mode: Mode, more: object = {}): Cell =>
+  async (t, center) => {
+    const unknown = await center.login(mode, {}, { ...WRONG, username: 'nobody', ...more }, ELSEWHERE)
+    const wrong = await center.login(mode, {}, { ...WRONG, ...more }, ELSEWHERE)
+    refused(t, wrong, 401, 'CREDENTIALS_REFUSED')
+    t.equal(wrong.body, unknown.body, 'names are not told apart')
+    const right = await center.login(mode, {}, { ...USER, ...more }, ELSEWHERE)
+    refused(t, right, 429, 'THROTTLED', 'the attempts are used up')
+    t.equal(right.headers['set-cookie'], undefined)
+    t.equal(
+      (await center.enter(mode, { ...USER, ...more })).statusCode,
+      200,
+      'the owner’s device has its own',
+    )
+  }
+
+export const passwordGuesser: Row = {
+  every: (t, center, kind) =>
+    byLogin(kind === 'cookie' || kind === 'session' ? kind : 'token')(t, center, kind),
+  instead: {
+    refresh: byLogin('token', { refresh_cookie: true }),
+    async 'API key'(t, center) {
+      const { headers } = await center.obtain('API key')
+      const payload = { current_password: WRONG.password, new_password: 'three quiet ravens' }
+      for (let guesses = 0; guesses < 3; guesses++) {
+        const answer = await center.send({ method: 'POST', url: '/password', headers, payload })
+        refused(t, answer, 403, 'MODE_REQUIRED', 'it tries no password')
+      }
+      t.equal((await center.login('token')).statusCode, 200, 'and closes no account')
+    },
+    async 'device cookie'(t, center) {
+      const { headers } = await center.obtain('device cookie')
+      refused(t, await center.login('cookie', headers, WRONG), 401, 'CREDENTIALS_REFUSED')
+      refused(t, await center.login('cookie', headers), 429, 'THROTTLED', 'this device has no attempt left')
+      t.equal((await center.enter('cookie')).statusCode, 200, 'another one has')
+    },
+  },
+}
