@@ -5,7 +5,7 @@ const KNOWN_WORDS = new RegExp(
   String.raw`
 change[-_ ]?(me|this|it)|replace[-_ ]?(me|this|it)|your[-_ ]?(own|key)|keyboard[-_ ]?cat|passw(or)?d
 secret|example|default|insecure|development|letmein|iloveyou
-(?:\d+|thirty[-_ ]?two)[-_ ]?(bit|byte|char(acter)?)s?|at[-_ ]?least|bigger[-_ ]?than|todo|openssl
+(?<![a-z\d])(?:\d+|thirty[-_ ]?two)[-_ ]?(bit|byte|char(acter)?)s?(?![a-z\d])|at[-_ ]?least|bigger[-_ ]?than|todo|openssl
 fastify|identity|production|never[-_ ]?use|key|value|here|correct[-_ ]?horse|battery|staple|minimum
 length|very[-_ ]?long|string|phrase|0123456789|1234567890|abcdefgh|qwerty|asdfgh|zxcvbn|deadbeef
 `

@@ -43,7 +43,7 @@ async function setTheScene(t: Test): Promise<Scene> {
   const there = await openFollowed(t, proxy.url, { commandTimeout: TIMEOUT })
   const generation = await here.store.generation()
   const ref = (signInId: string) => ({ accountId: 'a', signInId, epoch: 1, generation })
-  t.equal(there.store.isLive(ref('ended')), true, 'answered from memory')
+  await eventually(() => answerAtOnce(there.store, ref('ended')) === true)
   return { t, server, proxy, admin, here, there, ref }
 }
 
@@ -149,19 +149,23 @@ const FAULTS: Record<string, Fault> = {
   },
 }
 
+/** What the store answers. On a busy machine, an answer may take longer than the command timeout: then asks again. */
+async function answered<T>(work: () => Promise<T> | T): Promise<T> {
+  const answers: T[] = []
+  await eventually(async () => answers.push(await work()) > 0)
+  return answers[0] as T
+}
+
+const endStored = ({ store }: Followed, accountId: string, signInId: string) =>
+  answered(() => store.endSignIn(accountId, signInId, UNTIL))
+
 async function endure(scene: Scene, { inject, heal, blocksAll, harmless, losesList }: Fault): Promise<void> {
   const { t, here, there, ref } = scene
-  if (blocksAll) await here.store.endSignIn('a', 'ended', UNTIL)
+  if (blocksAll) await endStored(here, 'a', 'ended')
   const revokedBefore = ownTime()
   await inject(scene)
   const injected = ownTime()
-  if (!blocksAll)
-    await eventually(() =>
-      here.store.endSignIn('a', 'ended', UNTIL).then(
-        () => true,
-        () => false,
-      ),
-    )
+  if (!blocksAll) await endStored(here, 'a', 'ended')
   const revoked = blocksAll ? revokedBefore : ownTime()
   const over = () => ownTime() > Math.max(revoked, injected) + SECOND + AIR
   const [ended, other] = await Promise.all([ask(scene, 'ended', over), ask(scene, 'other', over)])
@@ -175,21 +179,21 @@ async function endure(scene: Scene, { inject, heal, blocksAll, harmless, losesLi
   await heal?.(scene)
   await eventually(() => there.store.feed.healthy() && here.store.feed.healthy())
   await eventually(async () => (await there.store.isLive(ref('other'))) !== losesList)
-  t.equal(await there.store.isLive(ref('ended')), false)
+  t.equal(await answered(() => there.store.isLive(ref('ended'))), false)
   t.equal(
-    await there.store.isLive(ref('missed')),
+    await answered(() => there.store.isLive(ref('missed'))),
     !losesList && !(await scene.admin.zscore('fid:{rev}', 's:missed')),
   )
 }
 
 async function recovered({ t, here, there }: Scene): Promise<void> {
-  const generation = await here.store.generation()
+  const generation = await answered(() => here.store.generation())
   const ref = { accountId: 'b', signInId: 'later', epoch: 1, generation }
   await eventually(() => answerAtOnce(there.store, ref) === true)
   t.pass('answers from memory again')
+  await endStored(here, 'b', 'later')
   const since = ownTime()
-  await here.store.endSignIn('b', 'later', UNTIL)
-  t.equal(await here.store.isLive(ref), false, 'where it was ended: at once')
+  t.equal(await answered(() => here.store.isLive(ref)), false, 'where it was ended: at once')
   await eventually(() => answerAtOnce(there.store, ref) === false)
   t.ok(ownTime() - since < SECOND, 'and elsewhere')
 }
