@@ -82,7 +82,7 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly throttle?: Omit<ThrottleOptions, 'secure'>
   /** Registers the metrics, `app.identityMetrics`. `{}` for its defaults. */
   readonly metrics?: MetricsOptions
-  /** Registers live connections, `app.live` and `request.endSignal`: `{}`. */
+  /** Registers live connections, `app.live` and `request.endSignal`: `{}`, or the maximum for each sign-in (`cap`). */
   readonly live?: LiveOptions
   /** Registers API keys, asked before all other modes. `{}` for their defaults. */
   readonly apiKey?: ApiKeyAuthOptions

@@ -3,12 +3,12 @@ import fp from 'fastify-plugin'
 import type { AuditEvent } from './audit.js'
 import type { ModeName, SignInTimes } from './lib/contract.js'
 import { kUnauthenticatedStatus } from './lib/identity/refused.js'
-import { Changes, type ChangesChannel, NO_CHANNEL } from './lib/live/changes.js'
+import { Changes, type ChangesChannel, channelOf } from './lib/live/changes.js'
 import { Connections } from './lib/live/connections.js'
 import type { Live, LiveSocket } from './lib/live/contract.js'
 import { endSignal, LiveConnections } from './lib/live/live.js'
 import { Watch } from './lib/live/watch.js'
-import { refuseUnknown } from './lib/options.js'
+import { checkWhole, refuseUnknown } from './lib/options.js'
 import { asRedisClient } from './lib/stores/redis/scripts.js'
 
 declare module 'fastify' {
@@ -29,8 +29,12 @@ declare module 'fastify' {
 
 export type { Live, LiveSocket }
 
-/** There are none. */
-export type LiveOptions = Readonly<Record<never, never>>
+export interface LiveOptions {
+  /** The maximum of open sockets and streams of one sign-in, in this process. One more is refused. Defaults to 100. */
+  readonly cap?: number
+}
+
+const CAP = 100
 
 /** The account whose list of sign-ins this event has changed. */
 function changedBy(event: AuditEvent): string | null {
@@ -45,8 +49,11 @@ function changedBy(event: AuditEvent): string | null {
   }
 }
 
-async function openChannel({ stateBacking: backing }: FastifyInstance): Promise<ChangesChannel> {
-  if (backing?.kind !== 'redis') return NO_CHANNEL
+async function openChannel({
+  stateBacking: backing,
+  stateStore: store,
+}: FastifyInstance): Promise<ChangesChannel> {
+  if (backing?.kind !== 'redis') return channelOf(store)
   const { RedisChangesChannel } = await import('./lib/stores/redis/changes-channel.js')
   return new RedisChangesChannel(asRedisClient(backing.client))
 }
@@ -64,14 +71,15 @@ function makeWatch(app: FastifyInstance): Watch {
 
 /** @throws OPTION_INVALID */
 async function livePlugin(app: FastifyInstance, options: LiveOptions): Promise<void> {
-  refuseUnknown(options, {})
+  refuseUnknown<LiveOptions>(options, { cap: true })
+  const cap = checkWhole('cap', options.cap ?? CAP, 1)
   const watch = makeWatch(app)
   const changes = new Changes(await openChannel(app))
   const connections = new Connections()
   const statusCode = app[kUnauthenticatedStatus]
   const refuse = (reason: Error) =>
     'statusCode' in reason && reason.statusCode === 503 ? reason : Object.assign(reason, { statusCode })
-  const live = new LiveConnections({ watch, changes, connections, refuse })
+  const live = new LiveConnections({ watch, changes, connections, cap, refuse })
   if (app.hasDecorator('identityMetrics')) app.identityMetrics.meters.live(connections)
   app.audit.subscribe((event) => {
     const accountId = changedBy(event)

@@ -63,7 +63,7 @@ const MESSAGES = {
   BODY_TOO_LARGE: ['The request body is too large.', '请求体过大。'],
   CONTENT_TYPE_UNSUPPORTED: ['Send the body as application/json.', '请以 application/json 发送请求体。'],
   NOT_FOUND: ['Not found.', '未找到。'],
-  THROTTLED: ['Too many failed attempts. Try again later.', '失败次数过多，请稍后重试。'],
+  THROTTLED: ['Too many attempts. Try again later.', '尝试次数过多，请稍后重试。'],
   BUSY: ['Too many sign-ins at once. Try again shortly.', '登录请求过多，请稍后重试。'],
   STORE_UNAVAILABLE: ['The service is unavailable. Try again shortly.', '服务暂时不可用，请稍后重试。'],
   STOPPING: ['This server is stopping. Try again shortly.', '服务器正在停止，请稍后重试。'],

@@ -5,7 +5,7 @@ import type { Test } from 'tap'
 import { WebSocket } from 'ws'
 import type { Account, SignInOptions } from '../../plugins/lib/contract.js'
 import type { LiveSocket } from '../../plugins/lib/live/contract.js'
-import live from '../../plugins/live.js'
+import live, { type LiveOptions as PluginOptions } from '../../plugins/live.js'
 import { listen } from './http.js'
 import {
   ALICE,
@@ -55,6 +55,7 @@ export async function connectPeer(port: number, headers: Headers, path = '/ws'):
 }
 
 export interface LiveOptions extends Partial<SuiteOptions> {
+  readonly live?: PluginOptions
   /** How the route binds its socket. */
   readonly bind?: (app: FastifyInstance, request: FastifyRequest, socket: LiveSocket) => unknown
 }
@@ -66,7 +67,7 @@ export async function startLive(t: Test, { bind, ...options }: LiveOptions = {})
     modes: [tokenMode(), sessionMode(), cookieMode()],
     ...options,
     async routes(app) {
-      await app.register(live)
+      await app.register(live, options.live ?? {})
       await app.register(websocket)
       app.get('/ws', { websocket: true, preHandler: app.guard() }, async (socket, request) => {
         socket.on('message', (data) => {

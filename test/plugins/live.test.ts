@@ -87,8 +87,50 @@ test('"end the others" closes the others, and leaves the own one open', async (t
   t.equal(app.live.open, 2)
 })
 
+test('a sign-in has at most so many connections: one more is refused, and reaches nobody', async (t) => {
+  const { app, port, enter, open, received } = await startLive(t, {
+    live: { cap: 2 },
+    async routes(app) {
+      app.get('/stream', { preHandler: app.guard() }, (request, reply) => {
+        app.live.bindStream(request, reply)
+        reply.hijack()
+        reply.raw.write('hello')
+      })
+    },
+  })
+  const headers = await enter()
+  const one = await open(headers)
+  const stream = await fetch(`http://127.0.0.1:${port}/stream`, { headers })
+  t.equal(stream.status, 200)
+  for (let index = 0; index < 3; index++) {
+    const socket = await open(headers)
+    socket.socket.send('let me in')
+    t.strictSame(await socket.closed, [1013, 'throttled'])
+  }
+  const answer = await app.inject({ url: '/stream', headers })
+  refused(t, answer, 429, 'THROTTLED')
+  t.equal(answer.headers['retry-after'], '15')
+  t.equal(app.live.open, 2)
+  t.strictSame(received, [])
+  t.equal(
+    await (await open(await enter())).echo('here'),
+    'here',
+    'another sign-in has connections of its own',
+  )
+  t.equal(await one.echo('still here'), 'still here')
+  one.socket.close()
+  await eventually(() => app.live.open === 2)
+  t.equal(await (await open(headers)).echo('again'), 'again', 'one that has closed makes room')
+  await stream.body?.cancel()
+})
+
+test('the cap is a whole number', async (t) => {
+  for (const cap of [0, 1.5, Number.NaN])
+    await t.rejects(startLive(t, { live: { cap } }), { code: 'OPTION_INVALID', message: /cap/ })
+})
+
 test('many sockets of one sign-in close together', async (t) => {
-  const { app, enter, open } = await startLive(t)
+  const { app, enter, open } = await startLive(t, { live: { cap: 200 } })
   const headers = await enter()
   const peers = await Promise.all(Array.from({ length: 200 }, () => open(headers)))
   t.equal(app.live.open, 200)

@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import Database from 'libsql'
 import { type Test, test } from 'tap'
+import { databaseFile } from '../../plugins/lib/database/embedded.js'
 import { atMostEvery, EventStream } from '../../routes/http/event-stream.js'
 import { readSeries } from '../helpers/exposition.js'
 import { type Credential, listen, MODES, post, refused, signIn, USER } from '../helpers/http.js'
@@ -164,6 +166,19 @@ test('over Redis: endings and new sign-ins of one instance reach the streams of 
   let last = await next()
   while (last?.event === 'sign_ins') last = await next()
   t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
+})
+
+test('with SQLite, what the command line writes reaches the streams', async (t) => {
+  const { app, origin, dataDir } = await start(t)
+  const credential = await credentialOf(app, 'cookie')
+  const { next } = await follow(t, origin, credential)
+  t.equal((await next())?.event, 'hello')
+  const other = new Database(databaseFile(dataDir))
+  t.teardown(() => other.close())
+  // The sign-in of another device.
+  const copy = 'CREATE TEMP TABLE one AS SELECT * FROM sign_ins; UPDATE one SET id = id || 2;'
+  other.exec(`${copy} INSERT INTO sign_ins SELECT * FROM one`)
+  t.strictSame(await next(), { event: 'sign_ins', data: {} })
 })
 
 test('a comment comes from time to time, and nothing after the end', async (t) => {

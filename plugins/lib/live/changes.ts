@@ -1,14 +1,25 @@
+import type { StateStore } from '../stores/contract.js'
+
 /** Carries the ids of accounts whose list of sign-ins has changed to other processes. Best effort. */
 export interface ChangesChannel {
   /** Never throws. */
   publish(accountId: string): void
-  /** Begins to hear of other processes' changes, once. */
-  subscribe(hear: (accountId: string) => void): void
+  /** Begins to hear of other processes' changes, once. null: any account's list may have changed. */
+  subscribe(hear: (accountId: string | null) => void): void
   close(): void
 }
 
-/** For a store of one process. */
-export const NO_CHANNEL: ChangesChannel = Object.freeze({ publish() {}, subscribe() {}, close() {} })
+/** For a store that at most tells that another process has written. */
+export function channelOf(store: Pick<StateStore, 'onForeignWrite'>): ChangesChannel {
+  let leave = () => {}
+  return {
+    publish() {},
+    subscribe(hear) {
+      leave = store.onForeignWrite?.(() => hear(null)) ?? leave
+    },
+    close: () => leave(),
+  }
+}
 
 /** Tells listeners of an account that its list of sign-ins may have changed. */
 export class Changes {
@@ -45,7 +56,8 @@ export class Changes {
     this.channel.subscribe((accountId) => this.#hear(accountId))
   }
 
-  #hear(accountId: string): void {
-    for (const listener of [...(this.#listeners.get(accountId) ?? [])]) listener()
+  #hear(accountId: string | null): void {
+    const heard = accountId === null ? [...this.#listeners.values()] : [this.#listeners.get(accountId) ?? []]
+    for (const listener of heard.flatMap((listeners) => [...listeners])) listener()
   }
 }

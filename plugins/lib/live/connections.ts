@@ -1,11 +1,13 @@
 /** Why the suite closes a connection, as in the metrics. */
-export type Closing = 'signed_out' | 'credential_expired' | 'store_unavailable' | 'stopping'
+export type Closing = 'signed_out' | 'credential_expired' | 'store_unavailable' | 'stopping' | 'throttled'
 
 export const CLOSINGS: readonly (Closing | 'other')[] = [
   'signed_out',
   'credential_expired',
   'store_unavailable',
   'stopping',
+  // The sign-in had too many. It was never open.
+  'throttled',
   // By its peer or by the application.
   'other',
 ]
@@ -28,6 +30,14 @@ export class Connections {
 
   remove(reason: Closing | 'other'): void {
     this.open--
+    this.#count(reason)
+  }
+
+  refuse(): void {
+    this.#count('throttled')
+  }
+
+  #count(reason: Closing | 'other'): void {
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1)
   }
 }

@@ -17,7 +17,7 @@ export interface LiveSocket {
 export interface Live {
   /**
    * Closes the socket when the request's sign-in ends: 4401 signed out, 4408 the credential expired, 1012 the server stops,
-   * 1013 the store cannot tell any more. From the end on no message reaches the application. Without the peer's close
+   * 1013 the store cannot tell any more, or the sign-in has too many connections already. From the end on no message reaches the application. Without the peer's close
    * frame the socket is terminated after a second. Call it before the first `await`, behind a guard.
    *
    * Bound again, a socket stays bound once. A socket that is closed already stays so.
@@ -27,7 +27,8 @@ export interface Live {
   /**
    * Ends the answer, a stream such as server-sent events, when the request's sign-in ends. Its connection is closed, too.
    * `request.endSignal` is aborted before that, so that a listener can still write a last event.
-   * @throws IDENTITY_UNGUARDED; SIGNED_OUT if the sign-in has ended meanwhile, STORE_UNAVAILABLE
+   * @throws IDENTITY_UNGUARDED; SIGNED_OUT if the sign-in has ended meanwhile, STORE_UNAVAILABLE; THROTTLED if it has too many
+   * connections already
    */
   bindStream(request: FastifyRequest, reply: FastifyReply): void
   /**

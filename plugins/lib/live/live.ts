@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccountId } from '../contract.js'
+import { Throttled } from '../errors.js'
 import { type Found, foundCaller } from '../identity/caller.js'
 import { kReply } from '../identity/sign-in.js'
 import { accountIdText } from '../options.js'
@@ -14,6 +15,10 @@ import type { Member, Watched } from './watched.js'
 /** `readyState` of a socket that is closing or closed. */
 const CLOSING = 2
 
+/** When a client may try again, in seconds. */
+const RETRY_AFTER = 15
+const TOO_MANY = 'Too many open connections. Close some of them first.'
+
 const kSignal = Symbol('fastify-identity.end-signal')
 
 declare module 'fastify' {
@@ -26,6 +31,8 @@ export interface LiveParts {
   readonly watch: Watch
   readonly changes: Changes
   readonly connections: Connections
+  /** The maximum of open connections of one sign-in. */
+  readonly cap: number
   /** Makes the refusal of a request whose sign-in has ended since its guard ran. */
   refuse(reason: Error): Error
 }
@@ -45,6 +52,10 @@ export class LiveConnections implements Live {
     const found = foundCaller(request, 'identity')
     if (socket.readyState >= CLOSING || isOf(this.#bound.get(socket), found)) return
     const { watch } = this.parts
+    if (this.#isFull(found)) {
+      new BoundSocket(socket, () => false).refuse()
+      return
+    }
     const bound = new BoundSocket(socket, () => watch.check(watched))
     const watched = this.#open(found, bound)
     this.#bound.set(socket, watched)
@@ -61,8 +72,10 @@ export class LiveConnections implements Live {
     const { reason } = endSignal(request, this.parts.watch)
     if (reason instanceof Error) throw this.parts.refuse(reason)
     if (isOver(reply)) return
+    const found = foundCaller(request, 'identity')
+    if (this.#isFull(found)) throw Object.assign(new Throttled(RETRY_AFTER), { message: TOO_MANY })
     const bound = new BoundStream(reply.raw)
-    const watched = this.#open(foundCaller(request, 'identity'), bound)
+    const watched = this.#open(found, bound)
     reply.raw.once('close', () => this.#close(watched, bound))
     if (this.#isStopping) bound.stop()
   }
@@ -77,12 +90,23 @@ export class LiveConnections implements Live {
     this.parts.watch.stop()
   }
 
+  /** One signed-in client must not take all of the server's connections. A refused one is counted. */
+  #isFull(found: Found): boolean {
+    const { watch, connections, cap } = this.parts
+    const isFull = watch.connectionsOf(found) >= cap
+    if (isFull) connections.refuse()
+    return isFull
+  }
+
   #open(found: Found, member: Bound): Watched {
     this.parts.connections.add()
-    return this.parts.watch.join(found, member)
+    const watched = this.parts.watch.join(found, member)
+    watched.connections++
+    return watched
   }
 
   #close(watched: Watched, member: Bound): void {
+    watched.connections--
     this.parts.connections.remove(member.closedFor)
     this.parts.watch.leave(watched, member)
   }

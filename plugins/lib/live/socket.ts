@@ -16,6 +16,7 @@ const CODES = {
   // "Service Restart" and "Try Again Later", in the registry of RFC 6455 §11.7.
   stopping: 1012,
   store_unavailable: 1013,
+  throttled: 1013,
 }
 
 /**
@@ -50,6 +51,11 @@ export class BoundSocket implements Member {
 
   stop(): void {
     this.#finish('stopping')
+  }
+
+  /** There are too many. */
+  refuse(): void {
+    this.#finish('throttled')
   }
 
   /** Hands over what was held back. Each message may end the sign-in. */

@@ -31,6 +31,8 @@ export interface WatchParts extends QuestionParts {
   readonly store: Pick<StateStore, 'areLive' | 'feed' | 'generation' | 'onRevoked'>
 }
 
+const keyOf = ({ identity: { accountId, signInId } }: Found) => `${accountId.length}:${accountId}:${signInId}`
+
 /** The sign-ins of all open connections. */
 export class Watch {
   readonly #store: WatchParts['store']
@@ -53,11 +55,15 @@ export class Watch {
 
   /** Adds a member to the sign-in of a caller. Follow it by `check`. */
   join(found: Found, member: Member): Watched {
-    const { accountId, signInId } = found.identity
-    const key = `${accountId.length}:${accountId}:${signInId}`
+    const key = keyOf(found)
     const watched = this.#all.get(key) ?? this.#add(new Watched(key, found))
     watched.members.add(member)
     return watched
+  }
+
+  /** How many sockets and streams the caller's sign-in has. */
+  connectionsOf(found: Found): number {
+    return this.#all.get(keyOf(found))?.connections ?? 0
   }
 
   leave(watched: Watched, member: Member): void {

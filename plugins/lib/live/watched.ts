@@ -26,6 +26,8 @@ export class Watched {
   /** Why it ended. */
   ended: Error | null = null
   readonly members = new Set<Member>()
+  /** How many of the members are sockets and streams. */
+  connections = 0
 
   constructor(
     readonly key: string,

@@ -6,7 +6,7 @@ import { type Tell, timed } from './timed.js'
 /** The operations that are measured. */
 export type StoreOperation = Exclude<
   keyof StateStore,
-  'kind' | 'feed' | 'onRevoked' | 'areLive' | 'revision' | 'close'
+  'kind' | 'feed' | 'onRevoked' | 'onForeignWrite' | 'areLive' | 'revision' | 'close'
 >
 
 /** Returns the reporter of an operation. */
@@ -30,6 +30,9 @@ export function meterStore(store: StateStore, tellOf: TellOf): StateStore {
     },
     // For live connections alone, and not timed.
     ...(store.onRevoked ? { onRevoked: (listener: () => void) => store.onRevoked?.(listener) ?? noop } : {}),
+    ...(store.onForeignWrite
+      ? { onForeignWrite: (listener: () => void) => store.onForeignWrite?.(listener) ?? noop }
+      : {}),
     ...(store.areLive ? { areLive: (refs: readonly SignInRef[]) => store.areLive?.(refs) ?? nothing() } : {}),
     /**
      * Runs with nearly every request. An answer without a promise comes from memory or the embedded file. It is not

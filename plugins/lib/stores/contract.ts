@@ -153,6 +153,12 @@ export interface StoreUpkeep {
    * @returns a function that ends the subscription
    */
   onRevoked?(listener: () => void): () => void
+  /**
+   * Calls the listener soon after another process has written to the store. For stores whose processes do not tell each
+   * other what they have changed.
+   * @returns a function that ends the subscription
+   */
+  onForeignWrite?(listener: () => void): () => void
   /** Resolves when the store has taken a write that changes nothing. */
   ping(): Promise<void>
   /**

@@ -17,6 +17,8 @@ const MAX = 1_000_000
 
 /** How often the data version is read, in ms. Reading it for each request would take longer than the rest of the check. */
 const LOOK_INTERVAL = 2
+/** The same for a listener, who need not know at once. */
+const LISTEN_INTERVAL = 50
 
 /** Sorts before every key. */
 const START: readonly [string, string] = ['', '']
@@ -64,6 +66,23 @@ export class SqliteRevocations {
   /** See StateStore. Learns of another process's revocations when `isLive` or `revision` is called. */
   onRevoked(listener: () => void): () => void {
     return this.#list.onRevoked(listener)
+  }
+
+  /** See StateStore. */
+  onForeignWrite(listener: () => void): () => void {
+    let known: number | null = null
+    const look = () => {
+      try {
+        const version = this.#dataVersion()
+        if (known !== null && version !== known) listener()
+        known = version
+      } catch {
+        // Requests meet the fault of the file, too, and report it.
+      }
+    }
+    look()
+    const timer = setInterval(look, LISTEN_INTERVAL).unref()
+    return () => clearInterval(timer)
   }
 
   /** Adds stored revocations. */

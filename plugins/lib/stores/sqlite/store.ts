@@ -64,6 +64,10 @@ class SqliteStore implements StateStore {
     return this.#revocations.onRevoked(listener)
   }
 
+  onForeignWrite(listener: () => void) {
+    return this.#revocations.onForeignWrite(listener)
+  }
+
   async addSignIn(record: SignInRecord) {
     const { accountId, createdAt } = record
     return this.#statements.atomically(() => {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { PAGE } from '../../../../../plugins/lib/stores/sqlite/statements.js'
+import { eventually } from '../../../../helpers/followed.js'
 import { aLook, END, LATER, openList, RAISE, SPARE, settle } from '../../../../helpers/sqlite-list.js'
 
 t.test('once the list is in memory, the file is not asked', async (t) => {
@@ -151,3 +152,14 @@ t.test(
     t.equal(small.list.revision(), -1, 'what found no room may be anything')
   },
 )
+
+t.test('a listener hears of a write of another process, not of its own', async (t) => {
+  const { store, foreign } = await openList(t)
+  let heard = 0
+  const leave = store.onForeignWrite?.(() => heard++)
+  await store.endSignIn('a', 'own', LATER)
+  foreign.prepare(END).run('s', LATER)
+  await eventually(() => heard > 0)
+  t.equal(heard, 1)
+  leave?.()
+})
