@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import fastifyIdentity, { type AccountSource } from 'fastify-identity'
+import fastifyIdentity, { type AccountSource, type LiveOptions } from 'fastify-identity'
 import { MODES, type Mode } from '../lib/contender.js'
 import { SECRET } from '../lib/environment.js'
 import { type Candidate, type Cost, measureInProcess } from '../lib/in-process.js'
@@ -41,9 +41,9 @@ async function guardlessApp(): Promise<FastifyInstance> {
   return app
 }
 
-async function suiteApp(): Promise<FastifyInstance> {
+export async function suiteApp(options: { readonly live?: LiveOptions } = {}): Promise<FastifyInstance> {
   const app = Fastify()
-  await app.register(fastifyIdentity, { secrets: [SECRET], state: { memory: true }, accounts })
+  await app.register(fastifyIdentity, { secrets: [SECRET], state: { memory: true }, accounts, ...options })
   app.post<{ Params: { mode: Mode; user: string } }>('/sign_in/:mode/:user', (request) =>
     request.signIn(request.params.mode, accountOf(request.params.user)),
   )
@@ -54,7 +54,11 @@ async function suiteApp(): Promise<FastifyInstance> {
   return app
 }
 
-async function headersOf(app: FastifyInstance, mode: Mode, index: number): Promise<Record<string, string>> {
+export async function headersOf(
+  app: FastifyInstance,
+  mode: Mode,
+  index: number,
+): Promise<Record<string, string>> {
   const response = await app.inject({ method: 'POST', url: `/sign_in/${mode}/${usernameOf(index)}` })
   if (mode === 'token') return { authorization: `Bearer ${response.json().token}` }
   const [cookie] = response.cookies

@@ -3,17 +3,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { atOnce } from '../lib/at-once.js'
 import type { Contender } from '../lib/contender.js'
+import { measureInProcess } from '../lib/in-process.js'
 import type { Part } from '../lib/part.js'
 import { usernameOf } from '../lib/profile.js'
 import { openStore, type Store } from '../lib/redis.js'
 import { goal, whole } from '../lib/report.js'
 import { Server } from '../lib/server.js'
 import { quantile } from '../lib/statistics.js'
+import { headersOf, suiteApp } from './in-process.js'
 
 const text = `
 Idle WebSockets on three instances over one Redis. 100 of their sign-ins are ended by another instance than the socket's. Each of
 these sockets sends a message every millisecond until it is closed: the lag is from the answer to the sign-out until the last reply.
-The memory is the heap of an instance for each socket, bound and not bound.
+The memory is the heap of an instance for each socket, bound and not bound. The cost of a request is CPU in µs, in process, with the
+plugin and without it; no request uses it.
 `.trim()
 
 const INSTANCES = 3
@@ -138,9 +141,26 @@ async function measureFleet(store: Store, sockets: number, refreshes: number) {
   return { lags, wrongly: wrongly + closed - ENDED }
 }
 
+const IN_PROCESS_LIMIT = 0.1
+
+/** What the plugin costs a request that does not use it. @returns CPU in µs, p10, without and with it */
+async function costOfRequest(users: number, rounds: number): Promise<readonly [number, number]> {
+  const apps = [await suiteApp(), await suiteApp({ live: {} })]
+  const candidates = await Promise.all(
+    apps.map(async (app, index) => {
+      const headers: Record<string, string>[] = []
+      for (let user = 0; user < users; user++) headers.push(await headersOf(app, 'cookie', user))
+      return { name: `live ${index === 0 ? 'not registered' : 'registered'}`, app, headers }
+    }),
+  )
+  const [without, withIt] = await measureInProcess(candidates, rounds)
+  await Promise.all(apps.map((app) => app.close()))
+  return [without?.p10 ?? Number.NaN, withIt?.p10 ?? Number.NaN]
+}
+
 export const live: Part = {
   name: 'live',
-  async run({ quick }, tell) {
+  async run({ quick, users }, tell) {
     const sockets = quick ? 300 : 10_000
     const store = await openStore()
     try {
@@ -149,9 +169,14 @@ export const live: Part = {
       tell('  memory')
       const count = quick ? 200 : 3000
       const [bare, bound] = [await heapOf(store, false, count), await heapOf(store, true, count)]
+      tell('  a request that uses none of it')
+      const [without, withIt] = await costOfRequest(users, quick ? 100 : 2000)
       const [p50, p99] = [quantile(lags, 0.5), quantile(lags, 0.99)]
       const rows = [
-        [whole(sockets), p50.toFixed(1), p99.toFixed(1), String(wrongly), whole(bare), whole(bound)],
+        [
+          ...[whole(sockets), p50.toFixed(1), p99.toFixed(1), String(wrongly), whole(bare), whole(bound)],
+          ...[without.toFixed(2), withIt.toFixed(2)],
+        ],
       ]
       const columns = [
         'sockets',
@@ -160,11 +185,19 @@ export const live: Part = {
         'closed wrongly',
         'bytes, not bound',
         'bytes, bound',
+        'µs a request, without the plugin',
+        'µs a request, with it',
       ]
       const goals = [
         goal('ms from a sign-out to the last message of its socket, p99', '≤', 50, p99, 1),
         goal('sockets closed by refreshes', '≤', 0, wrongly, 0),
         goal('bytes of a bound socket, beyond one that is not', '≤', 2048, bound - bare, 0),
+        goal(
+          'µs of a request that uses no live connection, beyond one without the plugin, p10',
+          '≤',
+          IN_PROCESS_LIMIT,
+          withIt - without,
+        ),
       ]
       return [{ title: 'Live connections', text, tables: [{ columns, rows }], goals }]
     } finally {
