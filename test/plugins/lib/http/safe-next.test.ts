@@ -11,6 +11,8 @@ const OWN = [
   ['/a//b', '/a//b'],
   ['/https://evil.example', '/https://evil.example'],
   ['/:80', '/:80'],
+  ['/a%2fb', '/a%2fb'],
+  ['/a%252f%2e%2eb/100%25', '/a%252f%2e%2eb/100%25'],
   ['/@evil.example', '/@evil.example'],
 ] as const
 
@@ -35,6 +37,9 @@ const FOREIGN = [
     '/%5C%5cevil.example',
     '/./%2fevil.example',
   ],
+  ...['/.%2f/evil.example', '/a/..%2f/evil.example', '/a%2f..%2f/evil.example', '/..%5c/evil.example'],
+  ...['/%252fevil.example', '/%25252fevil.example', '/.%252f/evil.example', '/%252e%252e//evil.example'],
+  ...['/%09/evil.example', '/%0a/evil.example', '/a/..%0D//evil.example', '/%2509%252f%0aevil.example'],
   `/${'a'.repeat(2048)}`,
 ]
 
