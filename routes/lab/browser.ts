@@ -18,7 +18,7 @@ export interface Sent {
   /** Sent as JSON; a text, as it is. */
   readonly body?: object | string
   /** The user center that gets it. By default, the one for which the browser was made. */
-  readonly to?: Center
+  readonly to?: Center | undefined
   /** The page that sends it: the user center's own one by default, a page of another origin, or none (a program). */
   readonly from?: 'own page' | 'program' | { readonly origin: string }
   /** Whether it opens a page, as a link or a form does. */

@@ -3,11 +3,12 @@ import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fast
 import fastifyIdentity, { type StateStore, type SuiteOptions } from 'fastify-identity'
 import type { AuditReport } from 'fastify-identity/audit'
 import { readConfig } from 'fastify-identity/config'
+import { signedIn } from 'fastify-identity/testing'
 import { apiRoutes } from '../api.js'
 import { useSecurityHeaders } from '../http/security-headers.js'
 import { labApiKeys } from './api-keys.js'
 import type { Question } from './exchange.js'
-import { labAccounts } from './people.js'
+import { accountOf, labAccounts, type Person } from './people.js'
 import { ACCOUNT_WORDS, tellQuestions } from './questions.js'
 import quietAudit from './quiet-audit.js'
 
@@ -87,7 +88,13 @@ export class Center {
     })
     // The suite notes the last use of a sign-in after the answer.
     await new Promise(setImmediate)
-    return { response, asked: [...this.#asked] }
+    return { response, asked: this.#asked.filter((each, index, all) => each.what !== all[index - 1]?.what) }
+  }
+
+  /** Reads an account's picture into memory. Each server does so once a minute, and no experiment is about it. */
+  async readPicture(person: Person): Promise<void> {
+    const headers = await signedIn(this.app, accountOf(person), 'token')
+    await this.app.inject({ url: '/user_info', headers })
   }
 }
 

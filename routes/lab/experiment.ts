@@ -46,7 +46,7 @@ export interface Description {
   readonly predictions: readonly { readonly id: string; readonly text: Text }[]
   /** May be empty. */
   readonly choices: readonly Choice[]
-  /** Whether the learner may change one character of the credential. */
+  /** Whether the learner may change one character of the credential, which is the value of the first finding. */
   readonly edit?: 'credential'
   /** What to try next. `experiment` is the name of another one. */
   readonly next: readonly { readonly text: Text; readonly experiment?: string }[]

@@ -1,5 +1,21 @@
 import type { Experiment } from './experiment.js'
+import { allAtOnce } from './experiments/all-at-once.js'
+import { forgedTokens } from './experiments/forged-tokens.js'
+import { passwordInTheClaims } from './experiments/password-in-the-claims.js'
+import { readWithoutAKey } from './experiments/read-without-a-key.js'
+import { threeWays } from './experiments/three-ways.js'
+import { timePasses } from './experiments/time-passes.js'
+import { tutorialCookie } from './experiments/tutorial-cookie.js'
 import { twoStrangers } from './experiments/two-strangers.js'
 
 /** All experiments, in the order of the page. */
-export const EXPERIMENTS: readonly Experiment[] = [twoStrangers]
+export const EXPERIMENTS: readonly Experiment[] = [
+  twoStrangers,
+  threeWays,
+  tutorialCookie,
+  readWithoutAKey,
+  passwordInTheClaims,
+  allAtOnce,
+  forgedTokens,
+  timePasses,
+]

@@ -16,7 +16,10 @@ const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
   addSignIn: { en: 'Stored the record of the new sign-in.', zh: '保存新的登录记录。' },
   findSignIn: { en: 'Looked up the record of the sign-in.', zh: '查询登录记录。' },
   listSignIns: { en: 'Listed the records of the account’s sign-ins.', zh: '列出该账户的登录记录。' },
-  touchSignIn: { en: 'Stored when the sign-in was last used.', zh: '更新登录记录的最近使用时间。' },
+  touchSignIn: {
+    en: 'Noted the last use of the sign-in, at most once a minute.',
+    zh: '记下该登录的最近使用时间（每分钟至多一次）。',
+  },
   rotateRefresh: {
     en: 'Compared the refresh token’s number with the record, and raised it.',
     zh: '把刷新令牌的序号与记录比对，并将其加一。',

@@ -16,11 +16,15 @@ export class Lab {
 
   constructor(readonly language: Language) {}
 
-  /** Opens a user center of its own, with a random secret and an empty store unless the options bring others. */
+  /** What all servers of one system share: an empty store and a random secret. */
+  system(): Pick<CenterOptions, 'store' | 'secret'> {
+    return { store: createMemoryStore(), secret: randomBytes(48).toString('base64url') }
+  }
+
+  /** Opens a user center of its own, with a system of its own unless the options bring one. */
   async center(options: Partial<CenterOptions> = {}): Promise<Center> {
     const center = await Center.open({
-      store: createMemoryStore(),
-      secret: randomBytes(48).toString('base64url'),
+      ...this.system(),
       clock: this.clock.read,
       origin: 'http://localhost:3000',
       suite: {},

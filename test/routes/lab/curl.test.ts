@@ -8,13 +8,13 @@ import { startLab } from './lab-server.js'
 
 t.test('every script shows on the running server what its experiment shows', async (t) => {
   for (const { name, choices, run } of EXPERIMENTS) {
+    const { origin } = await startLab(t)
     const first = choices[0] ?? { id: '', options: [{ id: '' }] }
     for (const option of first.options) {
       const lab = new Lab('en')
       const defaults = Object.fromEntries(choices.map(({ id, options }) => [id, options[0]?.id ?? '']))
       const chosen = first.id === '' ? defaults : { ...defaults, [first.id]: option.id }
       const { curl } = await run(lab, chosen, null).finally(() => lab.close())
-      const { origin } = await startLab(t)
       const { stdout } = await promisify(execFile)('bash', ['-eu', '-c', curl], {
         env: { PATH: process.env.PATH, BASE: origin },
       })

@@ -13,18 +13,28 @@ function combinations(choices: (typeof EXPERIMENTS)[number]['choices']): Record<
   )
 }
 
-async function* outcomes(): AsyncGenerator<{ name: string; outcome: Outcome; right: readonly string[] }> {
+interface Ran {
+  readonly name: string
+  readonly chosen: Readonly<Record<string, string>>
+  readonly outcome: Outcome
+  readonly ids: readonly string[]
+}
+
+/** Runs every experiment with every combination of options. */
+async function runAll(): Promise<Ran[]> {
+  const all: Ran[] = []
   for (const experiment of EXPERIMENTS) {
     for (const chosen of combinations(experiment.choices)) {
-      for (const language of ['en', 'zh'] as const) {
-        const lab = new Lab(language)
-        const outcome = await experiment.run(lab, chosen, null).finally(() => lab.close())
-        const right = experiment.predictions.map(({ id }) => id)
-        yield { name: `${experiment.name} ${JSON.stringify(chosen)} ${language}`, outcome, right }
-      }
+      const lab = new Lab('en')
+      const outcome = await experiment.run(lab, chosen, null).finally(() => lab.close())
+      const name = [experiment.name, ...Object.values(chosen)].join(' ')
+      all.push({ name, chosen, outcome, ids: experiment.predictions.map(({ id }) => id) })
     }
   }
+  return all
 }
+
+const runs = runAll()
 
 /** All texts inside, with their paths. */
 function* textsIn(value: unknown, path = ''): Generator<[string, Text]> {
@@ -63,8 +73,8 @@ t.test('names are unique, and what comes next exists', async (t) => {
 })
 
 t.test('every outcome is whole: exchanges, one sentence, a script', async (t) => {
-  for await (const { name, outcome, right } of outcomes()) {
-    t.ok(right.includes(outcome.right), `${name}: one prediction is right`)
+  for (const { name, outcome, ids } of await runs) {
+    t.ok(ids.includes(outcome.right), `${name}: one prediction is right`)
     t.ok(outcome.exchanges.length > 0, name)
     for (const index of outcome.compare ?? [])
       t.ok(outcome.exchanges[index], `${name}: compares what is there`)
@@ -78,6 +88,98 @@ t.test('every outcome is whole: exchanges, one sentence, a script', async (t) =>
   }
 })
 
+/** The answers in short: status, and the code of a refusal or the mode that recognised the caller. */
+function answersOf({ exchanges }: Outcome): string[] {
+  return exchanges.map(({ response: { status, body } }) => {
+    const [, word = ''] = /"(?:error|auth_type)":"(\w+)"/.exec(body) ?? []
+    return `${status} ${word}`.trim()
+  })
+}
+
+const IN = { cookie: '200 cookie', session: '200 session', token: '200 token' }
+
+/** By experiment and option: the right prediction, and all answers. */
+const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: string[]]>> = {
+  'two-strangers': ['no', '403 NOT_SIGNED_IN', '403 NOT_SIGNED_IN'],
+  'three-ways cookie': ['nothing', '403 NOT_SIGNED_IN', IN.cookie, IN.cookie],
+  'three-ways session': ['session', '403 NOT_SIGNED_IN', IN.session, IN.session],
+  'three-ways token': ['nothing', '403 NOT_SIGNED_IN', IN.token, IN.token],
+  'tutorial-cookie': ['tutorial', '200', '200', IN.cookie, IN.cookie, '403 CREDENTIAL_INVALID'],
+  'read-without-a-key cookie': ['read', IN.cookie, IN.cookie, '403 CREDENTIAL_INVALID'],
+  'read-without-a-key session': ['read', IN.session, IN.session, '403 CREDENTIAL_INVALID'],
+  'read-without-a-key token': ['read', IN.token, IN.token, '403 TOKEN_INVALID'],
+  'password-in-the-claims password': ['refused', '500 CLAIM_SENSITIVE'],
+  'password-in-the-claims card': ['refused', '500 CLAIM_SENSITIVE'],
+  'password-in-the-claims team': ['readable', '200'],
+  'all-at-once': [
+    'route',
+    IN.token,
+    '201',
+    IN.cookie,
+    IN.session,
+    '200 api_key',
+    IN.token,
+    IN.session,
+    IN.cookie,
+    IN.session,
+    '403 TOKEN_INVALID',
+  ],
+  'forged-tokens none': ['signature', IN.token, IN.token, '403 TOKEN_INVALID'],
+  'forged-tokens other-key': ['signature', IN.token, IN.token, '403 TOKEN_INVALID'],
+  'forged-tokens other-audience': ['audience', IN.token, IN.token, IN.token, '403 TOKEN_INVALID'],
+  'time-passes cookie': ['expired', IN.cookie, '403 NOT_SIGNED_IN', '403 CREDENTIAL_EXPIRED'],
+  'time-passes token': ['expired', IN.token, '403 TOKEN_EXPIRED', IN.token, IN.token],
+  'time-passes renewal': ['in', IN.cookie, IN.cookie, IN.cookie],
+  'time-passes closed': ['nothing', IN.session, '403 NOT_SIGNED_IN'],
+  'time-passes remembered': ['in', IN.session, IN.session],
+}
+
+t.test('the suite answers each experiment as its verdict says', async (t) => {
+  const seen = (await runs).filter(({ name }) => name in EXPECTED)
+  for (const { name, outcome } of seen) t.same([outcome.right, ...answersOf(outcome)], EXPECTED[name], name)
+  t.equal(seen.length, Object.keys(EXPECTED).length)
+})
+
+t.test('a code that a verdict names is one that an answer has', async (t) => {
+  for (const { name, outcome } of await runs) {
+    const codes = Object.values(outcome.verdict).flatMap((text) => text.match(/[A-Z]+_[A-Z_]+/g) ?? [])
+    const bodies = outcome.exchanges.map(({ response }) => response.body).join()
+    for (const code of codes) t.ok(bodies.includes(code), `${name}: ${code}`)
+  }
+})
+
+t.test('another server asks a store about a session, and about nothing else', async (t) => {
+  const all = await runs
+  const asked = (mode: string) => {
+    const ran = all.find(({ name }) => name === `three-ways ${mode}`)
+    return ran?.outcome.exchanges.at(-1)?.asked.map(({ of, what }) => `${of}: ${what.en}`)
+  }
+  const list = 'memory: Looked in the list of ended sign-ins. Each server keeps it in memory.'
+  const use = 'store: Noted the last use of the sign-in, at most once a minute.'
+  t.same(asked('cookie'), [list, use])
+  t.same(asked('token'), [list, use])
+  t.same(asked('session'), ['store: Looked up the session by its id.', list, use])
+})
+
+t.test('a renewed cookie is another one', async (t) => {
+  const renewal = (await runs).find(({ name }) => name === 'time-passes renewal')
+  const set = renewal?.outcome.exchanges.map(({ response }) =>
+    response.headers.some(([name, value]) => name === 'set-cookie' && value.startsWith('identity=v1')),
+  )
+  t.same(set, [true, true, true])
+})
+
+t.test('what anybody reads in a credential has no secret of another credential', async (t) => {
+  const reads = (await runs).filter(({ name }) => name.startsWith('read-without-a-key'))
+  for (const { name, outcome } of reads) {
+    const read = outcome.findings[1]?.value ?? ''
+    if (name.endsWith('session')) t.match(read, /^[\w-]{43}$/, 'a random id')
+    else
+      t.match(JSON.parse(read.replace(/^\{[^{}]*\}\n(?=\{)/, '')), { username: 'user1', role: 'user' }, name)
+    t.notMatch(read, /user123/, name)
+  }
+})
+
 t.test('the list and a run speak the language of the request', async (t) => {
   const { list, run } = await startLab(t)
   const english = await list('en')
@@ -88,4 +190,42 @@ t.test('the list and a run speak the language of the request', async (t) => {
   t.match(ran.body.data, { right: 'no', verdict: /403 NOT_SIGNED_IN/, compare: [0, 1] })
   t.match(ran.body.data, { verdict: CHINESE })
   t.match(ran.body.data, { exchanges: [{ response: { body: /您尚未登录/ } }] })
+})
+
+t.test('any one character of a credential may be changed, and none to any avail', async (t) => {
+  const { run } = await startLab(t)
+  for (const mode of ['cookie', 'session', 'token']) {
+    for (const edit of [
+      { at: 0, to: 'x' },
+      { at: 20, to: ';' },
+      { at: 21, to: ' ' },
+      { at: 22, to: '.' },
+      { at: 30, to: '"' },
+    ]) {
+      const { status, body } = await run('read-without-a-key', { choices: { mode }, edit })
+      t.equal(status, 200)
+      t.match(
+        body.data,
+        { right: 'read', verdict: /refused with 40[03] [A-Z_]+\.$/ },
+        `${mode} ${JSON.stringify(edit)}`,
+      )
+    }
+  }
+  const same = await run('read-without-a-key', { choices: { mode: 'cookie' }, edit: { at: 0, to: 'v' } })
+  t.match(same.body.data, { verdict: /this edit changed nothing/ })
+  const behind = await run('read-without-a-key', {
+    choices: { mode: 'session' },
+    edit: { at: 4000, to: 'v' },
+  })
+  t.equal(behind.status, 400)
+  t.equal(behind.body.error, 'BODY_INVALID')
+})
+
+t.test('an option that is not listed is refused', async (t) => {
+  const { run } = await startLab(t)
+  for (const mode of ['basic', '', 'constructor', '__proto__']) {
+    const { status, body } = await run('three-ways', { choices: { mode } })
+    t.equal(status, 400, mode)
+    t.equal(body.error, 'BODY_INVALID', mode)
+  }
 })

@@ -1,0 +1,194 @@
+import { type Answered, type Browser, textAt } from '../browser.js'
+import { askWho, type Mode, signIn } from '../credentials.js'
+import { script } from '../curl.js'
+import type { Experiment, Lab } from '../experiment.js'
+import { USER } from '../people.js'
+import type { Text } from '../text.js'
+
+/** Half an hour and a second: more than half of a cookie's hour. In seconds. */
+const PAST_HALF = 1801
+
+interface Course {
+  readonly text: Text
+  readonly right: 'in' | 'expired' | 'nothing'
+  readonly verdict: Text
+  /** @returns the decisive exchange */
+  run(lab: Lab, browser: Browser): Promise<Answered>
+  /** What the running server says of lifetimes: it cannot be told that time has passed. */
+  readonly curl: string
+  readonly prints: string
+}
+
+const LATER: Text = { en: 'Later', zh: '一段时间之后' }
+
+/** Signs in, lets time pass (seconds), and asks. */
+const after = (mode: Mode, seconds: number) => async (lab: Lab, browser: Browser) => {
+  await signIn(browser, mode)
+  lab.clock.advance(seconds)
+  return askWho(browser, mode, LATER)
+}
+
+/** The cookie itself says when it ends, but the browser forgets it then, and only a copy would show the refusal. */
+async function expireCookie(lab: Lab, browser: Browser): Promise<Answered> {
+  const { credential } = await signIn(browser, 'cookie')
+  lab.clock.advance(3601)
+  await askWho(browser, 'cookie', {
+    en: 'An hour later, the browser has dropped the cookie',
+    zh: '一小时后，浏览器已丢弃 Cookie',
+  })
+  return browser.send({
+    title: { en: 'A copy of it, sent by a program', zh: '由程序发送它的副本' },
+    path: '/user_info',
+    from: 'program',
+    headers: { cookie: `identity=${credential}` },
+  })
+}
+
+async function expireToken(lab: Lab, browser: Browser): Promise<Answered> {
+  const { answered } = await signIn(browser, 'token')
+  lab.clock.advance(901)
+  const expired = await askWho(browser, 'token', { en: 'A quarter of an hour later', zh: '一刻钟之后' })
+  const refreshed = await browser.send({
+    title: { en: 'Exchange the refresh token', zh: '用刷新令牌换取新的令牌' },
+    method: 'POST',
+    path: '/refresh_token',
+    body: { refresh_token: textAt(answered.json, 'data', 'refresh_token') },
+  })
+  browser.storage.set('access token', textAt(refreshed.json, 'data', 'token'))
+  await askWho(browser, 'token', { en: 'With the new token', zh: '使用新的令牌' })
+  return expired
+}
+
+async function renewCookie(lab: Lab, browser: Browser): Promise<Answered> {
+  await after('cookie', PAST_HALF)(lab, browser)
+  lab.clock.advance(PAST_HALF)
+  return askWho(browser, 'cookie', {
+    en: 'After the end of the first cookie',
+    zh: '超过第一个 Cookie 的期限之后',
+  })
+}
+
+const reopened = (remember: boolean) => async (_lab: Lab, browser: Browser) => {
+  await signIn(browser, 'session', { remember })
+  browser.cookies.close()
+  return askWho(browser, 'session', {
+    en: 'The browser was closed and opened again',
+    zh: '关闭浏览器后重新打开',
+  })
+}
+
+const COOKIE_AGE = `login -i "$BASE/login_cookie" | grep -i '^set-cookie: identity=' | grep -o 'Max-Age=[0-9]*'`
+const session = (body: string) =>
+  `curl -s -i -H 'Content-Type: application/json' -d '${body}' "$BASE/login_session" | grep -i '^set-cookie: session=' | grep -o 'Max-Age=[0-9]*'`
+
+const COURSES: Readonly<Record<string, Course>> = {
+  cookie: {
+    text: { en: 'Cookie: after its hour', zh: 'Cookie：过了一小时' },
+    right: 'expired',
+    verdict: {
+      en: 'The browser drops the cookie after an hour, and the server refuses a kept copy with 403 CREDENTIAL_EXPIRED, because the end is inside the signed cookie.',
+      zh: '一小时后浏览器会丢弃 Cookie；由于期限写在已签名的 Cookie 里，服务器也会以 403 CREDENTIAL_EXPIRED 拒绝留存的副本。',
+    },
+    run: expireCookie,
+    curl: COOKIE_AGE,
+    prints: 'Max-Age=3600',
+  },
+  token: {
+    text: { en: 'Token: after a quarter of an hour', zh: '令牌：过了一刻钟' },
+    right: 'expired',
+    verdict: {
+      en: 'The server refuses the token with 403 TOKEN_EXPIRED, and the refresh token gets a new one without a password.',
+      zh: '服务器以 403 TOKEN_EXPIRED 拒绝该令牌，而刷新令牌无需密码就能换到新的令牌。',
+    },
+    run: expireToken,
+    curl: `login "$BASE/login_token" | grep -o '"expires_in":[0-9]*'`,
+    prints: '"expires_in":900',
+  },
+  renewal: {
+    text: { en: 'Cookie: used after half its life', zh: 'Cookie：过半后仍在使用' },
+    right: 'in',
+    verdict: {
+      en: 'A request after half the cookie’s life gets a new cookie, so people who keep using the site stay signed in.',
+      zh: 'Cookie 过半后的请求会得到新的 Cookie，所以持续使用的人会保持登录。',
+    },
+    run: renewCookie,
+    curl: COOKIE_AGE,
+    prints: 'Max-Age=3600',
+  },
+  closed: {
+    text: { en: 'Session: the browser is closed', zh: '会话：关闭浏览器' },
+    right: 'nothing',
+    verdict: {
+      en: 'Without “remember me” the cookie has no lifetime, so the browser drops it when it closes, and the server gets no credential.',
+      zh: '没有勾选“记住我”时 Cookie 没有期限，浏览器关闭时会丢弃它，服务器收不到任何凭证。',
+    },
+    run: reopened(false),
+    curl: `${session('{"username":"user1","password":"user123"}')} || echo 'no Max-Age'`,
+    prints: 'no Max-Age',
+  },
+  remembered: {
+    text: { en: 'Session: remembered, and the browser is closed', zh: '会话：勾选记住我后关闭浏览器' },
+    right: 'in',
+    verdict: {
+      en: 'With “remember me” the cookie has a Max-Age of a week, so it outlives the browser’s end.',
+      zh: '勾选“记住我”后 Cookie 的 Max-Age 是一周，所以关闭浏览器后依然有效。',
+    },
+    run: reopened(true),
+    curl: session('{"username":"user1","password":"user123","remember":true}'),
+    prints: 'Max-Age=604800',
+  },
+}
+
+function courseOf(id = 'cookie'): Course {
+  const course = COURSES[id]
+  if (!course) throw new Error('the route lets only listed choices through')
+  return course
+}
+
+/** Lifetimes, renewal, and the end of the browser. */
+export const timePasses: Experiment = {
+  name: 'time-passes',
+  title: { en: 'Time passes', zh: '时间流逝' },
+  claim: {
+    en: 'You stay signed in until the credential expires or you close the browser.',
+    zh: '在凭证过期或关闭浏览器之前，您会一直保持登录。',
+  },
+  question: { en: 'What does the server say in the end?', zh: '最后服务器会怎么回答？' },
+  predictions: [
+    { id: 'in', text: { en: 'Still signed in.', zh: '仍处于登录状态。' } },
+    { id: 'expired', text: { en: 'Refused: the credential has expired.', zh: '拒绝：凭证已过期。' } },
+    { id: 'nothing', text: { en: 'Refused: no credential came.', zh: '拒绝：没有收到凭证。' } },
+  ],
+  choices: [
+    {
+      id: 'course',
+      label: { en: 'What happens', zh: '经过' },
+      options: Object.entries(COURSES).map(([id, { text }]) => ({ id, text })),
+    },
+  ],
+  next: [{ text: { en: 'Choose another course.', zh: '换一种经过。' } }],
+  async run(lab, { course: id }) {
+    const { right, verdict, run, curl, prints } = courseOf(id)
+    const center = await lab.center()
+    await center.readPicture(USER)
+    const browser = lab.browser(center)
+    const start = lab.clock.now
+    const { index } = await run(lab, browser)
+    const iso = (time: number) => new Date(time).toISOString()
+    return {
+      right,
+      exchanges: lab.exchanges,
+      compare: null,
+      findings: [
+        { label: { en: 'Signed in at', zh: '登录于' }, value: iso(start) },
+        { label: { en: 'Asked at', zh: '提问于' }, value: iso(lab.clock.now) },
+        {
+          label: { en: 'The last answer', zh: '最后的回答' },
+          value: `${lab.exchanges[index]?.response.status}`,
+        },
+      ],
+      verdict,
+      curl: script(curl, prints),
+    }
+  },
+}

@@ -1,0 +1,101 @@
+import type { FastifyInstance } from 'fastify'
+import { askWho, carry, signIn } from '../credentials.js'
+import { script } from '../curl.js'
+import type { Experiment } from '../experiment.js'
+import { credentialsOf, USER } from '../people.js'
+
+/** The login of many tutorials: it believes whatever name the cookie has. In the lab only. */
+function tutorialRoutes(app: FastifyInstance): void {
+  app.post('/tutorial/login', async (_request, reply) => {
+    reply.header('set-cookie', 'username=user1; Path=/; HttpOnly')
+    return { hello: 'user1' }
+  })
+  app.get('/tutorial/me', async ({ headers: { cookie = '' } }) => {
+    const [, hello = 'stranger'] = /(?:^|; )username=([^;]*)/.exec(cookie) ?? []
+    return { hello }
+  })
+}
+
+/** The same cookie, with another username inside and the old signature. */
+function renamed(cookie: string, username: string): string {
+  const [version, key, payload = '', mac] = cookie.split('.')
+  const content: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  const changed = Buffer.from(JSON.stringify(Object.assign({}, content, { username }))).toString('base64url')
+  return [version, key, changed, mac].join('.')
+}
+
+/** An unsigned cookie is only a claim. */
+export const tutorialCookie: Experiment = {
+  name: 'tutorial-cookie',
+  title: { en: 'The tutorial’s cookie', zh: '教程里的 Cookie' },
+  claim: {
+    en: 'After the login, the server sets a cookie with the username, and trusts it in later requests.',
+    zh: '登录后，服务器把用户名写进 Cookie，并在之后的请求中信任它。',
+  },
+  question: {
+    en: 'Somebody signs in as user1, and replaces the name in the cookie by admin. Which server believes it?',
+    zh: '有人以 user1 登录，再把 Cookie 里的用户名改成 admin。哪个服务器会相信？',
+  },
+  predictions: [
+    { id: 'both', text: { en: 'The tutorial’s and ours.', zh: '教程的服务器和我们的都会。' } },
+    { id: 'tutorial', text: { en: 'Only the tutorial’s.', zh: '只有教程的服务器会。' } },
+    { id: 'none', text: { en: 'Neither: cookies cannot be changed.', zh: '都不会：Cookie 无法修改。' } },
+  ],
+  choices: [],
+  next: [
+    {
+      text: { en: 'Change a single character of a signed credential.', zh: '只改动已签名凭证的一个字符。' },
+      experiment: 'read-without-a-key',
+    },
+  ],
+  async run(lab) {
+    const center = await lab.center({ routes: tutorialRoutes })
+    await center.readPicture(USER)
+    const victim = lab.browser(center)
+    await victim.send({
+      title: { en: 'Sign in at the tutorial’s server', zh: '在教程的服务器上登录' },
+      method: 'POST',
+      path: '/tutorial/login',
+      body: credentialsOf(USER),
+    })
+    const believed = await victim.send({
+      title: { en: 'The tutorial’s server, with username=admin', zh: '教程的服务器，username=admin' },
+      path: '/tutorial/me',
+      headers: { cookie: 'username=admin' },
+    })
+    const browser = lab.browser(center)
+    const { credential } = await signIn(browser, 'cookie')
+    await askWho(browser, 'cookie', {
+      en: 'Our server, with its own cookie',
+      zh: '我们的服务器，原样的 Cookie',
+    })
+    const forged = renamed(credential, 'admin')
+    const refused = await browser.send({
+      title: { en: 'Our server, with admin in the cookie', zh: '我们的服务器，Cookie 里改成 admin' },
+      path: '/user_info',
+      headers: carry('cookie', forged),
+    })
+    return {
+      right: 'tutorial',
+      exchanges: lab.exchanges,
+      compare: [believed.index, refused.index],
+      findings: [
+        { label: { en: 'Our cookie', zh: '我们的 Cookie' }, value: credential },
+        { label: { en: 'The forged cookie', zh: '伪造的 Cookie' }, value: forged },
+      ],
+      verdict: {
+        en: 'The tutorial’s server greets admin, while ours refuses the changed cookie with 403 CREDENTIAL_INVALID because its signature no longer fits.',
+        zh: '教程的服务器向 admin 问好，而我们的服务器发现签名不符，以 403 CREDENTIAL_INVALID 拒绝了改过的 Cookie。',
+      },
+      curl: script(
+        `
+cookie=$(login -i "$BASE/login_cookie" | value_of identity)
+IFS=. read -r version key payload mac <<< "$cookie"
+forged=$(printf %s "$payload" | decode | sed 's/"username":"user1"/"username":"admin"/' | encode)
+curl -s -H "Cookie: identity=$version.$key.$forged.$mac" "$BASE/user_info" | error
+`,
+        '"error":"CREDENTIAL_INVALID"',
+      ),
+    }
+  },
+}
