@@ -15,7 +15,8 @@ type Count = { passed: number; failed: number; failures: readonly { name: string
 const runner: { runFiles: RunFiles } = await import(pathToFileURL('scripts/run-files.mjs').href)
 const reader: { tally: Tally } = await import(pathToFileURL('scripts/tally.mjs').href)
 
-const TAP = `import { test } from '${pathToFileURL('scripts/file-tap.mjs').href}'`
+const FILE_TAP = pathToFileURL('scripts/file-tap.mjs').href
+const TAP = `import { test } from '${FILE_TAP}'`
 const GOOD = `${TAP}; test('a', async (t) => void t.pass())`
 
 /** What the test command makes of files with such text: all that it prints, and the counts. */
@@ -71,6 +72,18 @@ t.test('a file that asks for a process of its own may change it', async (t) => {
   const after = `${GOOD}; if (process.env.LEFT) throw new Error('left behind')`
   const { counts } = await run(t, { alone, a: after, b: after, c: after })
   t.equal(counts, '4 passed, 0 failed')
+})
+
+t.test('the timer of a file ends with it', async (t) => {
+  const first = `import t from '${FILE_TAP}'; ${GOOD}; globalThis.first = t.options; t.setTimeout(1_000_000)`
+  const second = `${GOOD}; if ('timeout' in globalThis.first) throw new Error('a timer runs')`
+  const built = t.testdir({ test: { plugins: { 'one.test.js': first, 'two.test.js': second } } })
+  const files = ['test/plugins/one.test.ts', 'test/plugins/two.test.ts']
+  const { passed, failed } = await reader.tally(
+    runner.runFiles(files, { built, coverage: '', jobs: 1 }),
+    () => {},
+  )
+  t.strictSame({ passed, failed }, { passed: 2, failed: 0 })
 })
 
 t.test('no async hook follows the promises of a test', async (t) => {
