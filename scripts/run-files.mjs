@@ -8,10 +8,13 @@ import { TestProcess } from './test-process.mjs'
 const UNMEASURED = /^test\/(package\.test\.ts$|browser\/|scripts\/)/
 
 /** These start few programs and wait little, so they run in turn in one process. */
-const SHARING = /^test\/(plugins|routes)\/(?!lib\/(stores|database)\/)/
+const SHARING = /^test\/(bin|browser|docs|examples|plugins|routes)\/(?!lib\/(stores|database)\/)/
 
 /** Except files with this comment: they change something that belongs to the whole process. */
 const ALONE = /^\/\/ In a process of its own: /m
+
+/** All files of this folder run in one process, because they share its Chromium. */
+const TOGETHER = /^test\/browser\//
 
 /**
  * @typedef {object} Run
@@ -32,14 +35,21 @@ function block(file, number, { output, fault, ms }) {
 }
 
 /**
- * Longest first, so that no long file runs alone at the end. Files that were never measured come before, those near the
- * top first: they start whole applications.
+ * What a job takes at a time: one file, or all files that run together. Longest first, so that no long one runs alone at
+ * the end. Those that were never measured come before, those near the top first: they start whole applications.
  * @param {readonly string[]} files @param {Record<string, number>} times
+ * @returns {string[][]}
  */
 function longestFirst(files, times) {
-  const depth = (/** @type {string} */ file) => file.split('/').length
-  const length = (/** @type {string} */ file) => times[file] ?? Number.MAX_VALUE
-  return files.toSorted((a, b) => length(b) - length(a) || depth(a) - depth(b))
+  const together = files.filter((file) => TOGETHER.test(file))
+  const single = files.filter((file) => !TOGETHER.test(file)).map((file) => [file])
+  const depth = (/** @type {string[]} */ [file = '']) => file.split('/').length
+  const length = (/** @type {string[]} */ unit) =>
+    unit.reduce((sum, file) => sum + (times[file] ?? Number.MAX_VALUE), 0)
+  // Infinity - Infinity is no order.
+  const compare = (/** @type {number} */ a, /** @type {number} */ b) => (a === b ? 0 : b > a ? 1 : -1)
+  const units = together.length > 0 ? [together, ...single] : single
+  return units.toSorted((a, b) => compare(length(a), length(b)) || depth(a) - depth(b))
 }
 
 /** @param {string} file @param {string} built */
@@ -58,9 +68,12 @@ function isAlone(file, { built }) {
   return !SHARING.test(file) || !existsSync(compiled) || ALONE.test(readFileSync(compiled, 'utf8'))
 }
 
+/** @param {string} file @param {Run} run */
+const startFor = (file, run) => new TestProcess(UNMEASURED.test(file) ? '' : run.coverage)
+
 /** Runs a file in a process that ends with it. @param {string} file @param {Run} run */
 async function runAlone(file, run) {
-  const own = new TestProcess(UNMEASURED.test(file) ? '' : run.coverage)
+  const own = startFor(file, run)
   const result = await own.run({ ...taskOf(file, run), shared: false })
   const left = await own.stop()
   return { ...result, fault: result.fault ?? left }
@@ -80,7 +93,7 @@ class Job {
   /** @param {string} file @returns {Promise<Result>} */
   async do(file) {
     if (isAlone(file, this.#run)) return runAlone(file, this.#run)
-    this.#shared ??= new TestProcess(this.#run.coverage)
+    this.#shared ??= startFor(file, this.#run)
     const result = await this.#shared.run({ ...taskOf(file, this.#run), shared: true })
     if (result.fault) await this.end()
     return result
@@ -108,15 +121,25 @@ export function runFiles(files, run) {
     number += 1
     out.write(block(file, number, result))
   }
-  const work = async () => {
-    const job = new Job(run)
-    for (let file = waiting.shift(); file; file = waiting.shift()) {
+  const end = async (/** @type {Job} */ job) => {
+    const fault = await job.end()
+    if (fault) write('a process that ran several files', { output: '', fault, ms: 0 })
+  }
+  const runAll = async (/** @type {Job} */ job, /** @type {string[]} */ unit) => {
+    for (const file of unit) {
       const result = await job.do(file)
       times[file] = Math.round(result.ms)
       write(file, result)
     }
-    const fault = await job.end()
-    if (fault) write('a process that ran several files', { output: '', fault, ms: 0 })
+  }
+  const work = async () => {
+    const job = new Job(run)
+    for (let unit = waiting.shift(); unit; unit = waiting.shift()) {
+      const own = TOGETHER.test(unit[0] ?? '') ? new Job(run) : job
+      await runAll(own, unit)
+      if (own !== job) await end(own)
+    }
+    await end(job)
   }
   out.write('TAP version 14\n')
   Promise.all(Array.from({ length: run.jobs }, work)).then(

@@ -17,16 +17,38 @@ export interface ChromiumOptions {
   readonly backForwardCache?: boolean
 }
 
-/** Debian's Chromium, without a window, until the test ends. */
-export async function startChromium(
-  t: Test,
-  { backForwardCache = false }: ChromiumOptions = {},
-): Promise<Browser> {
+async function launch({ backForwardCache = false }: ChromiumOptions): Promise<Browser> {
   const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
   // Chromium's own sandbox does not run as root.
   const args = process.getuid?.() === 0 ? [...ARGUMENTS, '--no-sandbox'] : ARGUMENTS
   const ignoreDefaultArgs = backForwardCache ? ['--disable-back-forward-cache'] : []
-  const browser = await chromium.launch({ executablePath, args, ignoreDefaultArgs, timeout: 120_000 })
+  return chromium.launch({ executablePath, args, ignoreDefaultArgs, timeout: 120_000 })
+}
+
+/** The browsers of this process, by their options. */
+const running = new Map<string, Promise<Browser>>()
+
+async function launchOnce(options: ChromiumOptions): Promise<Browser> {
+  const key = JSON.stringify(options)
+  const browser = running.get(key) ?? launch(options)
+  running.set(key, browser)
+  if ((await browser).isConnected()) return browser
+  running.delete(key)
+  return launchOnce(options)
+}
+
+// The runner disconnects after the last file of the process.
+process.once('disconnect', async () => {
+  for (const browser of running.values()) await (await browser).close()
+})
+
+/**
+ * Debian's Chromium, without a window. The test files of a process share one, because its start takes seconds. Each test
+ * opens contexts of its own, and must close them.
+ */
+export async function startChromium(t: Test, options: ChromiumOptions = {}): Promise<Browser> {
+  if (process.connected) return launchOnce(options)
+  const browser = await launch(options)
   t.teardown(() => browser.close())
   return browser
 }

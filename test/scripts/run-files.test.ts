@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
 
@@ -72,6 +75,23 @@ t.test('a file that asks for a process of its own may change it', async (t) => {
   const after = `${GOOD}; if (process.env.LEFT) throw new Error('left behind')`
   const { counts } = await run(t, { alone, a: after, b: after, c: after })
   t.equal(counts, '4 passed, 0 failed')
+})
+
+t.test('the files of test/browser/ run in one process, which no other file uses', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'run-files-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const tell = (name: string) => `import { writeFileSync } from 'node:fs'; ${GOOD}
+writeFileSync('${directory}/${name}', String(process.pid))`
+  const browser = { 'a.test.js': tell('a'), 'b.test.js': tell('b'), 'c.test.js': tell('c') }
+  const plugins = { 'd.test.js': tell('d'), 'e.test.js': tell('e') }
+  const built = t.testdir({ test: { browser, plugins } })
+  const files = ['browser/a', 'plugins/d', 'browser/b', 'plugins/e', 'browser/c']
+  const names = files.map((file) => `test/${file}.test.ts`)
+  await reader.tally(runner.runFiles(names, { built, coverage: '', jobs: 1 }), () => {})
+  const [a, b, c, d, e] = [...'abcde'].map((name) => readFileSync(`${directory}/${name}`, 'utf8'))
+  t.same([b, c], [a, a])
+  t.not(d, a)
+  t.equal(d, e)
 })
 
 t.test('the timer of a file ends with it', async (t) => {
