@@ -1,9 +1,18 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { freePort, startGuard } from './redis-server.js'
@@ -83,9 +92,41 @@ const SETTINGS = [
   'log_min_messages=fatal',
 ]
 
+/** A new data directory takes seconds of CPU time. Later servers copy the first one, before it has run. */
+const TEMPLATE = resolve('.tap/postgres')
+
 function initialise(place: Place): void {
   const { directory, data, who } = place
   if (who.uid && who.gid) chownSync(directory, who.uid, who.gid)
+  const version = spawnSync('postgres', ['-V'], { env: { PATH }, encoding: 'utf8' }).stdout ?? ''
+  const template = `${TEMPLATE}-${createHash('sha256').update(`${version}${ACCESS}${makeData}`).digest('hex')}`
+  if (existsSync(template)) copy(template, data)
+  else {
+    makeData(place)
+    keep(data, template)
+  }
+}
+
+/** Keeps owners and modes, which the server checks. */
+function copy(from: string, to: string): void {
+  const { status, stderr } = spawnSync('cp', ['-a', from, to], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`cp: ${stderr}`)
+}
+
+/** Another process may do the same at the same moment. */
+function keep(data: string, template: string): void {
+  const draft = `${template}.${process.pid}`
+  mkdirSync(dirname(draft), { recursive: true })
+  copy(data, draft)
+  try {
+    renameSync(draft, template)
+  } catch {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+function makeData(place: Place): void {
+  const { data } = place
   run(place, 'initdb', '-D', data, '-U', ADMIN, '--no-sync', '--encoding', 'UTF8', '--locale', 'C.UTF-8')
   writeFileSync(join(data, 'pg_hba.conf'), ACCESS)
   const files = ['-keyout', join(data, 'server.key'), '-out', join(data, 'server.crt')]
