@@ -29,7 +29,7 @@ const processState = () => JSON.stringify([process.cwd(), process.umask(), proce
 
 /**
  * Stops tap from following each promise and timer with an async hook. tap uses the hook only if no other code handles
- * uncaught errors, and the handler below does. The hook took a fifth of the CPU time.
+ * uncaught errors, and the handler below does. The hook costs CPU time for every promise.
  * @param {any} test it and its future subtests
  */
 function dropDomain(test) {
