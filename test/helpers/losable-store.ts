@@ -6,6 +6,8 @@ export function losableStore() {
   let current = createMemoryStore()
   const store = new Proxy(current, {
     get(_target, name: keyof StateStore) {
+      // Each store counts its revisions from 0. So a use of a credential must ask `isLive`.
+      if (name === 'revision') return undefined
       const member: unknown = current[name]
       return typeof member === 'function' ? member.bind(current) : member
     },

@@ -41,6 +41,10 @@ class MemoryStore implements StateStore {
     return this.#revocations.judge(ref) === 'live'
   }
 
+  revision() {
+    return this.#revocations.revision
+  }
+
   onRevoked(listener: () => void) {
     return this.#revocations.onRevoked(listener)
   }
