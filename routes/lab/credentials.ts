@@ -34,10 +34,20 @@ export interface SignedIn {
   readonly credential: string
 }
 
-/** Signs in, and remembers a token where the page does: in `localStorage`. */
-export async function signIn(browser: Browser, mode: Mode, rest: object = {}): Promise<SignedIn> {
+const titleOf = (mode: Mode): Text => ({ en: `Sign in by ${mode}`, zh: `以${MODE_NAMES[mode].zh}方式登录` })
+
+/**
+ * Signs in, and remembers a token where the page does: in `localStorage`.
+ * @param rest further fields of the body
+ */
+export async function signIn(
+  browser: Browser,
+  mode: Mode,
+  rest: object = {},
+  title: Text = titleOf(mode),
+): Promise<SignedIn> {
   const answered = await browser.send({
-    title: { en: `Sign in by ${mode}`, zh: `以${MODE_NAMES[mode].zh}方式登录` },
+    title,
     method: 'POST',
     path: `/login_${mode}`,
     body: { ...credentialsOf(USER), ...rest },

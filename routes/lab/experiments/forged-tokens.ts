@@ -61,7 +61,8 @@ mac=`,
     },
     async forge(_token, lab, system) {
       const other = await lab.center({ ...system, suite: { token: { audience: 'billing' } } })
-      return (await signIn(lab.browser(other), 'token')).credential
+      const title = { en: 'Sign in at the other service', zh: '在另一个服务登录' }
+      return (await signIn(lab.browser(other), 'token', {}, title)).credential
     },
     curl: `payload=$(printf %s "$payload" | decode | sed 's/"aud":"[^"]*"/"aud":"billing"/' | encode)`,
   },

@@ -105,12 +105,12 @@ export const passwordInTheClaims: Experiment = {
       ],
       verdict: isIssued
         ? {
-            en: 'The suite issues this token, because everybody may read the field team.',
-            zh: '插件签发了该令牌，因为字段 team 可以公开。',
+            en: 'The suite issues this token, and anybody can read the field team in it.',
+            zh: '插件签发了该令牌，任何人都能从中读到字段 team。',
           }
         : {
-            en: `The suite refuses with ${answered.error}, because anybody could read ${name} in the token without a key.`,
-            zh: `插件以 ${answered.error} 拒绝，因为任何人不用密钥就能从令牌中读到 ${name}。`,
+            en: `The suite refuses with ${answered.error}, because anybody could read the field ${name} in the token.`,
+            zh: `插件以 ${answered.error} 拒绝，因为任何人都能从令牌中读到字段 ${name}。`,
           },
       curl: script(
         `

@@ -14,24 +14,24 @@ import type { Text } from '../text.js'
 
 const VERDICTS: Readonly<Record<Mode, Text>> = {
   cookie: {
-    en: 'The browser attaches the cookie by itself, and the cookie says who it is, so the other server asked no store.',
-    zh: '浏览器自动带上 Cookie，而 Cookie 里写明了身份，所以另一台服务器没有访问任何存储。',
+    en: 'The browser attaches the cookie by itself, and the cookie says who it is, so the other server looked nothing up.',
+    zh: '浏览器自动带上 Cookie，而 Cookie 里写明了身份，所以另一台服务器无需查询。',
   },
   session: {
     en: 'The cookie holds only a random id, so the other server had to look up the session in the shared store.',
     zh: 'Cookie 里只有随机 ID，所以另一台服务器必须到共享存储中查询会话。',
   },
   token: {
-    en: 'The page itself attaches the token, and the token says who it is, so the other server asked no store.',
-    zh: '令牌由页面自己带上，其中写明了身份，所以另一台服务器没有访问任何存储。',
+    en: 'The page itself attaches the token, and the token says who it is, so the other server looked nothing up.',
+    zh: '令牌由页面自己带上，其中写明了身份，所以另一台服务器无需查询。',
   },
 }
 
 const byCookie = (mode: 'cookie' | 'session') => `
-login -i "$BASE/login_${mode}" > answer
-grep -i '^set-cookie: ${COOKIE_NAMES[mode]}=' answer
-curl -s -H "Cookie: ${COOKIE_NAMES[mode]}=$(value_of ${COOKIE_NAMES[mode]} < answer)" "$BASE/user_info" | grep -o '"auth_type":"[a-z]*"'
-rm answer
+answer=$(login -i "$BASE/login_${mode}")
+grep -i '^set-cookie: ${COOKIE_NAMES[mode]}=' <<< "$answer"
+cookie=$(value_of ${COOKIE_NAMES[mode]} <<< "$answer")
+curl -s -H "Cookie: ${COOKIE_NAMES[mode]}=$cookie" "$BASE/user_info" | grep -o '"auth_type":"[a-z]*"'
 `
 
 const BY_TOKEN = `

@@ -1,5 +1,5 @@
 import { type Answered, type Browser, textAt } from '../browser.js'
-import { askWho, type Mode, signIn } from '../credentials.js'
+import { askWho, signIn } from '../credentials.js'
 import { script } from '../curl.js'
 import type { Experiment, Lab } from '../experiment.js'
 import { USER } from '../people.js'
@@ -19,16 +19,7 @@ interface Course {
   readonly prints: string
 }
 
-const LATER: Text = { en: 'Later', zh: '一段时间之后' }
-
-/** Signs in, lets time pass (seconds), and asks. */
-const after = (mode: Mode, seconds: number) => async (lab: Lab, browser: Browser) => {
-  await signIn(browser, mode)
-  lab.clock.advance(seconds)
-  return askWho(browser, mode, LATER)
-}
-
-/** The cookie itself says when it ends, but the browser forgets it then, and only a copy would show the refusal. */
+/** The browser drops the cookie at its end, so only a copy shows that the server refuses it. */
 async function expireCookie(lab: Lab, browser: Browser): Promise<Answered> {
   const { credential } = await signIn(browser, 'cookie')
   lab.clock.advance(3601)
@@ -60,7 +51,9 @@ async function expireToken(lab: Lab, browser: Browser): Promise<Answered> {
 }
 
 async function renewCookie(lab: Lab, browser: Browser): Promise<Answered> {
-  await after('cookie', PAST_HALF)(lab, browser)
+  await signIn(browser, 'cookie')
+  lab.clock.advance(PAST_HALF)
+  await askWho(browser, 'cookie', { en: 'After more than half an hour', zh: '半个多小时之后' })
   lab.clock.advance(PAST_HALF)
   return askWho(browser, 'cookie', {
     en: 'After the end of the first cookie',
@@ -78,6 +71,13 @@ const reopened = (remember: boolean) => async (_lab: Lab, browser: Browser) => {
 }
 
 const COOKIE_AGE = `login -i "$BASE/login_cookie" | grep -i '^set-cookie: identity=' | grep -o 'Max-Age=[0-9]*'`
+/** The end is inside of the signed cookie, where nobody can move it. */
+const COOKIE_END = `
+claims=$(login -i "$BASE/login_cookie" | value_of identity | cut -d. -f3 | decode)
+echo "$claims"
+number() { grep -o '"'"$1"'":[0-9]*' <<< "$claims" | cut -d: -f2; }
+echo "the cookie says that it ends after $(($(number exp) - $(number iat))) seconds"
+`
 const session = (body: string) =>
   `curl -s -i -H 'Content-Type: application/json' -d '${body}' "$BASE/login_session" | grep -i '^set-cookie: session=' | grep -o 'Max-Age=[0-9]*'`
 
@@ -86,12 +86,12 @@ const COURSES: Readonly<Record<string, Course>> = {
     text: { en: 'Cookie: after its hour', zh: 'Cookie：过了一小时' },
     right: 'expired',
     verdict: {
-      en: 'The browser drops the cookie after an hour, and the server refuses a kept copy with 403 CREDENTIAL_EXPIRED, because the end is inside the signed cookie.',
-      zh: '一小时后浏览器会丢弃 Cookie；由于期限写在已签名的 Cookie 里，服务器也会以 403 CREDENTIAL_EXPIRED 拒绝留存的副本。',
+      en: 'The browser drops the cookie after an hour, and the server refuses a copy of it with 403 CREDENTIAL_EXPIRED.',
+      zh: '一小时后浏览器会丢弃 Cookie，服务器也会以 403 CREDENTIAL_EXPIRED 拒绝它的副本。',
     },
     run: expireCookie,
-    curl: COOKIE_AGE,
-    prints: 'Max-Age=3600',
+    curl: COOKIE_END,
+    prints: 'the cookie says that it ends after 3600 seconds',
   },
   token: {
     text: { en: 'Token: after a quarter of an hour', zh: '令牌：过了一刻钟' },
@@ -105,11 +105,11 @@ const COURSES: Readonly<Record<string, Course>> = {
     prints: '"expires_in":900',
   },
   renewal: {
-    text: { en: 'Cookie: used after half its life', zh: 'Cookie：过半后仍在使用' },
+    text: { en: 'Cookie: used after half its life', zh: 'Cookie：有效期过半后继续使用' },
     right: 'in',
     verdict: {
       en: 'A request after half the cookie’s life gets a new cookie, so people who keep using the site stay signed in.',
-      zh: 'Cookie 过半后的请求会得到新的 Cookie，所以持续使用的人会保持登录。',
+      zh: '有效期过半后的请求会得到新的 Cookie，所以持续使用的人会保持登录。',
     },
     run: renewCookie,
     curl: COOKIE_AGE,
@@ -119,8 +119,8 @@ const COURSES: Readonly<Record<string, Course>> = {
     text: { en: 'Session: the browser is closed', zh: '会话：关闭浏览器' },
     right: 'nothing',
     verdict: {
-      en: 'Without “remember me” the cookie has no lifetime, so the browser drops it when it closes, and the server gets no credential.',
-      zh: '没有勾选“记住我”时 Cookie 没有期限，浏览器关闭时会丢弃它，服务器收不到任何凭证。',
+      en: 'Without “remember me” the cookie has no lifetime, so the browser drops it when it closes.',
+      zh: '没有勾选“记住我”时 Cookie 没有期限，浏览器关闭时会丢弃它。',
     },
     run: reopened(false),
     curl: `${session('{"username":"user1","password":"user123"}')} || echo 'no Max-Age'`,
@@ -130,8 +130,8 @@ const COURSES: Readonly<Record<string, Course>> = {
     text: { en: 'Session: remembered, and the browser is closed', zh: '会话：勾选记住我后关闭浏览器' },
     right: 'in',
     verdict: {
-      en: 'With “remember me” the cookie has a Max-Age of a week, so it outlives the browser’s end.',
-      zh: '勾选“记住我”后 Cookie 的 Max-Age 是一周，所以关闭浏览器后依然有效。',
+      en: 'With “remember me” the cookie has a Max-Age of a week, so the browser keeps it when it closes.',
+      zh: '勾选“记住我”后 Cookie 的 Max-Age 是一周，所以浏览器关闭后仍会保留它。',
     },
     run: reopened(true),
     curl: session('{"username":"user1","password":"user123","remember":true}'),

@@ -84,8 +84,8 @@ export const tutorialCookie: Experiment = {
         { label: { en: 'The forged cookie', zh: '伪造的 Cookie' }, value: forged },
       ],
       verdict: {
-        en: 'The tutorial’s server greets admin, while ours refuses the changed cookie with 403 CREDENTIAL_INVALID because its signature no longer fits.',
-        zh: '教程的服务器向 admin 问好，而我们的服务器发现签名不符，以 403 CREDENTIAL_INVALID 拒绝了改过的 Cookie。',
+        en: 'The tutorial’s server greets admin, while ours finds a wrong signature and refuses the cookie with 403 CREDENTIAL_INVALID.',
+        zh: '教程的服务器向 admin 问好，而我们的服务器发现签名不符，以 403 CREDENTIAL_INVALID 拒绝。',
       },
       curl: script(
         `

@@ -11,7 +11,7 @@ export const twoStrangers: Experiment = {
   },
   question: {
     en: 'Ann and Ben use two browsers behind one router. Neither has signed in. Can the server tell their requests apart?',
-    zh: '安娜和小本各用一个浏览器，处在同一个路由器之后，都没有登录。服务器能分清他们的请求吗？',
+    zh: '小安和小本各用一个浏览器，处在同一个路由器之后，都没有登录。服务器能分清他们的请求吗？',
   },
   predictions: [
     { id: 'yes', text: { en: 'Yes, by the browser.', zh: '能，靠浏览器区分。' } },
@@ -32,7 +32,7 @@ export const twoStrangers: Experiment = {
         title: { en: `${name} asks: who am I?`, zh: `${zh}问：我是谁？` },
         path: '/user_info',
       })
-    await ask('Ann', '安娜')
+    await ask('Ann', '小安')
     await ask('Ben', '小本')
     return {
       right: 'no',
@@ -40,8 +40,8 @@ export const twoStrangers: Experiment = {
       compare: [0, 1],
       findings: [],
       verdict: {
-        en: 'Both requests are equal, so the server answers both with 403 NOT_SIGNED_IN, and with a challenge that says what it would accept.',
-        zh: '两个请求一模一样，所以服务器对两者都回答 403 NOT_SIGNED_IN，并在质询中说明它接受什么凭证。',
+        en: 'Both requests are equal, so both get 403 NOT_SIGNED_IN and the challenge WWW-Authenticate: Bearer.',
+        zh: '两个请求一模一样，所以都得到 403 NOT_SIGNED_IN 和质询 WWW-Authenticate: Bearer。',
       },
       curl: script(
         `

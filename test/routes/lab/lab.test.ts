@@ -7,7 +7,7 @@ import csrf from '../../../plugins/csrf.js'
 import { AUDIT_CHANNEL } from '../../../plugins/lib/audit.js'
 import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
 import { labRoutes } from '../../../routes/lab.js'
-import { listen, sendRaw } from '../../helpers/http.js'
+import { listen, sendRaw, signIn } from '../../helpers/http.js'
 import { makeDataDir, startUserCenter } from '../../helpers/user-center.js'
 import { startLab } from './lab-server.js'
 
@@ -187,6 +187,23 @@ t.test('a hundred runs at once: a few take turns, and the others are told to com
   t.ok(busy.length > 0 && busy.length < 100, `${busy.length} are refused`)
   t.ok(busy.every(({ body, headers }) => body.error === 'BUSY' && headers.get('retry-after') === '1'))
   t.equal((await run(NAME)).status, 200, 'then it runs again')
+})
+
+t.test('an experiment shows no credential of the real server', async (t) => {
+  const { app, run } = await startLab(t)
+  const cookie = await signIn(app, 'cookie')
+  const token = await signIn(app, 'token')
+  const headers = { ...cookie.credential, ...token.credential }
+  const secrets = [...Object.values(headers), token.refreshToken].map((text) => text.replace(/^.*[ =]/, ''))
+  for (const { name } of EXPERIMENTS) {
+    const { status, body } = await run(name, {}, headers)
+    t.equal(status, 200, name)
+    const text = JSON.stringify(body)
+    for (const secret of secrets) t.notOk(text.includes(secret), name)
+  }
+  const account = await app.accounts.findByUsername('user1')
+  const signIns = await app.signIns.list(account?.id ?? '')
+  t.equal(signIns.length, 2, 'and makes no sign-in there')
 })
 
 /** Counts the calls of the real server's store. */
