@@ -46,8 +46,9 @@ const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 
 /** @param {Label} label @param {number} x @param {number} y of the first line @param {string} style */
 function drawText({ lines }, x, y, style = '') {
-  const spans = lines.map((line, index) => `<tspan x="${x}" y="${y + index * LINE}">${escaped(line)}</tspan>`)
-  return `<text${style}>${spans.join(' ')}</text>`
+  return lines
+    .map((line, index) => `<text x="${x}" y="${y + index * LINE}"${style}>${escaped(line)}</text>`)
+    .join('\n')
 }
 
 /** @param {Step} step @param {Frame} frame @param {number} y @returns {{ svg: string, height: number }} */
