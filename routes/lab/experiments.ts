@@ -1,5 +1,6 @@
 import type { Experiment } from './experiment.js'
 import { allAtOnce } from './experiments/all-at-once.js'
+import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
 import { passwordInTheClaims } from './experiments/password-in-the-claims.js'
 import { readWithoutAKey } from './experiments/read-without-a-key.js'
@@ -18,4 +19,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   allAtOnce,
   forgedTokens,
   timePasses,
+  copyAfterSignOut,
 ]

@@ -1,38 +1,8 @@
 import t from 'tap'
-import type { Outcome } from '../../../routes/lab/experiment.js'
 import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
 import type { Text } from '../../../routes/lab/text.js'
-import { Lab } from '../../../routes/lab/world.js'
 import { startLab } from './lab-server.js'
-
-/** Every combination of an experiment's options. */
-function combinations(choices: (typeof EXPERIMENTS)[number]['choices']): Record<string, string>[] {
-  return choices.reduce<Record<string, string>[]>(
-    (all, { id, options }) => all.flatMap((one) => options.map((option) => ({ ...one, [id]: option.id }))),
-    [{}],
-  )
-}
-
-interface Ran {
-  readonly name: string
-  readonly chosen: Readonly<Record<string, string>>
-  readonly outcome: Outcome
-  readonly ids: readonly string[]
-}
-
-/** Runs every experiment with every combination of options. */
-async function runAll(): Promise<Ran[]> {
-  const all: Ran[] = []
-  for (const experiment of EXPERIMENTS) {
-    for (const chosen of combinations(experiment.choices)) {
-      const lab = new Lab('en')
-      const outcome = await experiment.run(lab, chosen, null).finally(() => lab.close())
-      const name = [experiment.name, ...Object.values(chosen)].join(' ')
-      all.push({ name, chosen, outcome, ids: experiment.predictions.map(({ id }) => id) })
-    }
-  }
-  return all
-}
+import { answersOf, IN, runAll } from './outcomes.js'
 
 const runs = runAll()
 
@@ -87,16 +57,6 @@ t.test('every outcome is whole: exchanges, one sentence, a script', async (t) =>
     for (const [path, text] of textsIn(outcome)) t.ok(text.en && text.zh, `${name} ${path}`)
   }
 })
-
-/** The answers in short: status, and the code of a refusal or the mode that recognised the caller. */
-function answersOf({ exchanges }: Outcome): string[] {
-  return exchanges.map(({ response: { status, body } }) => {
-    const [, word = ''] = /"(?:error|auth_type)":"(\w+)"/.exec(body) ?? []
-    return `${status} ${word}`.trim()
-  })
-}
-
-const IN = { cookie: '200 cookie', session: '200 session', token: '200 token' }
 
 /** By experiment and option: the right prediction, and all answers. */
 const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: string[]]>> = {

@@ -1,0 +1,70 @@
+import t from 'tap'
+import type { Outcome } from '../../../routes/lab/experiment.js'
+import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
+import { Lab } from '../../../routes/lab/world.js'
+import { answersOf, IN, runAll } from './outcomes.js'
+
+const NAMES = ['copy-after-sign-out']
+const runs = runAll(NAMES)
+
+const OUT = '403 SIGNED_OUT'
+
+/** By experiment and option: the right prediction, and all answers. */
+const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: string[]]>> = {
+  'copy-after-sign-out cookie': ['refused', IN.cookie, IN.cookie, IN.cookie, OUT],
+  'copy-after-sign-out session': ['refused', IN.session, IN.session, IN.session, OUT],
+  'copy-after-sign-out token': ['refused', IN.token, IN.token, IN.token, OUT],
+  'copy-after-sign-out tutorial': ['works', '200', '200', '200', '200'],
+}
+
+t.test('the suite answers each experiment as its verdict says', async (t) => {
+  for (const { name, outcome } of await runs)
+    t.same([outcome.right, ...answersOf(outcome)], EXPECTED[name], name)
+  t.equal((await runs).length, Object.keys(EXPECTED).length)
+})
+
+async function outcomeOf(name: string): Promise<Outcome> {
+  const ran = (await runs).find((each) => each.name === name)
+  if (!ran) throw new Error(`no run is called ${name}`)
+  return ran.outcome
+}
+
+/** The value of a finding by its English label. */
+async function found(name: string, label: string): Promise<string> {
+  const { findings } = await outcomeOf(name)
+  const finding = findings.find((each) => each.label.en === label)
+  if (!finding) throw new Error(`${name} finds no ${label}`)
+  return finding.value
+}
+
+t.test('a copy is refused from memory: no store is asked', async (t) => {
+  for (const mode of ['cookie', 'session', 'token']) {
+    const { exchanges } = await outcomeOf(`copy-after-sign-out ${mode}`)
+    t.same(
+      exchanges.at(-1)?.asked.map(({ of }) => of),
+      ['memory'],
+      mode,
+    )
+  }
+})
+
+t.test('the entry of an ended sign-in stays as long as the experiment says', async (t) => {
+  const lab = new Lab('en')
+  const system = lab.system()
+  lab.system = () => system
+  const experiment = EXPERIMENTS.find(({ name }) => name === 'copy-after-sign-out')
+  const outcome = await experiment?.run(lab, { mode: 'cookie' }, null).finally(() => lab.close())
+  const [copy, , entry] = outcome?.findings ?? []
+  const payload = JSON.parse(Buffer.from(copy?.value.split('.')[2] ?? '', 'base64url').toString())
+  const [signInId, until = ''] = entry?.value.split('\nuntil ') ?? []
+  t.equal(signInId, payload.sid)
+  const ref = { accountId: payload.sub, signInId: payload.sid, epoch: payload.epoch, generation: payload.gen }
+  const { store } = system
+  t.equal(await store.isLive(ref), false)
+  // A sweep leaves an entry for an hour longer, because clocks differ.
+  const goes = Date.parse(until) + 3_600_000
+  await store.sweep(goes - 1)
+  t.equal(await store.isLive(ref), false, 'until then')
+  await store.sweep(goes)
+  t.equal(await store.isLive(ref), true, 'and no longer')
+})
