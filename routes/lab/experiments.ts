@@ -4,6 +4,7 @@ import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
 import { passwordInTheClaims } from './experiments/password-in-the-claims.js'
 import { readWithoutAKey } from './experiments/read-without-a-key.js'
+import { refreshTwice } from './experiments/refresh-twice.js'
 import { threeWays } from './experiments/three-ways.js'
 import { timePasses } from './experiments/time-passes.js'
 import { tutorialCookie } from './experiments/tutorial-cookie.js'
@@ -20,4 +21,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   forgedTokens,
   timePasses,
   copyAfterSignOut,
+  refreshTwice,
 ]

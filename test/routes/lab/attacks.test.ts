@@ -4,7 +4,7 @@ import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
 import { Lab } from '../../../routes/lab/world.js'
 import { answersOf, IN, runAll } from './outcomes.js'
 
-const NAMES = ['copy-after-sign-out']
+const NAMES = ['copy-after-sign-out', 'refresh-twice']
 const runs = runAll(NAMES)
 
 const OUT = '403 SIGNED_OUT'
@@ -15,6 +15,8 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'copy-after-sign-out session': ['refused', IN.session, IN.session, IN.session, OUT],
   'copy-after-sign-out token': ['refused', IN.token, IN.token, IN.token, OUT],
   'copy-after-sign-out tutorial': ['works', '200', '200', '200', '200'],
+  'refresh-twice within': ['same', IN.token, IN.token, IN.token],
+  'refresh-twice after': ['theft', IN.token, IN.token, '401 REFRESH_REFUSED', OUT, '401 REFRESH_REFUSED'],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
@@ -67,4 +69,13 @@ t.test('the entry of an ended sign-in stays as long as the experiment says', asy
   t.equal(await store.isLive(ref), false, 'until then')
   await store.sweep(goes)
   t.equal(await store.isLive(ref), true, 'and no longer')
+})
+
+t.test('the same refresh token gets the same successor, and a late one is told as theft', async (t) => {
+  const name = 'refresh-twice within'
+  t.equal(await found(name, 'Successor, the first time'), await found(name, 'Successor, the second time'))
+  t.match(
+    await found('refresh-twice after', 'What the server’s audit log says'),
+    /refresh_reuse_detected\nsign_in_ended$/,
+  )
 })
