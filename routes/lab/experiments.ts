@@ -3,6 +3,7 @@ import { allAtOnce } from './experiments/all-at-once.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
 import { passwordInTheClaims } from './experiments/password-in-the-claims.js'
+import { plantedSessionId } from './experiments/planted-session-id.js'
 import { readWithoutAKey } from './experiments/read-without-a-key.js'
 import { refreshTwice } from './experiments/refresh-twice.js'
 import { threeWays } from './experiments/three-ways.js'
@@ -22,4 +23,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   timePasses,
   copyAfterSignOut,
   refreshTwice,
+  plantedSessionId,
 ]

@@ -4,7 +4,7 @@ import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
 import { Lab } from '../../../routes/lab/world.js'
 import { answersOf, IN, runAll } from './outcomes.js'
 
-const NAMES = ['copy-after-sign-out', 'refresh-twice']
+const NAMES = ['copy-after-sign-out', 'refresh-twice', 'planted-session-id']
 const runs = runAll(NAMES)
 
 const OUT = '403 SIGNED_OUT'
@@ -17,6 +17,9 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'copy-after-sign-out tutorial': ['works', '200', '200', '200', '200'],
   'refresh-twice within': ['same', IN.token, IN.token, IN.token],
   'refresh-twice after': ['theft', IN.token, IN.token, '401 REFRESH_REFUSED', OUT, '401 REFRESH_REFUSED'],
+  'planted-session-id issued': ['victim', '200', IN.session, IN.session, OUT],
+  'planted-session-id invented': ['victim', IN.session, IN.session, '403 CREDENTIAL_INVALID'],
+  'planted-session-id careless': ['both', '200', '200', '200', '200'],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
@@ -78,4 +81,15 @@ t.test('the same refresh token gets the same successor, and a late one is told a
     await found('refresh-twice after', 'What the server’s audit log says'),
     /refresh_reuse_detected\nsign_in_ended$/,
   )
+})
+
+t.test('only the careless server keeps a planted id', async (t) => {
+  for (const kind of ['issued', 'invented', 'careless']) {
+    const name = `planted-session-id ${kind}`
+    const isKept =
+      (await found(name, 'The planted id')) === (await found(name, 'The victim’s id after the login'))
+    t.equal(isKept, kind === 'careless', kind)
+    const { exchanges } = await outcomeOf(name)
+    if (kind === 'invented') t.same(exchanges.at(-1)?.asked, [], 'an invented id reaches no store')
+  }
 })
