@@ -8,6 +8,7 @@ import { languageOf } from './http/messages.js'
 import type { Experiment, Outcome } from './lab/experiment.js'
 import { EXPERIMENTS } from './lab/experiments.js'
 import { hideFromOthers } from './lab/gate.js'
+import { otherSiteRoutes } from './lab/other-site.js'
 import { say } from './lab/text.js'
 import { Turns } from './lab/turns.js'
 import { Lab } from './lab/world.js'
@@ -79,6 +80,7 @@ export async function labRoutes(scope: FastifyInstance): Promise<void> {
   readJsonOnly(scope)
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const turns = new Turns(RUNS_AT_ONCE)
+  await scope.register(otherSiteRoutes)
 
   app.get('/lab/experiments', { onRequest: hideFromOthers }, async function listExperiments(request) {
     return answer(request, 'EXPERIMENTS', { data: say(EXPERIMENTS.map(describe), languageOf(request)) })

@@ -48,8 +48,8 @@ export interface Description {
   readonly choices: readonly Choice[]
   /** Whether the learner may change one character of the credential, which is the value of the first finding. */
   readonly edit?: 'credential'
-  /** What to try next. `experiment` is the name of another one. */
-  readonly next: readonly { readonly text: Text; readonly experiment?: string }[]
+  /** What to try next. `experiment` is the name of another one, `path` a page of the lab to open in this browser. */
+  readonly next: readonly { readonly text: Text; readonly experiment?: string; readonly path?: string }[]
 }
 
 export interface Experiment extends Description {

@@ -2,6 +2,7 @@ import type { Experiment } from './experiment.js'
 import { allAtOnce } from './experiments/all-at-once.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
+import { otherSite } from './experiments/other-site.js'
 import { passwordInTheClaims } from './experiments/password-in-the-claims.js'
 import { plantedSessionId } from './experiments/planted-session-id.js'
 import { readWithoutAKey } from './experiments/read-without-a-key.js'
@@ -24,4 +25,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   copyAfterSignOut,
   refreshTwice,
   plantedSessionId,
+  otherSite,
 ]

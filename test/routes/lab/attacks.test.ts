@@ -4,10 +4,11 @@ import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
 import { Lab } from '../../../routes/lab/world.js'
 import { answersOf, IN, runAll } from './outcomes.js'
 
-const NAMES = ['copy-after-sign-out', 'refresh-twice', 'planted-session-id']
+const NAMES = ['copy-after-sign-out', 'refresh-twice', 'planted-session-id', 'other-site']
 const runs = runAll(NAMES)
 
 const OUT = '403 SIGNED_OUT'
+const POSTED = [IN.cookie, '403 CROSS_SITE', IN.cookie, IN.cookie]
 
 /** By experiment and option: the right prediction, and all answers. */
 const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: string[]]>> = {
@@ -20,6 +21,9 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'planted-session-id issued': ['victim', '200', IN.session, IN.session, OUT],
   'planted-session-id invented': ['victim', IN.session, IN.session, '403 CREDENTIAL_INVALID'],
   'planted-session-id careless': ['both', '200', '200', '200', '200'],
+  'other-site form': ['both', ...POSTED],
+  'other-site link': ['check', ...POSTED],
+  'other-site old': ['check', ...POSTED],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
@@ -92,4 +96,11 @@ t.test('only the careless server keeps a planted id', async (t) => {
     const { exchanges } = await outcomeOf(name)
     if (kind === 'invented') t.same(exchanges.at(-1)?.asked, [], 'an invented id reaches no store')
   }
+})
+
+t.test('the cookie goes with a link and from an old browser, and not with a form', async (t) => {
+  const label = 'Cookie header from the other site'
+  t.equal(await found('other-site form', label), '–')
+  t.match(await found('other-site link', label), /identity=v1/)
+  t.match(await found('other-site old', label), /identity=v1/)
 })
