@@ -2,6 +2,7 @@ import type { Experiment } from './experiment.js'
 import { allAtOnce } from './experiments/all-at-once.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
+import { injectedScript } from './experiments/injected-script.js'
 import { otherSite } from './experiments/other-site.js'
 import { passwordInTheClaims } from './experiments/password-in-the-claims.js'
 import { plantedSessionId } from './experiments/planted-session-id.js'
@@ -26,4 +27,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   refreshTwice,
   plantedSessionId,
   otherSite,
+  injectedScript,
 ]

@@ -4,7 +4,7 @@ import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
 import { Lab } from '../../../routes/lab/world.js'
 import { answersOf, IN, runAll } from './outcomes.js'
 
-const NAMES = ['copy-after-sign-out', 'refresh-twice', 'planted-session-id', 'other-site']
+const NAMES = ['copy-after-sign-out', 'refresh-twice', 'planted-session-id', 'other-site', 'injected-script']
 const runs = runAll(NAMES)
 
 const OUT = '403 SIGNED_OUT'
@@ -24,6 +24,10 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'other-site form': ['both', ...POSTED],
   'other-site link': ['check', ...POSTED],
   'other-site old': ['check', ...POSTED],
+  'injected-script cookie': ['act', IN.cookie, IN.cookie, IN.cookie, '200', '403 NOT_SIGNED_IN'],
+  'injected-script session': ['act', IN.cookie, IN.session, IN.session, '200', '403 NOT_SIGNED_IN'],
+  'injected-script storage': ['steal', IN.cookie, IN.token, IN.token, '200', IN.token],
+  'injected-script refresh-cookie': ['steal', IN.cookie, IN.token, IN.token, IN.token, '200', IN.token],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
@@ -103,4 +107,15 @@ t.test('the cookie goes with a link and from an old browser, and not with a form
   t.equal(await found('other-site form', label), '–')
   t.match(await found('other-site link', label), /identity=v1/)
   t.match(await found('other-site old', label), /identity=v1/)
+})
+
+t.test('a script reads the token in localStorage, and no cookie', async (t) => {
+  for (const place of ['cookie', 'session', 'storage', 'refresh-cookie']) {
+    const name = `injected-script ${place}`
+    t.equal(await found(name, 'What it reads in document.cookie'), '""', place)
+    const stored = await found(name, 'What it reads in localStorage')
+    t.match(stored, place === 'storage' ? /^access token: ey/ : /^–$/, place)
+    const ended = (await outcomeOf(name)).exchanges.find(({ request }) => request.method === 'DELETE')
+    t.match(ended?.response.body, /"ended":1\b/, `${place}: the phone is signed out`)
+  }
 })
