@@ -1,5 +1,6 @@
 import type { Experiment } from './experiment.js'
 import { allAtOnce } from './experiments/all-at-once.js'
+import { cartInTheSession } from './experiments/cart-in-the-session.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
 import { injectedScript } from './experiments/injected-script.js'
@@ -28,4 +29,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   plantedSessionId,
   otherSite,
   injectedScript,
+  cartInTheSession,
 ]

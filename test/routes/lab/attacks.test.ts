@@ -1,10 +1,18 @@
+import { createHash } from 'node:crypto'
 import t from 'tap'
 import type { Outcome } from '../../../routes/lab/experiment.js'
 import { EXPERIMENTS } from '../../../routes/lab/experiments.js'
 import { Lab } from '../../../routes/lab/world.js'
 import { answersOf, IN, runAll } from './outcomes.js'
 
-const NAMES = ['copy-after-sign-out', 'refresh-twice', 'planted-session-id', 'other-site', 'injected-script']
+const NAMES = [
+  'copy-after-sign-out',
+  'refresh-twice',
+  'planted-session-id',
+  'other-site',
+  'injected-script',
+  'cart-in-the-session',
+]
 const runs = runAll(NAMES)
 
 const OUT = '403 SIGNED_OUT'
@@ -28,6 +36,7 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'injected-script session': ['act', IN.cookie, IN.session, IN.session, '200', '403 NOT_SIGNED_IN'],
   'injected-script storage': ['steal', IN.cookie, IN.token, IN.token, '200', IN.token],
   'injected-script refresh-cookie': ['steal', IN.cookie, IN.token, IN.token, IN.token, '200', IN.token],
+  'cart-in-the-session': ['until-sign-out', '200', IN.session, '200', IN.session, '200'],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
@@ -117,5 +126,21 @@ t.test('a script reads the token in localStorage, and no cookie', async (t) => {
     t.match(stored, place === 'storage' ? /^access token: ey/ : /^–$/, place)
     const ended = (await outcomeOf(name)).exchanges.find(({ request }) => request.method === 'DELETE')
     t.match(ended?.response.body, /"ended":1\b/, `${place}: the phone is signed out`)
+  }
+})
+
+t.test('the store sees a hash of the id and sealed data', async (t) => {
+  const name = 'cart-in-the-session'
+  const pairs = [
+    ['Session cookie of the visitor', 'The visitor’s session in the store'],
+    ['Session cookie after the sign-in', 'The session after the sign-in, in the store'],
+  ] as const
+  for (const [cookie, record] of pairs) {
+    const [, , id = ''] = (await found(name, cookie)).split('.')
+    const stored = await found(name, record)
+    t.equal(JSON.parse(stored).key, createHash('sha256').update(id).digest('base64url'))
+    t.match(JSON.parse(stored).sealed, /^v1\./)
+    t.notMatch(stored, /tea/)
+    t.notMatch(stored, id)
   }
 })
