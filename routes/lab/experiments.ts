@@ -12,6 +12,7 @@ import { refreshTwice } from './experiments/refresh-twice.js'
 import { threeWays } from './experiments/three-ways.js'
 import { timePasses } from './experiments/time-passes.js'
 import { tutorialCookie } from './experiments/tutorial-cookie.js'
+import { twoServers } from './experiments/two-servers.js'
 import { twoStrangers } from './experiments/two-strangers.js'
 
 /** All experiments, in the order of the page. */
@@ -30,4 +31,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   otherSite,
   injectedScript,
   cartInTheSession,
+  twoServers,
 ]

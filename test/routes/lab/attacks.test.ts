@@ -12,6 +12,7 @@ const NAMES = [
   'other-site',
   'injected-script',
   'cart-in-the-session',
+  'two-servers',
 ]
 const runs = runAll(NAMES)
 
@@ -37,6 +38,12 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'injected-script storage': ['steal', IN.cookie, IN.token, IN.token, '200', IN.token],
   'injected-script refresh-cookie': ['steal', IN.cookie, IN.token, IN.token, IN.token, '200', IN.token],
   'cart-in-the-session': ['until-sign-out', '200', IN.session, '200', IN.session, '200'],
+  'two-servers apart cookie': ['never', IN.cookie, OUT, IN.cookie, OUT, '200', '200', '200'],
+  'two-servers apart session': ['never', IN.session, OUT, IN.session, OUT, '200', '200', '200'],
+  'two-servers apart token': ['never', IN.token, OUT, IN.token, OUT, '200', '200', '200'],
+  'two-servers shared cookie': ['until', IN.cookie, IN.cookie, IN.cookie, OUT],
+  'two-servers shared session': ['until', IN.session, IN.session, IN.session, OUT],
+  'two-servers shared token': ['until', IN.token, IN.token, IN.token, OUT],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
