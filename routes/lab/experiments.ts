@@ -1,5 +1,6 @@
 import type { Experiment } from './experiment.js'
 import { allAtOnce } from './experiments/all-at-once.js'
+import { anotherSecret } from './experiments/another-secret.js'
 import { cartInTheSession } from './experiments/cart-in-the-session.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
@@ -32,4 +33,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   injectedScript,
   cartInTheSession,
   twoServers,
+  anotherSecret,
 ]

@@ -13,6 +13,7 @@ const NAMES = [
   'injected-script',
   'cart-in-the-session',
   'two-servers',
+  'another-secret',
 ]
 const runs = runAll(NAMES)
 
@@ -44,6 +45,12 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'two-servers shared cookie': ['until', IN.cookie, IN.cookie, IN.cookie, OUT],
   'two-servers shared session': ['until', IN.session, IN.session, IN.session, OUT],
   'two-servers shared token': ['until', IN.token, IN.token, IN.token, OUT],
+  'another-secret replaced cookie': ['out', IN.cookie, IN.cookie, '403 CREDENTIAL_INVALID'],
+  'another-secret replaced session': ['out', IN.session, IN.session, '403 CREDENTIAL_INVALID'],
+  'another-secret replaced token': ['out', IN.token, IN.token, '403 TOKEN_INVALID'],
+  'another-secret deploys cookie': ['in', ...Array(5).fill(IN.cookie)],
+  'another-secret deploys session': ['in', ...Array(5).fill(IN.session)],
+  'another-secret deploys token': ['in', ...Array(7).fill(IN.token)],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
