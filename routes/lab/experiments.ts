@@ -4,6 +4,7 @@ import { anotherSecret } from './experiments/another-secret.js'
 import { cartInTheSession } from './experiments/cart-in-the-session.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
+import { guessAPassword } from './experiments/guess-a-password.js'
 import { injectedScript } from './experiments/injected-script.js'
 import { otherSite } from './experiments/other-site.js'
 import { passwordInTheClaims } from './experiments/password-in-the-claims.js'
@@ -34,4 +35,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   cartInTheSession,
   twoServers,
   anotherSecret,
+  guessAPassword,
 ]

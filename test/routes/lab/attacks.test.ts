@@ -14,10 +14,12 @@ const NAMES = [
   'cart-in-the-session',
   'two-servers',
   'another-secret',
+  'guess-a-password',
 ]
 const runs = runAll(NAMES)
 
 const OUT = '403 SIGNED_OUT'
+const GUESSES = [...Array(10).fill('401 CREDENTIALS_REFUSED'), '429 THROTTLED', '429 THROTTLED']
 const POSTED = [IN.cookie, '403 CROSS_SITE', IN.cookie, IN.cookie]
 
 /** By experiment and option: the right prediction, and all answers. */
@@ -51,6 +53,8 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'another-secret deploys cookie': ['in', ...Array(5).fill(IN.cookie)],
   'another-secret deploys session': ['in', ...Array(5).fill(IN.session)],
   'another-secret deploys token': ['in', ...Array(7).fill(IN.token)],
+  'guess-a-password new': ['later', ...GUESSES, '429 THROTTLED', IN.cookie, IN.cookie],
+  'guess-a-password known': ['in', IN.cookie, IN.cookie, ...GUESSES, IN.cookie],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
@@ -157,4 +161,9 @@ t.test('the store sees a hash of the id and sealed data', async (t) => {
     t.notMatch(stored, /tea/)
     t.notMatch(stored, id)
   }
+})
+
+t.test('guesses are throttled for a minute', async (t) => {
+  for (const device of ['new', 'known'])
+    t.equal(await found(`guess-a-password ${device}`, 'Retry-After, in seconds'), '60')
 })
