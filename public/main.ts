@@ -1,8 +1,9 @@
 import { start } from './lib/actions.js'
+import { MODES } from './lib/answers.js'
 import { showTimes, startClock } from './lib/clock.js'
 import { byId, type Child, h, repaint } from './lib/dom.js'
 import { language, t } from './lib/language.js'
-import { onChange, state } from './lib/store.js'
+import { onChange, state, update } from './lib/store.js'
 import { watch } from './lib/watch.js'
 import { accountsView } from './views/accounts.js'
 import { apiKeysView } from './views/api-keys.js'
@@ -10,7 +11,7 @@ import { devicesView } from './views/devices.js'
 import { footView, topView } from './views/frame.js'
 import { inspectorView } from './views/inspector.js'
 import { meView } from './views/me.js'
-import { outcome } from './views/parts.js'
+import { isChecked, outcome } from './views/parts.js'
 import { passwordView } from './views/password.js'
 import { signInView } from './views/sign-in.js'
 
@@ -19,10 +20,21 @@ function fill(id: string, content: Child): void {
 }
 
 function mainView(): Child {
-  const { me, settings, failures } = state()
+  const { me } = state()
   if (me) return [outcome('page'), meView(me), devicesView(), apiKeysView(), passwordView(), accountsView()]
-  // No form before the first answer says that nobody is signed in.
-  return settings || failures.page ? signInView() : h('p', { class: 'lead' }, t().loading)
+  return signInView()
+}
+
+/** The HTML says that the page is busy, until the server has said who is there. */
+function showReady(): void {
+  const { settings, failures } = state()
+  if (settings || failures.page) byId('main').removeAttribute('aria-busy')
+}
+
+/** Somebody may have chosen a way before this script ran. */
+function keepChoice(): void {
+  const chosen = MODES.find((mode) => isChecked(`way-${mode}`))
+  if (chosen) update({ chosen })
 }
 
 function paint(): void {
@@ -34,9 +46,11 @@ function paint(): void {
   fill('main', mainView())
   fill('inspector', inspectorView())
   fill('foot', footView())
+  showReady()
   showTimes()
 }
 
+keepChoice()
 onChange(() => repaint(paint))
 repaint(paint)
 startClock()

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, extname, join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import { languageOf } from './http/messages.js'
+import { readStaticFile, sendStaticFile } from './http/static-file.js'
 
-/** Beside the running code: the build compiles the page into it. The sources are never served. */
+/** Beside the running code: the build bundles the page into it. The sources are never served. */
 const ROOT = fileURLToPath(new URL('../public/', import.meta.url))
-
-/** The suite's client, as the package has it: the page imports its modules. */
-const CLIENT = dirname(fileURLToPath(import.meta.resolve('fastify-identity/client')))
 
 const NOT_BUILT = 'The page is not built: "npm run build" makes it. The API works without it.\n'
 
@@ -43,47 +41,58 @@ export const PAGE_POLICY = {
 const HTML = 'text/html; charset=utf-8'
 const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
-  '.html': HTML,
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
 }
 
 type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
 
-/**
- * Answers with a file as it is at the start. A build that replaces this one while the server runs must not mix the
- * page of one version with the scripts of another.
- */
-function serveFile(path: string, type: string): Handler {
-  const content = readFileSync(path)
-  const etag = `"${createHash('sha256').update(content).digest('base64url')}"`
-  return function pageFile(request, reply) {
-    // Revalidated each time, since there may be a new version.
-    reply.headers({ etag, 'cache-control': 'public, max-age=0' })
-    // A compressing proxy makes the tag weak (RFC 9110 §13.1.2).
-    if (request.headers['if-none-match']?.replace(/^W\//, '') === etag) return reply.code(304).send()
-    return reply.type(type).send(content)
+/** The name has a hash of the content: this address never has another content. */
+function serveAsset(path: string, type: string): Handler {
+  const file = readStaticFile(path, type)
+  return function pageAsset(request, reply) {
+    reply.headers({ 'cache-control': 'public, max-age=31536000, immutable', vary: 'Accept-Encoding' })
+    return sendStaticFile(request, reply, file)
   }
 }
 
-/** One route for each existing file, so that no path leads anywhere else. */
-function serveFiles(app: FastifyInstance, prefix: string, folder: string): void {
-  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    const type = TYPES[extname(path)]
-    if (type) app.get(`${prefix}/${path}`, serveFile(join(folder, path), type))
+/** Revalidated each time, since it names the assets. */
+function serveHtml(folder: string): Handler {
+  const en = readStaticFile(join(folder, 'index.en.html'), HTML)
+  const zh = readStaticFile(join(folder, 'index.zh.html'), HTML)
+  return function pageHtml(request, reply) {
+    reply.headers({ 'cache-control': 'public, max-age=0', vary: 'Accept-Encoding, Accept-Language' })
+    return sendStaticFile(request, reply, languageOf(request) === 'zh' ? zh : en)
   }
 }
 
-/** The user center's page at `/`, and its files. They are the same for everybody; the page asks the API for the rest. */
-export async function pageRoutes(app: FastifyInstance): Promise<void> {
-  if (!existsSync(`${ROOT}main.js`)) {
-    app.get('/', async function pageNotBuilt(_request, reply) {
-      reply.code(503).type('text/plain; charset=utf-8')
-      return NOT_BUILT
-    })
+const pageNotBuilt: Handler = (_request, reply) =>
+  reply.code(503).type('text/plain; charset=utf-8').send(NOT_BUILT)
+
+/** Which of the pages: its address, and its folder in the build. */
+export interface PageOptions {
+  readonly url: string
+  readonly folder: string
+  /** Runs before the page and each of its assets. */
+  readonly onRequest?: onRequestHookHandler
+}
+
+/** Registers a page and its assets. One route for each existing file, so that no path leads anywhere else. */
+export function servePage(app: FastifyInstance, { url, folder, onRequest }: PageOptions): void {
+  const place = join(ROOT, folder)
+  const hooks = onRequest ? { onRequest } : {}
+  if (!existsSync(join(place, 'index.en.html'))) {
+    app.get(url, hooks, pageNotBuilt)
     return
   }
-  serveFiles(app, '/page', ROOT)
-  serveFiles(app, '/page/client', CLIENT)
-  app.get('/', serveFile(join(ROOT, 'index.html'), HTML))
+  for (const name of readdirSync(place)) {
+    const type = TYPES[extname(name)]
+    if (type) app.get(join('/page', folder, name), hooks, serveAsset(join(place, name), type))
+  }
+  app.get(url, hooks, serveHtml(place))
+}
+
+/** The user center's page. It is the same for everybody, and asks the API for the rest. */
+export async function pageRoutes(app: FastifyInstance): Promise<void> {
+  servePage(app, { url: '/', folder: '' })
 }

@@ -1,7 +1,7 @@
 // Builds the suite into plugins/dist/ and the user center into dist/: node scripts/build.mjs [--force] [--no-check]
 // It does nothing if both were made from the same inputs. It never writes into them, since a server may run from
 // there. TypeScript keeps its outputs in .tap/build/ and compiles only changed files. The script copies the outputs,
-// and puts the complete copies in place.
+// bundles the page, and puts the complete copies in place.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
@@ -9,16 +9,16 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, extname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { hashOf, isMadeFrom, STAMP } from './inputs.mjs'
 import { withLock } from './lock.mjs'
+import { buildPage } from './page.mjs'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -31,6 +31,7 @@ const INPUTS = [
   'routes',
   'scripts/build.mjs',
   'scripts/inputs.mjs',
+  'scripts/page.mjs',
   'package.json',
   'package-lock.json',
   'tsconfig.json',
@@ -66,15 +67,11 @@ function copy(project, sources, wanted, target) {
   cpSync(from, target, { recursive: true, filter: (path) => statSync(path).isDirectory() || isWanted(path) })
 }
 
-const PAGE_FILES = new Set(['.html', '.css', '.svg'])
-
 /** @param {string} target */
-function copyAll(target) {
+async function makeAll(target) {
   copy('plugins', 'plugins', /\.(js|d\.ts)$/, `${target}/suite`)
   copy('app', '.', /\.js$/, `${target}/center`)
-  copy('public/public', 'public', /\.js$/, `${target}/center/public`)
-  for (const file of readdirSync('public').filter((name) => PAGE_FILES.has(extname(name))))
-    cpSync(`public/${file}`, `${target}/center/public/${file}`)
+  await buildPage(`${target}/center/public`)
 }
 
 /** Between the two renames, the place is empty for some microseconds. @param {string} made @param {string} place */
@@ -86,10 +83,10 @@ function swap(made, place) {
 }
 
 /** @param {string} inputs */
-function put(inputs) {
+async function put(inputs) {
   const target = mkdtempSync(`${BESIDE}/dist-`)
   try {
-    copyAll(target)
+    await makeAll(target)
     writeFileSync(`${target}/center/${STAMP}`, inputs)
     // The one with the stamp comes last. If the process ends before that, the next build does the work again.
     swap(`${target}/suite`, 'plugins/dist')
@@ -105,7 +102,7 @@ async function build() {
   // True also if another build of the same inputs was faster.
   if (!force && isCurrent(inputs)) return
   if (force) rmSync(OUTPUTS, { recursive: true, force: true })
-  if (await compile(process.argv.includes('--no-check') ? ['--noCheck'] : [])) put(inputs)
+  if (await compile(process.argv.includes('--no-check') ? ['--noCheck'] : [])) await put(inputs)
   else process.exitCode = 1
 }
 

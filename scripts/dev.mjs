@@ -7,11 +7,13 @@ import { readdirSync, watch } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { updatePage } from './page.mjs'
 import { transpileInto } from './transpile.mjs'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
-const FOLDERS = ['config', 'examples', 'plugins', 'public', 'routes']
+const FOLDERS = ['config', 'examples', 'plugins', 'routes']
+const WATCHED = [...FOLDERS, 'public']
 const TARGET = '.tap/dev'
 /** An editor writes a file in several steps. In ms. */
 const SETTLE = 30
@@ -46,11 +48,22 @@ async function stop() {
   clearTimeout(late)
 }
 
+/** @returns {Promise<'changed' | 'same' | 'faulty'>} */
+async function compilePage() {
+  try {
+    return (await updatePage(`${TARGET}/public`, { readable: true })) ? 'changed' : 'same'
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return 'faulty'
+  }
+}
+
 /** @returns {Promise<boolean>} whether there is something new to run */
 async function compile() {
   const { changed, faults } = await transpileInto(['app.ts', ...FOLDERS], TARGET)
   for (const fault of faults) console.error(fault)
-  return changed && faults.length === 0
+  const page = await compilePage()
+  return faults.length === 0 && page !== 'faulty' && (changed || page === 'changed')
 }
 
 /** @param {string} folder @returns {string[]} itself and the folders in it */
@@ -73,7 +86,7 @@ function watchFolders() {
   const root = watch('.', (_, name) => {
     if (name === 'app.ts') update()
   })
-  watchers = [root, ...FOLDERS.flatMap(foldersUnder).map((folder) => watch(folder, update))]
+  watchers = [root, ...WATCHED.flatMap(foldersUnder).map((folder) => watch(folder, update))]
 }
 
 let isDue = false

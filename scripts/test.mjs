@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ensurePrograms } from './ensure-programs.mjs'
+import { updatePage } from './page.mjs'
 import { runFiles } from './run-files.mjs'
 import { transpileInto } from './transpile.mjs'
 
@@ -29,12 +30,12 @@ function refuse(sentence) {
   finish({ passed: 0, failed: 1 })
 }
 
-const SOURCES = ['app.ts', 'config', 'examples', 'plugins', 'public', 'routes', 'test']
+const SOURCES = ['app.ts', 'config', 'examples', 'plugins', 'routes', 'test']
 
 /** Compiles only changed files. `npm run typecheck` checks the types. */
 async function compile() {
   const { faults } = await transpileInto(SOURCES, BUILT)
-  if (faults.length === 0) return
+  if (faults.length === 0) return void (await updatePage(`${BUILT}/public`))
   console.log(faults.join(''))
   refuse('The tests could not be compiled.')
 }

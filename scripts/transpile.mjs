@@ -8,14 +8,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, extname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { filesOf, hashOf } from './inputs.mjs'
 
 /** A change in one of these changes all outputs. */
 const SETTINGS = ['scripts/transpile.mjs', 'tsconfig.json', 'node_modules/typescript/package.json']
 /** In the target: the hashes of the settings and of each source. */
 const RECORD = 'made-from.json'
-const COPIED = new Set(['.css', '.html', '.svg'])
 
 /** @typedef {{ settings: string, files: Record<string, string> }} Made */
 
@@ -62,13 +61,9 @@ async function makeTranspiler() {
     getNewLine: () => '\n',
   }
   return (source, output) => {
-    // The server sends no maps: a browser needs them in the scripts of the page.
-    const maps = source.startsWith('public/')
-      ? { inlineSourceMap: true, inlineSources: true }
-      : { sourceMap: true }
     const { outputText, sourceMapText, diagnostics } = ts.transpileModule(readFileSync(source, 'utf8'), {
       fileName: source,
-      compilerOptions: { ...options, ...maps },
+      compilerOptions: { ...options, sourceMap: true },
       reportDiagnostics: true,
     })
     if (diagnostics?.length) return ts.formatDiagnostics(diagnostics, host)
@@ -92,8 +87,7 @@ function linkSuite(target) {
 
 /** @param {string[]} folders @returns {Record<string, string>} the hash of each source */
 function hashSources(folders) {
-  const isSource = (/** @type {string} */ file) =>
-    (file.endsWith('.ts') && !file.endsWith('.d.ts')) || COPIED.has(extname(file))
+  const isSource = (/** @type {string} */ file) => file.endsWith('.ts') && !file.endsWith('.d.ts')
   return Object.fromEntries(
     folders
       .flatMap(filesOf)
@@ -105,19 +99,19 @@ function hashSources(folders) {
 /** @param {string[]} sources @param {string} target @returns {Promise<Map<string, string>>} errors by source */
 async function writeOutputs(sources, target) {
   const faults = new Map()
-  const transpile = sources.some((source) => source.endsWith('.ts')) ? await makeTranspiler() : null
+  const transpile = sources.length > 0 ? await makeTranspiler() : null
   for (const source of sources) {
     const output = outputOf(source, target)
     mkdirSync(dirname(output), { recursive: true })
-    const fault = source.endsWith('.ts') ? transpile?.(source, output) : copyFileSync(source, output)
+    const fault = transpile?.(source, output)
     if (fault) faults.set(source, fault)
   }
   return faults
 }
 
 /**
- * Makes a directory equal to the sources: transpiles each TypeScript file whose content has changed, copies the files
- * of the page, and removes the outputs of deleted sources. It does not check types.
+ * Makes a directory equal to the sources: transpiles each TypeScript file whose content has changed, and removes the
+ * outputs of deleted sources. It does not check types.
  * @param {string[]} folders files and folders of sources
  * @param {string} target
  * @returns {Promise<{ changed: boolean, faults: string[] }>} The faults are syntax errors.

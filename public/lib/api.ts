@@ -1,4 +1,4 @@
-import type { Client } from '/page/client/client.js'
+import type { Client } from 'fastify-identity/client'
 import { type Mode, mode as modeDecoder } from './answers.js'
 import { client } from './client.js'
 import { anything, type Decoder, orNull, shape, text } from './decode.js'

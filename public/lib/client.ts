@@ -1,4 +1,4 @@
-import { type Client, type ClientEvent, createClient } from '/page/client/client.js'
+import { type Client, type ClientEvent, createClient } from 'fastify-identity/client'
 import type { Mode } from './answers.js'
 import { update } from './store.js'
 import { forgetTokens, hold } from './tokens.js'

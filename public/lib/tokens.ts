@@ -1,4 +1,4 @@
-import type { TokenPair } from '/page/client/client.js'
+import type { TokenPair } from 'fastify-identity/client'
 
 /** Times are in ms, by this machine's clock. */
 export interface Tokens {

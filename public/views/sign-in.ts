@@ -122,11 +122,12 @@ function registration(): Child {
 
 /** The page without a signed-in user. */
 export function signInView(): Child {
+  const { settings, failures } = state()
   return [
     h('h1', { id: 'title', tabindex: -1 }, t().signIn.title),
     h('p', { class: 'lead' }, t().signIn.lead),
     outcome('page'),
-    !state().settings && button('try-again', t().failure.again, start),
+    !settings && failures.page && button('try-again', t().failure.again, start),
     h('section', { class: 'panel', 'aria-labelledby': 'title' }, signInForm()),
     registration(),
   ]

@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { MODES, refused, signIn } from '../helpers/http.js'
+import { ADMIN, MODES, refused, signIn } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const PRODUCTION = {
@@ -9,39 +12,139 @@ const PRODUCTION = {
   AUTH_SECRETS: 'kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6',
 }
 
+/** The addresses of the page's files, as its HTML names them. */
+async function assetsOf(app: FastifyInstance): Promise<string[]> {
+  const { body } = await app.inject('/')
+  return [...new Set([...body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path))]
+}
+
 test('the page and its files are served, and nothing beside them', async (t) => {
   const { app } = await startUserCenter(t)
   const page = await app.inject('/')
   t.match(page.headers['content-type'], /^text\/html/)
   t.notMatch(page.body, /<style|style="|<script(?! type="module" src=)|\son\w+=/, 'nothing inline')
-  const files = [...page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path)
-  t.ok(files.length >= 3)
+  const files = await assetsOf(app)
+  t.equal(files.length, 3, 'a script, a style sheet and a picture')
   for (const file of files) t.equal((await app.inject(file)).statusCode, 200, file)
   for (const file of [
     '/page/',
-    '/page/main.ts',
-    '/page/tsconfig.json',
+    '/page/main.js',
+    '/page/index.en.html',
+    '/page/made-from',
+    ...files.map((name) => `${name}.br`),
     '/page/../app.js',
     '/page/%2e%2e/app.js',
   ])
     refused(t, await app.inject(file), 404, 'NOT_FOUND', file)
 })
 
-test('a file of the page is sent again only when it is another one', async (t) => {
+const ACCEPTED = [
+  ['br, gzip', 'br', '-br'],
+  ['gzip', 'gzip', '-gzip'],
+  ['gzip;q=0.5, deflate', 'gzip', '-gzip'],
+  ['zstd', undefined, ''],
+  ['', undefined, ''],
+  [undefined, undefined, ''],
+] as const
+
+const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync } as const
+
+test('a file is sent again only when it has changed, in each coding', async (t) => {
   const { app } = await startUserCenter(t)
-  for (const url of ['/', '/page/main.js', '/page/page.css', '/page/icon.svg']) {
-    const { headers, rawPayload } = await app.inject(url)
-    t.match(headers, { etag: /^"[\w-]{43}"$/, 'cache-control': 'public, max-age=0' }, url)
-    for (const tag of [headers.etag, `W/${headers.etag}`]) {
-      const same = await app.inject({ url, headers: { 'if-none-match': tag } })
-      t.match(same, { statusCode: 304, body: '', headers: { etag: headers.etag } })
+  for (const url of ['/', ...(await assetsOf(app))]) {
+    const { rawPayload: content } = await app.inject(url)
+    for (const [accepted, coding, ending] of ACCEPTED) {
+      const name = `${url} ${accepted}`
+      const asked = accepted === undefined ? {} : { 'accept-encoding': accepted }
+      const { headers, rawPayload } = await app.inject({ url, headers: asked })
+      t.equal(headers['content-encoding'], coding, name)
+      t.match(headers.etag, new RegExp(`^"[\\w-]{43}${ending}"$`), name)
+      t.match(headers.vary, 'Accept-Encoding', name)
+      t.same(coding ? DECODERS[coding](rawPayload) : rawPayload, content, name)
+      for (const tag of [headers.etag, `W/${headers.etag}`, `"another", ${headers.etag}`, '*']) {
+        const same = await app.inject({ url, headers: { ...asked, 'if-none-match': tag } })
+        const { etag, vary, 'cache-control': lifetime } = headers
+        t.match(same, { statusCode: 304, body: '', headers: { etag, vary, 'cache-control': lifetime } }, tag ?? '')
+      }
+      for (const tag of ['"another"', `${headers.etag}x`]) {
+        const other = await app.inject({ url, headers: { ...asked, 'if-none-match': tag } })
+        t.equal(other.statusCode, 200)
+        t.same(other.rawPayload, rawPayload)
+      }
+      const head = await app.inject({ method: 'HEAD', url, headers: asked })
+      const { date: _, ...all } = headers
+      t.match(head, { statusCode: 200, body: '', headers: all }, 'HEAD has the same headers')
     }
-    const other = await app.inject({ url, headers: { 'if-none-match': '"another"' } })
-    t.equal(other.statusCode, 200)
-    t.same(other.rawPayload, rawPayload)
-    const head = await app.inject({ method: 'HEAD', url })
-    t.match(head, { statusCode: 200, body: '', headers: { 'content-type': headers['content-type'] } })
   }
+})
+
+test('a client that excludes every coding gets 406, and no cache keeps it', async (t) => {
+  const { app } = await startUserCenter(t)
+  for (const url of ['/', ...(await assetsOf(app))])
+    for (const accepted of ['identity;q=0', '*;q=0', 'zstd, identity;q=0']) {
+      const answer = await app.inject({ url, headers: { 'accept-encoding': accepted } })
+      t.match(answer, { statusCode: 406, headers: { 'cache-control': 'no-store' } }, `${url} ${accepted}`)
+      t.match(answer.headers.vary, 'Accept-Encoding')
+      t.match(answer.headers['content-type'], /^text\/plain/)
+      t.equal(answer.headers.etag, undefined)
+    }
+})
+
+test('assets are kept for good, since their names change with their content; the HTML never is', async (t) => {
+  const { app } = await startUserCenter(t)
+  t.match((await app.inject('/')).headers, { 'cache-control': 'public, max-age=0' })
+  for (const url of await assetsOf(app)) {
+    const { headers, rawPayload } = await app.inject(url)
+    t.match(headers, { 'cache-control': 'public, max-age=31536000, immutable', vary: 'Accept-Encoding' })
+    const hash = createHash('sha256').update(rawPayload).digest('hex').slice(0, 16)
+    t.match(url, new RegExp(`^/page/[a-z]+-${hash}\\.(css|js|svg)$`))
+  }
+})
+
+test('the HTML is in the language of the browser', async (t) => {
+  const { app } = await startUserCenter(t)
+  const etags = new Set<unknown>()
+  for (const [accepted, language, title] of [
+    [undefined, 'en', 'Sign in'],
+    ['en-GB,en;q=0.9', 'en', 'Sign in'],
+    ['fr', 'en', 'Sign in'],
+    ['en;q=0.5,zh', 'zh-CN', '登录'],
+    ['zh-CN,zh;q=0.9,en;q=0.8', 'zh-CN', '登录'],
+  ] as const) {
+    const { body, headers } = await app.inject({
+      url: '/',
+      headers: accepted === undefined ? {} : { 'accept-language': accepted },
+    })
+    t.match(body, `<html lang="${language}">`, accepted ?? 'none')
+    t.match(body, `<h1 id="title" tabindex="-1">${title}</h1>`, 'the form is in it')
+    t.equal(headers.vary, 'Accept-Encoding, Accept-Language')
+    etags.add(headers.etag)
+  }
+  t.equal(etags.size, 2)
+})
+
+test('an answer of the API is never compressed, since an attacker could learn from its length', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential, response } = await signIn(app, 'cookie', ADMIN)
+  t.equal(response.headers['content-encoding'], undefined)
+  const headers = { ...credential, 'accept-encoding': 'br, gzip, deflate, *' }
+  for (const url of [
+    '/settings',
+    '/user_info',
+    '/sign_ins',
+    '/accounts',
+    '/api_keys',
+    '/inspector',
+    '/healthz',
+    '/metrics',
+    '/.well-known/jwks.json',
+    '/nowhere',
+  ]) {
+    const answer = await app.inject({ url, headers })
+    t.equal(answer.headers['content-encoding'], undefined, url)
+  }
+  const login = { url: '/login_session', method: 'POST', payload: ADMIN, headers } as const
+  t.match((await app.inject(login)).headers, { 'content-encoding': undefined })
 })
 
 test('the policy allows no inline script or style, no frame and no form', async (t) => {

@@ -18,6 +18,7 @@ const COPIED = [
   'scripts/build.mjs',
   'scripts/inputs.mjs',
   'scripts/lock.mjs',
+  'scripts/page.mjs',
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
@@ -37,6 +38,11 @@ function makeTree(t: Test) {
   write('plugins/part.ts', 'export const part = 1\n')
   write('public/main.ts', 'document.title = "1"\n')
   write('public/page.css', '')
+  write('public/icon.svg', '<svg/>')
+  write(
+    'public/index.en.html',
+    '<link href="/page/icon.svg"><link href="/page/page.css"><script src="/page/main.js">',
+  )
   const build = (...args: string[]) =>
     spawnSync(process.execPath, ['scripts/build.mjs', ...args], { cwd: tree, encoding: 'utf8' })
   const read = (file: string) => readFileSync(join(tree, 'dist', file), 'utf8')
@@ -49,8 +55,17 @@ test('a build takes the place of the last one whole, and only when something has
   const { tree, write, build, read, current } = makeTree(t)
   t.equal(build().status, 0)
   t.match(read('app.js'), 'version = 1')
-  t.match(read('public/main.js'), 'title')
-  t.equal(read('public/page.css'), '')
+  const page = () =>
+    Object.fromEntries(
+      [...read('public/index.en.html').matchAll(/\/page\/(\w+)-[\da-f]{16}\.\w+/g)].map(([path, name]) => [
+        name,
+        path.replace('/page', 'public'),
+      ]),
+    )
+  const { main = '', page: style = '', icon = '' } = page()
+  t.match(read(main), 'title')
+  t.equal(read(icon), '<svg/>')
+  t.equal(read(style), '')
   const suite = () => readdirSync(join(tree, 'plugins/dist')).sort()
   t.same(suite(), ['index.d.ts', 'index.js', 'part.d.ts', 'part.js'])
   const first = current()
@@ -61,10 +76,12 @@ test('a build takes the place of the last one whole, and only when something has
 
   writeFileSync(join(tree, 'dist/old.js'), '')
   rmSync(join(tree, 'plugins/part.ts'))
-  write('public/page.css', 'p {}')
+  write('public/page.css', 'p { margin: 0 }')
   t.equal(build().status, 0)
   t.not(current(), first)
-  t.equal(read('public/page.css'), 'p {}')
+  t.match(read(page().page ?? ''), 'p{margin:0}')
+  t.not(page().page, style, 'another content has another name')
+  t.equal(page().main, main, 'and the same content has the same name')
   t.notOk(existsSync(join(tree, 'dist/old.js')), 'nothing of the last build stays')
   t.same(suite(), ['index.d.ts', 'index.js'], 'nor of a source that is gone')
 

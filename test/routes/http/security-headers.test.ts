@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { SECURITY_HEADERS } from '../../../routes/http/security-headers.js'
@@ -56,11 +57,13 @@ function checkHeaders(t: Test, headers: Headers, name: string): void {
     t.equal(headers[telltale], undefined, `${name}: ${telltale}`)
 }
 
+const html = readFileSync(new URL('../../../public/index.en.html', import.meta.url), 'utf8')
+const ASSETS = [...html.matchAll(/(?:src|href)="(\/page\/[^"]+)"/g)].map(([, path = '']) => path)
+const SCRIPT = ASSETS.find((path) => path.endsWith('.js')) ?? ''
+
 const PATHS = [
   '/',
-  '/page/main.js',
-  '/page/page.css',
-  '/page/icon.svg',
+  ...ASSETS,
   '/page/nothing',
   '/docs',
   '/docs/',
@@ -115,15 +118,7 @@ test('each answer carries all that helmet makes, whatever was answered before it
   const names = Object.keys(SECURITY_HEADERS)
   t.equal(names.length, 13)
   // Those of the documentation say another policy.
-  for (const url of [
-    '/docs',
-    '/',
-    '/docs/static/index.html',
-    '/user_info',
-    '/healthz',
-    '/nowhere',
-    '/page/main.js',
-  ])
+  for (const url of ['/docs', '/', '/docs/static/index.html', '/user_info', '/healthz', '/nowhere', SCRIPT])
     for (const method of ['GET', 'POST'] as const) {
       const { headers } = await app.inject({ method, url })
       for (const name of names.filter((name) => name !== 'cache-control'))
@@ -140,7 +135,7 @@ test('no cache keeps an answer that does not say that it may', async (t) => {
   for (const url of PATHS)
     for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS'] as const) {
       const { headers } = await app.inject({ method, url })
-      const wanted = method === 'GET' && kept.test(url) ? /^public, max-age=\d+$/ : /^no-store$/
+      const wanted = method === 'GET' && kept.test(url) ? /^public, max-age=\d+(, immutable)?$/ : /^no-store$/
       t.match(headers['cache-control'], wanted, `${method} ${url.slice(0, 40)}`)
     }
 })

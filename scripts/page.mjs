@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, extname, join, relative } from 'node:path'
+import { promisify } from 'node:util'
+import { brotliCompress, gzip } from 'node:zlib'
+import { filesOf, hashOf, isMadeFrom, STAMP } from './inputs.mjs'
+
+const SOURCES = 'public'
+/** The address of the page's files. */
+const ADDRESS = '/page'
+
+/** Everything that the outputs depend on. */
+const INPUTS = [
+  SOURCES,
+  'plugins/lib/client',
+  'scripts/inputs.mjs',
+  'scripts/page.mjs',
+  'tsconfig.json',
+  'node_modules/esbuild/package.json',
+]
+
+/** Small files do not become smaller. In bytes. */
+const WORTH_COMPRESSING = 200
+const COMPRESSORS = { '.br': promisify(brotliCompress), '.gz': promisify(gzip) }
+
+/** In HTML: the address of one of the page's files. In a bundle, esbuild writes double quotes. */
+const REFERENCE = new RegExp(`(?<=")${ADDRESS}/([\\w./-]+\\.(?:css|js|svg))(?=")`, 'g')
+
+/** @typedef {Map<string, Buffer>} Files contents by name */
+
+/** @param {string} text @returns {string[]} the names of the page's files in it */
+const namesIn = (text) => [...text.matchAll(REFERENCE)].map(([, name = '']) => name)
+
+/** @param {string} name of a file of the page @param {Buffer} content */
+function withHash(name, content) {
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
+  const type = extname(name)
+  return `${name.slice(0, -type.length)}-${hash}${type}`
+}
+
+/**
+ * Bundles scripts and style sheets, each into one file.
+ * @param {string[]} names @param {boolean} readable @returns {Promise<Files>}
+ */
+async function bundle(names, readable) {
+  const { build } = await import('esbuild')
+  const { outputFiles } = await build({
+    absWorkingDir: process.cwd(),
+    entryPoints: names.map((name) => join(SOURCES, name.replace(/\.js$/, '.ts'))),
+    bundle: true,
+    charset: 'utf8',
+    format: 'esm',
+    legalComments: 'none',
+    logLevel: 'silent',
+    minify: !readable,
+    outbase: SOURCES,
+    outdir: SOURCES,
+    sourcemap: readable ? 'inline' : false,
+    target: 'es2022',
+    tsconfig: join(SOURCES, 'tsconfig.json'),
+    write: false,
+  })
+  return new Map(outputFiles.map(({ path, contents }) => [relative(SOURCES, path), Buffer.from(contents)]))
+}
+
+/** @param {string} name @returns {Buffer} */
+const read = (name) => readFileSync(join(SOURCES, name))
+
+/**
+ * The files with a hash in their names, and the pages that refer to them.
+ * @param {boolean} readable @returns {Promise<Files>}
+ */
+async function makeFiles(readable) {
+  const pages = filesOf(SOURCES)
+    .filter((file) => file.endsWith('.html'))
+    .map((file) => relative(SOURCES, file))
+  const names = new Set(pages.flatMap((page) => namesIn(read(page).toString())))
+  const isPicture = (/** @type {string} */ name) => name.endsWith('.svg')
+  const pictures = [...names].filter(isPicture)
+  const bundles = await bundle(
+    [...names].filter((name) => !isPicture(name)),
+    readable,
+  )
+  /** @type {Files} */
+  const files = new Map()
+  /** @type {Map<string, string>} */
+  const hashed = new Map()
+  const refer = (/** @type {Buffer} */ content) =>
+    Buffer.from(
+      content.toString().replace(REFERENCE, (found, name) => {
+        const real = hashed.get(name)
+        return real ? `${ADDRESS}/${real}` : found
+      }),
+    )
+  const add = (/** @type {string} */ name, /** @type {Buffer} */ content) => {
+    hashed.set(name, withHash(name, content))
+    files.set(withHash(name, content), content)
+  }
+  for (const name of pictures) add(name, read(name))
+  // The scripts show pictures too.
+  for (const [name, content] of bundles) add(name, refer(content))
+  for (const name of pages) files.set(name, refer(read(name)))
+  return files
+}
+
+/** @param {string} file @param {Buffer} content */
+async function compressBeside(file, content) {
+  if (content.length < WORTH_COMPRESSING) return
+  for (const [ending, compress] of Object.entries(COMPRESSORS))
+    writeFileSync(`${file}${ending}`, await compress(content))
+}
+
+/**
+ * Builds the page: each script, style sheet and picture that its HTML files name, with a hash of the content in the
+ * name. So browsers may keep them forever. Beside each file lies its compressed form.
+ * @param {string} target an empty folder
+ * @param {{ readable?: boolean }} [options] readable: for development, with source maps and without compressed forms
+ * @throws an error of esbuild, for invalid sources
+ */
+export async function buildPage(target, { readable = false } = {}) {
+  for (const [name, content] of await makeFiles(readable)) {
+    const file = join(target, name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, content)
+    if (!readable) await compressBeside(file, content)
+  }
+}
+
+/**
+ * Builds the page again if its sources have changed.
+ * @param {string} target its folder, which is replaced
+ * @param {{ readable?: boolean }} [options]
+ * @returns {Promise<boolean>} whether they have changed
+ * @throws an error of esbuild, for invalid sources
+ */
+export async function updatePage(target, options) {
+  const inputs = hashOf(INPUTS)
+  if (isMadeFrom(target, inputs)) return false
+  mkdirSync(dirname(target), { recursive: true })
+  const made = mkdtempSync(`${target}-`)
+  try {
+    await buildPage(made, options)
+    writeFileSync(join(made, STAMP), inputs)
+    rmSync(target, { recursive: true, force: true })
+    renameSync(made, target)
+  } finally {
+    rmSync(made, { recursive: true, force: true })
+  }
+  return true
+}
