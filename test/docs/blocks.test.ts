@@ -1,4 +1,5 @@
 // In a process of its own: it changes the directory.
+
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { makeDataDir } from '../helpers/user-center.js'
