@@ -31,11 +31,11 @@ const lineOf = ({ name, attribute }: (typeof COOKIES)[number]) =>
  * let only loopback names through.
  */
 function otherOrigin(request: FastifyRequest): string {
-  const { protocol, hostname, port } = new URL(`${request.protocol}://${request.host}`)
+  const [, name = '', port = ''] = /^(.*?)(:\d+)?$/.exec(request.host) ?? []
   const [bound] = request.server.addresses()
   const address = typeof bound === 'object' ? bound.address : '127.0.0.1'
   const own = isIPv6(address) ? `[${address}]` : address
-  return `${protocol}//${hostname === 'localhost' ? own : 'localhost'}${port === '' ? '' : `:${port}`}`
+  return `${request.protocol}://${name.toLowerCase() === 'localhost' ? own : 'localhost'}${port}`
 }
 
 type Words = Said<typeof TEXTS>

@@ -161,7 +161,8 @@ export const injectedScript: Experiment = {
     const { mode, rest, verdict, curl, prints } = placeOf(place)
     const center = await lab.center()
     const browser = lab.browser(center)
-    await signIn(lab.browser(center), 'cookie', { remember: true })
+    const phone: Text = { en: 'Sign in on your phone', zh: '在手机上登录' }
+    await signIn(lab.browser(center), 'cookie', { remember: true }, phone)
     // Later, so that the list of sign-ins has an order.
     lab.clock.advance(60)
     await signIn(browser, mode, rest)

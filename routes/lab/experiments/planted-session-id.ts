@@ -37,6 +37,7 @@ function carelessRoutes(app: FastifyInstance): void {
 }
 
 const VISIT: Text = { en: 'The attacker visits the shop, and gets an id', zh: '攻击者访问商店，得到一个 ID' }
+const LOGIN: Text = { en: 'The victim signs in', zh: '受害者登录' }
 const VICTIM: Text = { en: 'The victim asks', zh: '受害者提问' }
 const ATTACKER: Text = { en: 'The attacker asks, with the planted id', zh: '攻击者用植入的 ID 提问' }
 
@@ -61,7 +62,7 @@ async function ours(lab: Lab, isIssued: boolean): Promise<Played> {
   const invented = `v1.${'A'.repeat(8)}.${'B'.repeat(43)}.${'C'.repeat(43)}`
   const planted = attacker.cookies.get('session')?.value ?? invented
   plant(victim, 'session', planted)
-  const { credential } = await signIn(victim, 'session')
+  const { credential } = await signIn(victim, 'session', {}, LOGIN)
   return {
     planted,
     used: credential,
@@ -82,7 +83,7 @@ async function careless(lab: Lab): Promise<Played> {
   const planted = attacker.cookies.get('sid')?.value ?? ''
   plant(victim, 'sid', planted)
   await victim.send({
-    title: { en: 'The victim signs in', zh: '受害者登录' },
+    title: LOGIN,
     method: 'POST',
     path: '/tutorial/login',
     body: credentialsOf(USER),

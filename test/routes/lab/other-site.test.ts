@@ -24,7 +24,9 @@ t.test('each name of this machine is the other site of the other one', async (t)
     [`127.0.0.1:${port}`, `http://localhost:${port}`],
     [`localhost:${port}`, `http://127.0.0.1:${port}`],
     [`127.0.0.2:${port}`, `http://localhost:${port}`],
-    ['localhost', 'http://127.0.0.1'],
+    ['LOCALHOST', 'http://127.0.0.1'],
+    ['[::1]:80', 'http://localhost:80'],
+    ['localhost:99999', 'http://127.0.0.1:99999'],
   ] as const) {
     const started = await ask(port, `GET ${PATH}/start HTTP/1.1`, [`Host: ${host}`])
     t.equal(started.status, 303, host)
