@@ -2,7 +2,7 @@ import { loadAccounts } from './account-actions.js'
 import * as answers from './answers.js'
 import { answerOf, call, outcomeOf, signed } from './api.js'
 import { ask, doing, refuse } from './asking.js'
-import { client, forgetClient, useMode } from './client.js'
+import { client, follow, forgetClient, useMode } from './client.js'
 import { anything } from './decode.js'
 import { focusOn } from './dom.js'
 import { language, t } from './language.js'
@@ -45,6 +45,7 @@ async function recognise(): Promise<boolean> {
   const mode = outcome.mode ?? 'cookie'
   useMode(mode)
   update({ me: { user: outcome.data, mode }, failures: {}, notices: {} })
+  void follow()
   return true
 }
 
@@ -74,16 +75,16 @@ export function signIn(username: string, password: string, remember: boolean): P
     useMode(chosen)
     if (!(await ask('sign-in', signed(client().signIn(credentials, inLanguage()))))) return
     if (!(await recognise())) return
-    tellTabs()
+    tellTabs('signed_in', chosen)
     focusOn('title')
     await loadPanels()
   })
 }
 
-async function afterSignOut(words: string): Promise<void> {
+/** Shows the sign-in form and these words, or the other person that the browser knows. */
+export async function afterSignOut(words: string): Promise<void> {
   forgetClient()
   forgetPerson()
-  tellTabs()
   // This browser may have a second sign-in in another mode. It is now the current one.
   const settings = await call('GET', '/settings', answers.settings)
   if (settings.ok && (await recogniseBy(settings.data))) await loadPanels()
@@ -93,17 +94,24 @@ async function afterSignOut(words: string): Promise<void> {
 
 export function signOut(): Promise<void> {
   return doing('me', async () => {
-    if (await ask('me', signed(client().signOut(inLanguage())))) await afterSignOut(t().me.signedOut)
+    const { me } = state()
+    if (!(await ask('me', signed(client().signOut(inLanguage()))))) return
+    if (me) tellTabs('signed_out', me.mode)
+    await afterSignOut(t().me.signedOut)
   })
 }
 
 /** Ends sign-ins by a DELETE on this path. `own`: the caller's is among them. */
 export function endSignIns(path: string, own: boolean, place: 'devices' | 'keys' = 'devices'): Promise<void> {
   return doing(place, async () => {
+    const { me } = state()
     const done = await ask(place, call('DELETE', path, answers.ended))
     if (!done) return
     const words = t().devices.ended(done.data.ended)
-    if (own) return afterSignOut(words)
+    if (own && me) {
+      tellTabs('signed_out', me.mode)
+      return afterSignOut(words)
+    }
     await loadDevices()
     tell(place, words)
     focusOn(`${place}-title`)

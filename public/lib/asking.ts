@@ -3,7 +3,6 @@ import { forgetClient } from './client.js'
 import { focusOn } from './dom.js'
 import { clear, complain } from './say.js'
 import { forgetPerson, type Place, state, update } from './store.js'
-import { tellTabs } from './tabs.js'
 
 /** The codes of a guarded route that recognises nobody. */
 const NOBODY = [
@@ -24,7 +23,6 @@ export function lost(failure: Failure): void {
   forgetPerson()
   complain('page', failure)
   focusOn('title')
-  tellTabs()
 }
 
 /** Shows a failure in its place. If nobody is recognised, the sign-in form replaces the page. */
@@ -33,16 +31,19 @@ export function refuse(place: Place, failure: Failure): void {
   else complain(place, failure)
 }
 
+let running = Promise.resolve()
+
+/** Resolves when no action of the user is under way. */
+export const idle = (): Promise<void> => running
+
 /** Runs one action at a time. A second click meanwhile does nothing. */
 export async function doing(place: Place, action: () => Promise<void>): Promise<void> {
   if (state().busy) return
   clear(place)
   update({ busy: true })
-  try {
-    await action()
-  } finally {
-    update({ busy: false })
-  }
+  const done = action().finally(() => update({ busy: false }))
+  running = done.catch(() => {})
+  await done
 }
 
 /** Continues with the answer, or shows the failure. */

@@ -1,12 +1,23 @@
+import { type Mode, mode } from './answers.js'
+import { type Decoder, oneOf, shape } from './decode.js'
+
+/** What the user did in another tab. */
+export interface Deed {
+  readonly did: 'signed_in' | 'signed_out'
+  readonly mode: Mode
+}
+
+const deed: Decoder<Deed> = shape({ did: oneOf('signed_in', 'signed_out'), mode })
+
 /*
- * The tabs of one browser share its cookies: a sign-in or sign-out in one tab changes all of them. A message says only
- * that something changed. Each tab then asks the server.
+ * The tabs of one browser share its cookies: a sign-in or sign-out in one tab changes all of them. The client tells only
+ * tabs of the same mode, and does not say where the sign-in has ended.
  */
 const channel = new BroadcastChannel('sign-in')
 
-/** Makes the other tabs check the caller. */
-export const tellTabs = (): void => channel.postMessage('changed')
+export const tellTabs = (did: Deed['did'], mode: Mode): void =>
+  channel.postMessage({ did, mode } satisfies Deed)
 
-export function onOtherTab(look: () => void): void {
-  channel.addEventListener('message', look)
+export function onOtherTab(hear: (deed: Deed) => void): void {
+  channel.addEventListener('message', ({ data }) => hear(deed(data)))
 }

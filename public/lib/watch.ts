@@ -1,18 +1,37 @@
-import { loadPanels, start } from './actions.js'
+import { afterSignOut, loadPanels, start } from './actions.js'
 import * as answers from './answers.js'
 import { call } from './api.js'
-import { lost, meansNobody } from './asking.js'
-import { useMode } from './client.js'
+import { idle, lost, meansNobody } from './asking.js'
+import { follow, forgetClient, onSignIn, useMode } from './client.js'
 import { t } from './language.js'
 import { tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
-import { onOtherTab } from './tabs.js'
+import { type Deed, onOtherTab } from './tabs.js'
 
 /*
- * A sign-in can end, and a cookie can change its owner, without any action on this page. The page checks when the user
- * returns to it and when another tab reports a change. It does not poll: that would keep an unused sign-in alive for
- * ever.
+ * A sign-in can end, and a cookie can change its owner, without any action on this page. The server and the other tabs
+ * tell it. The page does not ask from time to time: that would keep an unused sign-in alive for ever.
  */
+
+/**
+ * Loads the list again after a change elsewhere. Says nothing if that fails: the client finds out whether the sign-in is
+ * over.
+ */
+async function refreshDevices(): Promise<void> {
+  for (;;) {
+    await idle()
+    const { me } = state()
+    if (!me) return
+    const [devices, keys] = await Promise.all([
+      call('GET', '/sign_ins', answers.signIns),
+      call('GET', '/api_keys', answers.apiKeys),
+    ])
+    // What an action has loaded meanwhile is newer.
+    if (state().busy || state().me !== me) continue
+    if (devices.ok && keys.ok) update({ devices: devices.data, keys: keys.data })
+    return
+  }
+}
 
 /** The caller whom the server recognises now, or null. */
 async function lookWho() {
@@ -24,9 +43,11 @@ async function lookWho() {
   return call('GET', '/user_info', answers.user)
 }
 
+/** Shows whoever the browser's credential stands for now. */
 async function look(): Promise<void> {
-  const { me } = state()
-  const who = await lookWho()
+  await idle()
+  const { me, settings } = state()
+  const who = settings && (await lookWho())
   // A later action of the user is newer than this answer.
   if (!who || state().busy || state().me !== me) return
   if (!who.ok) {
@@ -35,35 +56,69 @@ async function look(): Promise<void> {
   }
   const { username, role } = who.data
   const mode = who.mode ?? 'cookie'
-  if (me && me.user.username === username && me.user.role === role && me.mode === mode) return
+  if (me && me.user.username === username && me.user.role === role && me.mode === mode)
+    return refreshDevices()
+  // The former client follows another sign-in.
+  if (me) forgetClient()
   useMode(mode)
   forgetPerson({ me: { user: who.data, mode } })
   tell('page', t().me.other(username))
+  void follow()
   await loadPanels()
 }
 
-let looking = false
-
-async function lookOnce(): Promise<void> {
-  const { settings, busy } = state()
-  if (looking || busy || !settings || document.visibilityState === 'hidden') return
-  looking = true
-  await look().finally(() => {
-    looking = false
-  })
+/** The sign-in has ended, here or elsewhere. The action that ended it here has shown so. */
+async function showEnd(code: string): Promise<void> {
+  const { me } = state()
+  await idle()
+  if (me && state().me === me) lost({ status: 403, code, msg: t().me.ended, reason: null, retryAt: null })
 }
 
-/** The browser may show a stored page again much later. The page then checks the caller again. */
-function leave(event: PageTransitionEvent): void {
-  if (!event.persisted) return
+async function hearDeed({ did, mode }: Deed): Promise<void> {
+  if (did === 'signed_in') return look()
+  await idle()
+  const { me, failures } = state()
+  const words = t().me.signedOutElsewhere
+  if (me?.mode === mode) await afterSignOut(words)
+  // The server was faster than the other tab.
+  else if (!me && failures.page && meansNobody(failures.page)) tell('page', words)
+}
+
+/** A hidden page looks when it is shown: a request counts as use, and would keep a sign-in alive. */
+let isStale = false
+
+function whenShown(work: () => Promise<void>): void {
+  isStale ||= document.hidden
+  if (!document.hidden) void work()
+}
+
+function shown(): void {
+  // Nobody tells the form of a sign-in outside of this page.
+  if (document.hidden || (state().me && !isStale)) return
+  isStale = false
+  void look()
+}
+
+/**
+ * The browser may show a stored page again much later. The page then checks the caller again. A page with a live
+ * connection would not be stored, so it is closed.
+ */
+function leave({ persisted }: PageTransitionEvent): void {
+  forgetClient()
+  if (!persisted) return
   forgetPerson()
   update({ settings: null })
 }
 
 export function watch(): void {
-  document.addEventListener('visibilitychange', () => void lookOnce())
-  window.addEventListener('focus', () => void lookOnce())
-  onOtherTab(() => void lookOnce())
+  onSignIn({
+    ended: (code) => void showEnd(code),
+    // The cookie may have changed its owner while nobody listened.
+    begun: () => whenShown(look),
+    changed: () => whenShown(refreshDevices),
+  })
+  onOtherTab((deed) => void hearDeed(deed))
+  document.addEventListener('visibilitychange', shown)
   window.addEventListener('pagehide', leave)
   window.addEventListener('pageshow', (event) => {
     if (event.persisted) void start()

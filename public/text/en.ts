@@ -44,6 +44,8 @@ export const en = {
     },
     signOut: 'Sign out',
     signedOut: 'You are signed out.',
+    signedOutElsewhere: 'You signed out in another tab.',
+    ended: 'This sign-in has ended.',
     other: (name: string) => `Somebody signed in or out in another tab. You are now ${name}.`,
   },
   devices: {

@@ -44,6 +44,8 @@ export const zh: Text = {
     },
     signOut: '退出登录',
     signedOut: '您已退出登录。',
+    signedOutElsewhere: '您已在另一个标签页中退出登录。',
+    ended: '此登录已失效。',
     other: (name) => `登录状态已在另一个标签页中改变：此处当前为 ${name}。`,
   },
   devices: {

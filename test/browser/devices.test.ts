@@ -16,7 +16,6 @@ test('sign-ins in more than one browser', async (t) => {
     await here.page.getByText('Ended 1 sign-in.').first().waitFor()
     t.equal(await here.page.locator('.device').count(), 1)
     t.equal(await here.page.evaluate('document.activeElement.id'), 'devices-title')
-    await there.page.locator('#reload-devices').click()
     await there.page.locator('.box.bad[data-code=SIGNED_OUT]').waitFor()
     t.ok(await there.page.locator('#sign-in').isVisible(), 'back at the form, which says why')
     t.equal(await there.page.evaluate('document.activeElement.id'), 'title')
@@ -44,6 +43,7 @@ test('sign-ins in more than one browser', async (t) => {
       const age = way === 'cookie' ? 3600 : remember ? 604_800 : null
       if (age === null) t.equal(cookie?.expires, -1, 'it ends with the browser')
       else t.ok(Math.abs((cookie?.expires ?? 0) - Date.now() / 1000 - age) < 120)
+      await page.locator('#attributes dt').first().waitFor()
       const told = await page.locator('#attributes dt').allTextContents()
       t.same(told, [
         name,
@@ -67,10 +67,8 @@ test('sign-ins in more than one browser', async (t) => {
     t.match(before, /"fastify-identity"/)
     await page.clock.runFor(60_000)
     t.match(await page.locator('#expiry').textContent(), /^1[34]:\d\d$/, 'it counts down')
+    // The live connection ends with the token, and the client opens it again with a new one.
     clock.advance(901)
-    await page.clock.runFor(845_000)
-    t.equal(await token.textContent(), before, 'no timer refreshes it')
-    await page.locator('#reload-devices').click()
     await page.getByText('Refreshed 1 time.').waitFor()
     t.not(await token.textContent(), before)
     clock.advance(901)

@@ -20,25 +20,24 @@ function eventOf({ event, data }: Fields): LiveEvent | null {
   return { event, data: JSON.parse(String(data ?? null)) }
 }
 
-/** @returns whether the sign-in is over */
+/** @returns at its end whether the person is still signed in; undefined if the connection was lost */
 async function read(
   { env, isStillIn }: Parts,
   { body }: Response,
   tell: (event: StreamEvent) => void,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const reader = body?.getReader()
   const cut = makeCutter()
   try {
     for (;;) {
       const chunk = (await within(env, SILENCE, reader?.read()))?.value
-      if (!chunk) return false
+      if (!chunk) return
       for (const event of cut(chunk)) {
         tell(event)
-        if (event.event === 'signed_out') return !(await isStillIn())
+        if (event.event === 'signed_out') return isStillIn()
       }
     }
   } catch {
-    return false
   } finally {
     reader?.cancel().catch(() => {})
   }
@@ -54,11 +53,15 @@ async function follow(
   const backoff = createBackoff(env)
   while (!signal.aborted) {
     const response = await open({ headers: { accept: 'text/event-stream' }, signal }).catch(() => null)
+    let isIn: boolean | undefined
     if (response?.ok) {
-      if (await read(parts, response, tell)) return
-    } else if (response && response.status < 500 && response.status !== 429) return isStillIn()
+      isIn = await read(parts, response, tell)
+      if (isIn === false) return
+    } else if (/^4(?!29)/.test(`${response?.status}`)) return isStillIn()
     else backoff.fail(response)
-    if (!signal.aborted) await env.wait(Math.max(backoff.left(), SOONEST + env.random() * SPREAD), signal)
+    // If another sign-in has taken its place, or the token was refreshed, the server has not failed.
+    const pause = isIn ? SOONEST : SOONEST + env.random() * SPREAD
+    if (!signal.aborted) await env.wait(Math.max(backoff.left(), pause), signal)
   }
 }
 

@@ -98,8 +98,12 @@ test('client.live() reconnects after a network error or 503, never after 403', a
   const before = server.opened.length
   await browser.clock.pass(80_000)
   t.equal(server.opened.length, before, 'Retry-After is obeyed')
+  for (const status of [429, 504]) {
+    server.refuse = () => refusal(status, 'OTHER')
+    await browser.clock.pass(60_000)
+  }
   server.refuse = null
-  await browser.clock.pass(15_000)
+  await browser.clock.pass(60_000)
   t.same(names(), ['hello', 'hello', 'hello'])
   server.refuse = () => refusal(403, 'ROLE_REQUIRED')
   server.end()
@@ -165,6 +169,20 @@ test('an access token that expires ends no live events', async (t) => {
   t.same(names(), ['hello', 'hello'])
   t.equal(server.opened.length, 2)
   t.not(server.opened[1]?.headers.get('authorization'), server.opened[0]?.headers.get('authorization'))
+})
+
+test('another sign-in in its place is followed after a second', async (t) => {
+  const { browser, server, tab } = await start(t)
+  const one = tab({ mode: 'cookie' })
+  await one.client.signIn(USER)
+  const { names } = collect(one)
+  await settle()
+  server.write('event: signed_out\ndata: {"error":"SIGNED_OUT"}\n\n')
+  await settle()
+  t.equal(server.opened.length, 1, 'not at once')
+  await browser.clock.pass(1000)
+  t.equal(server.opened.length, 2)
+  t.same(names(), ['hello', 'hello'])
 })
 
 test('when the tab that reads dies, another one reads', async (t) => {
