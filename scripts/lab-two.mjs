@@ -9,10 +9,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { transpileInto } from './transpile.mjs'
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
 const FASTIFY = ['node_modules/.bin/fastify', 'start', '--options', '--config', 'scripts/start-options.cjs']
+const SOURCES = ['app.ts', 'config', 'plugins', 'routes']
+const TARGET = '.tap/lab-two'
 const MODES = /** @type {const} */ (['cookie', 'session', 'token'])
 /** How long a step may take, in ms. */
 const PATIENCE = 120_000
@@ -76,7 +79,7 @@ async function startRedis(port) {
 async function startServer(name, env) {
   const PORT = `${await freePort()}`
   const origin = `http://127.0.0.1:${PORT}`
-  const child = start(process.execPath, [...FASTIFY, 'dist/app.js'], { ...process.env, ...env, PORT })
+  const child = start(process.execPath, [...FASTIFY, `${TARGET}/app.js`], { ...process.env, ...env, PORT })
   const isReady = () =>
     fetch(`${origin}/readyz`).then(
       ({ ok }) => ok,
@@ -164,8 +167,8 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
   process.once(signal, () => end().finally(() => process.exit(1)))
 
 try {
-  const [status] = await once(spawn(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' }), 'exit')
-  if (status !== 0) throw new Error('The build has failed.')
+  const { faults } = await transpileInto(SOURCES, TARGET)
+  if (faults.length > 0) throw new Error(faults.join(''))
   await show()
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

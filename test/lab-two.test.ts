@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { buildUserCenter } from './helpers/processes.js'
+// The test command installs redis-server for files that import this.
+import './helpers/redis-server.js'
 
 /** Runs the script in a process group of its own, so that nothing of it outlives the test. */
-async function run(t: Test, cwd: string, path: string) {
+async function run(t: Test, path: string) {
   const env = { HOME: process.env.HOME ?? '', PATH: path }
   const child = spawn(process.execPath, ['scripts/lab-two.mjs'], {
-    cwd,
     env,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -29,8 +29,7 @@ async function run(t: Test, cwd: string, path: string) {
 }
 
 t.test('lab:two signs out at A, shows B, stops Redis, and starts it again', async (t) => {
-  const cwd = await buildUserCenter(t)
-  const { output, errors, status } = await run(t, cwd, process.env.PATH ?? '')
+  const { output, errors, status } = await run(t, process.env.PATH ?? '')
   t.equal(status, 0, `${output}${errors}`)
   for (const mode of ['cookie', 'session', 'token']) {
     t.match(output, `You sign in at A by ${mode}. B answers 200.\nYou sign out at A: 200.\n`)
@@ -41,7 +40,7 @@ t.test('lab:two signs out at A, shows B, stops Redis, and starts it again', asyn
     /so it answers 503 STORE_UNAVAILABLE\.\nRedis runs again\. B answers 200: nobody was signed out\.\n$/,
   )
 
-  const without = await run(t, cwd, '/nonexistent')
+  const without = await run(t, '/nonexistent')
   t.equal(without.status, 1)
   t.equal(without.errors, 'This needs redis-server. On Debian: apt-get install redis-server\n')
 })
