@@ -7,7 +7,7 @@ type Operation = Exclude<keyof StateStore, 'kind' | 'feed' | 'onRevoked'>
 const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
   generation: {
     en: 'Read the generation of the list of ended sign-ins.',
-    zh: '读取“已结束登录”列表的代次。',
+    zh: '读取“已结束登录”列表的代号。',
   },
   isLive: {
     en: 'Looked in the list of ended sign-ins. Each server keeps it in memory.',
@@ -37,7 +37,7 @@ const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
   createSession: { en: 'Stored a new session.', zh: '保存新会话。' },
   readSession: { en: 'Looked up the session by its id.', zh: '按会话 ID 查询会话。' },
   replaceSession: { en: 'Stored the changed session.', zh: '保存修改后的会话。' },
-  touchSession: { en: 'Moved the session’s idle limit.', zh: '延后会话的空闲期限。' },
+  touchSession: { en: 'Moved the session’s idle limit.', zh: '延后会话的闲置期限。' },
   destroySession: { en: 'Removed the session.', zh: '删除会话。' },
 }
 

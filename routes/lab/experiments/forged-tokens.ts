@@ -57,7 +57,7 @@ mac=`,
     right: 'audience',
     verdict: {
       en: 'The signature is good, but the token names another audience, so it is refused as TOKEN_INVALID.',
-      zh: '签名有效，但令牌的受众（aud）是另一个服务，所以以 TOKEN_INVALID 被拒绝。',
+      zh: '签名有效，但令牌的接收方（aud）是另一个服务，所以以 TOKEN_INVALID 被拒绝。',
     },
     async forge(_token, lab, system) {
       const other = await lab.center({ ...system, suite: { token: { audience: 'billing' } } })
@@ -77,7 +77,7 @@ function forgeryOf(id: string): Forgery {
 /** Which tokens are not ours. */
 export const forgedTokens: Experiment = {
   name: 'forged-tokens',
-  title: { en: 'alg: none, another key, another audience', zh: 'alg: none、另一把密钥、另一个受众' },
+  title: { en: 'alg: none, another key, another audience', zh: 'alg: none、另一把密钥、另一个接收方' },
   claim: {
     en: 'The signature guarantees that nobody can forge a token.',
     zh: '有了签名，谁也伪造不了令牌。',

@@ -59,7 +59,7 @@ export const passwordInTheClaims: Experiment = {
         zh: '令牌会签发，任何人都能读到该字段。',
       },
     },
-    { id: 'refused', text: { en: 'The suite refuses to issue it.', zh: '插件拒绝签发。' } },
+    { id: 'refused', text: { en: 'The suite refuses to issue it.', zh: '套件拒绝签发。' } },
   ],
   choices: [
     {
@@ -106,11 +106,11 @@ export const passwordInTheClaims: Experiment = {
       verdict: isIssued
         ? {
             en: 'The suite issues this token, and anybody can read the field team in it.',
-            zh: '插件签发了该令牌，任何人都能从中读到字段 team。',
+            zh: '套件签发了该令牌，任何人都能从中读到字段 team。',
           }
         : {
             en: `The suite refuses with ${answered.error}, because anybody could read the field ${name} in the token.`,
-            zh: `插件以 ${answered.error} 拒绝，因为任何人都能从令牌中读到字段 ${name}。`,
+            zh: `套件以 ${answered.error} 拒绝，因为任何人都能从令牌中读到字段 ${name}。`,
           },
       curl: script(
         `
