@@ -3,14 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { atOnce } from '../lib/at-once.js'
 import type { Contender } from '../lib/contender.js'
-import { measureInProcess } from '../lib/in-process.js'
 import type { Part } from '../lib/part.js'
 import { usernameOf } from '../lib/profile.js'
 import { openStore, type Store } from '../lib/redis.js'
 import { goal, whole } from '../lib/report.js'
 import { Server } from '../lib/server.js'
 import { quantile } from '../lib/statistics.js'
-import { headersOf, suiteApp } from './in-process.js'
+import { costOfLive } from './in-process.js'
 
 const text = `
 Idle WebSockets on three instances over one Redis. 100 of their sign-ins are ended by another instance than the socket's. Each of
@@ -141,23 +140,6 @@ async function measureFleet(store: Store, sockets: number, refreshes: number) {
   return { lags, wrongly: wrongly + closed - ENDED }
 }
 
-const IN_PROCESS_LIMIT = 0.1
-
-/** What the plugin costs a request that does not use it. @returns CPU in µs, p10, without and with it */
-async function costOfRequest(users: number, rounds: number): Promise<readonly [number, number]> {
-  const apps = [await suiteApp(), await suiteApp({ live: {} })]
-  const candidates = await Promise.all(
-    apps.map(async (app, index) => {
-      const headers: Record<string, string>[] = []
-      for (let user = 0; user < users; user++) headers.push(await headersOf(app, 'cookie', user))
-      return { name: `live ${index === 0 ? 'not registered' : 'registered'}`, app, headers }
-    }),
-  )
-  const [without, withIt] = await measureInProcess(candidates, rounds)
-  await Promise.all(apps.map((app) => app.close()))
-  return [without?.p10 ?? Number.NaN, withIt?.p10 ?? Number.NaN]
-}
-
 export const live: Part = {
   name: 'live',
   async run({ quick, users }, tell) {
@@ -170,7 +152,7 @@ export const live: Part = {
       const count = quick ? 200 : 3000
       const [bare, bound] = [await heapOf(store, false, count), await heapOf(store, true, count)]
       tell('  a request that uses none of it')
-      const [without, withIt] = await costOfRequest(users, quick ? 100 : 2000)
+      const [without, withIt] = await costOfLive(users, quick ? 100 : 2000)
       const [p50, p99] = [quantile(lags, 0.5), quantile(lags, 0.99)]
       const rows = [
         [
@@ -195,7 +177,7 @@ export const live: Part = {
         goal(
           'µs of a request that uses no live connection, beyond one without the plugin, p10',
           '≤',
-          IN_PROCESS_LIMIT,
+          0.1,
           withIt - without,
         ),
       ]

@@ -2,7 +2,7 @@ import { StoreUnavailable } from '../errors.js'
 import type { Found } from '../identity/caller.js'
 import type { StateStore } from '../stores/contract.js'
 import { type Answer, type QuestionParts, Questions } from './questions.js'
-import { type Member, Watched } from './watched.js'
+import { keyOf, type Member, Watched } from './watched.js'
 
 /*
  * When an open connection hears of the end of its sign-in.
@@ -30,8 +30,6 @@ const WALK_SHARE = 0.2
 export interface WatchParts extends QuestionParts {
   readonly store: Pick<StateStore, 'areLive' | 'feed' | 'generation' | 'onRevoked'>
 }
-
-const keyOf = ({ identity: { accountId, signInId } }: Found) => `${accountId.length}:${accountId}:${signInId}`
 
 /** The sign-ins of all open connections. */
 export class Watch {

@@ -12,6 +12,10 @@ export interface Member {
   stop?(): void
 }
 
+/** Under which a sign-in is watched. */
+export const keyOf = ({ identity: { accountId, signInId } }: Found): string =>
+  `${accountId.length}:${accountId}:${signInId}`
+
 /** A sign-in with open connections, which share it. Times are in ms. */
 export class Watched {
   readonly identity: Identity
