@@ -57,8 +57,10 @@ export function sendPage(reply: FastifyReply, { language, title, content, formAc
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${title}</title>
 <style>${new Html(STYLE)}</style>
+<main>
 <h1>${title}</h1>
 ${content}
+</main>
 </html>
 `
   reply.headers({

@@ -26,6 +26,9 @@ const lineOf = ({ name, attribute }: (typeof COOKIES)[number]) =>
     .filter((part) => part !== '')
     .join('; ')
 
+/** A proxy's `X-Forwarded-Proto` may be anything, and this becomes part of a policy. */
+const schemeOf = ({ protocol }: FastifyRequest) => (protocol === 'https' ? 'https' : 'http')
+
 /**
  * This server under another loopback name, which is another site for browsers: `localhost` beside `127.0.0.1`. The gate has
  * let only loopback names through.
@@ -35,7 +38,7 @@ function otherOrigin(request: FastifyRequest): string {
   const [bound] = request.server.addresses()
   const address = typeof bound === 'object' ? bound.address : '127.0.0.1'
   const own = isIPv6(address) ? `[${address}]` : address
-  return `${request.protocol}://${name.toLowerCase() === 'localhost' ? own : 'localhost'}${port}`
+  return `${schemeOf(request)}://${name.toLowerCase() === 'localhost' ? own : 'localhost'}${port}`
 }
 
 type Words = Said<typeof TEXTS>
@@ -56,7 +59,7 @@ function showOtherSite(request: FastifyRequest, reply: FastifyReply): FastifyRep
     title: words.otherTitle,
     formAction: lab,
     content: html`<p>${words.otherIntro}</p>
-<table><tr><th>${words.thisPage}</th><td>${request.protocol}://${request.host}</td></tr>
+<table><tr><th>${words.thisPage}</th><td>${schemeOf(request)}://${request.host}</td></tr>
 <tr><th>${words.theLab}</th><td>${lab}</td></tr></table>
 <form method="post" action="${lab}${TARGET}"><p><button id="post">${words.post}</button></p></form>
 <p><a id="follow" href="${lab}${TARGET}">${words.follow}</a></p>`,
@@ -96,7 +99,7 @@ ${COOKIES.map(
 )}</table>
 <p>${words.defaultNote}</p>
 <form method="post" action="${TARGET}"><p><button id="own">${words.own}</button></p></form>
-<p><a href="${PATH}/start">${words.again}</a> · <a href="/lab">${words.back}</a></p>`,
+<p><a href="${PATH}/start">${words.again}</a> · <a href="/lab#other-site">${words.back}</a></p>`,
   })
 }
 

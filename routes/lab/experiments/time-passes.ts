@@ -166,7 +166,13 @@ export const timePasses: Experiment = {
       options: Object.entries(COURSES).map(([id, { text }]) => ({ id, text })),
     },
   ],
-  next: [{ text: { en: 'Choose another course.', zh: '换一种经过。' } }],
+  next: [
+    { text: { en: 'Choose another course.', zh: '换一种经过。' } },
+    {
+      text: { en: 'Use a copy after a sign-out.', zh: '退出登录之后使用副本。' },
+      experiment: 'copy-after-sign-out',
+    },
+  ],
   async run(lab, { course: id }) {
     const { right, verdict, run, curl, prints } = courseOf(id)
     const center = await lab.center()

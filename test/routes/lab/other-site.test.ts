@@ -38,6 +38,19 @@ t.test('each name of this machine is the other site of the other one', async (t)
   }
 })
 
+t.test('a forwarded scheme cannot change the policy', async (t) => {
+  const { port } = await startLab(t, { TRUST_PROXY: '127.0.0.1' })
+  for (const [scheme, expected] of [
+    ['https', 'https'],
+    ["x: *; script-src 'unsafe-inline'; y", 'http'],
+  ] as const) {
+    const lines = ['Host: localhost', `X-Forwarded-Proto: ${scheme}`]
+    const page = await ask(port, `GET ${PATH} HTTP/1.1`, lines)
+    t.match(page.header('content-security-policy'), ` form-action ${expected}://127.0.0.1; frame-ancestors`)
+    t.notMatch(page.header('content-security-policy'), 'script-src')
+  }
+})
+
 t.test('it sets throwaway cookies alone, and only for its own path', async (t) => {
   const { port } = await startLab(t)
   const { headers } = await ask(port, `GET ${PATH}/start HTTP/1.1`, ['Host: localhost'])
