@@ -113,6 +113,7 @@ async function registerSuite(
     ...(databaseUrl === null ? { dataDir } : { databaseUrl }),
     clock,
     passwordWords,
+    events: true,
   })
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })

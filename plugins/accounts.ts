@@ -4,6 +4,7 @@ import { createAccounts } from './lib/accounts/accounts.js'
 import type { Accounts } from './lib/accounts/contract.js'
 import { distributeEpochs } from './lib/accounts/epoch-distribution.js'
 import type { HashQueue } from './lib/accounts/hash-queue.js'
+import { type AccountEvents, keepEvents } from './lib/accounts/keep-events.js'
 import { createPasswordPolicy, type PasswordPolicy } from './lib/accounts/password-policy.js'
 import { passwords, passwordsFor } from './lib/accounts/passwords.js'
 import { withTextIds } from './lib/accounts/text-ids.js'
@@ -19,6 +20,8 @@ declare module 'fastify' {
     accountSource: AccountSource
     /** The suite's accounts. @throws OPTION_INVALID if the application has its own */
     readonly accounts: Accounts
+    /** The recent audit events of accounts. @throws OPTION_INVALID without the option `events` */
+    readonly accountEvents: AccountEvents
     /** Decides which passwords may be chosen. @throws OPTION_INVALID if the application has its own accounts */
     readonly passwordPolicy: PasswordPolicy
     /** Whether the suite has the accounts: only then can they be changed. */
@@ -37,6 +40,8 @@ export type {
   Role,
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
+export type { AccountEvent, EventsQuery } from './lib/accounts/events.js'
+export type { AccountEvents } from './lib/accounts/keep-events.js'
 export type { PasswordFault, PasswordPolicy } from './lib/accounts/password-policy.js'
 export { hasSeedPassword, seedDevelopmentAccounts } from './lib/accounts/seed.js'
 export { isStored, tellOnceStored } from './lib/accounts/stored-change.js'
@@ -52,6 +57,11 @@ interface SuiteAccountsOptions {
    * the number of cores, at most 3: hashes run in libuv's pool of 4 threads (`UV_THREADPOOL_SIZE`), like files and DNS.
    */
   readonly hashesAtOnce?: number
+  /**
+   * Keeps the newest 50 audit events of each type for each account, in the accounts' database: `app.accountEvents`. They
+   * contain addresses of clients. Defaults to false.
+   */
+  readonly events?: boolean
   readonly source?: undefined
 }
 
@@ -87,6 +97,7 @@ export interface BroughtAccountsOptions {
   readonly clock?: undefined
   readonly passwordWords?: undefined
   readonly hashesAtOnce?: undefined
+  readonly events?: undefined
 }
 
 export type AccountsOptions = OwnAccountsOptions | PostgresAccountsOptions | BroughtAccountsOptions
@@ -99,6 +110,7 @@ const OPTIONS: Known<AccountsOptions> = {
   clock: true,
   passwordWords: true,
   hashesAtOnce: true,
+  events: true,
 }
 
 /** @throws OPTION_INVALID, CONFIG_INVALID if a database cannot be used, DEPENDENCY_MISSING, all at boot */
@@ -119,7 +131,7 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   meter(app, passwords.queue)
   app.decorate('accountSource', withTextIds(source))
   app.decorate('hasOwnAccounts', false)
-  for (const name of ['accounts', 'passwordPolicy'] as const) {
+  for (const name of ['accounts', 'accountEvents', 'passwordPolicy'] as const) {
     app.decorate(name, {
       getter() {
         throw new OptionInvalid('source', `brings its own accounts: there is no app.${name}`)
@@ -149,10 +161,16 @@ async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Prom
   const told = distributeEpochs(app, database)
   const { kysely: db, probe } = database
   const accounts = createAccounts({ db, probe, passwords: hasher, clock, ...told })
+  const events = options.events ? keepEvents(app, database) : null
   app.decorate('accountSource', accounts)
   app.decorate('hasOwnAccounts', true)
+  app.decorate('accountEvents', { getter: () => events ?? refuseEvents() })
   app.decorate('accounts', { getter: () => accounts })
   app.decorate('passwordPolicy', { getter: () => policy })
+}
+
+function refuseEvents(): never {
+  throw new OptionInvalid('events', 'is not true: there is no app.accountEvents')
 }
 
 async function open(

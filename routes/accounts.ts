@@ -34,7 +34,7 @@ const Change = Type.Object(
 )
 
 /** Field by field, so that a new column is not sent by accident. */
-function show({ id, username, role, disabled, createdAt, updatedAt }: AccountDetails) {
+export function showAccount({ id, username, role, disabled, createdAt, updatedAt }: AccountDetails) {
   return {
     id,
     username,
@@ -100,7 +100,7 @@ export async function accountRoutes(scope: FastifyInstance): Promise<void> {
       const { limit = PAGE, after, username } = request.query
       const page = { limit: Number(limit), after: parseAfter(after), username }
       const { accounts, next } = await app.accounts.list(page)
-      return answer(request, 'ACCOUNTS_LISTED', { data: { accounts: accounts.map(show), next } })
+      return answer(request, 'ACCOUNTS_LISTED', { data: { accounts: accounts.map(showAccount), next } })
     },
   )
 
@@ -114,7 +114,7 @@ export async function accountRoutes(scope: FastifyInstance): Promise<void> {
       const account = await tellOnceStored(changing, () => tellChanges(request, found.id, request.body))
       if (!account) throw new NotFound()
       if (account.id === request.identity.accountId) forgetOwn(request, reply)
-      return answer(request, 'ACCOUNT_CHANGED', { data: show(account) })
+      return answer(request, 'ACCOUNT_CHANGED', { data: showAccount(account) })
     },
   )
 }

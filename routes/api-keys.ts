@@ -34,7 +34,7 @@ const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) 
 const iso = (time: number) => new Date(time).toISOString()
 
 /** Field by field, so that a new field of the key is not sent by accident. */
-function show({ id, name, scopes, createdAt, lastUsedAt, expiresAt }: ApiKeyInfo) {
+export function showKey({ id, name, scopes, createdAt, lastUsedAt, expiresAt }: ApiKeyInfo) {
   return {
     id,
     name,
@@ -118,7 +118,7 @@ async function makeApiKey(request: FastifyRequest<Making>, reply: FastifyReply) 
 
 async function listApiKeys(request: FastifyRequest) {
   const keys = await request.server.apiKeys.list(request.identity.accountId)
-  return answer(request, 'API_KEYS_LISTED', { data: keys.map(show) })
+  return answer(request, 'API_KEYS_LISTED', { data: keys.map(showKey) })
 }
 
 async function endApiKey(request: FastifyRequest<Ending>) {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { accountRoute } from './account.js'
 import { accountRoutes } from './accounts.js'
 import { type ApiKeyRoutesOptions, apiKeyRoutes } from './api-keys.js'
 import { healthRoutes } from './health.js'
@@ -43,4 +44,5 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   await app.register(inspectorRoutes, options)
   await app.register(registrationRoutes, options)
   await app.register(accountRoutes)
+  await app.register(accountRoute)
 }

@@ -30,7 +30,7 @@ const NameParams = Type.Object({ username: Type.String({ minLength: 1, maxLength
 const iso = (time: number) => new Date(time).toISOString()
 
 /** A sign-in as its owner sees it. It contains no credential. */
-function show(record: SignInRecord, currentId: string) {
+export function showSignIn(record: SignInRecord, currentId: string) {
   return {
     id: record.id,
     auth_type: record.mode,
@@ -104,7 +104,10 @@ async function listSignIns(request: FastifyRequest<Listing>) {
   const { limit = String(PAGE), after } = request.query
   const page = { limit: Number(limit), after }
   const { signIns, next } = await request.server.signIns.page(accountId, page)
-  return { ...answer(request, 'LISTED', { data: signIns.map((record) => show(record, signInId)) }), next }
+  return {
+    ...answer(request, 'LISTED', { data: signIns.map((record) => showSignIn(record, signInId)) }),
+    next,
+  }
 }
 
 async function endSignIn(request: FastifyRequest<EndingOne>, reply: FastifyReply) {

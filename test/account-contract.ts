@@ -93,6 +93,23 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     t.match(await accounts.find(id), { avatar: '/alice.png' })
   })
 
+  t.test('a display name is part of the profile, ends no sign-in, and may be removed', async (t) => {
+    const { accounts, time, db } = await start(t, open)
+    const { id, ...created } = await accounts.create(alice)
+    time.now += 1
+    const named = { ...created, id, displayName: 'Zoë' }
+    t.same(await accounts.setDisplayName(id, ' Zoe\u0308 '), named, 'in NFC, without the spaces')
+    t.same(await accounts.find(id), { ...named, spared: null })
+    t.match(await accounts.findByUsername('alice'), { ...named, epoch: 1, updatedAt: START + 1 })
+    await t.rejects(accounts.setDisplayName(id, '\u202e'), { code: 'DISPLAY_NAME_INVALID', statusCode: 400 })
+    t.match(await accounts.find(id), { displayName: 'Zoë' })
+    t.same(await accounts.setDisplayName(id, null), { ...created, id })
+    t.equal(await accounts.setDisplayName(NOBODY, 'Zoë'), null)
+    await accounts.setDisabled(id, true)
+    t.equal(await accounts.setDisplayName(id, 'Zoë'), null, 'a disabled account changes nothing')
+    t.match(await db.selectFrom('accounts').select('display_name').execute(), [{ display_name: null }])
+  })
+
   t.test(
     'wrong, unknown, impossible and disabled names cost one verification each, and get one answer',
     async (t) => {

@@ -1,4 +1,4 @@
-import { initialAvatar } from '../../routes/avatar-cache.js'
+import { initialAvatar } from '../../routes/profile-cache.js'
 
 /** All names have one length, so that all answers have. */
 export function usernameOf(index: number): string {

@@ -43,6 +43,8 @@ export type CheckedAccount = Readonly<Required<Account>>
 
 export interface Profile<Id extends AccountId = string> extends Account<Id> {
   readonly avatar?: string
+  /** The name to show the account by. It identifies nobody: two accounts may have the same one. */
+  readonly displayName?: string
   /**
    * The sign-in that the change to this epoch did not end, if any. Without it, that sign-in's refreshes are refused until
    * the revocation list has the change.

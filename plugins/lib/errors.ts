@@ -40,6 +40,11 @@ export const UsernameInvalid = define(
   'A username is 1 to 64 visible characters, with single spaces between them.',
   400,
 )
+export const DisplayNameInvalid = define(
+  'DISPLAY_NAME_INVALID',
+  'A display name is 1 to 64 characters, at least one of them visible.',
+  400,
+)
 export const RegistrationClosed = define('REGISTRATION_CLOSED', 'Nobody can register here.', 403)
 export const UsernameTaken = define('USERNAME_TAKEN', 'This username is taken.', 409)
 const PasswordRefusal = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)

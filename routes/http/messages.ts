@@ -24,6 +24,8 @@ const MESSAGES = {
     'The account is changed, and all its sign-ins have ended.',
     '已更新账户，其所有设备均已退出登录。',
   ],
+  ACCOUNT_SHOWN: ['This is the account.', '以下是该账户的信息。'],
+  PROFILE_CHANGED: ['Your profile is changed.', '个人资料已更新。'],
   UP: ['The process is running.', '进程正在运行。'],
   READY: ['The stores answer.', '存储服务正常。'],
 
@@ -54,6 +56,10 @@ const MESSAGES = {
   USERNAME_INVALID: [
     'A username is 1 to 64 visible characters, with single spaces between them.',
     '用户名须为 1 至 64 个可见字符，字符间最多一个空格。',
+  ],
+  DISPLAY_NAME_INVALID: [
+    'A display name is 1 to 64 characters, without control characters, and at least one of them is visible.',
+    '显示名称须为 1 至 64 个字符，不含控制字符，且至少有一个可见字符。',
   ],
   REGISTRATION_CLOSED: ['Registration is closed.', '此处不开放注册。'],
   USERNAME_TAKEN: ['This username is taken.', '该用户名已被使用。'],

@@ -1,4 +1,5 @@
 import { messageOf } from '../http/messages.js'
+import { AccountShown } from './account-schemas.js'
 import { ApiKeyMade, ApiKeys } from './key-schemas.js'
 import type { Operation } from './operation.js'
 import {
@@ -9,6 +10,7 @@ import {
   Exposition,
   Inspection,
   KeySet,
+  ProfileChanged,
   Registered,
   Settings,
   SignIns,
@@ -52,6 +54,8 @@ const apiKey = {
   expires_at: '2026-04-01T09:30:00.000Z',
 }
 
+const keyInfo = { ...apiKey, created_at: BEGAN, last_used_at: SEEN }
+
 const inspection = {
   cookie: { name: 'session', http_only: true, same_site: 'lax', path: '/', secure: false, max_age: null },
   cookie_fields: null,
@@ -86,13 +90,43 @@ const pair = {
 
 /** By the schema of `data`, or of the whole answer. */
 const EXAMPLES = new Map<unknown, unknown>([
-  [User, { username: 'Zoë', role: 'user', avatar: 'https://example.com/zoe.png' }],
+  [
+    User,
+    {
+      username: 'Zoë',
+      role: 'user',
+      avatar: 'https://example.com/zoe.png',
+      display_name: 'Zoë Zweig',
+      last_sign_ins: [{ auth_type: 'session', time: BEGAN, ip: signIn.ip }],
+    },
+  ],
+  [ProfileChanged, { display_name: 'Zoë Zweig' }],
   [TokenPair, pair],
   [SignIns, [signIn]],
   [ApiKeyMade, { ...apiKey, key: 'fik_Q7pZ0bVd3kXt9sLm_…' }],
-  [ApiKeys, [{ ...apiKey, created_at: BEGAN, last_used_at: SEEN }]],
+  [ApiKeys, [keyInfo]],
   [Registered, { username: 'Zoë', role: 'user' }],
   [Account, zoe],
+  [
+    AccountShown,
+    {
+      ...zoe,
+      display_name: 'Zoë Zweig',
+      sign_ins: [{ ...signIn, current: false }],
+      keys: [keyInfo],
+      events: [
+        { type: 'signed_in', time: BEGAN, ip: signIn.ip, auth_type: 'session', sign_in_id: signIn.id },
+        {
+          type: 'account_created',
+          time: zoe.created_at,
+          ip: signIn.ip,
+          role: 'user',
+          by: 'registration',
+          actor_id: null,
+        },
+      ],
+    },
+  ],
   [AccountPage, { accounts: [zoe], next: 'zoë' }],
   [Ended, { ended: 2 }],
   [

@@ -13,14 +13,28 @@ export const AuthType = Type.Enum(['api_key', 'token', 'session', 'cookie'], {
   description: 'How the caller was recognised.',
 })
 
+const DisplayName = Type.Union([Type.String(), Type.Null()], {
+  description: 'The name to show. Null: show the username.',
+})
+
 export const User = Type.Object(
   {
     username: Type.String(),
     role: Type.String(),
     avatar: Type.String({ description: 'An image, as a URL.' }),
+    display_name: DisplayName,
+    last_sign_ins: Type.Array(
+      Type.Object(
+        { auth_type: AuthType, time: Moment, ip: Type.Union([Type.String(), Type.Null()]) },
+        closed,
+      ),
+      { description: 'The newest first, at most five. They may have ended since.' },
+    ),
   },
   closed,
 )
+
+export const ProfileChanged = Type.Object({ display_name: DisplayName }, closed)
 
 export const TokenPair = Type.Object(
   {

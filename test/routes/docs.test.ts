@@ -213,6 +213,10 @@ t.test('what is answered is what it says', async (t) => {
     const answer = await app.inject({ method: 'PATCH', url: `/accounts/${name}`, headers, payload })
     check('PATCH /accounts/:username', answer)
   }
+  for (const name of ['zoe', 'nobody'])
+    check('GET /accounts/:username', await app.inject({ url: `/accounts/${name}`, headers }))
+  for (const payload of [{ display_name: 'Ada' }, { display_name: '\u202e' }, {}, { display_name: null }])
+    check('PATCH /user_info', await app.inject({ method: 'PATCH', url: '/user_info', headers, payload }))
   for (const path of ['/settings', '/healthz', '/readyz', '/.well-known/jwks.json'])
     check(`GET ${path}`, await app.inject(path))
 })

@@ -64,7 +64,11 @@ test('a file is sent again only when it has changed, in each coding', async (t) 
       for (const tag of [headers.etag, `W/${headers.etag}`, `"another", ${headers.etag}`, '*']) {
         const same = await app.inject({ url, headers: { ...asked, 'if-none-match': tag } })
         const { etag, vary, 'cache-control': lifetime } = headers
-        t.match(same, { statusCode: 304, body: '', headers: { etag, vary, 'cache-control': lifetime } }, tag ?? '')
+        t.match(
+          same,
+          { statusCode: 304, body: '', headers: { etag, vary, 'cache-control': lifetime } },
+          tag ?? '',
+        )
       }
       for (const tag of ['"another"', `${headers.etag}x`]) {
         const other = await app.inject({ url, headers: { ...asked, 'if-none-match': tag } })

@@ -1,5 +1,17 @@
+import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { ADMIN, listen, MODES, refused, sendRaw, signIn, USER, userInfo } from '../helpers/http.js'
+import {
+  ADMIN,
+  type Credential,
+  listen,
+  MODES,
+  post,
+  refused,
+  sendRaw,
+  signIn,
+  USER,
+  userInfo,
+} from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 test('GET /user_info says who is asking and how it knew', async (t) => {
@@ -10,7 +22,7 @@ test('GET /user_info says who is asking and how it knew', async (t) => {
     const body = response.json()
     t.same(Object.keys(body).sort(), ['auth_type', 'code', 'data', 'msg'])
     t.match(body, { code: 200, auth_type: mode, data: { username: 'admin', role: 'admin' } })
-    t.same(Object.keys(body.data), ['username', 'role', 'avatar'])
+    t.same(Object.keys(body.data), ['username', 'role', 'avatar', 'display_name', 'last_sign_ins'])
     t.ok(URL.canParse(body.data.avatar))
     t.equal(response.headers['cache-control'], 'no-store')
     t.equal(response.headers['set-cookie'], undefined)
@@ -147,4 +159,75 @@ test('people stay signed in when the process restarts', async (t) => {
     t.match((await userInfo(app, credential)).json(), { code: 200, auth_type: MODES[index] })
   }
   refused(t, await userInfo(app, ended.credential), 403, 'SIGNED_OUT', 'who signed out stays signed out')
+})
+
+function rename(app: FastifyInstance, headers: Credential, payload: object) {
+  return app.inject({ method: 'PATCH', url: '/user_info', headers, payload })
+}
+
+test('PATCH /user_info sets and removes the display name, in every mode, and ends no sign-in', async (t) => {
+  const { app } = await startUserCenter(t)
+  const named = async (headers: Credential) => (await userInfo(app, headers)).json().data.display_name
+  for (const mode of MODES) {
+    const { credential } = await signIn(app, mode)
+    t.equal(await named(credential), null, mode)
+    const answer = await rename(app, credential, { display_name: ' Zoe\u0308 ' })
+    t.match(answer.json(), { code: 200, auth_type: mode, data: { display_name: 'Zoë' } })
+    t.equal(answer.headers['cache-control'], 'no-store')
+    t.equal(await named(credential), 'Zoë', 'at once')
+    const other = await signIn(app, mode, ADMIN)
+    t.equal(await named(other.credential), null, 'nobody else’s')
+    t.match((await rename(app, credential, { display_name: null })).json(), { data: { display_name: null } })
+  }
+})
+
+test('a display name of another form is refused, and so is a caller who may not change it', async (t) => {
+  const { app } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  await rename(app, credential, { display_name: 'Ada' })
+  for (const display_name of ['', ' ', 'a\nb', '\u202eadmin', 'x'.repeat(65)])
+    refused(t, await rename(app, credential, { display_name }), 400, 'DISPLAY_NAME_INVALID', display_name)
+  const bodies = [
+    {},
+    { display_name: 1 },
+    { display_name: 'x', role: 'admin' },
+    { display_name: 'x'.repeat(257) },
+  ]
+  for (const body of [...bodies, ['x'], { display_name: ['x'] }])
+    refused(t, await rename(app, credential, body), 400, 'BODY_INVALID', JSON.stringify(body).slice(0, 40))
+  const changed = { display_name: 'Eve' }
+  const crossSite = { ...credential, origin: 'https://evil.example' }
+  refused(t, await rename(app, crossSite, changed), 403, 'CROSS_SITE')
+  refused(t, await rename(app, {}, changed), 403, 'NOT_SIGNED_IN')
+  const makeKey = async (scopes: string[]) => {
+    const { key } = (await post(app, '/api_keys', { name: 'deploy', scopes }, credential)).json().data
+    return { authorization: `Bearer ${key}` }
+  }
+  refused(t, await rename(app, await makeKey(['read']), changed), 403, 'SCOPE_REQUIRED')
+  t.equal((await userInfo(app, credential)).json().data.display_name, 'Ada')
+  t.equal((await rename(app, await makeKey(['write']), changed)).statusCode, 200, 'a key that may write')
+})
+
+test('the last five sign-ins are told, whatever became of them, and keys are none', async (t) => {
+  const { app, clock } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  const started = clock()
+  for (const mode of MODES) {
+    clock.advance(1)
+    const { credential } = await signIn(app, mode)
+    await post(app, `/logout_${mode}`, {}, credential)
+  }
+  await post(app, '/api_keys', { name: 'deploy' }, credential)
+  await signIn(app, 'cookie', ADMIN)
+  const { data } = (await userInfo(app, credential)).json()
+  const seen = (auth_type: string, seconds: number) => {
+    const time = new Date(started + seconds * 1000).toISOString()
+    return { auth_type, time, ip: '127.0.0.1' }
+  }
+  t.strictSame(data.last_sign_ins, [
+    seen('cookie', 3),
+    seen('session', 2),
+    seen('token', 1),
+    seen('cookie', 0),
+  ])
 })

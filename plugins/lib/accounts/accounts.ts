@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CheckedAccount } from '../contract.js'
-import type { AccountRow } from '../database/embedded.js'
-import { UsernameInvalid, UsernameTaken } from '../errors.js'
+import type { AccountRow } from '../database/tables.js'
+import { DisplayNameInvalid, UsernameInvalid, UsernameTaken } from '../errors.js'
 import { createApiKeySource } from './api-keys.js'
 import { type Context, changePassword, raiseEpoch, setPassword, update } from './changes.js'
 import type {
@@ -13,6 +13,7 @@ import type {
   OwnProfile,
   Role,
 } from './contract.js'
+import { displayNameOf } from './display-names.js'
 import { listAccounts } from './listing.js'
 import { first, guarded, IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
 import { canonicalUsername } from './usernames.js'
@@ -97,6 +98,7 @@ async function create(context: Context, { username, password, role }: NewAccount
         spared_sign_in: null,
         disabled: 0,
         avatar: null,
+        display_name: null,
         created_at: now,
         updated_at: now,
       })
@@ -105,6 +107,15 @@ async function create(context: Context, { username, password, role }: NewAccount
   )
   if (!row) throw new UsernameTaken()
   return toProfile(row)
+}
+
+/** @see Accounts.setDisplayName */
+async function setDisplayName({ db, clock }: Context, id: string, displayName: string | null) {
+  const display_name = displayName === null ? null : displayNameOf(displayName)
+  if (displayName !== null && display_name === null) throw new DisplayNameInvalid()
+  const query = db.updateTable('accounts').set({ display_name, updated_at: clock() })
+  const row = await first(query.where('id', '=', id).where('disabled', '=', 0).returning(SHOWN))
+  return row && toProfile(row)
 }
 
 async function count({ db }: Context): Promise<number> {
@@ -129,6 +140,7 @@ export function createAccounts(context: Context): Accounts {
     setPassword: (id: string, replacement: string) => setPassword(context, id, replacement),
     raiseEpoch: (id: string) => raiseEpoch(context, id),
     update: (id: string, change: AccountChange) => update(context, id, change),
+    setDisplayName: (id: string, displayName: string | null) => setDisplayName(context, id, displayName),
     setRole: (id: string, role: Role) => update(context, id, { role }).then(identifying),
     setDisabled: (id: string, disabled: boolean) => update(context, id, { disabled }).then(identifying),
     list: (query: ListQuery) => listAccounts(context.db, query),

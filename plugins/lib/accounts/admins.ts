@@ -1,5 +1,5 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
-import type { Tables } from '../database/embedded.js'
+import type { Tables } from '../database/tables.js'
 
 function isAdmin(row: ExpressionBuilder<Tables, 'accounts'>) {
   return row.and({ role: 'admin', disabled: 0 })

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { ApiKeySource, FoundApiKey, StoredApiKey } from '../api-key/contract.js'
-import type { ApiKeyRow, Tables } from '../database/embedded.js'
+import type { ApiKeyRow, Tables } from '../database/tables.js'
 import { claimsOrNull } from '../stores/narrow.js'
 import { first, guarded, toAccount } from './rows.js'
 

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { CheckedAccount, Clock } from '../contract.js'
-import type { AccountRow, AccountsDatabase, Tables } from '../database/embedded.js'
+import type { AccountsDatabase } from '../database/embedded.js'
+import type { AccountRow, Tables } from '../database/tables.js'
 import { LastAdmin } from '../errors.js'
 import { lockAdmins, otherAdmins } from './admins.js'
 import type { AccountChange, AccountDetails, RaisedAccount } from './contract.js'

@@ -93,6 +93,12 @@ export interface Accounts extends AccountSource {
    * @throws LAST_ADMIN if no enabled administrator would be left
    */
   update(id: string, change: AccountChange): Promise<AccountDetails | null>
+  /**
+   * Sets the name that the account is shown by; null removes it. Ends no sign-in.
+   * @returns null when there is no such account, or it is disabled
+   * @throws DISPLAY_NAME_INVALID
+   */
+  setDisplayName(id: string, displayName: string | null): Promise<OwnProfile | null>
   /** `update` of the role alone. */
   setRole(id: string, role: Role): Promise<CheckedAccount | null>
   /** `update` of the disabled flag alone. */

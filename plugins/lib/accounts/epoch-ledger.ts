@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Tables } from '../database/embedded.js'
+import type { Tables } from '../database/tables.js'
 import type { RaisedAccount } from './contract.js'
 import { guarded, IDENTIFYING, toAccount } from './rows.js'
 

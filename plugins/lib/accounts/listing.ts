@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Tables } from '../database/embedded.js'
+import type { Tables } from '../database/tables.js'
 import type { AccountPage, ListQuery } from './contract.js'
 import { guarded, SHOWN, toDetails } from './rows.js'
 import { canonicalPrefix } from './usernames.js'

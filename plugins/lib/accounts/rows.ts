@@ -1,5 +1,5 @@
 import type { CheckedAccount } from '../contract.js'
-import type { AccountRow } from '../database/embedded.js'
+import type { AccountRow } from '../database/tables.js'
 import { StoreUnavailable } from '../errors.js'
 import type { AccountDetails, OwnProfile } from './contract.js'
 
@@ -11,6 +11,7 @@ export const SHOWN = [
   'role',
   'epoch',
   'avatar',
+  'display_name',
   'disabled',
   'created_at',
   'updated_at',
@@ -27,7 +28,12 @@ export function toAccount({ id, username, role, epoch }: CheckedAccount): Checke
 
 /** The account without the fields that only an administrator sees. */
 export function toProfile(row: ShownRow): OwnProfile {
-  return Object.freeze({ ...toAccount(row), ...(row.avatar === null ? {} : { avatar: row.avatar }) })
+  const { avatar, display_name: displayName } = row
+  return Object.freeze({
+    ...toAccount(row),
+    ...(avatar === null ? {} : { avatar }),
+    ...(displayName === null ? {} : { displayName }),
+  })
 }
 
 export function toDetails(row: ShownRow): AccountDetails {

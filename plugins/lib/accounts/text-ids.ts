@@ -9,8 +9,8 @@ function hasTextId(account: Profile<AccountId>): account is Profile {
 function withTextId(account: Profile<AccountId> | null): Profile | null {
   // An application in plain JavaScript may find undefined.
   if (!account || hasTextId(account)) return account
-  const { id, username, role, epoch, avatar, spared } = account
-  return { id: accountIdText(id), username, role, epoch, avatar, spared }
+  const { id, username, role, epoch, avatar, displayName, spared } = account
+  return { id: accountIdText(id), username, role, epoch, avatar, displayName, spared }
 }
 
 type Finding = Pick<AccountSource<AccountId>, 'find'>

@@ -1,3 +1,7 @@
+import type { Account, AccountShown } from './account-answers.js'
+
+export type { Account, AccountEvent, AccountShown } from './account-answers.js'
+
 /*
  * The answers of the user center's API. They are types only: nothing here is checked at run time.
  */
@@ -41,6 +45,7 @@ export type ErrorCode =
   | 'CREDENTIAL_EXPIRED'
   | 'CREDENTIAL_INVALID'
   | 'CROSS_SITE'
+  | 'DISPLAY_NAME_INVALID'
   | 'HOST_AMBIGUOUS'
   | 'INTERNAL'
   | 'LAST_ADMIN'
@@ -81,6 +86,17 @@ export interface User {
   readonly role: string
   /** An image, as a URL. */
   readonly avatar: string
+  /** Null: show the username. */
+  readonly display_name: string | null
+  /** The newest first, at most five. */
+  readonly last_sign_ins: readonly LastSignIn[]
+}
+
+/** A sign-in of the account that may have ended since. Times are ISO 8601 in UTC. */
+export interface LastSignIn {
+  readonly auth_type: AuthType
+  readonly time: string
+  readonly ip: string | null
 }
 
 /** One sign-in of the caller. Times are ISO 8601 in UTC. */
@@ -99,15 +115,6 @@ export interface SignIn {
 export interface Ended {
   /** The number of ended sign-ins. */
   readonly ended: number
-}
-
-export interface Account {
-  readonly id: string
-  readonly username: string
-  readonly role: 'admin' | 'user'
-  readonly disabled: boolean
-  readonly created_at: string
-  readonly updated_at: string
 }
 
 /** An API key, without its secret. */
@@ -144,6 +151,7 @@ export interface Answers {
   'POST /logout_session': Answer
   'POST /logout_token': Answer
   'GET /user_info': Answer<User>
+  'PATCH /user_info': Answer<Pick<User, 'display_name'>>
   'GET /sign_ins': Page<readonly SignIn[]>
   'DELETE /sign_ins/:id': Answer<Ended>
   'DELETE /sign_ins': Answer<Ended>
@@ -151,6 +159,7 @@ export interface Answers {
   'POST /register': Answer<Pick<User, 'username' | 'role'>>
   'POST /password': Answer
   'GET /accounts': Answer<{ readonly accounts: readonly Account[]; readonly next: string | null }>
+  'GET /accounts/:username': Answer<AccountShown>
   'PATCH /accounts/:username': Answer<Account>
   'POST /api_keys': Answer<NewApiKey>
   'GET /api_keys': Answer<readonly ApiKey[]>

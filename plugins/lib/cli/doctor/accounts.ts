@@ -3,7 +3,7 @@ import { createAccounts } from '../../accounts/accounts.js'
 import { otherAdmins } from '../../accounts/admins.js'
 import { passwords } from '../../accounts/passwords.js'
 import { hasSeedPassword } from '../../accounts/seed.js'
-import type { Tables } from '../../database/embedded.js'
+import type { Tables } from '../../database/tables.js'
 import { type Finding, fault, warning } from './check.js'
 
 const NOBODY =

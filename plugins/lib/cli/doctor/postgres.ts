@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely'
 import type { Config } from '../../config/config.js'
-import type { Tables } from '../../database/embedded.js'
 import { readPostgresUrl } from '../../database/postgres/address.js'
 import { connect } from '../../database/postgres/database.js'
 import { rehearseMigration } from '../../database/postgres/migrate.js'
 import { checkPostgres } from '../../database/postgres/options.js'
+import type { Tables } from '../../database/tables.js'
 import { checkAccounts } from './accounts.js'
 import { type Finding, fault, ok, reasonOf, warning } from './check.js'
 

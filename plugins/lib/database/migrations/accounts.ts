@@ -47,3 +47,10 @@ export const distributedEpochs: Migration = {
     )
   },
 }
+
+/** The name that an account wants to be shown by. Null: its username. */
+export const displayNames: Migration = {
+  async up(db) {
+    await db.schema.alterTable('accounts').addColumn('display_name', 'text').execute()
+  },
+}

@@ -1,9 +1,10 @@
 import type { Migration } from 'kysely/migration'
-import { accounts, byteOrder, distributedEpochs } from './accounts.js'
+import { accountEvents } from './account-events.js'
+import { accounts, byteOrder, displayNames, distributedEpochs } from './accounts.js'
 import { apiKeys } from './api-keys.js'
 import { sealedSignIns, state, throttle } from './state.js'
 
-/* Migrations run in the order of their names. A released one never changes. Both lists have those of accounts and keys. */
+/* Migrations run in the order of their names. A released one never changes. Both lists have those of accounts, keys and events. */
 
 /** Every migration of the embedded file. */
 export const migrations: Record<string, Migration> = {
@@ -13,12 +14,16 @@ export const migrations: Record<string, Migration> = {
   '0004_throttle': throttle,
   '0005_sealed_sign_ins': sealedSignIns,
   '0006_api_keys': apiKeys,
+  '0007_display_names': displayNames,
+  '0008_account_events': accountEvents,
 }
 
-/** Every migration of a PostgreSQL database: it holds accounts and their API keys. */
+/** Every migration of a PostgreSQL database: it holds accounts, their API keys and their events. */
 export const postgresMigrations: Record<string, Migration> = {
   '0001_accounts': accounts,
   '0001_accounts_collation': byteOrder,
   '0003_distributed_epochs': distributedEpochs,
   '0006_api_keys': apiKeys,
+  '0007_display_names': displayNames,
+  '0008_account_events': accountEvents,
 }

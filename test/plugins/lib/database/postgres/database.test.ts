@@ -48,6 +48,7 @@ const migrated = (url: string) =>
     return rows.map(({ name }) => name)
   })
 
+const TABLES = ['account_events', 'accounts', 'api_keys', 'kysely_migration', 'kysely_migration_lock']
 const MIGRATED = Object.keys(postgresMigrations).sort()
 
 async function until(check: () => Promise<boolean>): Promise<boolean> {
@@ -80,10 +81,10 @@ async function startChild(t: Test, url: string) {
   }
 }
 
-t.test('an empty database is migrated once, and holds accounts and API keys only', async (t) => {
+t.test('an empty database is migrated once, and holds accounts, API keys and events only', async (t) => {
   const url = await server.createDatabase()
   await (await openPostgres({ databaseUrl: url })).close()
-  t.same(await tables(url), ['accounts', 'api_keys', 'kysely_migration', 'kysely_migration_lock'])
+  t.same(await tables(url), TABLES)
   t.same(await migrated(url), MIGRATED)
   const stamps = () => server.asAdmin(url, (client) => client.query('SELECT * FROM kysely_migration'))
   const { rows } = await stamps()
@@ -366,6 +367,7 @@ t.test('faults carry no value of the query, and no row of the answer', async (t)
       spared_sign_in: null,
       disabled: 0,
       avatar: null,
+      display_name: null,
       created_at: 1,
       updated_at: 1,
     },

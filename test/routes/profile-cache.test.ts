@@ -3,7 +3,7 @@ import Database from 'libsql'
 import t from 'tap'
 import type { Identity } from '../../plugins/lib/contract.js'
 import { databaseFile } from '../../plugins/lib/database/embedded.js'
-import { AVATAR_AGE, AvatarCache, initialAvatar } from '../../routes/avatar-cache.js'
+import { initialAvatar, PROFILE_AGE, ProfileCache } from '../../routes/profile-cache.js'
 import { refused, signIn, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -19,35 +19,39 @@ function makeCache() {
     state.asked++
     return { id, username: `user${id}`, role: 'user', avatar: state.avatar }
   }
-  return { state, cache: new AvatarCache({ find }, () => state.now) }
+  const cache = new ProfileCache({ accounts: { find }, events: null }, () => state.now)
+  return { state, cache }
 }
 
-t.test('an avatar is asked for once in a second, and answered without a promise meanwhile', async (t) => {
+t.test('a profile is asked for once in a second, and answered without a promise meanwhile', async (t) => {
   const { state, cache } = makeCache()
-  t.equal(await cache.of(identity('1')), 'https://example.org/1.png')
+  t.match(await cache.of(identity('1')), { avatar: 'https://example.org/1.png', last_sign_ins: [] })
   state.avatar = 'https://example.org/2.png'
-  state.now += AVATAR_AGE - 1
-  t.equal(cache.of(identity('1')), 'https://example.org/1.png')
+  state.now += PROFILE_AGE - 1
+  t.match(cache.of(identity('1')), { avatar: 'https://example.org/1.png' })
   t.equal(state.asked, 1)
   state.now += 1
-  t.equal(await cache.of(identity('1')), 'https://example.org/2.png')
+  t.match(await cache.of(identity('1')), { avatar: 'https://example.org/2.png' })
   t.equal(state.asked, 2)
+  cache.forget(identity('1'))
+  await cache.of(identity('1'))
+  t.equal(state.asked, 3, 'a changed profile is asked for again')
 })
 
 t.test('one account is never shown with the avatar of another', async (t) => {
   const { state, cache } = makeCache()
   await cache.of(identity('1'))
   state.avatar = undefined
-  t.match(await cache.of(identity('__proto__')), /^data:image\/svg\+xml,/)
-  t.equal(cache.of(identity('1')), 'https://example.org/1.png')
+  t.match(await cache.of(identity('__proto__')), { avatar: /^data:image\/svg\+xml,/ })
+  t.match(cache.of(identity('1')), { avatar: 'https://example.org/1.png' })
 })
 
 t.test('it keeps ten thousand, and drops the one that was read first', async (t) => {
   const { state, cache } = makeCache()
   for (let id = 0; id <= 10_000; id++) await cache.of(identity(String(id)))
   t.equal(state.asked, 10_001)
-  t.type(cache.of(identity('10000')), 'string')
-  t.type(cache.of(identity('1')), 'string')
+  t.notOk(cache.of(identity('10000')) instanceof Promise)
+  t.notOk(cache.of(identity('1')) instanceof Promise)
   t.type(cache.of(identity('0')), Promise)
 })
 
@@ -68,7 +72,7 @@ t.test('an account that went without its sign-ins is nobody, as soon as it is as
   refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'and stays so: nothing of it was kept')
 })
 
-t.test('an avatar in memory recognises nobody: who signed out is refused at once', async (t) => {
+t.test('a profile in memory recognises nobody: who signed out is refused at once', async (t) => {
   const { app } = await startUserCenter(t)
   const { credential } = await signIn(app, 'cookie')
   t.equal((await userInfo(app, credential)).statusCode, 200)

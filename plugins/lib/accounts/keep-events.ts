@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify'
+import type { AccountsDatabase } from '../database/embedded.js'
+import { EventLog } from './event-log.js'
+import { type AccountEvent, type EventsQuery, insertEvents, listEvents } from './events.js'
+
+/** The newest audit events of each account: 50 of each type. */
+export interface AccountEvents {
+  /**
+   * Newest first. Contains all events of this process; those of other processes may come a second later.
+   * @throws STORE_UNAVAILABLE
+   */
+  recent(accountId: string, query?: EventsQuery): Promise<AccountEvent[]>
+}
+
+/** Stores the audit events of accounts, whether the audit or the accounts were registered first. */
+export function keepEvents(app: FastifyInstance, { kysely: db }: AccountsDatabase): AccountEvents {
+  const kept = new EventLog({ insert: (rows) => insertEvents(db, rows), log: app.log })
+  app.addHook('onReady', async function subscribeAccountEvents() {
+    if (app.hasDecorator('audit')) app.audit.subscribe((event) => kept.add(event))
+  })
+  // Runs before the database closes: these hooks run in reverse order.
+  app.addHook('onClose', function finishAccountEvents() {
+    return kept.flush()
+  })
+  return Object.freeze({
+    async recent(accountId: string, query?: EventsQuery) {
+      await kept.flush()
+      return listEvents(db, accountId, query)
+    },
+  })
+}

@@ -1,0 +1,37 @@
+import type { ApiKey, AuthType, SignIn } from './answers.js'
+
+/* The answers about accounts, for administrators. Times are ISO 8601 in UTC. */
+
+export interface Account {
+  readonly id: string
+  readonly username: string
+  readonly role: 'admin' | 'user'
+  readonly disabled: boolean
+  readonly created_at: string
+  readonly updated_at: string
+}
+
+/** One account, with what an administrator sees of it. */
+export interface AccountShown extends Account {
+  readonly display_name: string | null
+  readonly sign_ins: readonly SignIn[]
+  readonly keys: readonly ApiKey[]
+  /** The newest first, at most 50. */
+  readonly events: readonly AccountEvent[]
+}
+
+/** A recent audit event of an account. Which of the optional fields it has depends on its type. */
+export interface AccountEvent {
+  readonly type: string
+  readonly time: string
+  readonly ip: string | null
+  readonly auth_type?: AuthType
+  readonly sign_in_id?: string | null
+  readonly by?: string
+  readonly actor_id?: string | null
+  readonly why?: string
+  readonly changed?: string
+  readonly to?: string | boolean | null
+  readonly role?: string
+  readonly what?: string
+}
