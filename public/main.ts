@@ -4,6 +4,7 @@ import { showTimes, startClock } from './lib/clock.js'
 import { byId, type Child, h, repaint } from './lib/dom.js'
 import { language, t } from './lib/language.js'
 import { onChange, state, update } from './lib/store.js'
+import { loadTexts, type Texts, useTexts } from './lib/texts.js'
 import { watch } from './lib/watch.js'
 import { accountsView } from './views/accounts.js'
 import { apiKeysView } from './views/api-keys.js'
@@ -50,9 +51,13 @@ function paint(): void {
   showTimes()
 }
 
-keepChoice()
-onChange(() => repaint(paint))
-repaint(paint)
-startClock()
-watch()
-void start()
+export async function startPage(texts: Texts): Promise<void> {
+  useTexts(texts)
+  await loadTexts()
+  keepChoice()
+  onChange(() => repaint(paint))
+  repaint(paint)
+  startClock()
+  watch()
+  await start()
+}

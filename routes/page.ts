@@ -56,6 +56,19 @@ function serveAsset(path: string, type: string): Handler {
   }
 }
 
+/** A script's name without its hash. */
+const SCRIPT = /^(.+-)[\da-f]{16}\.js$/
+
+/** In ms: often enough while servers of two versions run, and no load for them. */
+const RELOAD_AFTER = 2000
+
+/**
+ * Answers instead of a script of another version: this server was replaced after the browser had got the HTML, or a
+ * server of another version sent it. The page is loaded again until both come from one version.
+ */
+const otherVersion: Handler = (_request, reply) =>
+  reply.type(TYPES['.js'] ?? '').send(`setTimeout(() => location.reload(), ${RELOAD_AFTER})\n`)
+
 /** Revalidated each time, since it names the assets. */
 function serveHtml(folder: string): Handler {
   const en = readStaticFile(join(folder, 'index.en.html'), HTML)
@@ -88,6 +101,8 @@ export function servePage(app: FastifyInstance, { url, folder, onRequest }: Page
   for (const name of readdirSync(place)) {
     const type = TYPES[extname(name)]
     if (type) app.get(join('/page', folder, name), hooks, serveAsset(join(place, name), type))
+    const [, script] = SCRIPT.exec(name) ?? []
+    if (script) app.get(join('/page', folder, `${script}:hash(^[\\da-f]{16}).js`), hooks, otherVersion)
   }
   app.get(url, hooks, serveHtml(place))
 }

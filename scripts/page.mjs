@@ -39,16 +39,17 @@ function withHash(name, content) {
 }
 
 /**
- * Bundles scripts and style sheets, each into one file.
- * @param {string[]} names @param {boolean} readable @returns {Promise<Files>}
+ * Bundles a script or a style sheet. It is one file, and one more for each `import()`.
+ * @param {string} name @param {boolean} readable @returns {Promise<Files>}
  */
-async function bundle(names, readable) {
+async function bundle(name, readable) {
   const { build } = await import('esbuild')
   const { outputFiles } = await build({
     absWorkingDir: process.cwd(),
-    entryPoints: names.map((name) => join(SOURCES, name.replace(/\.js$/, '.ts'))),
+    entryPoints: [join(SOURCES, name.replace(/\.js$/, '.ts'))],
     bundle: true,
     charset: 'utf8',
+    chunkNames: '[name]-[hash]',
     format: 'esm',
     legalComments: 'none',
     logLevel: 'silent',
@@ -56,6 +57,7 @@ async function bundle(names, readable) {
     outbase: SOURCES,
     outdir: SOURCES,
     sourcemap: readable ? 'inline' : false,
+    splitting: true,
     target: 'es2022',
     tsconfig: join(SOURCES, 'tsconfig.json'),
     write: false,
@@ -63,43 +65,41 @@ async function bundle(names, readable) {
   return new Map(outputFiles.map(({ path, contents }) => [relative(SOURCES, path), Buffer.from(contents)]))
 }
 
-/** @param {string} name @returns {Buffer} */
-const read = (name) => readFileSync(join(SOURCES, name))
+/** Puts the hashed names into a text. @param {Buffer} text @param {Map<string, string>} hashed by name */
+function withHashedNames(text, hashed) {
+  const put = (/** @type {string} */ found, /** @type {string} */ name) => {
+    const real = hashed.get(name)
+    return real ? `${ADDRESS}/${real}` : found
+  }
+  return Buffer.from(text.toString().replace(REFERENCE, put))
+}
 
 /**
- * The files with a hash in their names, and the pages that refer to them.
+ * The HTML files, and everything that they name.
  * @param {boolean} readable @returns {Promise<Files>}
  */
 async function makeFiles(readable) {
-  const pages = filesOf(SOURCES)
-    .filter((file) => file.endsWith('.html'))
-    .map((file) => relative(SOURCES, file))
-  const names = new Set(pages.flatMap((page) => namesIn(read(page).toString())))
+  const pages = filesOf(SOURCES).filter((file) => file.endsWith('.html'))
+  const named = [...new Set(pages.flatMap((page) => namesIn(readFileSync(page, 'utf8'))))]
   const isPicture = (/** @type {string} */ name) => name.endsWith('.svg')
-  const pictures = [...names].filter(isPicture)
-  const bundles = await bundle(
-    [...names].filter((name) => !isPicture(name)),
-    readable,
+  const pictures = named
+    .filter(isPicture)
+    .map((name) => /** @type {const} */ ([name, readFileSync(join(SOURCES, name))]))
+  const bundles = await Promise.all(
+    named.filter((name) => !isPicture(name)).map((name) => bundle(name, readable)),
   )
   /** @type {Files} */
   const files = new Map()
   /** @type {Map<string, string>} */
   const hashed = new Map()
-  const refer = (/** @type {Buffer} */ content) =>
-    Buffer.from(
-      content.toString().replace(REFERENCE, (found, name) => {
-        const real = hashed.get(name)
-        return real ? `${ADDRESS}/${real}` : found
-      }),
-    )
-  const add = (/** @type {string} */ name, /** @type {Buffer} */ content) => {
-    hashed.set(name, withHash(name, content))
-    files.set(withHash(name, content), content)
+  // The pictures come first, since the scripts name them.
+  for (const [name, content] of [...pictures, ...bundles.flatMap((made) => [...made])]) {
+    const final = withHashedNames(content, hashed)
+    // The bundler has put a hash into the names of the others.
+    if (named.includes(name)) hashed.set(name, withHash(name, final))
+    files.set(hashed.get(name) ?? name, final)
   }
-  for (const name of pictures) add(name, read(name))
-  // The scripts show pictures too.
-  for (const [name, content] of bundles) add(name, refer(content))
-  for (const name of pages) files.set(name, refer(read(name)))
+  for (const page of pages) files.set(relative(SOURCES, page), withHashedNames(readFileSync(page), hashed))
   return files
 }
 

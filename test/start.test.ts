@@ -153,7 +153,7 @@ t.test('a second start builds nothing, and needs nothing of dist/ once it runs',
   renameSync(join(cwd, 'dist'), join(cwd, 'before'))
   const origin = `http://127.0.0.1:${PORT}`
   const page = await fetch(origin)
-  t.match(await page.text(), /src="\/page\/main-[\da-f]{16}\.js"/)
+  t.match(await page.text(), /src="\/page\/main\.en-[\da-f]{16}\.js"/)
   for (const file of readdirSync(join(cwd, 'before/public'), { recursive: true, encoding: 'utf8' })) {
     if (!/\.(css|js|svg)$/.test(file) || file.startsWith('lab')) continue
     const answer = await fetch(`${origin}/page/${file}`)

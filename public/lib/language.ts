@@ -1,5 +1,4 @@
-import { en, type Text } from '../text/en.js'
-import { zh } from '../text/zh.js'
+export { t } from './texts.js'
 
 export type Language = 'en' | 'zh'
 
@@ -15,14 +14,14 @@ function remembered(): string | null {
 }
 
 function firstChoice(): Language {
-  const wanted = remembered() ?? navigator.languages.find((tag) => /^(en|zh)\b/.test(tag)) ?? 'en'
+  // The server has chosen the HTML by the browser's languages.
+  const wanted = remembered() ?? document.documentElement.lang
   return wanted.startsWith('zh') ? 'zh' : 'en'
 }
 
 let current: Language = firstChoice()
 
 export const language = (): Language => current
-export const t = (): Text => (current === 'zh' ? zh : en)
 
 export function chooseLanguage(wanted: Language): void {
   current = wanted

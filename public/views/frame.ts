@@ -1,6 +1,7 @@
 import { type Child, h } from '../lib/dom.js'
 import { chooseLanguage, type Language, language, t } from '../lib/language.js'
 import { state, update } from '../lib/store.js'
+import { loadTexts } from '../lib/texts.js'
 
 const NAMES = { en: 'English', zh: '中文' } as const
 
@@ -12,8 +13,9 @@ function choice(wanted: Language): HTMLElement {
       type: 'button',
       lang: wanted === 'zh' ? 'zh-CN' : 'en',
       'aria-pressed': language() === wanted,
-      click: () => {
+      click: async () => {
         chooseLanguage(wanted)
+        await loadTexts()
         // Earlier notices are in the other language.
         update({ failures: {}, notices: {} })
       },

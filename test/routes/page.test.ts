@@ -101,8 +101,28 @@ test('assets are kept for good, since their names change with their content; the
     const { headers, rawPayload } = await app.inject(url)
     t.match(headers, { 'cache-control': 'public, max-age=31536000, immutable', vary: 'Accept-Encoding' })
     const hash = createHash('sha256').update(rawPayload).digest('hex').slice(0, 16)
-    t.match(url, new RegExp(`^/page/[a-z]+-${hash}\\.(css|js|svg)$`))
+    t.match(url, new RegExp(`^/page/[a-z.]+-${hash}\\.(css|js|svg)$`))
   }
+})
+
+test('a script of another version makes the page load again, and is not kept', async (t) => {
+  const { app } = await startUserCenter(t)
+  const other = '0123456789abcdef'
+  for (const language of ['en', 'zh']) {
+    const { headers, body, statusCode } = await app.inject(`/page/main.${language}-${other}.js`)
+    t.equal(statusCode, 200, 'a browser runs no script of another status')
+    t.match(headers, { 'cache-control': 'no-store', 'content-type': 'text/javascript; charset=utf-8' })
+    t.equal(headers.etag, undefined)
+    t.match(body, 'location.reload()')
+  }
+  for (const name of [
+    `main.en-${other}0.js`,
+    'main.en-0123456789ABCDEF.js',
+    `main.en-${other}.css`,
+    `main.fr-${other}.js`,
+    `page-${other}.css`,
+  ])
+    refused(t, await app.inject(`/page/${name}`), 404, 'NOT_FOUND', name)
 })
 
 test('the HTML is in the language of the browser', async (t) => {

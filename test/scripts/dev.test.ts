@@ -22,7 +22,7 @@ test('npm run dev shows a change of the page and of a plugin, and survives a mis
     return answer?.text()
   }
   const script = async () => {
-    const [address] = /\/page\/main-[\da-f]+\.js/.exec((await read('/')) ?? '') ?? []
+    const [address] = /\/page\/main\.en-[\da-f]+\.js/.exec((await read('/')) ?? '') ?? []
     return address ? read(address) : undefined
   }
   const shows = (text: string) => until(dev, async () => !!(await script())?.includes(text))
