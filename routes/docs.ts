@@ -3,8 +3,10 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { CookieNames } from 'fastify-identity/config'
 import fp from 'fastify-plugin'
+import { compressPublic } from './http/compress.js'
 import type { Operation } from './openapi/operation.js'
 import { responsesOf } from './openapi/responses.js'
+import { THEME } from './openapi/theme.js'
 import { OWN_FILES } from './page.js'
 
 export interface DocsOptions extends CookieNames {
@@ -64,6 +66,19 @@ function describe(schema: FastifySchema | undefined, operation: Operation): Fast
   }
 }
 
+async function docsPage(scope: FastifyInstance): Promise<void> {
+  compressPublic(scope)
+  await scope.register(swaggerUi, {
+    routePrefix: '/docs',
+    // The package's own policy would allow any source, and framing. Trusted Types are left out, because its page does
+    // not support them.
+    staticCSP: OWN_FILES,
+    theme: THEME,
+    // Without the top bar, which loads other documents and has an inline style in its logo.
+    uiConfig: { layout: 'BaseLayout' },
+  })
+}
+
 /**
  * The document at `/docs/json` (OpenAPI 3.1), and a page to try it out at `/docs`. It must be registered before the
  * routes, since it collects them from a hook.
@@ -100,14 +115,7 @@ async function docsPlugin(app: FastifyInstance, options: DocsOptions): Promise<v
       return { url, schema: operation ? describe(schema, operation) : { ...schema, hide: true } }
     },
   })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    // The package's own policy would allow any source, and framing. Trusted Types are left out, because its page does
-    // not support them.
-    staticCSP: OWN_FILES,
-    // Without the top bar, which loads other documents and has an inline style in its logo.
-    uiConfig: { layout: 'BaseLayout' },
-  })
+  await app.register(docsPage)
 }
 
 export default fp(docsPlugin, { name: 'user-center-docs', fastify: '5.x' })

@@ -19,6 +19,13 @@ test('the API can be tried out in a browser, under its strict policy', async (t)
   }
   t.match(await tried('loginBySession'), /"auth_type": "session"/, 'the example that it fills in works')
   t.match(await tried('userInfo'), /"username": "user1"/, 'and the browser sends the cookie')
+  t.equal(await page.title(), 'API documentation · User center')
+  t.equal(await page.locator('html.dark-mode').count(), 0)
+  await page.emulateMedia({ colorScheme: 'dark' })
+  // It follows the browser.
+  await page.locator('html.dark-mode').waitFor()
+  await page.locator('#back').click()
+  await page.waitForURL(`${origin}/`)
   t.same(complaints, [], 'the policy refuses nothing that it needs')
   t.same(foreign, [], 'and nothing comes from elsewhere')
 })

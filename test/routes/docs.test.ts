@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import type { FastifyInstance } from 'fastify'
@@ -248,4 +249,40 @@ t.test('in production it is there only when asked for', async (t) => {
   refused(t, await app.inject('/docs/json'), 404, 'NOT_FOUND')
   const asked = await startUserCenter(t, { ...production, DOCS: 'true' })
   t.equal((await asked.app.inject('/docs/json')).statusCode, 200)
+})
+
+t.test('the page and its files are compressed, and its title is ours', async (t) => {
+  const { app } = await startUserCenter(t)
+  const page = await app.inject('/docs')
+  t.match(page.body, '<title>API documentation · User center</title>')
+  const files = [...page.body.matchAll(/(?:src|href)="(\/docs\/[^"]+\.(?:css|js))"/g)].map(
+    ([, file = '']) => file,
+  )
+  t.ok(files.length >= 6)
+  let bytes = 0
+  for (const url of ['/docs', '/docs/', '/docs/json', '/docs/yaml', ...files]) {
+    const plain = await app.inject(url)
+    t.equal(plain.headers['content-encoding'], undefined, url)
+    for (const [coding, decode] of [
+      ['gzip', gunzipSync],
+      ['br', brotliDecompressSync],
+    ] as const) {
+      const answer = await app.inject({ url, headers: { 'accept-encoding': coding } })
+      const { headers, rawPayload } = answer
+      t.match(headers, { 'content-encoding': coding, vary: 'Accept-Encoding', etag: plain.headers.etag }, url)
+      t.equal(Number(headers['content-length']), rawPayload.length)
+      t.ok(decode(rawPayload).equals(plain.rawPayload))
+      if (files.includes(url) && coding === 'br') bytes += rawPayload.length
+      const { etag } = headers
+      if (!etag) continue
+      const same = await app.inject({ url, headers: { 'accept-encoding': coding, 'if-none-match': etag } })
+      t.match(same, { statusCode: 304, body: '', headers: { vary: 'Accept-Encoding' } }, url)
+      t.equal(same.headers['content-encoding'], undefined)
+    }
+    const head = await app.inject({ url, method: 'HEAD', headers: { 'accept-encoding': 'br' } })
+    t.match(head, { statusCode: 200, body: '', headers: { 'content-encoding': undefined } }, url)
+  }
+  t.ok(bytes < 600_000, `${bytes} bytes`)
+  const missing = await app.inject({ url: '/docs/static/nothing', headers: { 'accept-encoding': 'br' } })
+  t.match(missing, { statusCode: 404, headers: { 'content-encoding': undefined } })
 })
