@@ -38,16 +38,26 @@ export function translations(): Translation[] {
 /** The directories beside docs/ that have a README. */
 const WITH_README = ['benchmarks', 'plugins', 'routes', 'test']
 
+/** The pages in a directory, in the order of their names. */
+const pagesIn = (directory: string): string[] =>
+  readdirSync(join(ROOT, directory))
+    .filter((file) => /^[\w-]+\.md$/.test(file))
+    .toSorted()
+    .map((file) => join(directory, file))
+
+/** The recipes: each is one whole program. */
+export const recipes = (): string[] => pagesIn('docs/recipes')
+
 /** The English pages. */
 export function englishPages(): string[] {
-  const inDocs = readdirSync(join(ROOT, 'docs')).filter((file) => /^[\w-]+\.md$/.test(file))
   return [
     'README.md',
     'plugins/CHANGELOG.md',
     'CONTRIBUTING.md',
     'SECURITY.md',
     ...WITH_README.map((directory) => join(directory, 'README.md')),
-    ...inDocs.toSorted().map((file) => join('docs', file)),
+    ...pagesIn('docs'),
+    ...recipes(),
   ]
 }
 

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import t from 'tap'
 import { englishPages, ROOT, translations } from './blocks.js'
-import { anchorsOf, read, targetsOf } from './links.js'
+import { anchorsOf, proseOf, read, targetsOf } from './links.js'
 
 /** Links and pictures that stay in the repository. */
-const linksOf = (page: string) => targetsOf(read(page)).filter((target) => !/^[a-z]+:/.test(target))
+const linksOf = (page: string) => targetsOf(proseOf(page)).filter((target) => !/^[a-z]+:/.test(target))
 
 t.test('every link of a page leads somewhere', async (t) => {
   for (const page of [...englishPages(), ...translations().map(({ page }) => page)]) {

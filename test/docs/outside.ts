@@ -19,6 +19,7 @@ const INSTALLED = [
   '@fastify/jwt',
   '@fastify/redis',
   '@fastify/sse',
+  '@fastify/static',
   '@fastify/websocket',
   'ioredis',
   'jose',

@@ -111,3 +111,10 @@ export async function startCenter(t: Test, more: Record<string, string> = {}): P
 /** Puts a port of the test's in the place of the one that the page names. */
 export const atPort = (text: string, port: number) =>
   text.replaceAll('http://127.0.0.1:3000', `http://127.0.0.1:${port}`)
+
+/** Where the application of a block listens. */
+export function portOf({ server }: FastifyInstance): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('it listens on no port')
+  return address.port
+}

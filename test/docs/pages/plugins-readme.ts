@@ -1,16 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
 import { makeDataDir } from '../../helpers/user-center.js'
 import { ROOT, textOf } from '../blocks.js'
-import { atPort, notRun, type Page, runShell } from '../runners.js'
+import { atPort, notRun, type Page, portOf, runShell } from '../runners.js'
 import { advance, answers, bearer, cookiesOf, enter, SUITE } from '../setups.js'
-
-function portOf({ server }: FastifyInstance): number {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the example listens on no port')
-  return address.port
-}
 
 const page: Page = {
   install: notRun('it is not published: test/package.test.ts packs and installs it', async (t, text) => {
