@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 const PROGRAMS = [
   { name: 'redis-server', command: 'redis-server', option: '-v' },
   { name: 'haproxy', command: 'haproxy', option: '-v' },
+  { name: 'nginx-light', command: 'nginx', option: '-v' },
   { name: 'postgresql-15', command: 'postgres', option: '-V' },
   { name: 'chromium', command: 'chromium', option: '--version' },
 ]
@@ -32,7 +33,7 @@ function aptGet(args) {
 
 /** @param {string[]} programs */
 const how = (programs) =>
-  `"apt-get install ${programs.join(' ')}" does it on Debian 12, https://redis.io/download, https://www.haproxy.org and https://www.postgresql.org/download help elsewhere.`
+  `"apt-get install ${programs.join(' ')}" does it on Debian 12, https://redis.io/download, https://www.haproxy.org, https://nginx.org and https://www.postgresql.org/download help elsewhere.`
 
 /**
  * Checks that the programs are on the PATH. As root, installs missing ones with apt-get.

@@ -44,6 +44,7 @@ t.test('what is there is left alone', async (t) => {
   const path = await machine(t, {
     'redis-server': THERE,
     haproxy: THERE,
+    nginx: THERE,
     chromium: THERE,
     postgres: THERE,
     'apt-get': aptGet('exit 1'),
@@ -53,20 +54,20 @@ t.test('what is there is left alone', async (t) => {
 
 t.test('root on Debian gets what is missing installed, and no server of its own started', async (t) => {
   const path = await machine(t, {
-    'apt-get': aptGet(['redis-server', 'haproxy', 'postgres', 'chromium'].map(put).join('; ')),
+    'apt-get': aptGet(['redis-server', 'haproxy', 'nginx', 'postgres', 'chromium'].map(put).join('; ')),
   })
   const { said, sentence } = await ensure(path, 0)
   t.equal(sentence, null)
   t.match(said.join(), 'installing')
   t.match(
     await readFile(join(path, 'calls'), 'utf8'),
-    /noninteractive 1 .*install -y .*redis-server haproxy postgresql-15 chromium/,
+    /noninteractive 1 .*install -y .*redis-server haproxy nginx-light postgresql-15 chromium/,
   )
 })
 
 t.test('only what is missing is installed', async (t) => {
   const path = await machine(t, {
-    ...{ 'redis-server': THERE, postgres: THERE, chromium: THERE },
+    ...{ 'redis-server': THERE, nginx: THERE, postgres: THERE, chromium: THERE },
     'apt-get': aptGet(put('haproxy')),
   })
   t.equal((await ensure(path, 0)).sentence, null)
@@ -77,12 +78,12 @@ t.test('where it cannot be installed, one sentence says what to install', async 
   const failing = await machine(t, { 'apt-get': aptGet('exit 100') })
   const useless = await machine(t, { 'apt-get': aptGet(put('haproxy')) })
   const none = await machine(t, {})
-  const othersThere = await machine(t, { haproxy: THERE, postgres: THERE, chromium: THERE })
+  const othersThere = await machine(t, { haproxy: THERE, nginx: THERE, postgres: THERE, chromium: THERE })
   for (const [path, uid, names] of [
-    [failing, 0, 'redis-server haproxy postgresql-15 chromium'],
-    [failing, 1000, 'redis-server haproxy postgresql-15 chromium'],
-    [useless, 0, 'redis-server haproxy postgresql-15 chromium'],
-    [none, 0, 'redis-server haproxy postgresql-15 chromium'],
+    [failing, 0, 'redis-server haproxy nginx-light postgresql-15 chromium'],
+    [failing, 1000, 'redis-server haproxy nginx-light postgresql-15 chromium'],
+    [useless, 0, 'redis-server haproxy nginx-light postgresql-15 chromium'],
+    [none, 0, 'redis-server haproxy nginx-light postgresql-15 chromium'],
     [othersThere, 0, 'redis-server'],
   ] as const) {
     const { sentence } = await ensure(path, uid)

@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { nginxArguments } from '../../helpers/nginx.js'
+import { freePort } from '../../helpers/redis-server.js'
 import { makeDataDir } from '../../helpers/user-center.js'
-import { notRun, type Page, runShell } from '../runners.js'
+import { type Page, runShell } from '../runners.js'
 
 /** A front of our own before the backend, which the page leaves to its reader. */
 const FRONT = 'frontend front\n  bind 127.0.0.1:18080\n  default_backend centers\n'
@@ -14,11 +16,17 @@ const page: Page = {
     t.equal(status, 0, stderr)
     t.notMatch(stderr, /WARNING|ALERT/)
   },
-  nginx: notRun('no test has an nginx', async (t, text) => {
-    t.equal(text.split('{').length, text.split('}').length, 'its braces match')
-    for (const line of text.split('\n')) if (line.trim()) t.match(line, /[;{}]$/, line)
+  nginx: async (t, text) => {
+    const site = text.replace(
+      'server {\n  location',
+      `server {\n  listen 127.0.0.1:${await freePort()};\n  location`,
+    )
+    const [program, ...rest] = nginxArguments(t, site)
+    const { status, stderr } = await runShell([program, '-t', ...rest].join(' '), { cwd: makeDataDir(t) })
+    t.equal(status, 0, stderr)
+    t.notMatch(stderr, /\[(warn|emerg)\]/)
     t.match(text, /proxy_set_header Host \$http_host;\s+proxy_set_header X-Forwarded-For \$remote_addr;/)
-  }),
+  },
 }
 
 export default page
