@@ -15,6 +15,7 @@ const INSTALLED = [
   'fastify-plugin',
   '@fastify/cookie',
   '@fastify/formbody',
+  '@fastify/oauth2',
   '@fastify/session',
   '@fastify/jwt',
   '@fastify/redis',
