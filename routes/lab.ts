@@ -12,6 +12,7 @@ import { otherSiteRoutes } from './lab/other-site.js'
 import { say } from './lab/text.js'
 import { Turns } from './lab/turns.js'
 import { Lab } from './lab/world.js'
+import { servePage } from './page.js'
 
 const RunBody = Type.Object(
   {
@@ -81,6 +82,8 @@ export async function labRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const turns = new Turns(RUNS_AT_ONCE)
   await scope.register(otherSiteRoutes)
+
+  servePage(scope, { url: '/lab', folder: 'lab', onRequest: hideFromOthers })
 
   app.get('/lab/experiments', { onRequest: hideFromOthers }, async function listExperiments(request) {
     return answer(request, 'EXPERIMENTS', { data: say(EXPERIMENTS.map(describe), languageOf(request)) })

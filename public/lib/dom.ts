@@ -49,6 +49,16 @@ export function focusOn(id: string): void {
   document.getElementById(id)?.focus()
 }
 
+/** Has a text read out by screen readers: politely, or at once. */
+export function announce(id: 'status' | 'alert', words: string): void {
+  const region = byId(id)
+  // Screen readers do not read a text again that has not changed.
+  region.textContent = ''
+  setTimeout(() => {
+    region.textContent = words
+  }, 50)
+}
+
 /** Saves input, choices and open details by element id, to restore them after a repaint. */
 interface Kept {
   readonly values: ReadonlyMap<string, string | boolean>

@@ -1,5 +1,5 @@
 import type { Failure } from './api.js'
-import { byId } from './dom.js'
+import { announce } from './dom.js'
 import { t } from './language.js'
 import { type Place, state, update } from './store.js'
 
@@ -19,26 +19,17 @@ export function advice({ code, reason }: Failure): string {
   return (reason && reasons[reason]) || all[code] || all.INTERNAL || ''
 }
 
-function live(id: 'status' | 'alert', words: string): void {
-  const region = byId(id)
-  // Screen readers do not read a text again that has not changed.
-  region.textContent = ''
-  setTimeout(() => {
-    region.textContent = words
-  }, 50)
-}
-
 /** Shows a success in its place, and has it read out. */
 export function tell(place: Place, notice: string): void {
   const { [place]: _, ...failures } = state().failures
   update({ failures, notices: { [place]: notice } })
-  live('status', notice)
+  announce('status', notice)
 }
 
 /** Shows a failure in its place, and has it read out at once. */
 export function complain(place: Place, failure: Failure): void {
   update({ failures: { ...state().failures, [place]: failure }, notices: {} })
-  live('alert', `${happened(failure)} ${advice(failure)}`)
+  announce('alert', `${happened(failure)} ${advice(failure)}`)
 }
 
 export function clear(place: Place): void {

@@ -4,6 +4,7 @@ export const en = {
   title: 'User center',
   skip: 'Skip to content',
   docs: 'API documentation',
+  lab: 'Lab: see it happen',
   language: 'Language',
   foot: 'Three ways to stay signed in, side by side, and API keys for programs. This page uses only the public API.',
   loading: 'Loading …',

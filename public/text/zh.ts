@@ -4,6 +4,7 @@ export const zh: Text = {
   title: '用户中心',
   skip: '跳到正文',
   docs: 'API 文档',
+  lab: '实验室：亲眼看看',
   language: '语言',
   foot: '三种保持登录的方式，并排比较；另有供程序使用的 API 密钥。本页的所有操作都通过同一套公开 API 完成。',
   loading: '请稍候……',

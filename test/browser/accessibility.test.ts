@@ -1,32 +1,7 @@
-import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { test } from 'tap'
+import { tabTo, violations } from '../helpers/accessibility.js'
 import { openWindow, startChromium, startSite } from '../helpers/chromium.js'
-
-const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8')
-
-interface Finding {
-  readonly id: string
-  readonly nodes: readonly { readonly target: unknown }[]
-}
-
-/** What axe finds on the page as it is now. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  const found = await page.evaluate<Finding[]>(
-    'axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations)',
-  )
-  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${String(target)}`))
-}
-
-/** Goes on by the Tab key until the element with this id has the focus. */
-async function tabTo(page: Page, id: string): Promise<void> {
-  for (let steps = 0; steps < 40; steps += 1) {
-    if ((await page.evaluate('document.activeElement.id')) === id) return
-    await page.keyboard.press('Tab')
-  }
-  throw new Error(`the Tab key does not lead to #${id}`)
-}
 
 async function signInByKeyboard(page: Page, arrows: number): Promise<void> {
   await tabTo(page, 'way-cookie')

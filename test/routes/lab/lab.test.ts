@@ -32,6 +32,9 @@ t.test('the experiments are served under every name of this machine', async (t) 
     '[::1]:3000',
   ]) {
     t.equal((await ask(port, '/lab/experiments', [`Host: ${host}`])).status, 200, host)
+    const page = await ask(port, '/lab', [`Host: ${host}`])
+    t.equal(page.status, 200, host)
+    t.match(page.headers, /^content-type: text\/html/im, host)
     t.match((await ask(port, '/settings', [`Host: ${host}`])).body, /"lab":true/, host)
   }
 })
@@ -57,11 +60,13 @@ t.test('under any other name they are as unknown as any other path', async (t) =
   const { port } = await startLab(t)
   const own = (headers: string) => headers.replace(/^date: .*$/im, '')
   for (const lines of [...OTHER_HOSTS.map((host) => [`Host: ${host}`]), ['Host:']]) {
-    const hidden = await ask(port, '/lab/experiments', lines)
     const unknown = await ask(port, '/nothing/here', lines)
-    t.equal(hidden.status, 404, lines.join())
-    t.equal(hidden.body, unknown.body, lines.join())
-    t.equal(own(hidden.headers), own(unknown.headers), lines.join())
+    for (const path of ['/lab', '/lab/experiments']) {
+      const hidden = await ask(port, path, lines)
+      t.equal(hidden.status, 404, lines.join())
+      t.equal(hidden.body, unknown.body, lines.join())
+      t.equal(own(hidden.headers), own(unknown.headers), lines.join())
+    }
     t.match((await ask(port, '/settings', lines)).body, /"lab":false/, lines.join())
   }
   t.equal((await ask(port, '/lab/experiments', [], '1.0')).status, 404, 'no Host at all')
@@ -102,7 +107,8 @@ t.test('a server that is told so, or is in production, has none', async (t) => {
   for (const env of [{ LAB: 'false' }, production]) {
     const { app } = await startUserCenter(t, env)
     const port = await listen(app)
-    t.equal((await ask(port, '/lab/experiments', ['Host: localhost'])).status, 404)
+    for (const path of ['/lab', '/lab/experiments'])
+      t.equal((await ask(port, path, ['Host: localhost'])).status, 404, path)
     t.match((await ask(port, '/settings', ['Host: localhost'])).body, /"lab":false/)
     t.notOk(app.hasRoute({ method: 'GET', url: '/lab/experiments' }), 'not even behind the gate')
   }

@@ -1,0 +1,16 @@
+import type { Claim } from './text/en.js'
+
+/** What tutorials get wrong, in the order of the page, and the experiments that show it. */
+export const CLAIMS: readonly (readonly [Claim, ...experiments: string[]])[] = [
+  ['httpOnly', 'injected-script'],
+  ['session', 'read-without-a-key', 'copy-after-sign-out'],
+  ['encryption', 'read-without-a-key'],
+  ['fixation', 'planted-session-id'],
+  ['username', 'tutorial-cookie'],
+  ['secret', 'another-secret'],
+  ['storage', 'injected-script'],
+  ['status', 'forged-tokens'],
+]
+
+/** The address of the page of claims, behind `#`. */
+export const CLAIMS_NAME = 'what-tutorials-say'

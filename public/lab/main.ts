@@ -1,0 +1,67 @@
+import { byId, type Child, h, repaint } from '../lib/dom.js'
+import { language } from '../lib/language.js'
+import { languages } from '../lib/languages.js'
+import { load, nameOfAddress, translate, visit } from './actions.js'
+import { CLAIMS_NAME } from './claims.js'
+import { experiment, note, onChange, state } from './state.js'
+import { experimentView, faultView } from './views/experiment.js'
+import { claimsView, listView } from './views/list.js'
+import { button } from './views/parts.js'
+import { words } from './words.js'
+
+function fill(id: string, content: Child): void {
+  byId(id).replaceChildren(...h('div', {}, content).childNodes)
+}
+
+function topView(): Child {
+  return [
+    h(
+      'p',
+      { class: 'brand' },
+      h('img', { src: '/page/icon.svg', alt: '', width: 28, height: 28 }),
+      words().title,
+    ),
+    h('a', { href: '/', class: 'docs' }, words().home),
+    languages(words().language, translate),
+  ]
+}
+
+function mainView(): Child {
+  const { experiments, fault, name } = state()
+  if (!experiments)
+    return fault
+      ? [faultView(), button('again', words().again, load)]
+      : h('p', { class: 'lead' }, words().loading)
+  const shown = experiment()
+  if (shown) return experimentView(shown)
+  return name === CLAIMS_NAME ? claimsView() : listView()
+}
+
+function titleOf(): string {
+  const shown = experiment()
+  if (shown) return shown.title
+  return state().name === CLAIMS_NAME ? words().claims.title : words().list.title
+}
+
+function paint(): void {
+  document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
+  document.title = `${titleOf()} · ${words().title}`
+  byId('skip').textContent = words().skip
+  fill('top', topView())
+  fill('main', mainView())
+  if (state().experiments || state().fault) byId('main').removeAttribute('aria-busy')
+  fill('foot', h('p', {}, words().foot))
+}
+
+/** The part behind `#` names an experiment, so this link must not change it. */
+function skip(event: Event): void {
+  event.preventDefault()
+  byId('main').focus()
+}
+
+onChange(() => repaint(paint))
+window.addEventListener('hashchange', visit)
+byId('skip').addEventListener('click', skip)
+note({ name: nameOfAddress() })
+repaint(paint)
+void load()
