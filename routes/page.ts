@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import { addVary } from './http/coding.js'
 import { languageOf } from './http/messages.js'
 import { readStaticFile, sendStaticFile } from './http/static-file.js'
 
@@ -51,7 +52,8 @@ type Handler = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
 function serveAsset(path: string, type: string): Handler {
   const file = readStaticFile(path, type)
   return function pageAsset(request, reply) {
-    reply.headers({ 'cache-control': 'public, max-age=31536000, immutable', vary: 'Accept-Encoding' })
+    reply.header('cache-control', 'public, max-age=31536000, immutable')
+    addVary(reply, 'Accept-Encoding')
     return sendStaticFile(request, reply, file)
   }
 }
@@ -74,7 +76,8 @@ function serveHtml(folder: string): Handler {
   const en = readStaticFile(join(folder, 'index.en.html'), HTML)
   const zh = readStaticFile(join(folder, 'index.zh.html'), HTML)
   return function pageHtml(request, reply) {
-    reply.headers({ 'cache-control': 'public, max-age=0', vary: 'Accept-Encoding, Accept-Language' })
+    reply.header('cache-control', 'public, max-age=0')
+    addVary(reply, 'Accept-Encoding', 'Accept-Language')
     return sendStaticFile(request, reply, languageOf(request) === 'zh' ? zh : en)
   }
 }

@@ -1,3 +1,5 @@
+import type { FastifyReply } from 'fastify'
+
 /** The content codings of our files (RFC 9110 §8.4.1). Identity means: not compressed. */
 export type Coding = 'br' | 'gzip' | 'identity'
 
@@ -24,4 +26,10 @@ export function chooseCoding(header: string | undefined, available: readonly Cod
     weights.get(coding) ?? weights.get('*') ?? (coding === 'identity' ? Number.MIN_VALUE : 0)
   const best = available.reduce((one, other) => (weightOf(other) > weightOf(one) ? other : one))
   return weightOf(best) > 0 ? best : null
+}
+
+/** Adds the request headers that an answer depends on. CORS may have named one before. */
+export function addVary(reply: FastifyReply, ...fields: readonly string[]): void {
+  const named = reply.getHeader('vary')
+  reply.header('vary', [...(named ? [String(named)] : []), ...fields].join(', '))
 }

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type Coding, chooseCoding } from './coding.js'
+import { addVary, type Coding, chooseCoding } from './coding.js'
 
 const brotli = promisify(brotliCompress)
 /** The best quality would take seconds for a large file. */
@@ -41,7 +41,7 @@ export function compressPublic(scope: FastifyInstance): void {
     return made
   }
   scope.addHook('onSend', async function compressAnswer(request, reply, payload) {
-    reply.header('vary', 'Accept-Encoding')
+    addVary(reply, 'Accept-Encoding')
     const coding = codingFor(request, reply)
     if (coding === null) return payload
     const content = await contentOf(payload)

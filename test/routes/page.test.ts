@@ -147,6 +147,15 @@ test('the HTML is in the language of the browser', async (t) => {
   t.equal(etags.size, 2)
 })
 
+test('what CORS says that an answer depends on stays in Vary', async (t) => {
+  const origin = 'https://app.example.com'
+  const { app } = await startUserCenter(t, { ALLOWED_ORIGINS: origin })
+  for (const url of ['/', ...(await assetsOf(app)), '/docs/json', '/docs/static/swagger-ui.css']) {
+    const { headers } = await app.inject({ url, headers: { origin } })
+    t.match(headers.vary, /Origin.*Accept-Encoding/, url)
+  }
+})
+
 test('an answer of the API is never compressed, since an attacker could learn from its length', async (t) => {
   const { app } = await startUserCenter(t)
   const { credential, response } = await signIn(app, 'cookie', ADMIN)
