@@ -22,10 +22,13 @@ const INSTALLED = [
   '@fastify/sse',
   '@fastify/static',
   '@fastify/websocket',
+  '@node-rs/argon2',
   'ioredis',
   'jose',
   'mercurius',
   '@types/node',
+  'bcryptjs',
+  'libsql',
 ]
 
 /** What a careful user compiles with, and where the types are as long as no package was built. */

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { type Block, blocksOf, ROOT } from './blocks.js'
@@ -57,7 +59,11 @@ async function runModule(t: Test, outside: Outside, { block, runner }: Run): Pro
   if (!isModule(runner)) return
   const exports = await outside.load(moduleName(block))
   const app = exports.app as FastifyInstance
-  t.teardown(() => app.close())
+  t.teardown(async () => {
+    await app.close()
+    // Many programs keep their state there, and the next one must not find the counts of this one.
+    rmSync(join(outside.directory, 'data'), { recursive: true, force: true })
+  })
   await app.ready()
   await runner.check(t, app, { ...exports, text: block.text })
 }
