@@ -65,7 +65,7 @@ function reach(file, reached = new Set()) {
 }
 
 /** The helpers that start other programs than Node.js. */
-const STARTERS = ['chromium', 'haproxy', 'postgres-server', 'redis-server'].map((name) =>
+const STARTERS = ['chromium', 'haproxy', 'nginx', 'postgres-server', 'redis-server'].map((name) =>
   join(BUILT, `test/helpers/${name}.js`),
 )
 
