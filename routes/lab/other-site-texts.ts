@@ -2,8 +2,8 @@
 export const TEXTS = {
   otherTitle: { en: 'Another site', zh: '另一个网站' },
   otherIntro: {
-    en: 'Your browser takes this page for another site, because its host has another name. It sends requests to the lab. The lab has given your browser throwaway cookies for that. They sign nobody in.',
-    zh: '这个页面的主机名不同，所以浏览器把它当作另一个网站。它会向实验室发送请求。为此，实验室给了您的浏览器几个一次性的 Cookie，它们不代表任何登录。',
+    en: 'For your browser this page is another site, because its host name differs from the lab’s. It sends requests to the lab. For this test, the lab has given your browser throwaway cookies, which sign nobody in.',
+    zh: '这个页面的主机名与实验室不同，所以浏览器把它当作另一个网站。它会向实验室发送请求。为此，实验室给了您的浏览器几个一次性的 Cookie，它们不代表任何登录。',
   },
   thisPage: { en: 'This page', zh: '本页面' },
   theLab: { en: 'The lab', zh: '实验室' },

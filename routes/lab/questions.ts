@@ -21,10 +21,13 @@ const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
     zh: '记下该登录的最近使用时间（每分钟至多一次）。',
   },
   rotateRefresh: {
-    en: 'Compared the refresh token’s number with the record, and raised it.',
-    zh: '把刷新令牌的序号与记录比对，并将其加一。',
+    en: 'Compared the refresh token’s number with the record, and raised the number in the record.',
+    zh: '把刷新令牌的序号与记录比对，并将记录中的序号加一。',
   },
-  resealSignIn: { en: 'Sealed the record of the sign-in again.', zh: '重新密封登录记录。' },
+  resealSignIn: {
+    en: 'Sealed the sign-in record again, with the current key.',
+    zh: '用当前密钥重新密封登录记录。',
+  },
   endSignIn: {
     en: 'Added the sign-in to the list of ended ones, and removed its record.',
     zh: '把该登录加入“已结束登录”列表，并删除其记录。',
@@ -37,7 +40,7 @@ const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
   createSession: { en: 'Stored a new session.', zh: '保存新会话。' },
   readSession: { en: 'Looked up the session by its id.', zh: '按会话 ID 查询会话。' },
   replaceSession: { en: 'Stored the changed session.', zh: '保存修改后的会话。' },
-  touchSession: { en: 'Moved the session’s idle limit.', zh: '延后会话的闲置期限。' },
+  touchSession: { en: 'Moved the session’s idle limit forward.', zh: '延后会话的闲置期限。' },
   destroySession: { en: 'Removed the session.', zh: '删除会话。' },
 }
 

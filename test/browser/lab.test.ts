@@ -80,7 +80,7 @@ test('the lab in a browser', async (t) => {
     await tabTo(page, 'run')
     await ran(page, () => page.keyboard.press('Enter'))
     t.equal(await focused(page), 'result')
-    t.equal(await page.locator('#result').textContent(), 'It went differently from what you expected.')
+    t.equal(await page.locator('#result').textContent(), 'The result is not what you expected.')
     t.equal(await page.locator('#happened').textContent(), 'No, the requests are equal.')
     t.match(await page.locator('#compare .lead').textContent(), 'The two steps are equal.')
     await page.waitForFunction('document.getElementById("status").textContent !== ""')

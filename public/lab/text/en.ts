@@ -7,8 +7,8 @@ export const en = {
   loading: 'Loading …',
   noAnswer: 'The server did not answer. Check that it is running, and try again.',
   again: 'Try again',
-  unknown: 'There is no experiment of this name.',
-  foot: 'The lab exists in development only, and only on this machine. Its accounts and credentials are worthless elsewhere.',
+  unknown: 'There is no experiment with this name.',
+  foot: 'The lab exists in development only, and only on this machine. Its accounts and credentials work nowhere else.',
   list: {
     title: 'See it happen',
     lead: 'Each experiment runs on a user center of its own, which you may attack. Say first what you expect. Then compare it with the real requests and answers.',
@@ -23,7 +23,7 @@ export const en = {
   running: 'Running …',
   result: {
     right: 'You were right.',
-    wrong: 'It went differently from what you expected.',
+    wrong: 'The result is not what you expected.',
     expected: 'You expected',
     happened: 'This happened',
     verdict: 'The verdict',
@@ -33,7 +33,7 @@ export const en = {
     lead: 'Change one character, and send it. Each run makes a new credential, and your character replaces the one at the same position.',
     label: 'The credential',
     submit: 'Send it changed',
-    one: 'Change exactly one character, to a letter, digit or sign of ASCII.',
+    one: 'Change exactly one character to an ASCII letter, digit or sign.',
   },
   compare: {
     title: 'Compare two steps',
@@ -51,7 +51,7 @@ export const en = {
   },
   steps: {
     title: 'Step by step',
-    lead: 'These are the real messages, without the HTTP parser: the requests never leave the process.',
+    lead: 'These are the real messages. The requests never leave the process, so no HTTP parser reads them.',
     browser: 'Browser',
     server: 'Server',
     memory: 'Memory',
@@ -63,7 +63,7 @@ export const en = {
   findings: { title: 'A look inside' },
   curl: {
     title: 'Try it in a terminal',
-    lead: 'This script for bash signs in by itself. It does the same on the running server.',
+    lead: 'This bash script signs in by itself, and repeats the experiment on the running server.',
     copy: 'Copy',
     copied: 'The script is copied.',
     notCopied: 'The browser did not allow it. Select the script and copy it yourself.',
@@ -90,7 +90,7 @@ export const en = {
       },
       fixation: {
         says: 'The framework already prevents session fixation.',
-        so: 'Flask’s own session has no id that an attacker could plant, so nothing was prevented. A server with session ids must issue a new one at each sign-in.',
+        so: 'Flask’s own session has no id that an attacker could plant, so there was nothing to prevent. A server with session ids must issue a new one at each sign-in.',
       },
       username: {
         says: 'The finished project keeps `username` in a cookie, and greets that user.',
@@ -98,7 +98,7 @@ export const en = {
       },
       secret: {
         says: '`app.secret_key = os.urandom(24)` is a good secret.',
-        so: 'It is another one after each start. Every restart then signs everybody out, and two servers refuse each other’s credentials.',
+        so: 'It changes at each start. Every restart then signs everybody out, and two servers refuse each other’s credentials.',
       },
       storage: {
         says: 'Keep the token in localStorage.',

@@ -57,8 +57,8 @@ export const allAtOnce: Experiment = {
     zh: '一台服务器可以同时接受 Cookie、会话和令牌。',
   },
   question: {
-    en: 'A request has a damaged token, and a good session and cookie behind it. Does the server let it in?',
-    zh: '一个请求带着损坏的令牌，后面还有有效的会话和 Cookie。服务器会放行吗？',
+    en: 'A request carries a damaged token, a good session id and a good cookie. Does the server let it in?',
+    zh: '一个请求带着损坏的令牌，以及有效的会话 ID 和 Cookie。服务器会放行吗？',
   },
   predictions: [
     {
@@ -97,7 +97,7 @@ export const allAtOnce: Experiment = {
       compare: [next.index, stop.index],
       findings: [{ label: { en: 'The order of the modes', zh: '各方式的顺序' }, value: order.join(' → ') }],
       verdict: {
-        en: `/user_info goes on to the ${textAt(next.json, 'auth_type')}, while every other guarded route stops at the damaged token with ${stop.status} ${stop.error}.`,
+        en: `/user_info tries the next credential and accepts the ${textAt(next.json, 'auth_type')}, while every other guarded route stops at the damaged token with ${stop.status} ${stop.error}.`,
         zh: `/user_info 会继续查看后面的凭证（auth_type 为 ${textAt(next.json, 'auth_type')}），其他受保护的路由则停在损坏的令牌上，返回 ${stop.status} ${stop.error}。`,
       },
       curl: script(

@@ -72,12 +72,12 @@ async function restart(lab: Lab, plan: readonly Deploy[], mode: Mode): Promise<A
 function verdictOf(isReplaced: boolean, { status, error }: Answered): Text {
   if (isReplaced)
     return {
-      en: `Only the old secret can check what it has signed, so everybody is signed out: ${status} ${error}.`,
-      zh: `只有原来的密钥能校验它签过的内容，所以所有人都被退出登录：${status} ${error}。`,
+      en: `Only the old secret can verify its own signatures, so everybody is signed out: ${status} ${error}.`,
+      zh: `只有原来的密钥能验证它自己的签名，所以所有人都被退出登录：${status} ${error}。`,
     }
   return {
-    en: 'The servers verified both secrets until the credential was renewed under the new one, so nobody was signed out.',
-    zh: '在凭证换成由新密钥签发之前，服务器用新旧两个密钥校验，所以没有人被退出登录。',
+    en: 'The servers accepted both secrets until the credential was renewed with the new one, so nobody was signed out.',
+    zh: '在凭证换成由新密钥签发之前，服务器同时接受新旧两个密钥，所以没有人被退出登录。',
   }
 }
 
@@ -109,7 +109,7 @@ export const anotherSecret: Experiment = {
   },
   predictions: [
     { id: 'in', text: { en: 'Yes.', zh: '是。' } },
-    { id: 'out', text: { en: 'No, and nor is anybody else.', zh: '不是，其他人也一样。' } },
+    { id: 'out', text: { en: 'No, and nobody else is.', zh: '不是，其他人也一样。' } },
   ],
   choices: [
     {

@@ -59,12 +59,12 @@ export const cartInTheSession: Experiment = {
   name: 'cart-in-the-session',
   title: { en: 'A cart before and after signing in and out', zh: '登录和退出前后的购物车' },
   claim: {
-    en: 'A session keeps data of the visitor at the server, where only the application can read it.',
+    en: 'A session keeps the visitor’s data on the server, where only the application can read it.',
     zh: '会话把访客的数据保存在服务器上，只有应用能读到。',
   },
   question: {
-    en: 'A visitor puts tea into the cart, signs in, and signs out again. When is the tea in the cart?',
-    zh: '访客把茶放进购物车，登录，再退出登录。茶在什么时候在购物车里？',
+    en: 'A visitor puts tea into the cart, signs in, and signs out again. How long does the tea stay in the cart?',
+    zh: '访客把茶放进购物车，登录，再退出登录。茶会在购物车里留到什么时候？',
   },
   predictions: [
     { id: 'always', text: { en: 'All the time.', zh: '一直都在。' } },
@@ -106,8 +106,8 @@ export const cartInTheSession: Experiment = {
       compare: [signedIn.index, signedOut.index],
       findings: findingsOf([visitor, credential], stored),
       verdict: {
-        en: 'The tea moved into the new session at the sign-in, and the sign-out deleted both.',
-        zh: '登录时茶被带进新会话，退出时随会话一起删除。',
+        en: 'The tea moved into the new session at the sign-in, and the sign-out deleted this session with the tea.',
+        zh: '登录时茶转入新会话，退出登录时随该会话一起删除。',
       },
       curl: script(
         `

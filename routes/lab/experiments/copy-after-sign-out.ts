@@ -8,8 +8,8 @@ import { overlay } from '../overlay.js'
 import { USER } from '../people.js'
 import { ELSEWHERE, signOut } from '../sign-out.js'
 
-const BEFORE: Text = { en: 'A thief uses a copy', zh: '小偷使用一份副本' }
-const AFTER: Text = { en: 'The thief uses the copy again', zh: '小偷再次使用副本' }
+const BEFORE: Text = { en: 'A thief uses a copy', zh: '窃贼使用一份副本' }
+const AFTER: Text = { en: 'The thief uses the copy again', zh: '窃贼再次使用副本' }
 
 const VERDICTS: Readonly<Record<Mode | 'tutorial', Text>> = {
   cookie: {
@@ -121,7 +121,7 @@ export const copyAfterSignOut: Experiment = {
   },
   question: {
     en: 'A thief has copied your credential. You sign out. Does the copy still work?',
-    zh: '小偷复制了您的凭证，然后您退出登录。副本还能用吗？',
+    zh: '窃贼复制了您的凭证，然后您退出登录。副本还能用吗？',
   },
   predictions: [
     { id: 'works', text: { en: 'Yes, until it expires.', zh: '能，直到它过期。' } },

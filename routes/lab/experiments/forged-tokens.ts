@@ -28,8 +28,8 @@ const FORGERIES: Readonly<Record<string, Forgery>> = {
     text: { en: 'alg: none, without a signature', zh: 'alg: none，没有签名' },
     right: 'signature',
     verdict: {
-      en: 'The server never asks the token how to check it, so alg: none is refused as TOKEN_INVALID.',
-      zh: '服务器从不让令牌自己决定如何校验，所以 alg: none 会以 TOKEN_INVALID 被拒绝。',
+      en: 'The server does not let the token choose the algorithm, so alg: none is refused as TOKEN_INVALID.',
+      zh: '服务器不让令牌自己选择算法，所以 alg: none 会以 TOKEN_INVALID 被拒绝。',
     },
     forge(token) {
       const [header, payload] = token.split('.')
@@ -42,7 +42,7 @@ mac=`,
     text: { en: 'Signed with another key', zh: '用另一把密钥签名' },
     right: 'signature',
     verdict: {
-      en: 'Only the server has its key, so a signature by any other key is refused as TOKEN_INVALID.',
+      en: 'Only the server has its key, so a signature made with any other key is refused as TOKEN_INVALID.',
       zh: '只有服务器拥有自己的密钥，用其他密钥做的签名会以 TOKEN_INVALID 被拒绝。',
     },
     forge(token) {
@@ -83,8 +83,8 @@ export const forgedTokens: Experiment = {
     zh: '有了签名，谁也伪造不了令牌。',
   },
   question: {
-    en: 'Does the server accept this token? If not, what gives it away?',
-    zh: '服务器会接受这个令牌吗？如果不会，破绽在哪里？',
+    en: 'Does the server accept this token? If not, why?',
+    zh: '服务器会接受这个令牌吗？如果不会，为什么？',
   },
   predictions: [
     { id: 'accepted', text: { en: 'It is accepted.', zh: '会接受。' } },
@@ -95,8 +95,8 @@ export const forgedTokens: Experiment = {
     {
       id: 'audience',
       text: {
-        en: 'It is refused: the signature is good, but the token is for somebody else.',
-        zh: '会拒绝：签名有效，但令牌是给别人的。',
+        en: 'It is refused: the signature is good, but the token is for another service.',
+        zh: '会拒绝：签名有效，但令牌是给另一个服务的。',
       },
     },
   ],

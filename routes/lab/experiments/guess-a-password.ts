@@ -92,7 +92,7 @@ export const guessAPassword: Experiment = {
       label: { en: 'Your browser', zh: '您的浏览器' },
       options: [
         { id: 'new', text: { en: 'is new to the server', zh: '服务器没见过' } },
-        { id: 'known', text: { en: 'was signed in before', zh: '以前登录过' } },
+        { id: 'known', text: { en: 'has signed in before', zh: '以前登录过' } },
       ],
     },
   ],
@@ -124,8 +124,8 @@ export const guessAPassword: Experiment = {
       verdict:
         owner.status === 200
           ? {
-              en: 'After ten failures strangers get 429 THROTTLED, but your browser’s device cookie has a counter of its own.',
-              zh: '失败十次之后，陌生设备得到 429 THROTTLED；但您的浏览器有设备 Cookie，单独计数。',
+              en: 'After ten failures unknown browsers get 429 THROTTLED, but your browser has a device cookie, and so a counter of its own.',
+              zh: '失败十次之后，陌生的浏览器得到 429 THROTTLED；但您的浏览器有设备 Cookie，所以单独计数。',
             }
           : {
               en: `After ten failures every unknown browser gets 429 THROTTLED for ${seconds} seconds, even with the right password.`,

@@ -45,8 +45,8 @@ const PLACES: Readonly<Record<string, Place>> = {
     mode: 'token',
     rest: {},
     verdict: {
-      en: 'The script reads the token and sends it away, so the attacker can use it anywhere, even after the page is closed.',
-      zh: '脚本读出令牌并发送出去，所以即使页面已关闭，攻击者也能在任何地方使用它。',
+      en: 'The script reads the token and sends it to the attacker, who can use it anywhere, even after the page is closed.',
+      zh: '脚本读出令牌并发送给攻击者，所以即使页面已关闭，攻击者也能在任何地方使用它。',
     },
     curl: `
 token=$(login "$BASE/login_token" | field token)
@@ -62,8 +62,8 @@ curl -s -H "Authorization: Bearer $token" "$BASE/user_info" | grep -o '"auth_typ
     mode: 'token',
     rest: { refresh_cookie: true },
     verdict: {
-      en: 'The script cannot read the refresh token, but it gets a new access token as the page does, and sends it away.',
-      zh: '脚本读不到刷新令牌，但它可以像页面一样换到新的访问令牌，再发送出去。',
+      en: 'The script cannot read the refresh token, but it can get a new access token as the page does, and send it to the attacker.',
+      zh: '脚本读不到刷新令牌，但它可以像页面一样换到新的访问令牌，再发送给攻击者。',
     },
     curl: `
 body='{"username":"user1","password":"user123","refresh_cookie":true}'
@@ -131,15 +131,15 @@ export const injectedScript: Experiment = {
     {
       id: 'act',
       text: {
-        en: 'It can send requests as you, but take nothing away.',
+        en: 'It can send requests as you, but cannot steal a credential.',
         zh: '能以您的身份发送请求，但带不走凭证。',
       },
     },
     {
       id: 'steal',
       text: {
-        en: 'It can also get a credential, and use it elsewhere.',
-        zh: '还能拿到凭证，并在别处使用。',
+        en: 'It can also steal a credential, which then works elsewhere.',
+        zh: '还能窃取凭证，凭证在别处也能使用。',
       },
     },
   ],

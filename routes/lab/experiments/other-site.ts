@@ -22,7 +22,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     text: { en: 'A form that posts itself', zh: '自动提交的表单' },
     right: 'both',
     verdict: {
-      en: 'SameSite=Lax kept the cookie back, and the same-origin check refused the request with 403 CROSS_SITE.',
+      en: 'SameSite=Lax made the browser leave the cookie out, and the same-origin check refused the request with 403 CROSS_SITE.',
       zh: 'SameSite=Lax 让浏览器没有带上 Cookie，同源检查也以 403 CROSS_SITE 拒绝了请求。',
     },
     send: (browser) =>
@@ -41,7 +41,7 @@ curl -s -X POST -H 'Sec-Fetch-Site: cross-site' -H 'Origin: ${OTHER}' "$BASE/log
     text: { en: 'A link that somebody follows', zh: '有人点击的链接' },
     right: 'check',
     verdict: {
-      en: 'SameSite=Lax lets the cookie go along with a link, so only the same-origin check stopped it, with 403 CROSS_SITE.',
+      en: 'The browser sends a SameSite=Lax cookie when somebody follows a link, so only the same-origin check stopped the request, with 403 CROSS_SITE.',
       zh: '点击链接时 SameSite=Lax 会带上 Cookie，只有同源检查以 403 CROSS_SITE 阻止了它。',
     },
     send: (browser) =>
@@ -60,7 +60,7 @@ curl -s -H "Cookie: identity=$cookie" -H 'Sec-Fetch-Site: cross-site' "$BASE/log
     text: { en: 'A form, in an old browser without SameSite', zh: '表单，旧浏览器不认识 SameSite' },
     right: 'check',
     verdict: {
-      en: 'The old browser sent the cookie, but Origin named the other site, so the same-origin check refused it with 403 CROSS_SITE.',
+      en: 'The old browser sent the cookie, but Origin named the other site, so the same-origin check refused the request with 403 CROSS_SITE.',
       zh: '旧浏览器带上了 Cookie，但 Origin 写着另一个网站，所以同源检查以 403 CROSS_SITE 拒绝。',
     },
     send: (browser, credential) =>
@@ -101,15 +101,15 @@ export const otherSite: Experiment = {
     {
       id: 'check',
       text: {
-        en: 'The cookie comes, but the same-origin check refuses.',
-        zh: 'Cookie 会到达，但同源检查会拒绝。',
+        en: 'One thing: the cookie arrives, but the same-origin check refuses the request.',
+        zh: '一道防线：Cookie 会到达，但同源检查会拒绝请求。',
       },
     },
     {
       id: 'both',
       text: {
-        en: 'Two things: SameSite keeps the cookie back, and the same-origin check refuses.',
-        zh: '两者：SameSite 不让浏览器带 Cookie，同源检查也会拒绝。',
+        en: 'Two things: SameSite keeps the browser from sending the cookie, and the same-origin check refuses the request.',
+        zh: '两道防线：SameSite 不让浏览器带上 Cookie，同源检查也会拒绝请求。',
       },
     },
   ],
@@ -130,7 +130,7 @@ export const otherSite: Experiment = {
     },
     {
       text: {
-        en: 'See what a script inside of your own page can do.',
+        en: 'See what a script inside your own page can do.',
         zh: '看看您自己页面里的脚本能做什么。',
       },
       experiment: 'injected-script',

@@ -105,7 +105,7 @@ export const passwordInTheClaims: Experiment = {
       ],
       verdict: isIssued
         ? {
-            en: 'The suite issues this token, and anybody can read the field team in it.',
+            en: 'The suite issues this token, and anybody can read its field team.',
             zh: '套件签发了该令牌，任何人都能从中读到字段 team。',
           }
         : {

@@ -112,7 +112,7 @@ const VERDICTS: Readonly<Record<string, Text>> = {
     zh: '我们的会话 ID 带有签名，编造的 ID 以 403 CREDENTIAL_INVALID 被拒绝，不会到达存储。',
   },
   careless: {
-    en: 'This server kept the planted id through the login, so the attacker is signed in as the victim.',
+    en: 'This server kept the planted id after the login, so the attacker is signed in as the victim.',
     zh: '这台服务器在登录后沿用植入的 ID，所以攻击者以受害者的身份登录了。',
   },
 }
@@ -141,8 +141,8 @@ export const plantedSessionId: Experiment = {
   name: 'planted-session-id',
   title: { en: 'Plant a session id before somebody signs in', zh: '在别人登录之前植入会话 ID' },
   claim: {
-    en: 'A login marks the visitor’s session as signed in, and whoever has its id is that person.',
-    zh: '登录就是把访客的会话标记为已登录，持有该会话 ID 的人就是用户本人。',
+    en: 'A login marks the visitor’s session as signed in, and the server takes anybody who has its id for that person.',
+    zh: '登录就是把访客的会话标记为已登录，服务器把持有该会话 ID 的人都当作用户本人。',
   },
   question: {
     en: 'An attacker puts a session id into the victim’s browser. Then the victim signs in. Who is signed in?',
@@ -164,7 +164,10 @@ export const plantedSessionId: Experiment = {
         { id: 'invented', text: { en: 'An invented one', zh: '编造的' } },
         {
           id: 'careless',
-          text: { en: 'A real one, at a server that keeps it', zh: '真实的，但服务器在登录后沿用它' },
+          text: {
+            en: 'A real one, at a server that keeps it after the login',
+            zh: '真实的，但服务器在登录后沿用它',
+          },
         },
       ],
     },

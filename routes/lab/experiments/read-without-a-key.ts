@@ -34,7 +34,7 @@ function verdictOf(mode: Mode, status: number, error: string): Text {
       zh: `${zh}；这次编辑没有改变任何字符，所以服务器照常接受。`,
     }
   return {
-    en: `${en}, but one changed character is refused with ${status} ${error}.`,
+    en: `${en}, but a copy with one changed character is refused with ${status} ${error}.`,
     zh: `${zh}；但只要改动一个字符，服务器就以 ${status} ${error} 拒绝。`,
   }
 }
@@ -77,7 +77,7 @@ export const readWithoutAKey: Experiment = {
     { id: 'nothing', text: { en: 'Nothing: it is encrypted.', zh: '什么也做不了：它是加密的。' } },
     {
       id: 'read',
-      text: { en: 'Read what is in it, but not change it.', zh: '能读到其中的内容，但不能改。' },
+      text: { en: 'Read it, but not change it.', zh: '能读到其中的内容，但不能改。' },
     },
     { id: 'change', text: { en: 'Read it and change it.', zh: '既能读，也能改。' } },
   ],
@@ -86,7 +86,7 @@ export const readWithoutAKey: Experiment = {
   next: [
     {
       text: {
-        en: 'Change another character, or choose another way.',
+        en: 'Change another character, or choose another way to sign in.',
         zh: '改动另一个字符，或换一种登录方式。',
       },
     },

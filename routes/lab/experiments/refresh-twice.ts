@@ -14,7 +14,7 @@ function refresh(browser: Browser, token: string, title: Text): Promise<Answered
   return browser.send({ title, method: 'POST', path: '/refresh_token', body })
 }
 
-const successorOf = ({ json }: Answered) => textAt(json, 'data', 'refresh_token')
+const nextTokenOf = ({ json }: Answered) => textAt(json, 'data', 'refresh_token')
 
 /** Within the grace: a client whose answer was lost may ask again. */
 async function retry(
@@ -24,17 +24,23 @@ async function retry(
   first: Answered,
 ): Promise<Omit<Outcome, 'curl'>> {
   const second = await refresh(browser, old, AGAIN)
-  const isSame = successorOf(second) === successorOf(first)
+  const isSame = nextTokenOf(second) === nextTokenOf(first)
   return {
     right: isSame ? 'same' : 'theft',
     compare: [first.index, second.index],
     findings: [
-      { label: { en: 'Successor, the first time', zh: '第一次得到的后继' }, value: successorOf(first) },
-      { label: { en: 'Successor, the second time', zh: '第二次得到的后继' }, value: successorOf(second) },
+      {
+        label: { en: 'The next token, the first time', zh: '第一次得到的新令牌' },
+        value: nextTokenOf(first),
+      },
+      {
+        label: { en: 'The next token, the second time', zh: '第二次得到的新令牌' },
+        value: nextTokenOf(second),
+      },
     ],
     verdict: {
-      en: 'Within 10 seconds the same refresh token gets the same successor, so a client whose answer was lost can retry.',
-      zh: '10 秒之内，同一个刷新令牌再次换到的是同一个后继，这样丢失应答的客户端可以重试。',
+      en: 'Within 10 seconds the same refresh token gets the same next token, so a client can retry if the answer was lost.',
+      zh: '10 秒之内，同一个刷新令牌换到的是同一个新令牌，所以响应丢失时客户端可以重试。',
     },
     exchanges: lab.exchanges,
   }
@@ -52,7 +58,7 @@ async function replay(
     en: 'The newest access token, which has not expired',
     zh: '最新的访问令牌（尚未过期）',
   })
-  const newest = await refresh(browser, successorOf(first), {
+  const newest = await refresh(browser, nextTokenOf(first), {
     en: 'The newest refresh token',
     zh: '最新的刷新令牌',
   })
@@ -67,8 +73,8 @@ async function replay(
       },
     ],
     verdict: {
-      en: `The late token means that somebody has a copy, so the server answers ${second.status} ${second.error} and ends the whole sign-in.`,
-      zh: `旧令牌迟迟才再次出现，说明有人持有副本，所以服务器回答 ${second.status} ${second.error}，并结束整个登录。`,
+      en: `A used token that comes again after 10 seconds means that two clients have it, so the server answers ${second.status} ${second.error} and ends the whole sign-in.`,
+      zh: `用过的令牌在 10 秒之后再次出现，说明有两个客户端持有它，所以服务器回答 ${second.status} ${second.error}，并结束整个登录。`,
     },
     exchanges: lab.exchanges,
   }
@@ -81,9 +87,9 @@ renew() { curl -s -H 'Content-Type: application/json' -d '{"refresh_token":"'"$1
 old=$(login "$BASE/login_token" | field refresh_token)
 first=$(renew "$old" | field refresh_token)
 second=$(renew "$old" | field refresh_token)
-[ -n "$first" ] && [ "$first" = "$second" ] && echo 'the same successor'
+[ -n "$first" ] && [ "$first" = "$second" ] && echo 'the same next token'
 `,
-    prints: 'the same successor',
+    prints: 'the same next token',
   },
   after: {
     body: `
@@ -108,12 +114,12 @@ export const refreshTwice: Experiment = {
     zh: '刷新令牌在过期之前可以反复换取新的访问令牌。',
   },
   question: {
-    en: 'Your page has exchanged its refresh token. Now the old one comes to the server again. What happens?',
-    zh: '您的页面已经用刷新令牌换到了新的。现在旧的刷新令牌再次到达服务器。会发生什么？',
+    en: 'Your page has exchanged its refresh token for the next one. Now somebody sends the old one again. What happens?',
+    zh: '您的页面已经用刷新令牌换到了新的。现在有人再次发送旧的刷新令牌。会发生什么？',
   },
   predictions: [
-    { id: 'same', text: { en: 'It gets the same successor again.', zh: '再次得到同一个后继。' } },
-    { id: 'refused', text: { en: 'It is refused, and nothing else.', zh: '被拒绝，仅此而已。' } },
+    { id: 'same', text: { en: 'It gets the same next token again.', zh: '再次得到同一个新令牌。' } },
+    { id: 'refused', text: { en: 'It is refused, and nothing else happens.', zh: '被拒绝，仅此而已。' } },
     {
       id: 'theft',
       text: { en: 'It counts as theft, and the whole sign-in ends.', zh: '视为被盗，整个登录随之结束。' },
@@ -130,9 +136,9 @@ export const refreshTwice: Experiment = {
     },
   ],
   next: [
-    { text: { en: 'Let it come at the other time.', zh: '换一个时间再试。' } },
+    { text: { en: 'Choose the other time.', zh: '换一个时间再试。' } },
     {
-      text: { en: 'See how a script in the page gets at a token.', zh: '看看页面里的脚本怎样拿到令牌。' },
+      text: { en: 'See how a script in the page gets a token.', zh: '看看页面里的脚本怎样拿到令牌。' },
       experiment: 'injected-script',
     },
   ],

@@ -14,16 +14,16 @@ import type { Text } from '../text.js'
 
 const VERDICTS: Readonly<Record<Mode, Text>> = {
   cookie: {
-    en: 'The browser attaches the cookie by itself, and the cookie says who it is, so the other server looked nothing up.',
-    zh: '浏览器自动带上 Cookie，而 Cookie 里写明了身份，所以另一台服务器无需查询。',
+    en: 'The browser attaches the cookie by itself, and the cookie says who you are, so the other server looked nothing up in the store.',
+    zh: '浏览器自动带上 Cookie，而 Cookie 里写明了身份，所以另一台服务器无需查询存储。',
   },
   session: {
     en: 'The cookie holds only a random id, so the other server had to look up the session in the shared store.',
     zh: 'Cookie 里只有随机 ID，所以另一台服务器必须到共享存储中查询会话。',
   },
   token: {
-    en: 'The page itself attaches the token, and the token says who it is, so the other server looked nothing up.',
-    zh: '令牌由页面自己带上，其中写明了身份，所以另一台服务器无需查询。',
+    en: 'The page itself attaches the token, and the token says who you are, so the other server looked nothing up in the store.',
+    zh: '令牌由页面自己带上，其中写明了身份，所以另一台服务器无需查询存储。',
   },
 }
 
@@ -45,17 +45,23 @@ export const threeWays: Experiment = {
   name: 'three-ways',
   title: { en: 'Sign in by each way', zh: '用每种方式登录' },
   claim: {
-    en: 'A cookie or a token carries the state at the client, and a session keeps it at the server.',
+    en: 'Cookies and tokens keep the state at the client, and sessions keep it on the server.',
     zh: 'Cookie 和令牌把状态放在客户端，会话把状态放在服务器端。',
   },
   question: {
-    en: 'You sign in, and your next request reaches another server of the same system. Which question does that server ask a store?',
+    en: 'You sign in, and your next request reaches another server of the same system. What does that server look up in the store?',
     zh: '您登录之后，下一个请求到达同一系统的另一台服务器。它要向存储查询什么？',
   },
   predictions: [
-    { id: 'nothing', text: { en: 'None: the request says it all.', zh: '什么也不查：请求本身已说明一切。' } },
-    { id: 'session', text: { en: 'Whose session this id is.', zh: '这个会话 ID 是谁的。' } },
-    { id: 'password', text: { en: 'Whether the password is right.', zh: '密码是否正确。' } },
+    {
+      id: 'nothing',
+      text: { en: 'Nothing: the request says everything.', zh: '什么也不查：请求本身已说明一切。' },
+    },
+    { id: 'session', text: { en: 'The session that has this id.', zh: '这个 ID 对应的会话。' } },
+    {
+      id: 'password',
+      text: { en: 'The account, to check the password again.', zh: '账户，以便再次核对密码。' },
+    },
   ],
   choices: [MODE_CHOICE],
   next: [

@@ -38,7 +38,7 @@ async function expireCookie(lab: Lab, browser: Browser): Promise<Answered> {
 async function expireToken(lab: Lab, browser: Browser): Promise<Answered> {
   const { answered } = await signIn(browser, 'token')
   lab.clock.advance(901)
-  const expired = await askWho(browser, 'token', { en: 'A quarter of an hour later', zh: '一刻钟之后' })
+  const expired = await askWho(browser, 'token', { en: '15 minutes later', zh: '15 分钟之后' })
   const refreshed = await browser.send({
     title: { en: 'Exchange the refresh token', zh: '用刷新令牌换取新的令牌' },
     method: 'POST',
@@ -94,7 +94,7 @@ const COURSES: Readonly<Record<string, Course>> = {
     prints: 'the cookie says that it ends after 3600 seconds',
   },
   token: {
-    text: { en: 'Token: after a quarter of an hour', zh: '令牌：过了一刻钟' },
+    text: { en: 'Token: after its 15 minutes', zh: '令牌：过了 15 分钟' },
     right: 'expired',
     verdict: {
       en: 'The server refuses the token with 403 TOKEN_EXPIRED, and the refresh token gets a new one without a password.',
@@ -119,19 +119,19 @@ const COURSES: Readonly<Record<string, Course>> = {
     text: { en: 'Session: the browser is closed', zh: '会话：关闭浏览器' },
     right: 'nothing',
     verdict: {
-      en: 'Without “remember me” the cookie has no lifetime, so the browser drops it when it closes.',
-      zh: '没有勾选“记住我”时 Cookie 没有期限，浏览器关闭时会丢弃它。',
+      en: 'Without “Keep me signed in” the cookie has no Max-Age, so the browser drops it when it closes.',
+      zh: '没有勾选“保持登录”时 Cookie 没有 Max-Age，浏览器关闭时会丢弃它。',
     },
     run: reopened(false),
     curl: `${session('{"username":"user1","password":"user123"}')} || echo 'no Max-Age'`,
     prints: 'no Max-Age',
   },
   remembered: {
-    text: { en: 'Session: remembered, and the browser is closed', zh: '会话：勾选记住我后关闭浏览器' },
+    text: { en: 'Session: kept signed in, browser closed', zh: '会话：保持登录，关闭浏览器' },
     right: 'in',
     verdict: {
-      en: 'With “remember me” the cookie has a Max-Age of a week, so the browser keeps it when it closes.',
-      zh: '勾选“记住我”后 Cookie 的 Max-Age 是一周，所以浏览器关闭后仍会保留它。',
+      en: 'With “Keep me signed in” the cookie has a Max-Age of a week, so the browser keeps it when it closes.',
+      zh: '勾选“保持登录”后 Cookie 的 Max-Age 是一周，所以浏览器关闭后仍会保留它。',
     },
     run: reopened(true),
     curl: session('{"username":"user1","password":"user123","remember":true}'),
@@ -153,7 +153,7 @@ export const timePasses: Experiment = {
     en: 'You stay signed in until the credential expires or you close the browser.',
     zh: '在凭证过期或关闭浏览器之前，您会一直保持登录。',
   },
-  question: { en: 'What does the server say in the end?', zh: '最后服务器会怎么回答？' },
+  question: { en: 'How does the server answer the last request?', zh: '服务器会怎么回答最后一个请求？' },
   predictions: [
     { id: 'in', text: { en: 'Still signed in.', zh: '仍处于登录状态。' } },
     { id: 'expired', text: { en: 'Refused: the credential has expired.', zh: '拒绝：凭证已过期。' } },
@@ -162,12 +162,12 @@ export const timePasses: Experiment = {
   choices: [
     {
       id: 'course',
-      label: { en: 'What happens', zh: '经过' },
+      label: { en: 'What happens', zh: '情况' },
       options: Object.entries(COURSES).map(([id, { text }]) => ({ id, text })),
     },
   ],
   next: [
-    { text: { en: 'Choose another course.', zh: '换一种经过。' } },
+    { text: { en: 'Choose another case.', zh: '换一种情况。' } },
     {
       text: { en: 'Use a copy after a sign-out.', zh: '退出登录之后使用副本。' },
       experiment: 'copy-after-sign-out',

@@ -33,11 +33,11 @@ export const tutorialCookie: Experiment = {
     zh: '登录后，服务器把用户名写进 Cookie，并在之后的请求中信任它。',
   },
   question: {
-    en: 'Somebody signs in as user1, and replaces the name in the cookie by admin. Which server believes it?',
+    en: 'Somebody signs in as user1, and changes the name in the cookie to admin. Which server believes it?',
     zh: '有人以 user1 登录，再把 Cookie 里的用户名改成 admin。哪个服务器会相信？',
   },
   predictions: [
-    { id: 'both', text: { en: 'The tutorial’s and ours.', zh: '教程的服务器和我们的都会。' } },
+    { id: 'both', text: { en: 'Both: the tutorial’s and ours.', zh: '教程的服务器和我们的都会。' } },
     { id: 'tutorial', text: { en: 'Only the tutorial’s.', zh: '只有教程的服务器会。' } },
     { id: 'none', text: { en: 'Neither: cookies cannot be changed.', zh: '都不会：Cookie 无法修改。' } },
   ],

@@ -64,8 +64,8 @@ const VERDICTS: Readonly<Record<string, (mode: Text, error: string) => Text>> = 
     zh: `B 不知道 A 上的登录，回答 403 ${error}；而教程的签名 Cookie 在退出之后，在 B 仍然有效。`,
   }),
   shared: (mode) => ({
-    en: `Both servers use one list of ended sign-ins, so B accepts the ${mode.en.toLowerCase()} until A signs it out.`,
-    zh: `两台服务器共用一份“已结束登录”列表，所以 B 接受该${mode.zh}，直到 A 将其退出。`,
+    en: `Both servers use one list of ended sign-ins, so B accepts the ${mode.en.toLowerCase()} until the sign-out at A.`,
+    zh: `两台服务器共用一份“已结束登录”列表，所以 B 接受该${mode.zh}，直到在 A 退出登录。`,
   }),
 }
 
@@ -91,16 +91,16 @@ export const twoServers: Experiment = {
   title: { en: 'Two servers', zh: '两台服务器' },
   claim: {
     en: 'Tokens scale to any number of servers, because every server can check the signature alone.',
-    zh: '令牌可以扩展到任意多台服务器，因为每台服务器只需校验签名。',
+    zh: '令牌可以扩展到任意多台服务器，因为每台服务器自己就能验证签名。',
   },
   question: {
     en: 'You sign in at server A, and later sign out there. A copy of your credential goes to server B. Does B accept it?',
     zh: '您在服务器 A 登录，之后在 A 退出。凭证的一份副本被送到服务器 B。B 会接受吗？',
   },
   predictions: [
-    { id: 'never', text: { en: 'Never.', zh: '从不接受。' } },
-    { id: 'until', text: { en: 'Until the sign-out at A.', zh: '接受，直到在 A 退出。' } },
-    { id: 'still', text: { en: 'After the sign-out as well.', zh: '退出之后也接受。' } },
+    { id: 'never', text: { en: 'No, never.', zh: '从不接受。' } },
+    { id: 'until', text: { en: 'Yes, until the sign-out at A.', zh: '接受，直到在 A 退出。' } },
+    { id: 'still', text: { en: 'Yes, even after the sign-out.', zh: '退出之后也接受。' } },
   ],
   choices: [
     {
@@ -117,8 +117,8 @@ export const twoServers: Experiment = {
     { text: { en: 'Choose the other kind of store.', zh: '换一种存储方式。' } },
     {
       text: {
-        en: 'Run “npm run lab:two” in the repository: two real processes and a real Redis, which it also stops.',
-        zh: '在仓库中运行“npm run lab:two”：两个真实的进程和一个真实的 Redis，还会把 Redis 停掉。',
+        en: 'Run “npm run lab:two” in the repository. It starts two real processes and a real Redis, and later stops Redis.',
+        zh: '在仓库中运行“npm run lab:two”：它启动两个真实的进程和一个真实的 Redis，中途还会停掉 Redis。',
       },
     },
   ],

@@ -109,9 +109,12 @@ t.test('the entry of an ended sign-in stays as long as the experiment says', asy
   t.equal(await store.isLive(ref), true, 'and no longer')
 })
 
-t.test('the same refresh token gets the same successor, and a late one is told as theft', async (t) => {
+t.test('the same refresh token gets the same next token, and a late one counts as theft', async (t) => {
   const name = 'refresh-twice within'
-  t.equal(await found(name, 'Successor, the first time'), await found(name, 'Successor, the second time'))
+  t.equal(
+    await found(name, 'The next token, the first time'),
+    await found(name, 'The next token, the second time'),
+  )
   t.match(
     await found('refresh-twice after', 'What the server’s audit log says'),
     /refresh_reuse_detected\nsign_in_ended$/,
