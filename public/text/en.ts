@@ -136,10 +136,10 @@ export const en = {
       TOKEN_EXPIRED: 'The token has expired and could not be refreshed. Sign in again.',
       TOKEN_INVALID: 'The server did not issue this token. Sign in again.',
       CREDENTIAL_EXPIRED:
-        'It was unused for too long. Sign in again. Tick “Keep me signed in” to stay longer.',
+        'Your sign-in was unused for too long. Sign in again. Tick “Keep me signed in” to stay longer.',
       CREDENTIAL_INVALID: 'The server did not issue this cookie. Sign in to replace it.',
       SIGNED_OUT:
-        'It ended here or from another device. If that was not you, sign in and change your password.',
+        'It expired, or it was ended here or on another device. If that was not you, sign in and change your password.',
       ROLE_REQUIRED: 'Ask an administrator to do this or to give you the role.',
       CROSS_SITE: 'Open this page at the server’s own address and try again.',
       CREDENTIALS_REFUSED:
@@ -179,7 +179,7 @@ export const en = {
       cookie: {
         client: 'One HttpOnly cookie with your name, role and times, and the server’s signature.',
         travels: 'The cookie. The browser attaches it automatically.',
-        server: 'Only a list in memory of ended sign-ins.',
+        server: 'Only the list of ended sign-ins, in its memory.',
         good: 'Websites with little state and many servers.',
         mind: 'Anybody who has the cookie can read it, so it holds no secret.',
       },
@@ -194,7 +194,7 @@ export const en = {
         client:
           'A short-lived access token in this page’s memory, and a refresh token in an HttpOnly cookie.',
         travels: 'Authorization: Bearer … Only this page attaches it.',
-        server: 'Only a list in memory of ended sign-ins.',
+        server: 'Only the list of ended sign-ins, in its memory.',
         good: 'Apps, scripts and other services.',
         mind: 'Scripts can read the access token. It is therefore not stored; after a reload the refresh cookie brings a new one.',
       },

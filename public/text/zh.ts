@@ -135,7 +135,7 @@ export const zh: Text = {
       TOKEN_INVALID: '服务器不认识此令牌，请重新登录。',
       CREDENTIAL_EXPIRED: '长时间未使用，请重新登录；勾选“保持登录”可延长时间。',
       CREDENTIAL_INVALID: '收到的 Cookie 不是服务器签发的，重新登录即可替换。',
-      SIGNED_OUT: '您已在此处或其他设备上退出该登录。如非本人操作，请登录后修改密码。',
+      SIGNED_OUT: '该登录已过期，或已在此处或其他设备上退出。如非本人操作，请登录后修改密码。',
       ROLE_REQUIRED: '请联系管理员代为操作或授予该角色。',
       CROSS_SITE: '请在服务器自己的地址打开本页后重试。',
       CREDENTIALS_REFUSED: '请检查拼写和大写锁定键。为了您的安全，我们不会说明哪一项有误。',
