@@ -1,6 +1,29 @@
-import type { ApiKey, AuthType, SignIn } from './answers.js'
+/* What belongs to an account, as the answers show it. Times are ISO 8601 in UTC. */
 
-/* The answers about accounts, for administrators. Times are ISO 8601 in UTC. */
+export type AuthType = 'token' | 'session' | 'cookie' | 'api_key'
+
+/** One sign-in of the caller. Times are ISO 8601 in UTC. */
+export interface SignIn {
+  readonly id: string
+  readonly auth_type: AuthType
+  readonly created_at: string
+  readonly last_seen_at: string
+  readonly expires_at: string
+  readonly ip: string
+  readonly user_agent: string
+  /** Whether the caller uses it. */
+  readonly current: boolean
+}
+
+/** An API key, without its secret. */
+export interface ApiKey {
+  readonly id: string
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly created_at: string
+  readonly last_used_at: string | null
+  readonly expires_at: string
+}
 
 export interface Account {
   readonly id: string

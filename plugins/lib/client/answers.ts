@@ -1,12 +1,10 @@
-import type { Account, AccountShown } from './account-answers.js'
+import type { Account, AccountShown, ApiKey, AuthType, SignIn } from './account-answers.js'
 
-export type { Account, AccountEvent, AccountShown } from './account-answers.js'
+export type { Account, AccountEvent, AccountShown, ApiKey, AuthType, SignIn } from './account-answers.js'
 
 /*
  * The answers of the user center's API. They are types only: nothing here is checked at run time.
  */
-
-export type AuthType = 'token' | 'session' | 'cookie' | 'api_key'
 
 /** A success. */
 export interface Answer<T = undefined> {
@@ -99,32 +97,9 @@ export interface LastSignIn {
   readonly ip: string | null
 }
 
-/** One sign-in of the caller. Times are ISO 8601 in UTC. */
-export interface SignIn {
-  readonly id: string
-  readonly auth_type: AuthType
-  readonly created_at: string
-  readonly last_seen_at: string
-  readonly expires_at: string
-  readonly ip: string
-  readonly user_agent: string
-  /** Whether the caller uses it. */
-  readonly current: boolean
-}
-
 export interface Ended {
   /** The number of ended sign-ins. */
   readonly ended: number
-}
-
-/** An API key, without its secret. */
-export interface ApiKey {
-  readonly id: string
-  readonly name: string
-  readonly scopes: readonly string[]
-  readonly created_at: string
-  readonly last_used_at: string | null
-  readonly expires_at: string
 }
 
 /** A new key. Only this answer contains `key`. */
