@@ -14,6 +14,7 @@ import { inspectorView } from './views/inspector.js'
 import { meView } from './views/me.js'
 import { isChecked, outcome } from './views/parts.js'
 import { passwordView } from './views/password.js'
+import { profileView } from './views/profile.js'
 import { signInView } from './views/sign-in.js'
 
 function fill(id: string, content: Child): void {
@@ -22,8 +23,16 @@ function fill(id: string, content: Child): void {
 
 function mainView(): Child {
   const { me } = state()
-  if (me) return [outcome('page'), meView(me), devicesView(), apiKeysView(), passwordView(), accountsView()]
-  return signInView()
+  if (!me) return signInView()
+  return [
+    outcome('page'),
+    meView(me),
+    devicesView(),
+    profileView(me.user),
+    apiKeysView(),
+    passwordView(),
+    accountsView(),
+  ]
 }
 
 /** The HTML says that the page is busy, until the server has said who is there. */
@@ -40,7 +49,9 @@ function keepChoice(): void {
 
 function paint(): void {
   document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
-  const { me } = state()
+  const { me, busy, view } = state()
+  document.documentElement.toggleAttribute('data-busy', busy)
+  byId('columns').dataset.view = view
   document.title = `${me ? me.user.username : t().signIn.title} · ${t().title}`
   byId('skip').textContent = t().skip
   fill('top', topView())

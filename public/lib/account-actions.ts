@@ -1,6 +1,7 @@
-import { type Account, accountPage, account as accountShape, ended } from './answers.js'
+import { type Account, accountPage, account as accountShape, accountShown, ended } from './answers.js'
 import { call } from './api.js'
 import { ask, doing } from './asking.js'
+import { focusOn } from './dom.js'
 import { t } from './language.js'
 import { tell } from './say.js'
 import { state, update } from './store.js'
@@ -51,6 +52,32 @@ function showChanged(changed: Account): void {
 
 const pathOf = (username: string) => `/accounts/${encodeURIComponent(username)}`
 
+/** Loads one account with its sign-ins, keys and events. @returns whether it is shown */
+async function loadAccount(username: string): Promise<boolean> {
+  const found = await ask('accounts', call('GET', pathOf(username), accountShown))
+  if (!found || !state().me) return false
+  update({ account: found.data })
+  return true
+}
+
+/** Shows one account in the place of the list. */
+export function showAccount(username: string): Promise<void> {
+  return doing('accounts', async () => {
+    if (await loadAccount(username)) focusOn('account-title')
+  })
+}
+
+export function closeAccount(): void {
+  const username = state().account?.username ?? ''
+  update({ account: null, notices: {} })
+  focusOn(`show-${username}`)
+}
+
+/** Loads the shown account again after a change of it. */
+async function reloadShown(username: string): Promise<void> {
+  if (state().account?.username === username) await loadAccount(username)
+}
+
 /** Changes the role, or disables or enables the account. */
 export function changeAccount(
   username: string,
@@ -60,6 +87,7 @@ export function changeAccount(
     const done = await ask('accounts', call('PATCH', pathOf(username), accountShape, change))
     if (!done) return
     showChanged(done.data)
+    await reloadShown(username)
     tell('accounts', t().accounts.changed(username))
   })
 }
@@ -67,6 +95,8 @@ export function changeAccount(
 export function endSignInsOf(username: string): Promise<void> {
   return doing('accounts', async () => {
     const done = await ask('accounts', call('DELETE', `${pathOf(username)}/sign_ins`, ended))
-    if (done) tell('accounts', t().accounts.ended(username, done.data.ended))
+    if (!done) return
+    await reloadShown(username)
+    tell('accounts', t().accounts.ended(username, done.data.ended))
   })
 }

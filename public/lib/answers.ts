@@ -1,4 +1,4 @@
-import { type Decoder, flag, listOf, number, oneOf, orNull, shape, text } from './decode.js'
+import { anything, type Decoder, flag, listOf, number, oneOf, orNull, shape, text } from './decode.js'
 
 /** The fields of the API's `data` that the page uses. */
 
@@ -21,7 +21,15 @@ export const settings = shape({
 })
 export type Settings = ReturnType<typeof settings>
 
-export const user = shape({ username: text, role: text, avatar: text })
+export const displayName = shape({ display_name: orNull(text) })
+
+export const user = shape({
+  username: text,
+  role: text,
+  avatar: text,
+  display_name: orNull(text),
+  last_sign_ins: listOf(shape({ auth_type: authType, time: text, ip: orNull(text) })),
+})
 export type User = ReturnType<typeof user>
 
 const signIn = shape({
@@ -55,6 +63,24 @@ export const ended = shape({ ended: number })
 export const account = shape({ username: text, role: text, disabled: flag, created_at: text })
 export type Account = ReturnType<typeof account>
 export const accountPage = shape({ accounts: listOf(account), next: orNull(text) })
+const event = shape({
+  type: text,
+  time: text,
+  ip: orNull(text),
+  auth_type: orNull(authType),
+  by: orNull(text),
+  changed: orNull(text),
+  to: anything,
+})
+export type AccountEvent = ReturnType<typeof event>
+export const accountShown = shape({
+  ...{ username: text, role: text, disabled: flag, created_at: text },
+  display_name: orNull(text),
+  sign_ins: signIns,
+  keys: apiKeys,
+  events: listOf(event),
+})
+export type AccountShown = ReturnType<typeof accountShown>
 export type AccountPage = ReturnType<typeof accountPage>
 
 export const inspection = shape({

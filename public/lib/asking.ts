@@ -1,6 +1,7 @@
 import type { Failure, Outcome } from './api.js'
 import { forgetClient } from './client.js'
-import { focusOn } from './dom.js'
+import { announce, focusOn } from './dom.js'
+import { t } from './language.js'
 import { clear, complain } from './say.js'
 import { forgetPerson, type Place, state, update } from './store.js'
 
@@ -31,6 +32,9 @@ export function refuse(place: Place, failure: Failure): void {
   else complain(place, failure)
 }
 
+/** In ms. Most calls are over before it, and need no announcement. */
+const PATIENCE = 500
+
 let running = Promise.resolve()
 
 /** Resolves when no action of the user is under way. */
@@ -40,8 +44,12 @@ export const idle = (): Promise<void> => running
 export async function doing(place: Place, action: () => Promise<void>): Promise<void> {
   if (state().busy) return
   clear(place)
-  update({ busy: true })
-  const done = action().finally(() => update({ busy: false }))
+  update({ busy: true, confirming: null })
+  const waiting = setTimeout(() => announce('status', t().working), PATIENCE)
+  const done = action().finally(() => {
+    clearTimeout(waiting)
+    update({ busy: false })
+  })
   running = done.catch(() => {})
   await done
 }

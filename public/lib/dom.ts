@@ -46,7 +46,11 @@ export function byId(id: string): HTMLElement {
 
 /** Moves the focus to an element, if it exists. Keyboards and screen readers continue from there. */
 export function focusOn(id: string): void {
-  document.getElementById(id)?.focus()
+  const element = document.getElementById(id)
+  element?.focus({ preventScroll: true })
+  // The title is at the top of the page. The header above it should stay in sight.
+  if (id === 'title') scrollTo(0, 0)
+  else element?.scrollIntoView({ block: 'nearest' })
 }
 
 /** Has a text read out by screen readers: politely, or at once. */

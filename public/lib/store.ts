@@ -1,4 +1,14 @@
-import type { AccountPage, ApiKey, Inspection, MadeKey, Mode, Settings, SignIn, User } from './answers.js'
+import type {
+  AccountPage,
+  AccountShown,
+  ApiKey,
+  Inspection,
+  MadeKey,
+  Mode,
+  Settings,
+  SignIn,
+  User,
+} from './answers.js'
 import type { Failure } from './api.js'
 
 /** The place of a failure or a notice. */
@@ -7,6 +17,7 @@ export type Place =
   | 'sign-in'
   | 'register'
   | 'me'
+  | 'profile'
   | 'devices'
   | 'keys'
   | 'password'
@@ -23,6 +34,12 @@ export interface State {
   /** The key that was just made. Only the page has it. */
   readonly newKey: MadeKey | null
   readonly accounts: AccountPage | null
+  /** The account that an administrator looks at. */
+  readonly account: AccountShown | null
+  /** How many sign-ins are shown. */
+  readonly devicesShown: number
+  /** The part that a narrow screen shows. */
+  readonly view: 'page' | 'inspector'
   /** The searched beginning of account names. */
   readonly filter: string
   readonly inspection: Inspection | null
@@ -30,6 +47,8 @@ export interface State {
   readonly notices: Readonly<Partial<Record<Place, string>>>
   /** Whether a call that the user started is under way. */
   readonly busy: boolean
+  /** The id of the button that waits for a second click. */
+  readonly confirming: string | null
 }
 
 const NOBODY = {
@@ -38,6 +57,10 @@ const NOBODY = {
   keys: null,
   newKey: null,
   accounts: null,
+  account: null,
+  devicesShown: 5,
+  view: 'page',
+  confirming: null,
   filter: '',
   inspection: null,
 } as const

@@ -1,32 +1,11 @@
-import { changeAccount, endSignInsOf, findAccounts, moreAccounts } from '../lib/account-actions.js'
+import { findAccounts, moreAccounts, showAccount } from '../lib/account-actions.js'
 import type { Account } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
 import { day, t } from '../lib/language.js'
 import { state } from '../lib/store.js'
+import { accountView } from './account.js'
+import { actions } from './account-buttons.js'
 import { button, field, form, outcome, panel, typed } from './parts.js'
-
-function action(name: string, username: string, label: string, click: () => unknown): HTMLElement {
-  return button(`${name}-${username}`, label, click, {
-    class: 'small',
-    'aria-label': t().accounts.of(label, username),
-  })
-}
-
-function actions({ username, role, disabled }: Account): Child {
-  const words = t().accounts
-  const other = role === 'admin' ? 'user' : 'admin'
-  return h(
-    'div',
-    { class: 'row' },
-    action('role', username, other === 'admin' ? words.makeAdmin : words.makeUser, () =>
-      changeAccount(username, { role: other }),
-    ),
-    action('disable', username, disabled ? words.enable : words.disable, () =>
-      changeAccount(username, { disabled: !disabled }),
-    ),
-    action('end-of', username, words.endAll, () => endSignInsOf(username)),
-  )
-}
 
 function row(account: Account): HTMLElement {
   const words = t().accounts
@@ -47,6 +26,10 @@ function row(account: Account): HTMLElement {
       ),
       h('p', { class: 'fine' }, `${t().me.roles[role] ?? role} · ${words.since(day(created_at))}`),
     ),
+    button(`show-${username}`, words.show, () => showAccount(username), {
+      class: 'small quiet',
+      'aria-label': words.of(words.show, username),
+    }),
     // No buttons on your own account, so that you cannot lock yourself out by mistake.
     own ? h('p', { class: 'fine own' }, words.youLine) : actions(account),
   )
@@ -68,9 +51,10 @@ function search(): HTMLElement {
 
 /** The accounts, for administrators. */
 export function accountsView(): Child {
-  const { me, accounts, failures } = state()
+  const { me, accounts, account, failures } = state()
   if (me?.user.role !== 'admin' || (!accounts && !failures.accounts)) return null
   const words = t().accounts
+  if (account) return panel('accounts', words.title, words.lead, outcome('accounts'), accountView(account))
   const { accounts: rows = [], next = null } = accounts ?? {}
   return panel(
     'accounts',

@@ -42,34 +42,36 @@ function shownKey({ key, name }: MadeKey): HTMLElement {
   )
 }
 
-function row(key: ApiKey): HTMLElement {
+/** What is said of a key. */
+export function keyLine(key: ApiKey): HTMLElement {
   const words = t().keys
   const used = key.last_used_at
+  const scopes = key.scopes.map((scope) => [
+    ' ',
+    h('span', { class: 'badge api_key' }, words.scopes[scope] ?? scope),
+  ])
+  return h(
+    'div',
+    {},
+    h('p', { class: 'device-name' }, key.name, ...scopes),
+    h(
+      'p',
+      { class: 'fine' },
+      h('code', {}, key.id),
+      ' · ',
+      used === null ? words.unused : when(used, words.used(fromNow(used))),
+      ' · ',
+      when(key.expires_at, words.expires(moment(key.expires_at))),
+    ),
+  )
+}
+
+function row(key: ApiKey): HTMLElement {
+  const words = t().keys
   return h(
     'li',
     { class: 'device key' },
-    h(
-      'div',
-      {},
-      h(
-        'p',
-        { class: 'device-name' },
-        key.name,
-        ...key.scopes.map((scope) => [
-          ' ',
-          h('span', { class: 'badge api_key' }, words.scopes[scope] ?? scope),
-        ]),
-      ),
-      h(
-        'p',
-        { class: 'fine' },
-        h('code', {}, key.id),
-        ' · ',
-        used === null ? words.unused : when(used, words.used(fromNow(used))),
-        ' · ',
-        when(key.expires_at, words.expires(moment(key.expires_at))),
-      ),
-    ),
+    keyLine(key),
     button(`end-key-${key.id}`, words.end, () => endKey(key.id), {
       'aria-label': words.endOf(`${key.name}, ${key.id}`),
       class: 'small',

@@ -1,8 +1,9 @@
 import { endSignIns, reloadDevices } from '../lib/actions.js'
 import type { SignIn } from '../lib/answers.js'
-import { h } from '../lib/dom.js'
+import { type Child, focusOn, h } from '../lib/dom.js'
 import { fromNow, moment, t } from '../lib/language.js'
-import { state } from '../lib/store.js'
+import { state, update } from '../lib/store.js'
+import { confirmed } from './confirm.js'
 import { badge, button, outcome, panel, when } from './parts.js'
 
 const PROGRAMS = [
@@ -31,6 +32,31 @@ function programOf(agent: string): string {
   return program ?? (agent.slice(0, 40) || t().devices.unknown)
 }
 
+/** What is said of a sign-in. */
+export function deviceLines(signIn: SignIn): HTMLElement[] {
+  const words = t().devices
+  return [
+    h(
+      'p',
+      { class: 'device-name' },
+      programOf(signIn.user_agent),
+      ' ',
+      badge(signIn.auth_type),
+      signIn.current && [' ', h('span', { class: 'badge this' }, words.current)],
+    ),
+    h(
+      'p',
+      { class: 'fine' },
+      `${signIn.ip} · `,
+      when(signIn.created_at, words.since(moment(signIn.created_at))),
+      ' · ',
+      when(signIn.last_seen_at, words.seen(fromNow(signIn.last_seen_at))),
+      ' · ',
+      when(signIn.expires_at, words.ends(moment(signIn.expires_at))),
+    ),
+  ]
+}
+
 function row(signIn: SignIn): HTMLElement {
   const words = t().devices
   const name = programOf(signIn.user_agent)
@@ -38,26 +64,7 @@ function row(signIn: SignIn): HTMLElement {
   return h(
     'li',
     { class: signIn.current ? 'device current' : 'device' },
-    h(
-      'div',
-      {},
-      h(
-        'p',
-        { class: 'device-name' },
-        name,
-        ' ',
-        badge(signIn.auth_type),
-        signIn.current && [' ', h('span', { class: 'badge this' }, words.current)],
-      ),
-      h(
-        'p',
-        { class: 'fine' },
-        `${signIn.ip} · `,
-        when(signIn.last_seen_at, words.seen(fromNow(signIn.last_seen_at))),
-        ' · ',
-        when(signIn.expires_at, words.ends(moment(signIn.expires_at))),
-      ),
-    ),
+    h('div', {}, ...deviceLines(signIn)),
     button(
       `end-${signIn.id}`,
       words.signOut,
@@ -65,6 +72,33 @@ function row(signIn: SignIn): HTMLElement {
       { 'aria-label': label, class: 'small' },
     ),
   )
+}
+
+const MORE = 20
+
+/** Keeps the focus, even if the button goes with the last page. */
+function showMore(all: number): void {
+  const devicesShown = state().devicesShown + MORE
+  update({ devicesShown })
+  if (devicesShown >= all) focusOn('devices-title')
+}
+
+/** The first sign-ins, with this device at the top. The rest comes on demand, so that the page stays short. */
+function list(devices: readonly SignIn[]): Child {
+  const words = t().devices
+  const { devicesShown } = state()
+  const sorted = [...devices].sort((one, other) => Number(other.current) - Number(one.current))
+  const shown = sorted.slice(0, devicesShown)
+  return [
+    h('ul', { class: 'list', 'aria-labelledby': 'devices-title' }, ...shown.map(row)),
+    shown.length < devices.length &&
+      h(
+        'p',
+        { class: 'row fine' },
+        words.part(shown.length, devices.length),
+        button('more-devices', words.more, () => showMore(devices.length), { class: 'small' }),
+      ),
+  ]
 }
 
 /** The sign-ins of the account, with buttons that end them. */
@@ -76,14 +110,16 @@ export function devicesView(): HTMLElement {
     words.title,
     words.lead,
     outcome('devices'),
-    devices === null
-      ? h('p', {}, t().loading)
-      : h('ul', { class: 'list', 'aria-labelledby': 'devices-title' }, ...devices.map(row)),
+    devices === null ? h('p', {}, t().loading) : list(devices),
     h(
       'div',
       { class: 'row' },
-      button('end-others', words.others, () => endSignIns('/sign_ins?except=current', false)),
-      button('end-all', words.all, () => endSignIns('/sign_ins', true), { class: 'danger' }),
+      confirmed('end-others', words.others, words.sureOthers, () =>
+        endSignIns('/sign_ins?except=current', false),
+      ),
+      confirmed('end-all', words.all, words.sureAll, () => endSignIns('/sign_ins', true), {
+        class: 'danger',
+      }),
       button('reload-devices', words.reload, reloadDevices, { class: 'quiet' }),
     ),
   )

@@ -10,6 +10,27 @@ async function translate(): Promise<void> {
   update({ failures: {}, notices: {} })
 }
 
+/** Two parts that a narrow screen shows in turn. A wide one shows both, and hides these buttons. */
+function views(): HTMLElement {
+  const part = (name: 'page' | 'inspector', label: string) =>
+    h(
+      'button',
+      {
+        id: `view-${name}`,
+        type: 'button',
+        'aria-pressed': state().view === name,
+        click: () => update({ view: name }),
+      },
+      label,
+    )
+  return h(
+    'div',
+    { class: 'views', role: 'group', 'aria-label': t().views.label },
+    part('page', t().views.page),
+    part('inspector', t().inspector.title),
+  )
+}
+
 export function topView(): Child {
   const { settings } = state()
   return [
@@ -22,6 +43,7 @@ export function topView(): Child {
     settings?.lab && h('a', { href: '/lab', class: 'docs' }, t().lab),
     settings?.docs && h('a', { href: '/docs', class: 'docs' }, t().docs),
     languages(t().language, translate),
+    views(),
   ]
 }
 

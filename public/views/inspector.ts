@@ -9,8 +9,9 @@ import { tokenView } from './token.js'
 
 const MOMENT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/
 
-function shown(value: unknown): string {
+function shown(name: string, value: unknown): string {
   const { yes, no, none } = t().inspector
+  if (name === 'role') return t().me.roles[String(value)] ?? String(value)
   if (value === null || (Array.isArray(value) && value.length === 0)) return none
   if (typeof value === 'boolean') return value ? yes : no
   if (Array.isArray(value)) return value.join(', ')
@@ -28,7 +29,7 @@ function fields(id: string, title: string, record: object | null): Child {
     h(
       'dl',
       { class: 'fields', id },
-      ...present.map(([name, value]) => [h('dt', {}, names[name] ?? name), h('dd', {}, shown(value))]),
+      ...present.map(([name, value]) => [h('dt', {}, names[name] ?? name), h('dd', {}, shown(name, value))]),
     ),
   ]
 }

@@ -14,10 +14,12 @@ export function meView({ user, mode }: { readonly user: User; readonly mode: Mod
     h(
       'div',
       { class: 'who' },
-      h('h1', { id: 'title', tabindex: -1 }, words.title(user.username)),
+      h('h1', { id: 'title', tabindex: -1 }, words.title(user.display_name ?? user.username)),
       h(
         'dl',
         { class: 'facts' },
+        user.display_name !== null &&
+          h('div', {}, h('dt', {}, t().signIn.username), h('dd', {}, user.username)),
         h('div', {}, h('dt', {}, words.role), h('dd', { id: 'role' }, words.roles[user.role] ?? user.role)),
         h(
           'div',

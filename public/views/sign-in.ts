@@ -82,6 +82,8 @@ async function tryRegister(): Promise<void> {
   const username = typed('new-username')
   if (!(await register(username, typed('register-password')))) return
   emptied('register-form')
+  // The form above may still hold another account's password.
+  typeInto('password', '')
   typeInto('username', username)
   focusOn('password')
 }

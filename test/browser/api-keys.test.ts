@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { test } from 'tap'
-import { openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
+import { clickTwice, openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
 
 const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8')
 
@@ -82,7 +82,7 @@ test('API keys on the page', async (t) => {
     await page.locator('.box.bad[data-code=INCOMPLETE]').waitFor()
     t.equal(await page.evaluate('document.activeElement.id'), 'key-name')
 
-    await page.locator('#end-others').click()
+    await clickTwice(page, 'end-others')
     await page.getByText('Ended').first().waitFor()
     t.equal(await page.locator('.key').count(), 2, '"everywhere else" spares keys')
     await page.locator('#sign-out').click()

@@ -1,5 +1,12 @@
 import { test } from 'tap'
-import { credentialsIn, openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
+import {
+  clickTwice,
+  credentialsIn,
+  openWindow,
+  signInOn,
+  startChromium,
+  startSite,
+} from '../helpers/chromium.js'
 
 test('sign-ins in more than one browser', async (t) => {
   const browser = await startChromium(t)
@@ -12,7 +19,7 @@ test('sign-ins in more than one browser', async (t) => {
     await signInOn(there.page, 'token')
     await signInOn(here.page, 'session')
     t.equal(await here.page.locator('.device').count(), 2)
-    await here.page.locator('#end-others').click()
+    await clickTwice(here.page, 'end-others')
     await here.page.getByText('Ended 1 sign-in.').first().waitFor()
     t.equal(await here.page.locator('.device').count(), 1)
     t.equal(await here.page.evaluate('document.activeElement.id'), 'devices-title')
@@ -22,7 +29,7 @@ test('sign-ins in more than one browser', async (t) => {
     await here.page.locator('#reload-devices').click()
     t.ok(await here.page.locator('#recognised').isVisible(), 'this one lives on')
     t.same([...here.complaints, ...there.complaints], [])
-    await here.page.locator('#end-all').click()
+    await clickTwice(here.page, 'end-all')
     await here.page.locator('#sign-in').waitFor()
     t.same(await credentialsIn(here.page), [])
   })

@@ -39,7 +39,7 @@ test('the inspector shows what each way sends, and what can be read of it', asyn
       t.ok(header.includes(`${cookie.name}=${cookie.value}`), 'which is what is sent')
       t.notMatch(await page.content(), cookie.value.slice(-20), 'none of it is on the page')
       const fields = await fieldsOf(page, `${way}-fields`)
-      t.match(fields, { username: 'user1', role: 'user', remember: 'no' })
+      t.match(fields, { username: 'user1', role: 'User', remember: 'no' })
       if (way === 'session') t.match(fields, { 'times written': '1', 'application data': 'none' })
       else t.match(fields, { 'credential version': /^\d+$/ })
       t.match(await fieldsOf(page, 'sign-in-fields'), { 'IP address': '127.0.0.1', client: /Chrom/ })

@@ -122,6 +122,12 @@ export async function signInOn(
   await page.locator('.device.current').waitFor()
 }
 
+/** Clicks a button that asks first, and says yes. */
+export async function clickTwice(page: Page, id: string): Promise<void> {
+  await page.locator(`#${id}`).click()
+  await page.locator(`#${id}-yes`).click()
+}
+
 /** Where the pictures of the README go (with fonts-inter and fonts-noto-cjk they are as they should be); nowhere, unless somebody asks for new ones. */
 const PICTURES = process.env.PICTURES === 'true' ? 'docs/images' : null
 
