@@ -34,13 +34,30 @@ export function chooseLanguage(wanted: Language): void {
 
 const locale = () => (current === 'zh' ? 'zh-CN' : 'en-GB')
 
+/** Making a formatter takes longer than all other work on a row of a list, so each is made once. */
+const formatters = new Map<Language, ReturnType<typeof makeFormatters>>()
+
+function makeFormatters() {
+  return {
+    moment: new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }),
+    day: new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }),
+    fromNow: new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }),
+  }
+}
+
+function format() {
+  const made = formatters.get(current) ?? makeFormatters()
+  formatters.set(current, made)
+  return made
+}
+
 /** A moment, as date and time of day. */
 export function moment(time: string | number): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(time))
+  return format().moment.format(new Date(time))
 }
 
 export function day(time: string): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }).format(new Date(time))
+  return format().day.format(new Date(time))
 }
 
 const UNITS = [
@@ -54,7 +71,7 @@ export function fromNow(time: string): string {
   const seconds = Math.round((Date.parse(time) - Date.now()) / 1000)
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? (['second', 1] as const)
   const value = unit === 'second' ? 0 : Math.round(seconds / size)
-  return new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' }).format(value, unit)
+  return format().fromNow.format(value, unit)
 }
 
 /** Seconds as hours, or as days if they are many, in words. */
