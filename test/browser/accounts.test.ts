@@ -77,6 +77,7 @@ test('accounts, in a browser', async (t) => {
     await send()
     await page.locator('#password-panel .box.good').waitFor()
     t.equal(await page.locator('#current-password').inputValue(), '', 'neither password stays there')
+    await page.locator('.device').nth(1).waitFor({ state: 'detached' })
     t.equal(await page.locator('.device').count(), 1)
     t.match((await userInfo(app, elsewhere.credential)).json(), { code: 403, error: 'SIGNED_OUT' })
     t.equal((await post(app, '/login_cookie', who)).statusCode, 401, 'the old one is no more')

@@ -39,6 +39,7 @@ test('the page in a browser', async (t) => {
       await page.goto(origin)
       await signInOn(page, way)
       t.match(await page.locator('#title').textContent(), /^(Signed in as |已登录：)user1$/)
+      await page.locator('.device').nth(2).waitFor()
       t.equal(await page.locator('.device').count(), 3, 'with those from elsewhere')
       t.match(await page.locator('#devices').textContent(), /Safari.*curl|curl.*Safari/)
       await takePicture(page, way)
@@ -52,6 +53,8 @@ test('the page in a browser', async (t) => {
       )
       await page.reload()
       await page.locator(`#recognised[data-mode=${way}]`).waitFor()
+      // The list comes after the caller.
+      await page.locator('.device').nth(2).waitFor()
       t.equal(await page.locator('.device').count(), 3, 'a reload signs nobody out, and in once more')
       await page.locator('#sign-out').click()
       await page.locator('#sign-in').waitFor()
