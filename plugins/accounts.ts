@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAccounts } from './lib/accounts/accounts.js'
-import type { Accounts } from './lib/accounts/contract.js'
+import type { AccountEvents, Accounts } from './lib/accounts/contract.js'
 import { distributeEpochs } from './lib/accounts/epoch-distribution.js'
 import type { HashQueue } from './lib/accounts/hash-queue.js'
-import { type AccountEvents, keepEvents } from './lib/accounts/keep-events.js'
+import { keepEvents } from './lib/accounts/keep-events.js'
 import { createPasswordPolicy, type PasswordPolicy } from './lib/accounts/password-policy.js'
 import { passwords, passwordsFor } from './lib/accounts/passwords.js'
 import { withTextIds } from './lib/accounts/text-ids.js'
@@ -32,16 +32,17 @@ declare module 'fastify' {
 export type {
   AccountChange,
   AccountDetails,
+  AccountEvent,
+  AccountEvents,
   AccountPage,
   Accounts,
+  EventsQuery,
   ListQuery,
   NewAccount,
   OwnProfile,
   Role,
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
-export type { AccountEvent, EventsQuery } from './lib/accounts/events.js'
-export type { AccountEvents } from './lib/accounts/keep-events.js'
 export type { PasswordFault, PasswordPolicy } from './lib/accounts/password-policy.js'
 export { hasSeedPassword, seedDevelopmentAccounts } from './lib/accounts/seed.js'
 export { isStored, tellOnceStored } from './lib/accounts/stored-change.js'

@@ -1,5 +1,6 @@
 import type { ApiKeySource } from '../api-key/contract.js'
-import type { AccountSource, CheckedAccount, Profile } from '../contract.js'
+import type { AuditType } from '../audit.js'
+import type { AccountSource, CheckedAccount, Claims, Profile } from '../contract.js'
 
 export const ROLES = ['admin', 'user'] as const
 export type Role = (typeof ROLES)[number]
@@ -110,4 +111,32 @@ export interface Accounts extends AccountSource {
   count(): Promise<number>
   /** Resolves when the database has accepted a write that changes nothing. */
   ping(): Promise<void>
+}
+
+/** An audit event of an account. */
+export interface AccountEvent {
+  /** @see AuditType */
+  readonly type: string
+  /** In ms. */
+  readonly time: number
+  /** The client's address; null without a request. */
+  readonly ip: string | null
+  /** The other fields of the audit event, except `accountId`. */
+  readonly details: Claims
+}
+
+export interface EventsQuery {
+  /** All types by default. */
+  readonly type?: AuditType
+  /** Up to 50, the default. */
+  readonly limit?: number
+}
+
+/** The newest audit events of each account: 50 of each type. */
+export interface AccountEvents {
+  /**
+   * Newest first. Contains all events of this process; those of other processes may come a second later.
+   * @throws STORE_UNAVAILABLE
+   */
+  recent(accountId: string, query?: EventsQuery): Promise<AccountEvent[]>
 }

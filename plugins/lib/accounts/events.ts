@@ -1,29 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { AuditEvent, AuditType } from '../audit.js'
-import type { Claims } from '../contract.js'
 import type { AccountEventRow, Tables } from '../database/tables.js'
 import { claimsOrNull } from '../stores/narrow.js'
+import type { AccountEvent, EventsQuery } from './contract.js'
 import { guarded } from './rows.js'
-
-/** An audit event of an account. */
-export interface AccountEvent {
-  /** @see AuditType */
-  readonly type: string
-  /** In ms. */
-  readonly time: number
-  /** The client's address; null without a request. */
-  readonly ip: string | null
-  /** The other fields of the audit event, except `accountId`. */
-  readonly details: Claims
-}
-
-export interface EventsQuery {
-  /** All types by default. */
-  readonly type?: AuditType
-  /** Up to 50, the default. */
-  readonly limit?: number
-}
 
 /**
  * How many events of one type each account keeps. Counted by type, so that a hundred sign-outs do not hide where

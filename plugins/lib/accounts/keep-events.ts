@@ -1,16 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { AccountsDatabase } from '../database/embedded.js'
+import type { AccountEvents, EventsQuery } from './contract.js'
 import { EventLog } from './event-log.js'
-import { type AccountEvent, type EventsQuery, insertEvents, listEvents } from './events.js'
-
-/** The newest audit events of each account: 50 of each type. */
-export interface AccountEvents {
-  /**
-   * Newest first. Contains all events of this process; those of other processes may come a second later.
-   * @throws STORE_UNAVAILABLE
-   */
-  recent(accountId: string, query?: EventsQuery): Promise<AccountEvent[]>
-}
+import { insertEvents, listEvents } from './events.js'
 
 /** Stores the audit events of accounts, whether the audit or the accounts were registered first. */
 export function keepEvents(app: FastifyInstance, { kysely: db }: AccountsDatabase): AccountEvents {
