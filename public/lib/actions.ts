@@ -9,6 +9,7 @@ import { language, t } from './language.js'
 import { clear, complain, tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
+import { checkKept, tellForgotten } from './unkept.js'
 
 async function loadKeys(): Promise<void> {
   const found = await ask('keys', call('GET', '/api_keys', answers.apiKeys))
@@ -63,6 +64,7 @@ export async function start(): Promise<void> {
   const recognised = await recogniseBy(found.data)
   update({ settings: found.data })
   if (recognised) await loadPanels()
+  else tellForgotten()
 }
 
 /** The language of the answer. */
@@ -78,6 +80,7 @@ export function signIn(username: string, password: string, remember: boolean): P
     tellTabs('signed_in', chosen)
     focusOn('title')
     await loadPanels()
+    if (chosen === 'token') await checkKept()
   })
 }
 

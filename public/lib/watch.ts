@@ -7,6 +7,7 @@ import { t } from './language.js'
 import { tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { type Deed, onOtherTab } from './tabs.js'
+import { endUnkept } from './unkept.js'
 
 /*
  * A sign-in can end, and a cookie can change its owner, without any action on this page. The server and the other tabs
@@ -119,6 +120,7 @@ export function watch(): void {
   })
   onOtherTab((deed) => void hearDeed(deed))
   document.addEventListener('visibilitychange', shown)
+  window.addEventListener('pagehide', endUnkept)
   window.addEventListener('pagehide', leave)
   window.addEventListener('pageshow', (event) => {
     if (event.persisted) void start()

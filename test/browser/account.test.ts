@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { test } from 'tap'
 import { clickTwice, openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
+import { eventually } from '../helpers/followed.js'
 import { ADMIN, post, signIn, userInfo } from '../helpers/http.js'
 
 const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8')
@@ -151,4 +152,30 @@ test('a page of somebody with many sign-ins', async (t) => {
     await clickTwice(page, 'end-all')
     await page.locator('#sign-in').waitFor()
   })
+})
+
+test('a browser that stores no cookies', async (t) => {
+  const browser = await startChromium(t)
+  const { app, origin } = await startSite(t)
+  const { page } = await openWindow(t, browser)
+  // Node's own request: one of the browser would store the cookie.
+  await page.route('**/login_token', async (route) => {
+    const body = route.request().postData()
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${origin}/login_token`, { method: 'POST', headers, body })
+    await route.fulfill({ status: answer.status, json: await answer.json() })
+  })
+  await page.goto(origin)
+  await signInOn(page, 'token')
+  await page.getByText('A reload will therefore sign you out.').first().waitFor()
+  const other = await signIn(app, 'cookie')
+  const list = async () =>
+    (await app.inject({ url: '/sign_ins', headers: other.credential })).json().data.length
+  t.equal(await list(), 2)
+  await page.reload()
+  await page.getByText('The reload signed you out').first().waitFor()
+  await eventually(async () => (await list()) === 1, 60_000)
+  await page.reload()
+  await page.locator('#register').waitFor()
+  t.equal(await page.locator('.box').count(), 0, 'it is said once')
 })

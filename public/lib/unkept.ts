@@ -1,0 +1,45 @@
+import { settings } from './answers.js'
+import { call } from './api.js'
+import { t } from './language.js'
+import { tell } from './say.js'
+import { tokens } from './tokens.js'
+
+/*
+ * A browser that stores no cookies forgets a token sign-in with the next reload, and nobody can use that sign-in again.
+ * The page ends it as it goes, and says why when it comes back.
+ */
+
+const KEY = 'token-forgotten'
+
+let isUnkept = false
+
+/** After a sign-in by token: whether the browser has kept its refresh cookie. Warns if not. */
+export async function checkKept(): Promise<void> {
+  const found = await call('GET', '/settings', settings)
+  isUnkept = found.ok && !found.data.refresh_sent
+  if (isUnkept) tell('page', t().signIn.unkept)
+}
+
+/** When the page goes. `keepalive` lets the call outlive it. */
+export function endUnkept(): void {
+  const held = tokens()
+  if (!isUnkept || !held) return
+  const headers = { authorization: `Bearer ${held.token}` }
+  void fetch('/logout_token', { method: 'POST', headers, keepalive: true }).catch(() => {})
+  try {
+    sessionStorage.setItem(KEY, 'true')
+  } catch {
+    // A browser without storage is told nothing.
+  }
+}
+
+/** When the page comes back, and nobody is signed in. */
+export function tellForgotten(): void {
+  try {
+    if (sessionStorage.getItem(KEY) === null) return
+    sessionStorage.removeItem(KEY)
+  } catch {
+    return
+  }
+  tell('page', t().signIn.forgotten)
+}
