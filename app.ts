@@ -170,7 +170,10 @@ async function build(app: FastifyInstance, options: UserCenterOptions): Promise<
   if (config.docs) await app.register(docs, config)
   await app.register(apiRoutes, config)
   // Never loaded in production.
-  if (config.lab) await app.register((await import('./routes/lab.js')).labRoutes)
+  if (config.lab) {
+    await app.register((await import('./routes/lab.js')).labRoutes)
+    await app.register((await import('./routes/guide.js')).guideRoutes)
+  }
   await app.register(pageRoutes)
 }
 

@@ -50,7 +50,8 @@ function paint(): void {
   fill('top', topView())
   fill('main', mainView())
   if (state().experiments || state().fault) byId('main').removeAttribute('aria-busy')
-  fill('foot', h('p', {}, words().foot))
+  const { text, href } = words().guide
+  fill('foot', [h('p', {}, words().foot), h('p', {}, h('a', { href }, text))])
 }
 
 /** The part behind `#` names an experiment, so this link must not change it. */

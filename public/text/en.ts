@@ -7,6 +7,7 @@ export const en = {
   lab: 'Lab: see it happen',
   language: 'Language',
   foot: 'Three ways to stay signed in, side by side, and API keys for programs. This page uses only the public API.',
+  guide: { text: 'The tutorial and the documentation', href: '/guide/docs/tutorial.md' },
   loading: 'Loading …',
   working: 'Please wait …',
   cancel: 'Cancel',

@@ -7,6 +7,7 @@ export const zh: Text = {
   lab: '实验室：亲眼看看',
   language: '语言',
   foot: '三种保持登录的方式，并排比较；另有供程序使用的 API 密钥。本页的所有操作都通过同一套公开 API 完成。',
+  guide: { text: '教程与文档', href: '/guide/docs/zh/tutorial.md' },
   loading: '请稍候……',
   working: '正在处理，请稍候……',
   cancel: '取消',

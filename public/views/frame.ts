@@ -47,6 +47,7 @@ export function topView(): Child {
   ]
 }
 
-export function footView(): Child {
-  return h('p', {}, t().foot)
+export function footView(): readonly Child[] {
+  const { text, href } = t().guide
+  return [h('p', {}, t().foot), state().settings?.lab && h('p', {}, h('a', { href }, text))]
 }

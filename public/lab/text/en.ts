@@ -9,6 +9,7 @@ export const en = {
   again: 'Try again',
   unknown: 'There is no experiment with this name.',
   foot: 'The lab exists in development only, and only on this machine. Its accounts and credentials work nowhere else.',
+  guide: { text: 'The tutorial and the documentation', href: '/guide/docs/tutorial.md' },
   list: {
     title: 'See it happen',
     lead: 'Each experiment runs on a user center of its own, which you may attack. Say first what you expect. Then compare it with the real requests and answers.',

@@ -11,6 +11,7 @@ export const zh: Words = {
   again: '重试',
   unknown: '没有这个名称的实验。',
   foot: '实验室仅在开发环境中、仅对本机提供。其中的账户和凭证在别处无法使用。',
+  guide: { text: '教程与文档', href: '/guide/docs/zh/tutorial.md' },
   list: {
     title: '亲眼看看',
     lead: '每个实验都在一个独立的用户中心里运行，您可以放心攻击它。先说出您的预测，再与真实的请求和响应对照。',

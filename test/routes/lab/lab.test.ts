@@ -61,7 +61,7 @@ t.test('under any other name they are as unknown as any other path', async (t) =
   const own = (headers: string) => headers.replace(/^date: .*$/im, '')
   for (const lines of [...OTHER_HOSTS.map((host) => [`Host: ${host}`]), ['Host:']]) {
     const unknown = await ask(port, '/nothing/here', lines)
-    for (const path of ['/lab', '/lab/experiments']) {
+    for (const path of ['/lab', '/lab/experiments', '/guide/docs/tutorial.md']) {
       const hidden = await ask(port, path, lines)
       t.equal(hidden.status, 404, lines.join())
       t.equal(hidden.body, unknown.body, lines.join())
@@ -107,7 +107,7 @@ t.test('a server that is told so, or is in production, has none', async (t) => {
   for (const env of [{ LAB: 'false' }, production]) {
     const { app } = await startUserCenter(t, env)
     const port = await listen(app)
-    for (const path of ['/lab', '/lab/experiments'])
+    for (const path of ['/lab', '/lab/experiments', '/guide/docs/tutorial.md'])
       t.equal((await ask(port, path, ['Host: localhost'])).status, 404, path)
     t.match((await ask(port, '/settings', ['Host: localhost'])).body, /"lab":false/)
     t.notOk(app.hasRoute({ method: 'GET', url: '/lab/experiments' }), 'not even behind the gate')
