@@ -212,6 +212,7 @@ const BODIES: Readonly<Record<string, object>> = {
   '/api_keys': { name: 'x' },
   '/password': { current_password: 'a', new_password: 'b' },
   '/accounts/{username}': { disabled: true },
+  '/user_info': { display_name: 'x' },
 }
 
 test('every route that asks for a credential minds keys: a scope, or MODE_REQUIRED', async (t) => {
