@@ -50,7 +50,7 @@ test('accounts, in a browser', async (t) => {
     const closed = await startSite(t, { REGISTRATION: 'closed' })
     const { page } = await openWindow(t, browser)
     await page.goto(closed.origin)
-    await page.locator('#sign-in').waitFor()
+    await page.locator('main:not([aria-busy])').waitFor()
     t.equal(await page.locator('#register').count(), 0)
   })
 
