@@ -1,3 +1,4 @@
+import { signedIn } from 'fastify-identity/testing'
 import t, { type Test } from 'tap'
 import sessionExample from '../../examples/session.js'
 import { type Answer, Browser, startExample } from '../helpers/browser-like.js'
@@ -46,6 +47,14 @@ async function put(t: Test, browser: Browser, item: string): Promise<Answer> {
   isSentHome(t, answer)
   return answer
 }
+
+t.test('somebody whom the test has signed in is greeted by name', async (t) => {
+  const { app } = await start(t)
+  const headers = await signedIn(app, { id: 'a user of this test', username: 'user1', role: 'user' })
+  const { statusCode, payload } = await app.inject({ url: '/', headers })
+  t.equal(statusCode, 200)
+  t.match(payload, /<h1>[^<]*user1[^<]*<\/h1>/)
+})
 
 t.test('a visitor is greeted, offered to log in, and costs nothing', async (t) => {
   const { browser } = await start(t)
