@@ -115,7 +115,8 @@ t.test('no route of the application is missing from it', async (t) => {
     for (const method of methods?.split(', ') ?? []) paths.push(`${method} ${trail.join('')}`)
   }
   const undocumented = paths.filter(
-    (path) => !/^HEAD |^OPTIONS | \/docs| \/lab| \/guide\/| \/$| \/page\//.test(path) && !documented.has(path),
+    (path) =>
+      !/^HEAD |^OPTIONS | \/docs| \/lab| \/guide\/| \/$| \/page\//.test(path) && !documented.has(path),
   )
   t.same(undocumented, [])
 })
