@@ -24,7 +24,7 @@ const accounts: AccountSource = {
   find: async (id) => accountOf(id),
 }
 
-/** What any guard needs of Fastify. Each layer includes those before it, and does no work of its own. */
+/** Routes that do only what every guard makes Fastify do. Each adds one layer to the route before it. */
 const LAYERS = ['a preHandler', 'no-store', 'an onSend hook', 'an onRequest hook'] as const
 
 /** The bare route with this many layers. */

@@ -1,6 +1,6 @@
 import type { Claim } from './text/en.js'
 
-/** What tutorials get wrong, in the order of the page, and the experiments that show it. */
+/** The mistakes of tutorials in the order of the page, with the experiments that show them. */
 export const CLAIMS: readonly (readonly [Claim, ...experiments: string[]])[] = [
   ['httpOnly', 'injected-script'],
   ['session', 'read-without-a-key', 'copy-after-sign-out'],

@@ -1,7 +1,7 @@
 import { type Mode, mode } from './answers.js'
 import { type Decoder, oneOf, shape } from './decode.js'
 
-/** What the user did in another tab. */
+/** An act of the user in another tab. */
 export interface Deed {
   readonly did: 'signed_in' | 'signed_out'
   readonly mode: Mode

@@ -27,7 +27,7 @@ async function refreshDevices(): Promise<void> {
       call('GET', '/sign_ins', answers.signIns),
       call('GET', '/api_keys', answers.apiKeys),
     ])
-    // What an action has loaded meanwhile is newer.
+    // An action may have loaded newer data meanwhile.
     if (state().busy || state().me !== me) continue
     if (devices.ok && keys.ok) update({ devices: devices.data, keys: keys.data })
     return

@@ -32,7 +32,7 @@ export function listView(): Child {
   ]
 }
 
-/** What tutorials get wrong, each with its experiments. */
+/** The mistakes of tutorials, each with its experiments. */
 export function claimsView(): Child {
   const { title, lead, says, so, see, items } = words().claims
   const experiments = state().experiments ?? []

@@ -7,7 +7,7 @@ import { compareView } from './compare.js'
 import { button, form, link, panel } from './parts.js'
 import { stepsView } from './steps.js'
 
-/** What was expected, what happened, and the verdict. */
+/** The verdict, beside the prediction of the learner. */
 function resultView({ predictions }: Description, { outcome, expected }: Ran): HTMLElement {
   const { right, wrong, expected: title, happened, verdict: verdictLabel } = words().result
   const textOf = (id: string) => predictions.find((each) => each.id === id)?.text ?? ''

@@ -38,7 +38,7 @@ function choice({ id, label, options }: Description['choices'][number]): HTMLEle
   return h('div', { class: 'field' }, h('label', { for: field }, label), select)
 }
 
-/** What the learner expects, and the choices. */
+/** The form: the prediction of the learner, and the choices. */
 export function questionView({ question, predictions, choices }: Description): Child {
   const { question: title, predictFirst, run: submit, running } = words()
   const { wrong, busy } = state()
