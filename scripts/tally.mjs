@@ -73,6 +73,14 @@ export function describeFailure({ name, diag }) {
   return lines.join('\n').replace(/\n/g, '\n      ')
 }
 
+/** A failure in one line, with what was expected (-) and found (+). @param {Failure} failure */
+function summarizeFailure({ name, diag }) {
+  const { diff } = /** @type {{ diff?: unknown }} */ (diag ?? {})
+  if (typeof diff !== 'string') return name
+  const changed = diff.split('\n').filter((line) => /^[-+](?!--|\+\+)/.test(line))
+  return `${name}: ${changed.join(' ').slice(0, 200)}`
+}
+
 /** @param {Result} file @param {Count} tests @param {string} output */
 function describeFile(file, tests, output) {
   const took = `${((file.time ?? 0) / 1000).toFixed(1)} s`
@@ -85,7 +93,7 @@ function describeFile(file, tests, output) {
  * Reads the output of `tap run --reporter=tap`. Prints a line for each test file, and the details of its failures.
  * @param {NodeJS.ReadableStream} input
  * @param {(text: string) => void} print
- * @returns {Promise<{ passed: number, failed: number, failures: Failure[] }>}
+ * @returns {Promise<{ passed: number, failed: number, failures: string[] }>} a line for each failure
  */
 export function tally(input, print) {
   const parser = new Parser()
@@ -114,7 +122,8 @@ export function tally(input, print) {
       print(output.trimEnd())
       const lost = Math.max(0, planned - reported)
       if (lost > 0) total.failures.push({ name: `${lost} test files of ${planned} were not run`, diag: {} })
-      resolve({ ...total, failed: total.failed + total.points + lost + abandoned })
+      const failures = total.failures.map(summarizeFailure)
+      resolve({ ...total, failures, failed: total.failed + total.points + lost + abandoned })
     })
     input.pipe(parser)
   })

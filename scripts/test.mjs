@@ -118,7 +118,7 @@ async function main() {
   rmSync(COVERAGE, { recursive: true, force: true })
   const { passed, failed, failures } = await runTests(files)
   const faults = files.length > 0 ? 0 : await judgeCoverage()
-  for (const failure of failures) console.log(`failed: ${failure.name}`)
+  for (const failure of failures) console.log(`failed: ${failure}`)
   finish({ passed, failed: failed + faults })
 }
 

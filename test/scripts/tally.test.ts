@@ -2,17 +2,22 @@ import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
 
-type Tally = (input: Readable, print: (text: string) => void) => Promise<{ passed: number; failed: number }>
+interface Tallied {
+  readonly passed: number
+  readonly failed: number
+  readonly failures: readonly string[]
+}
+type Tally = (input: Readable, print: (text: string) => void) => Promise<Tallied>
 
 // By its address, because it is JavaScript: the test command must run before anything is compiled.
 const script: { tally: Tally } = await import(pathToFileURL('scripts/tally.mjs').href)
 
 /** What the test command makes of such output: all that it prints, and the counts. */
-async function tally(tap: string): Promise<{ printed: string; counts: string }> {
+async function tally(tap: string): Promise<{ printed: string; counts: string; failures: readonly string[] }> {
   const printed: string[] = []
   const input = Readable.from([`TAP version 14\n${tap}`])
-  const { passed, failed } = await script.tally(input, (text) => printed.push(text))
-  return { printed: printed.join('\n'), counts: `${passed} passed, ${failed} failed` }
+  const { passed, failed, failures } = await script.tally(input, (text) => printed.push(text))
+  return { printed: printed.join('\n'), counts: `${passed} passed, ${failed} failed`, failures }
 }
 
 const GOOD = `# Subtest: test/good.test.ts
@@ -47,7 +52,7 @@ t.test('a file without tests of its own is one test', async (t) => {
 })
 
 t.test('an assertion that fails is printed with all that is known of it', async (t) => {
-  const { counts, printed } = await tally(`1..1
+  const { counts, printed, failures } = await tally(`1..1
 # Subtest: f
     # Subtest: a
         not ok 1 - should be equal
@@ -68,6 +73,7 @@ not ok 1 - f
   t.equal(counts, '1 passed, 1 failed')
   t.match(printed, 'f > a > should be equal')
   t.match(printed, /-expected\n +\+actual/)
+  t.strictSame(failures, ['f > a > should be equal: -expected +actual'], 'and once more in one line, for the end')
 })
 
 t.test('a file that crashes is a failure, and what it wrote is printed', async (t) => {
