@@ -73,7 +73,11 @@ not ok 1 - f
   t.equal(counts, '1 passed, 1 failed')
   t.match(printed, 'f > a > should be equal')
   t.match(printed, /-expected\n +\+actual/)
-  t.strictSame(failures, ['f > a > should be equal: -expected +actual'], 'and once more in one line, for the end')
+  t.strictSame(
+    failures,
+    ['f > a > should be equal: -expected +actual'],
+    'and once more in one line, for the end',
+  )
 })
 
 t.test('a file that crashes is a failure, and what it wrote is printed', async (t) => {
