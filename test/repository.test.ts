@@ -65,6 +65,16 @@ t.test('no test is skipped, put off or run alone', async (t) => {
   )
 })
 
+t.test(
+  'no test waits by page.waitForFunction, which fails unless its condition is true at once',
+  async (t) => {
+    t.same(
+      filesWith(/\.waitForFunction\(/, (file) => isTest(file) && !isHere(file)),
+      [],
+    )
+  },
+)
+
 t.test('nothing here points outside of the repository', async (t) => {
   t.same(
     filesWith(/\.\.\/shared|\/work\//, (file) => !isHere(file)),

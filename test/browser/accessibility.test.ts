@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { test } from 'tap'
 import { tabTo, violations } from '../helpers/accessibility.js'
-import { openWindow, startChromium, startSite } from '../helpers/chromium.js'
+import { openWindow, startChromium, startSite, untilTrue } from '../helpers/chromium.js'
 
 async function signInByKeyboard(page: Page, arrows: number): Promise<void> {
   await tabTo(page, 'way-cookie')
@@ -48,7 +48,7 @@ test('the page for everybody', async (t) => {
       await page.keyboard.type('another good password')
       await page.keyboard.press('Enter')
       await page.locator('.box.bad[data-code=CREDENTIALS_REFUSED]').waitFor()
-      await page.waitForFunction('document.getElementById("alert").textContent !== ""')
+      await untilTrue(page, 'document.getElementById("alert").textContent !== ""')
       t.equal(await page.evaluate('document.activeElement.id'), 'new-password', 'the focus stays')
       t.same(await violations(page), [], 'with a failure')
       t.same(complaints, [])

@@ -1,7 +1,7 @@
 import { build } from 'esbuild'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { type Test, test } from 'tap'
-import { type Site, startChromium, startSite } from '../helpers/chromium.js'
+import { type Site, startChromium, startSite, untilTrue } from '../helpers/chromium.js'
 import { USER } from '../helpers/http.js'
 
 /** 500 rounds take some minutes: CLIENT_ROUNDS=500. */
@@ -146,7 +146,7 @@ test('sleep, a wrong clock and a reload sign nobody out', async (t) => {
   site.clock.advance(901)
   t.match(await page.evaluate('ask()'), /TypeError/)
   await context.setOffline(false)
-  await page.waitForFunction('ask().then((status) => status === 200)')
+  await untilTrue(page, 'ask().then((status) => status === 200)')
   t.same(await signedOutOf([page]), [])
   t.same(alarms, [])
   t.equal(await page.evaluate('client.signOut().then((result) => result.ok)'), true)
@@ -159,7 +159,7 @@ test('sign-out reaches the other tabs of the browser', async (t) => {
   t.equal(await signIn(one), true)
   t.equal(await other.evaluate('ask()'), 200)
   await one.evaluate('client.signOut()')
-  await other.waitForFunction('window.out.length > 0')
+  await untilTrue(other, 'window.out.length > 0')
   t.same(await signedOutOf([one, other]), ['SIGNED_OUT', 'SIGNED_OUT'])
   t.equal(await other.evaluate('ask()'), 403)
 })

@@ -2,7 +2,7 @@ import type { Page, Response } from 'playwright-core'
 import { test } from 'tap'
 import { EXPERIMENTS } from '../../routes/lab/experiments.js'
 import { fitsWidth, focused, tabTo, violations } from '../helpers/accessibility.js'
-import { openWindow, startChromium, startSite, takePicture } from '../helpers/chromium.js'
+import { openWindow, startChromium, startSite, takePicture, untilTrue } from '../helpers/chromium.js'
 
 const isRun = (response: Response) =>
   response.request().method() === 'POST' && response.url().includes('/lab/experiments/')
@@ -83,7 +83,7 @@ test('the lab in a browser', async (t) => {
     t.equal(await page.locator('#result').textContent(), 'The result is not what you expected.')
     t.equal(await page.locator('#happened').textContent(), 'No, the requests are equal.')
     t.match(await page.locator('#compare .lead').textContent(), 'The two steps are equal.')
-    await page.waitForFunction('document.getElementById("status").textContent !== ""')
+    await untilTrue(page, 'document.getElementById("status").textContent !== ""')
     await page.goBack()
     await page.locator('#experiments').waitFor()
     t.equal(await focused(page), 'title')
@@ -146,7 +146,7 @@ test('the lab in a browser', async (t) => {
     await page.goto(`${origin}/lab#two-strangers`)
     await runFirst(page)
     await page.locator('#copy').click()
-    await page.waitForFunction('document.getElementById("status").textContent.includes("copied")')
+    await untilTrue(page, 'document.getElementById("status").textContent.includes("copied")')
     const copied = await page.evaluate<string>('navigator.clipboard.readText()')
     t.equal(copied.trimEnd(), await page.locator('#script').textContent())
   })

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { listen } from './http.js'
@@ -143,4 +144,12 @@ export async function takePicture(page: Page, name: string): Promise<void> {
 export async function credentialsIn(page: Page) {
   const cookies = await page.context().cookies()
   return cookies.filter(({ name }) => !/^(__Host-)?device$/.test(name))
+}
+
+/**
+ * Waits until an expression is true in the page. Not `page.waitForFunction`: unless it is true at once, that evaluates
+ * it by a timer of the page, where the page's own policy forbids `eval`.
+ */
+export async function untilTrue(page: Page, expression: string): Promise<void> {
+  while (!(await page.evaluate(expression))) await delay(20)
 }
