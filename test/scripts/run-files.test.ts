@@ -12,7 +12,7 @@ type Run = {
 }
 type RunFiles = (files: readonly string[], run: Run) => NodeJS.ReadableStream
 type Tally = (input: NodeJS.ReadableStream, print: (text: string) => void) => Promise<Count>
-type Count = { passed: number; failed: number; failures: readonly { name: string }[] }
+type Count = { passed: number; failed: number; failures: readonly string[] }
 
 // By their address, because they are JavaScript: the test command must run before anything is compiled.
 const runner: { runFiles: RunFiles } = await import(pathToFileURL('scripts/run-files.mjs').href)
@@ -31,7 +31,7 @@ async function run(t: Test, sources: Record<string, string>) {
   const count = await reader.tally(runner.runFiles(files, { built, coverage: '', jobs: 2 }), (text) =>
     printed.push(text),
   )
-  const failures = count.failures.map(({ name }) => name).sort()
+  const failures = count.failures.toSorted()
   return { printed: printed.join('\n'), failures, counts: `${count.passed} passed, ${count.failed} failed` }
 }
 
