@@ -1,8 +1,9 @@
 import { start } from './lib/actions.js'
 import { MODES } from './lib/answers.js'
 import { showTimes, startClock } from './lib/clock.js'
-import { byId, type Child, h, repaint } from './lib/dom.js'
+import { byId, type Child, h } from './lib/dom.js'
 import { language, t } from './lib/language.js'
+import { repaint } from './lib/painting.js'
 import { onChange, state, update } from './lib/store.js'
 import { loadTexts, type Texts, useTexts } from './lib/texts.js'
 import { watch } from './lib/watch.js'
@@ -66,7 +67,7 @@ export async function startPage(texts: Texts): Promise<void> {
   useTexts(texts)
   await loadTexts()
   keepChoice()
-  onChange(() => repaint(paint))
+  onChange(paint)
   repaint(paint)
   startClock()
   watch()

@@ -1,4 +1,5 @@
-import { announce, focusOn } from '../lib/dom.js'
+import { announce } from '../lib/dom.js'
+import { focusOn } from '../lib/painting.js'
 import { descriptions, outcome } from './answers.js'
 import { call } from './api.js'
 import { type Edit, experiment, FRESH, state, update } from './state.js'

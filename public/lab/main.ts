@@ -1,6 +1,7 @@
-import { byId, type Child, h, repaint } from '../lib/dom.js'
+import { byId, type Child, h } from '../lib/dom.js'
 import { language } from '../lib/language.js'
 import { languages } from '../lib/languages.js'
+import { repaint } from '../lib/painting.js'
 import { load, nameOfAddress, translate, visit } from './actions.js'
 import { CLAIMS_NAME } from './claims.js'
 import { experiment, note, onChange, state } from './state.js'

@@ -1,8 +1,8 @@
 import { type Account, accountPage, account as accountShape, accountShown, ended } from './answers.js'
 import { call } from './api.js'
 import { ask, doing } from './asking.js'
-import { focusOn } from './dom.js'
 import { t } from './language.js'
+import { focusOn } from './painting.js'
 import { tell } from './say.js'
 import { state, update } from './store.js'
 

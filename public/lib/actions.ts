@@ -4,9 +4,9 @@ import { answerOf, call, outcomeOf, signed } from './api.js'
 import { ask, doing, refuse } from './asking.js'
 import { client, follow, forgetClient, useMode } from './client.js'
 import { anything } from './decode.js'
-import { focusOn } from './dom.js'
 import { language, t } from './language.js'
-import { clear, complain, tell } from './say.js'
+import { focusOn } from './painting.js'
+import { cleared, complain, tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
 import { checkKept, tellForgotten } from './unkept.js'
@@ -58,7 +58,7 @@ async function recogniseBy({ cookie_sent, refresh_sent }: answers.Settings): Pro
 
 /** Loads the settings and the caller. */
 export async function start(): Promise<void> {
-  clear('page')
+  update(cleared('page'))
   const found = await ask('page', call('GET', '/settings', answers.settings))
   if (!found) return
   const recognised = await recogniseBy(found.data)

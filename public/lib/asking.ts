@@ -1,8 +1,9 @@
 import type { Failure, Outcome } from './api.js'
 import { forgetClient } from './client.js'
-import { announce, focusOn } from './dom.js'
+import { announce } from './dom.js'
 import { t } from './language.js'
-import { clear, complain } from './say.js'
+import { focusOn } from './painting.js'
+import { cleared, complain } from './say.js'
 import { forgetPerson, type Place, state, update } from './store.js'
 
 /** The codes of a guarded route that recognises nobody. */
@@ -43,8 +44,7 @@ export const idle = (): Promise<void> => running
 /** Runs one action at a time. A second click meanwhile does nothing. */
 export async function doing(place: Place, action: () => Promise<void>): Promise<void> {
   if (state().busy) return
-  clear(place)
-  update({ busy: true, confirming: null })
+  update({ ...cleared(place), busy: true, confirming: null })
   const waiting = setTimeout(() => announce('status', t().working), PATIENCE)
   const done = action().finally(() => {
     clearTimeout(waiting)

@@ -1,7 +1,7 @@
 import type { Failure } from './api.js'
 import { announce } from './dom.js'
 import { t } from './language.js'
-import { type Place, state, update } from './store.js'
+import { type Place, type State, state, update } from './store.js'
 
 /** A form with an empty field. No call was made. */
 export const INCOMPLETE = 'INCOMPLETE'
@@ -32,7 +32,8 @@ export function complain(place: Place, failure: Failure): void {
   announce('alert', `${happened(failure)} ${advice(failure)}`)
 }
 
-export function clear(place: Place): void {
+/** The outcomes without the one in this place. */
+export function cleared(place: Place): Pick<State, 'failures' | 'notices'> {
   const { [place]: _, ...failures } = state().failures
-  update({ failures, notices: {} })
+  return { failures, notices: {} }
 }

@@ -10,6 +10,7 @@ import type {
   User,
 } from './answers.js'
 import type { Failure } from './api.js'
+import { repaint, repaintSoon } from './painting.js'
 
 /** The place of a failure or a notice. */
 export type Place =
@@ -82,10 +83,15 @@ export function onChange(paint: () => void): void {
   painter = paint
 }
 
-/** Changes the state and repaints the page. */
+/**
+ * Changes the state and repaints the page. The first and the last change of an action are painted at once, and those
+ * between with the next frame, since one action makes several.
+ */
 export function update(change: Partial<State>): void {
+  const { busy } = current
   current = { ...current, ...change }
-  painter()
+  if (busy && current.busy) repaintSoon(painter)
+  else repaint(painter)
 }
 
 /** The state without a signed-in user. */

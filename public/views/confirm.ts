@@ -1,6 +1,7 @@
 import { idle } from '../lib/asking.js'
-import { type Attributes, focusOn, h } from '../lib/dom.js'
+import { type Attributes, h } from '../lib/dom.js'
 import { t } from '../lib/language.js'
+import { focusOn } from '../lib/painting.js'
 import { state, update } from '../lib/store.js'
 import { button } from './parts.js'
 
@@ -25,10 +26,12 @@ export function confirmed(
 ): HTMLElement {
   if (state().confirming !== id) return button(id, label, () => askFirst(id), attributes)
   const act = async () => {
-    close(id)
     // The answer to a question is not lost because the page still loads something.
     await idle()
-    return click()
+    if (state().confirming !== id) return
+    // The action closes the question.
+    void click()
+    focusOn(id)
   }
   return h(
     'div',

@@ -1,7 +1,8 @@
 import type { AuthType } from '../lib/answers.js'
 import type { Failure } from '../lib/api.js'
-import { type Attributes, type Child, focusOn, h } from '../lib/dom.js'
+import { type Attributes, type Child, h } from '../lib/dom.js'
 import { moment, t } from '../lib/language.js'
+import { focusOn } from '../lib/painting.js'
 import { advice, complain, happened, INCOMPLETE } from '../lib/say.js'
 import { type Place, state } from '../lib/store.js'
 

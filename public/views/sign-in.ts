@@ -1,7 +1,8 @@
 import { register, signIn, start } from '../lib/actions.js'
 import { MODES, type Mode } from '../lib/answers.js'
-import { type Child, focusOn, h } from '../lib/dom.js'
+import { type Child, h } from '../lib/dom.js'
 import { t } from '../lib/language.js'
+import { focusOn } from '../lib/painting.js'
 import { state, update } from '../lib/store.js'
 import {
   button,

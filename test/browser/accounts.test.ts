@@ -128,6 +128,28 @@ test('accounts, in a browser', async (t) => {
     t.same(complaints, [])
   })
 
+  await t.test('an action repaints the page when it begins and when it ends', async (t) => {
+    const { page, complaints } = await openWindow(t, browser)
+    await page.goto(origin)
+    await signInOn(page, 'session', ADMIN)
+    await page.locator('html:not([data-busy]) #disable-user1').click()
+    await page.locator('#disable-user1-no').waitFor()
+    await page.evaluate(`(() => {
+      const main = document.getElementById('main')
+      window.repaints = 0
+      // Each repaint replaces the children once.
+      new MutationObserver((changes) => { window.repaints += changes.length }).observe(main, { childList: true })
+    })()`)
+    await page.locator('#disable-user1-yes').click()
+    await page.getByText('Updated account user1').first().waitFor()
+    await page.locator('html:not([data-busy])').waitFor({ state: 'attached' })
+    t.equal(await page.evaluate('window.repaints'), 2)
+    t.equal(await focused(page), 'disable-user1', 'the focus stays')
+    await page.locator('#disable-user1').click()
+    await page.locator('.badge.off').waitFor({ state: 'detached' })
+    t.same(complaints, [])
+  })
+
   await t.test('who is no administrator sees no accounts; who came with markup is only named', async (t) => {
     const agent = `<script>document.title=1</script>${MARKUP}`
     await signIn(app, 'token', { username: MARKUP, password: NEW }, { 'user-agent': agent })
