@@ -96,6 +96,7 @@ export function storeContract(t: Test, name: string, makeStore: MakeStore): void
     signIns,
     rotations,
     rotationTerms,
+    bindings,
     endings,
     epochs,
     revisions,
@@ -445,6 +446,88 @@ async function rotationTerms(t: Test, makeStore: MakeStore) {
     await store.addSignIn(signInRecord(TOKEN))
     const results = await Promise.all(times(50, (index) => rotate(index % 2 ? store : twin)))
     t.strictSame(tally(results.map(({ outcome }) => outcome)), { rotated: 1, repeated: 49 })
+  })
+}
+
+async function bindings(t: Test, makeStore: MakeStore) {
+  const settle = (store: StateStore, binding: string, now = NOW) =>
+    store.settleBinding?.('account-1', 'sign-in-1', binding, now)
+  const DEVICE = 'v1.key,\n"é].\u0001'
+
+  t.test('a sign-in is bound once: the first binding stands', async (t) => {
+    const { store } = await makeStore(t)
+    for (const fields of [{}, { seal: 'key-1"]]' }, { ...TOKEN, claims: { list: [[1]] } }, { seal: 's]]' }]) {
+      const record = signInRecord(fields)
+      await store.addSignIn(record)
+      t.strictSame(await store.findSignIn('account-1', 'sign-in-1', NOW), record)
+      const bound = { ...record, binding: DEVICE }
+      t.strictSame(await settle(store, DEVICE), bound)
+      for (const other of ['none', DEVICE, ']]', '']) t.strictSame(await settle(store, other), bound)
+      t.strictSame(await store.findSignIn('account-1', 'sign-in-1', NOW), bound)
+      t.strictSame(await store.listSignIns('account-1', NOW), [bound])
+      await store.endSignIn('account-1', 'sign-in-1', UNTIL)
+    }
+  })
+
+  t.test('a sign-in can begin bound', async (t) => {
+    const { store } = await makeStore(t)
+    for (const fields of [{}, { seal: 'a seal' }]) {
+      const bound = signInRecord({ ...fields, binding: DEVICE })
+      await store.addSignIn(bound)
+      t.strictSame(await store.findSignIn('account-1', 'sign-in-1', NOW), bound)
+      t.strictSame(await settle(store, 'none'), bound)
+    }
+  })
+
+  t.test('of many at once, one decides, and all hear of it', async (t) => {
+    const { store, twin = store } = await makeStore(t)
+    await store.addSignIn(signInRecord())
+    const answers = await Promise.all(
+      times(20, (index) => settle(index % 2 ? store : twin, `device-${index}`)),
+    )
+    const bindings = new Set(answers.map((record) => record?.binding))
+    t.equal(bindings.size, 1)
+    t.match([...bindings][0], /^device-\d+$/)
+  })
+
+  t.test('touches, rotations and new seals keep the binding', async (t) => {
+    const { store } = await makeStore(t)
+    await store.addSignIn(signInRecord({ ...TOKEN, seal: 'old' }))
+    const bound = await settle(store, DEVICE)
+    await store.touchSignIn('account-1', 'sign-in-1', NOW + MINUTE, NOW + 2 * HOUR)
+    const rotated = await store.rotateRefresh('account-1', 'sign-in-1', rotation())
+    t.match(rotated, { outcome: 'rotated', signIn: { binding: DEVICE } })
+    if (bound) await store.resealSignIn?.(bound, 'new')
+    t.match(await store.findSignIn('account-1', 'sign-in-1', NOW), {
+      ...{ seal: 'new', binding: DEVICE, lastSeenAt: NOW + MINUTE },
+      refresh: { counter: 1 },
+    })
+  })
+
+  t.test('nothing is bound that does not exist, was ended, or is past a limit', async (t) => {
+    const { store } = await makeStore(t)
+    t.equal(await settle(store, DEVICE), null)
+    await store.addSignIn(signInRecord({ accountId: 'account-2' }))
+    t.equal(await settle(store, DEVICE), null)
+    t.notOk((await store.findSignIn('account-2', 'sign-in-1', NOW))?.binding)
+    await store.addSignIn(signInRecord({ idleExpiresAt: NOW + 5 }))
+    t.equal(await settle(store, DEVICE, NOW + 5), null)
+    t.notOk((await store.findSignIn('account-1', 'sign-in-1', NOW + 4))?.binding)
+    t.ok(await settle(store, DEVICE, NOW + 4))
+    await store.endSignIn('account-1', 'sign-in-1', UNTIL)
+    t.equal(await settle(store, DEVICE), null)
+    t.strictSame(await store.listSignIns('account-1', NOW), [])
+  })
+
+  t.test('a bound session ends with its sign-in', async (t) => {
+    const { store } = await makeStore(t)
+    for (const fields of [{}, { seal: 'a seal' }]) {
+      await store.createSession('key', sessionRecord())
+      await store.addSignIn(signInRecord({ ...fields, sessionKey: 'key' }))
+      await settle(store, DEVICE)
+      t.strictSame(await store.endSignIns('account-1', null, NOW), ['sign-in-1'])
+      t.equal(await store.readSession('key', NOW), null)
+    }
   })
 }
 

@@ -207,6 +207,24 @@ t.test('a rolling deploy: 0.1 and this version serve one Redis', async (t) => {
   }
 })
 
+t.test('a sign-in that this version has bound is whole for 0.1 on the same Redis', async (t) => {
+  const server = await startRedis({ tcp: true })
+  t.teardown(() => server.stop())
+  const state = { redisUrl: server.url }
+  const old = await startSuite(t, state, Date.now, await publishedPlugins(t))
+  const now = await startSuite(t, state, Date.now)
+  const headers = await signInAt(now, 'session')
+  const { signInId } = (await now.inject({ url: '/who', headers })).json()
+  await now.signIns.settleBinding('alice', signInId, 'bound')
+  t.equal((await old.inject({ url: '/who', headers })).statusCode, 200)
+  t.equal((await old.signIns.list('alice'))[0]?.id, signInId)
+  const ref = { accountId: 'alice', signInId, epoch: 0, generation: 0 }
+  t.equal(await old.signIns.touch(ref, 3600), true)
+  t.equal((await now.signIns.find('alice', signInId))?.binding, 'bound', 'it changes no binding')
+  await old.inject({ method: 'POST', url: '/out/session', headers })
+  await t.resolves(refusedSoon(now, headers))
+})
+
 /** Resolves when the instance refuses the credential. The promise is a second; the test gives it more. */
 async function refusedSoon(app: FastifyInstance, headers: InjectOptions['headers']): Promise<void> {
   const deadline = Date.now() + 30_000

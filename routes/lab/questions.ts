@@ -28,6 +28,10 @@ const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
     en: 'Sealed the sign-in record again, with the current key.',
     zh: '用当前密钥重新密封登录记录。',
   },
+  settleBinding: {
+    en: 'Read the sign-in record, and noted there what the sign-in is bound to, unless that was noted before.',
+    zh: '读取登录记录；若其中还没有绑定信息，则记下该登录绑定到什么。',
+  },
   endSignIn: {
     en: 'Added the sign-in to the list of ended ones, and removed its record.',
     zh: '把该登录加入“已结束登录”列表，并删除其记录。',

@@ -51,6 +51,7 @@ export function meterStore(store: StateStore, tellOf: TellOf): StateStore {
     touchSignIn: measured('touchSignIn'),
     rotateRefresh: measured('rotateRefresh'),
     resealSignIn: measured('resealSignIn'),
+    ...(store.settleBinding ? { settleBinding: measured('settleBinding') } : {}),
     endSignIn: measured('endSignIn'),
     endSignIns: measured('endSignIns'),
     raiseEpoch: measured('raiseEpoch'),

@@ -68,6 +68,12 @@ export interface SignIns {
    */
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
   /**
+   * Settles what a sign-in is bound to, unless that is settled already: of several calls, the first one decides.
+   * @param binding authenticated by the caller: an attacker may be able to write to the store
+   * @returns the record with the binding that stands; null if the sign-in has no record any more
+   */
+  settleBinding(accountId: string, id: string, binding: string): Promise<SignInRecord | null>
+  /**
    * Ends a sign-in, with or without a record: a credential whose record was lost must not live on. So it ends the
    * sign-in **of any account**: without the record, it cannot know whose id it is.
    *

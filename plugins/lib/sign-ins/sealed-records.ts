@@ -2,7 +2,10 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from '../stores/contract.js'
 import { isStale, openRecord, sealRecord } from './record-seal.js'
 
-type Store = Pick<StateStore, 'addSignIn' | 'findSignIn' | 'listSignIns' | 'resealSignIn' | 'rotateRefresh'>
+type Store = Pick<
+  StateStore,
+  'addSignIn' | 'findSignIn' | 'listSignIns' | 'resealSignIn' | 'rotateRefresh' | 'settleBinding'
+>
 
 /** The records of sign-ins in any store: sealed when written, opened when read. */
 export class SealedRecords {
@@ -26,6 +29,12 @@ export class SealedRecords {
   async findGenuine(accountId: string, id: string, now: number): Promise<SignInRecord | null> {
     const stored = await this.store.findSignIn(accountId, id, now)
     return stored && this.#genuine(stored)
+  }
+
+  /** Settles what the sign-in is bound to, unless that is settled. The binding in the record that is returned stands. */
+  async settle(accountId: string, id: string, binding: string, now: number): Promise<SignInRecord | null> {
+    const stored = await this.store.settleBinding?.(accountId, id, binding, now)
+    return stored ? (openRecord(this.keys, stored)?.signIn ?? null) : null
   }
 
   async list(accountId: string, now: number): Promise<SignInRecord[]> {

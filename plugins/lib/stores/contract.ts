@@ -124,6 +124,12 @@ export interface SignInStore {
    * secret under which it began leaves the ring.
    */
   resealSignIn?(record: SignInRecord, seal: string): Promise<void>
+  /**
+   * Sets the sign-in's binding if it has none, in one step. Of several callers, the first one decides. Without this method,
+   * no sign-in can be bound to a device.
+   * @returns the record as it is then; null if there is none, or it is past its limits at `now` (ms)
+   */
+  settleBinding?(accountId: string, id: string, binding: string, now: number): Promise<SignInRecord | null>
 }
 
 /** Sessions, for the session mode. */

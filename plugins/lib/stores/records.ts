@@ -36,6 +36,11 @@ export interface SignInRecord {
    * record without its seal counts as altered.
    */
   readonly seal?: string | null
+  /**
+   * What the sign-in is bound to: a device's key, or nothing for good. Written once. Absent or null until then. The suite
+   * authenticates the text.
+   */
+  readonly binding?: string | null
 }
 
 /** A session in a store, which cannot read `sealed`. Times are in ms. */

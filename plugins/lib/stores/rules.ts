@@ -45,6 +45,11 @@ export function revokedUntil(
   return record ? Math.min(until, record.absoluteExpiresAt + CLOCK_MARGIN) : until
 }
 
+/** Whether the sign-in's binding is settled. It then never changes. */
+export function hasBinding({ binding }: SignInRecord): boolean {
+  return typeof binding === 'string'
+}
+
 /** Whether ending an account's sign-ins ends this one: all except `except`, optionally only those below an epoch. */
 export function isToEnd(record: SignInRecord, except: string | null, belowEpoch?: number): boolean {
   return record.id !== except && (belowEpoch === undefined || record.epoch < belowEpoch)

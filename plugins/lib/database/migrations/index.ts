@@ -2,7 +2,7 @@ import type { Migration } from 'kysely/migration'
 import { accountEvents } from './account-events.js'
 import { accounts, byteOrder, displayNames, distributedEpochs } from './accounts.js'
 import { apiKeys } from './api-keys.js'
-import { sealedSignIns, state, throttle } from './state.js'
+import { sealedSignIns, signInBindings, state, throttle } from './state.js'
 
 /* Migrations run in the order of their names. A released one never changes. Both lists have those of accounts, keys and events. */
 
@@ -16,6 +16,7 @@ export const migrations: Record<string, Migration> = {
   '0006_api_keys': apiKeys,
   '0007_display_names': displayNames,
   '0008_account_events': accountEvents,
+  '0009_sign_in_bindings': signInBindings,
 }
 
 /** Every migration of a PostgreSQL database: it holds accounts, their API keys and their events. */

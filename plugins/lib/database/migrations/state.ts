@@ -81,6 +81,11 @@ export const throttle: Migration = { up: (db) => run(db, THROTTLE) }
 /** Authenticates a sign-in's record, and holds its claims. Null for records of version 0.1. */
 export const sealedSignIns: Migration = { up: (db) => run(db, ['ALTER TABLE sign_ins ADD COLUMN seal text']) }
 
+/** What a sign-in is bound to. Null: not settled. */
+export const signInBindings: Migration = {
+  up: (db) => run(db, ['ALTER TABLE sign_ins ADD COLUMN binding text']),
+}
+
 async function run<T>(db: Kysely<T>, statements: readonly string[]): Promise<void> {
   // Imported here, so that importing the suite does not load kysely.
   const { sql } = await import('kysely')

@@ -4,6 +4,7 @@ import { endedSignIn, type Revocation, raisedEpoch } from '../../revocation/revo
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import {
   CLOCK_MARGIN,
+  hasBinding,
   isToEnd,
   isWithinLimits,
   movedIdleLimit,
@@ -89,6 +90,15 @@ class MemoryStore implements StateStore {
     const own = this.#ofAccount(accountId)
     const record = own.get(id)
     if (record && record.seal === known) own.set(id, Object.freeze({ ...record, seal }))
+  }
+
+  async settleBinding(accountId: string, id: string, binding: string, now: number) {
+    const own = this.#ofAccount(accountId)
+    const record = withinLimits(own.get(id), now)
+    if (!record || hasBinding(record)) return record
+    const bound = Object.freeze({ ...record, binding })
+    own.set(id, bound)
+    return bound
   }
 
   async endSignIn(accountId: string, id: string, until: number) {

@@ -6,7 +6,8 @@ import { claimsOrNull, list, text, textOrNull, whole } from '../narrow.js'
  *   sign-in:  <idle>,<last seen>,<absolute>,<refresh>\n<JSON of the fields that never change>
  *   refresh:  <counter>,<rotated at>,<key id>, or nothing
  *   session:  <version>,<idle>,<absolute>\n<sealed>
- * Account and id of a sign-in are in the key and the field.
+ * Account and id of a sign-in are in the key and the field. A binding is written once, as the last of the fields: a list
+ * of its own, so that a script can tell and append it without parsing JSON. Versions before 0.3 skip it.
  */
 
 /** A whole number from 0 to 2^53 - 1. */
@@ -37,7 +38,18 @@ function holdsClaims(seal: SignInRecord['seal']): boolean {
   return seal?.includes('.') ?? false
 }
 
-/** The fields that never change. */
+/** How the fields that never change hold a binding. */
+export function encodeBinding(binding: string): string {
+  return JSON.stringify([binding])
+}
+
+/** The seal, and behind it the binding. An empty seal keeps the place of one that does not exist. */
+function encodeLast({ seal, binding }: SignInRecord): unknown[] {
+  if (typeof binding === 'string') return [seal ?? '', [binding]]
+  return seal ? [seal] : []
+}
+
+/** The fields that never change, except that the binding is added once. */
 export function encodeFixed(record: SignInRecord): string {
   return JSON.stringify([
     record.mode,
@@ -48,7 +60,7 @@ export function encodeFixed(record: SignInRecord): string {
     record.userAgent,
     record.sessionKey,
     record.claims ?? (holdsClaims(record.seal) ? SEALED : null),
-    ...(record.seal ? [record.seal] : []),
+    ...encodeLast(record),
   ])
 }
 
@@ -71,9 +83,19 @@ function decodeRefresh(encoded: string): RefreshState | null {
   })
 }
 
+/** @throws TypeError */
+function decodeLast([seal = '', binding]: readonly unknown[]): Pick<SignInRecord, 'seal' | 'binding'> {
+  return {
+    ...(seal === '' ? {} : { seal: text(seal) }),
+    ...(binding === undefined ? {} : { binding: text(list(binding)[0]) }),
+  }
+}
+
 /** @throws SyntaxError, TypeError */
 function decodeFixed(json: string) {
-  const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims, seal] = list(JSON.parse(json))
+  const [mode, epoch, generation, createdAt, ip, userAgent, sessionKey, claims, ...last] = list(
+    JSON.parse(json),
+  )
   return {
     mode: text(mode),
     epoch: whole(epoch),
@@ -83,7 +105,7 @@ function decodeFixed(json: string) {
     userAgent: text(userAgent),
     sessionKey: textOrNull(sessionKey),
     claims: claims === SEALED ? null : claimsOrNull(claims),
-    ...(seal === undefined ? {} : { seal: text(seal) }),
+    ...decodeLast(last),
   }
 }
 

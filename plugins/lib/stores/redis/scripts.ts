@@ -142,6 +142,21 @@ s.rest = '\\n' .. ARGV[3]
 write(KEYS[1], ARGV[1], s)
 `)
 
+/**
+ * KEYS: an account's sign-ins. ARGV: id, now, the binding as `encodeBinding` writes it. Returns the sign-in's text as it is
+ * then, or nothing. Looks at the end of the fields only (see codec.ts): a settled binding is a list, a seal is a text, and
+ * without a seal there are claims.
+ */
+export const SETTLE_BINDING = script(`${SIGN_IN}
+local text = redis.call('HGET', KEYS[1], ARGV[1])
+local s = parse(text)
+if not s or passed(s, tonumber(ARGV[2])) then return false end
+local last = string.sub(s.rest, -2)
+if last == ']]' then return text end
+s.rest = string.sub(s.rest, 1, -2) .. (last == '"]' and ',' or ',"",') .. ARGV[3] .. ']'
+return write(KEYS[1], ARGV[1], s)
+`)
+
 /** KEYS: a session. ARGV: the version that it must have (base 36), the new text, ms to keep it. */
 export const REPLACE_SESSION = script(`
 local text = redis.call('GET', KEYS[1])

@@ -1,6 +1,6 @@
 import type { Rotation, RotationResult, SignInRecord } from '../contract.js'
 import { isWithinLimits, newestFirst, rotatedState, withinLimits } from '../rules.js'
-import { base36, decodeSignIn, encodeFixed, encodeRefresh, encodeSignIn } from './codec.js'
+import { base36, decodeSignIn, encodeBinding, encodeFixed, encodeRefresh, encodeSignIn } from './codec.js'
 import {
   ADD_SIGN_IN,
   GARBAGE_MARGIN,
@@ -8,6 +8,7 @@ import {
   type RedisClient,
   ROTATE_REFRESH,
   runScript,
+  SETTLE_BINDING,
   TOUCH_SIGN_IN,
 } from './scripts.js'
 
@@ -61,6 +62,12 @@ export class RedisSignIns {
   async reseal(record: SignInRecord, seal: string): Promise<void> {
     const args = [record.id, encodeFixed(record), encodeFixed({ ...record, seal })]
     await runScript(this.client, RESEAL_SIGN_IN, this.keyOf(record.accountId), ...args)
+  }
+
+  async settle(accountId: string, id: string, binding: string, now: number): Promise<SignInRecord | null> {
+    const args = [id, now, encodeBinding(binding)]
+    const text = await runScript(this.client, SETTLE_BINDING, this.keyOf(accountId), ...args)
+    return text === null ? null : decodeSignIn(accountId, id, String(text))
   }
 
   /** @returns how many existed */

@@ -92,6 +92,10 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#signIns.reseal(record, seal))
   }
 
+  settleBinding(accountId: string, id: string, binding: string, now: number) {
+    return this.#inTime(this.#signIns.settle(accountId, id, binding, now))
+  }
+
   endSignIn(accountId: string, id: string, until: number) {
     return this.#inTime(this.#endings.end(accountId, id, until))
   }

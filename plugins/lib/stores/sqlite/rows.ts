@@ -25,6 +25,7 @@ export function writeSignIn(record: SignInRecord): (string | number | null)[] {
     ...(refresh ? [refresh.counter, refresh.keyId, refresh.rotatedAt] : [null, null, null]),
     claims && JSON.stringify(claims),
     record.seal ?? null,
+    record.binding ?? null,
   ]
 }
 
@@ -33,7 +34,7 @@ export function readSignIn(accountId: string, row: unknown): SignInRecord | null
   if (row === undefined) return null
   const [, id, mode, epoch, generation, createdAt, lastSeenAt, ...rest] = list(row)
   const [idleExpiresAt, absoluteExpiresAt, ip, userAgent, sessionKey, ...more] = rest
-  const [counter, keyId, rotatedAt, claims, seal] = more
+  const [counter, keyId, rotatedAt, claims, seal, binding] = more
   return Object.freeze({
     ...{ id: text(id), accountId, mode: text(mode) },
     ...{ epoch: number(epoch), generation: number(generation) },
@@ -43,6 +44,7 @@ export function readSignIn(accountId: string, row: unknown): SignInRecord | null
     refresh: counter === null ? null : readRefresh(counter, keyId, rotatedAt),
     claims: claimsOrNull(claims === null ? null : JSON.parse(text(claims))),
     ...(seal === null ? {} : { seal: text(seal) }),
+    ...(binding === null ? {} : { binding: text(binding) }),
   })
 }
 

@@ -8,7 +8,8 @@ import { StoreUnavailable } from '../../errors.js'
  */
 
 const SIGN_IN = `account_id, id, mode, epoch, generation, created_at, last_seen_at, idle_expires_at,
-  absolute_expires_at, ip, user_agent, session_key, refresh_counter, refresh_key_id, refresh_rotated_at, claims, seal`
+  absolute_expires_at, ip, user_agent, session_key, refresh_counter, refresh_key_id, refresh_rotated_at, claims, seal,
+  binding`
 const SESSION = 'version, sealed, idle_expires_at, absolute_expires_at'
 /** How many rows one sweep statement drops. More would block the event loop for too long. */
 export const SWEEP_BATCH = 500
@@ -45,7 +46,7 @@ export const SQL = {
     ON CONFLICT DO UPDATE SET epoch = max(epoch, excluded.epoch), until = max(until, excluded.until)`,
 
   dropPassed: 'DELETE FROM sign_ins WHERE account_id = ? AND min(idle_expires_at, absolute_expires_at) <= ?',
-  addSignIn: `INSERT OR REPLACE INTO sign_ins (${SIGN_IN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  addSignIn: `INSERT OR REPLACE INTO sign_ins (${SIGN_IN}) VALUES (${Array(18).fill('?').join(', ')})`,
   countSignIns: `SELECT count(*) FROM sign_ins
     WHERE account_id = ? AND min(idle_expires_at, absolute_expires_at) > ?`,
   findSignIn: `SELECT ${SIGN_IN} FROM sign_ins WHERE account_id = ? AND id = ?`,
@@ -56,6 +57,8 @@ export const SQL = {
   setRefresh: `UPDATE sign_ins SET refresh_counter = ?, refresh_key_id = ?, refresh_rotated_at = ?
     WHERE account_id = ? AND id = ?`,
   resealSignIn: 'UPDATE sign_ins SET seal = ? WHERE account_id = ? AND id = ? AND seal = ?',
+  settleBinding: `UPDATE sign_ins SET binding = ?
+    WHERE account_id = ? AND id = ? AND binding IS NULL AND min(idle_expires_at, absolute_expires_at) > ?`,
   removeSignIn: 'DELETE FROM sign_ins WHERE account_id = ? AND id = ?',
 
   createSession: `INSERT OR IGNORE INTO sessions (${SESSION}, key) VALUES (?, ?, ?, ?, ?)`,

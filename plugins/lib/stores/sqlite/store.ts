@@ -116,6 +116,13 @@ class SqliteStore implements StateStore {
     attempt(() => this.#statements.run('resealSignIn', seal, accountId, id, known))
   }
 
+  async settleBinding(accountId: string, id: string, binding: string, now: number) {
+    return this.#statements.atomically(() => {
+      this.#statements.run('settleBinding', binding, accountId, id, now)
+      return withinLimits(this.#read(accountId, id), now)
+    })
+  }
+
   async endSignIn(accountId: string, id: string, until: number) {
     return this.#endings.end(accountId, id, until)
   }

@@ -115,3 +115,27 @@ t.test('version 0.1 reads a record without claims, and refuses one whose claims 
   t.equal(await eighth('bare'), null)
   t.not(typeof (await eighth(accountId)), 'object', 'it takes the record for one that cannot be read')
 })
+
+for (const [name, open] of Object.entries(STORES)) {
+  t.test(`${name}: a record is bound once, and an altered one never`, async (t) => {
+    const store = await open(t)
+    t.teardown(() => store.close())
+    const records = new SealedRecords(store, KEYS)
+    const bound = { ...record, id: newSignInId() }
+    await records.add(bound)
+    t.same(await records.settle(accountId, bound.id, 'one', now), { ...bound, binding: 'one' })
+    t.same(await records.settle(accountId, bound.id, 'two', now), { ...bound, binding: 'one' })
+    t.equal((await records.find(accountId, bound.id, now))?.binding, 'one')
+    const altered = { ...bound, id: newSignInId() }
+    await store.addSignIn(altered)
+    t.equal(await records.settle(accountId, altered.id, 'one', now), null)
+    await store.endSignIns(accountId, null, now)
+  })
+}
+
+t.test('a store that cannot bind binds nothing', async (t) => {
+  const store = createMemoryStore()
+  await store.addSignIn(record)
+  Reflect.set(store, 'settleBinding', undefined)
+  t.equal(await new SealedRecords(store, KEYS).settle(accountId, id, 'one', now), null)
+})
