@@ -14,6 +14,7 @@ const ALGORITHMS = {
   'sign-in': 'AES-256-GCM',
   device: 'HMAC-SHA256',
   throttle: 'HMAC-SHA256',
+  'dpop-nonce': 'HMAC-SHA256',
 } as const
 
 /** Each purpose has its own key, so that no credential passes for one of another kind. */

@@ -20,6 +20,7 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'sign-in': 'f4aebcf1853e00a9ebaecaeba66713768e9822e287c012bb68abda77cd910e66',
       device: '4d040922f08b78650efbca304a1fb74fc63122e7d4ec115e1b325fb64f76b4ae',
       throttle: '5086459bba0eba59cd64cebe28396f65c503f7777149647ced72d4bcdf7f275c',
+      'dpop-nonce': 'd288e5437d57fcfab2cb68caca5701d079288d8a8e90f868275bc124839bb08d',
     },
   },
   [UMLAUT]: {
@@ -33,6 +34,7 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'sign-in': '7efcafb30d7b172b55c7bdf8f86014c3c437de1289b3d6bd0ecd53c09be0d6ac',
       device: 'be2e8a5cfa99aeccd007ab30e20fc127ea98e3f54374ea6e97c87e4a85e7fc69',
       throttle: '37e67d6c8f8f7559899469239599d26ad126238172c8a7d77eba7eebe3294063',
+      'dpop-nonce': '28f4a95702a7b178f978c5b75248b3957a3af09fd658f51917c3f5592208a639',
     },
   },
 }
@@ -46,6 +48,7 @@ const PURPOSES = [
   'sign-in',
   'device',
   'throttle',
+  'dpop-nonce',
 ] as const satisfies readonly Purpose[]
 
 const hex = (secrets: readonly string[], purpose: Purpose) =>
