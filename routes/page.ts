@@ -58,8 +58,10 @@ function serveAsset(path: string, type: string): Handler {
   }
 }
 
+/** A hash in the name of a script: ours, or the bundler's for a script that is loaded later. */
+const HASH = '[\\da-f]{16}|[\\dA-Z]{8}'
 /** A script's name without its hash. */
-const SCRIPT = /^(.+-)[\da-f]{16}\.js$/
+const SCRIPT = new RegExp(`^(.+-)(?:${HASH})\\.js$`)
 
 /** In ms: often enough while servers of two versions run, and no load for them. */
 const RELOAD_AFTER = 2000
@@ -105,7 +107,7 @@ export function servePage(app: FastifyInstance, { url, folder, onRequest }: Page
     const type = TYPES[extname(name)]
     if (type) app.get(join('/page', folder, name), hooks, serveAsset(join(place, name), type))
     const [, script] = SCRIPT.exec(name) ?? []
-    if (script) app.get(join('/page', folder, `${script}:hash(^[\\da-f]{16}).js`), hooks, otherVersion)
+    if (script) app.get(join('/page', folder, `${script}:hash(^(?:${HASH})$).js`), hooks, otherVersion)
   }
   app.get(url, hooks, serveHtml(place))
 }

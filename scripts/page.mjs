@@ -65,12 +65,18 @@ async function bundle(name, readable) {
   return new Map(outputFiles.map(({ path, contents }) => [relative(SOURCES, path), Buffer.from(contents)]))
 }
 
-/** Puts the hashed names into a text. @param {Buffer} text @param {Map<string, string>} hashed by name */
-function withHashedNames(text, hashed) {
-  const put = (/** @type {string} */ found, /** @type {string} */ name) => {
-    const real = hashed.get(name)
-    return real ? `${ADDRESS}/${real}` : found
-  }
+/**
+ * The address of a picture, which contains the picture: a request for it would cost more bytes.
+ * @param {string} name
+ */
+function pictureAddress(name) {
+  const text = readFileSync(join(SOURCES, name), 'utf8').trim().replaceAll('"', "'")
+  return `data:image/svg+xml,${text.replace(/[%#<>]/g, encodeURIComponent)}`
+}
+
+/** Puts the addresses into a text. @param {Buffer} text @param {Map<string, string>} addresses by name */
+function withAddresses(text, addresses) {
+  const put = (/** @type {string} */ found, /** @type {string} */ name) => addresses.get(name) ?? found
   return Buffer.from(text.toString().replace(REFERENCE, put))
 }
 
@@ -82,24 +88,20 @@ async function makeFiles(readable) {
   const pages = filesOf(SOURCES).filter((file) => file.endsWith('.html'))
   const named = [...new Set(pages.flatMap((page) => namesIn(readFileSync(page, 'utf8'))))]
   const isPicture = (/** @type {string} */ name) => name.endsWith('.svg')
-  const pictures = named
-    .filter(isPicture)
-    .map((name) => /** @type {const} */ ([name, readFileSync(join(SOURCES, name))]))
   const bundles = await Promise.all(
     named.filter((name) => !isPicture(name)).map((name) => bundle(name, readable)),
   )
   /** @type {Files} */
   const files = new Map()
-  /** @type {Map<string, string>} */
-  const hashed = new Map()
-  // The pictures come first, since the scripts name them.
-  for (const [name, content] of [...pictures, ...bundles.flatMap((made) => [...made])]) {
-    const final = withHashedNames(content, hashed)
+  const addresses = new Map(named.filter(isPicture).map((name) => [name, pictureAddress(name)]))
+  for (const [name, content] of bundles.flatMap((made) => [...made])) {
+    const final = withAddresses(content, addresses)
     // The bundler has put a hash into the names of the others.
-    if (named.includes(name)) hashed.set(name, withHash(name, final))
-    files.set(hashed.get(name) ?? name, final)
+    const hashed = named.includes(name) ? withHash(name, final) : name
+    if (hashed !== name) addresses.set(name, `${ADDRESS}/${hashed}`)
+    files.set(hashed, final)
   }
-  for (const page of pages) files.set(relative(SOURCES, page), withHashedNames(readFileSync(page), hashed))
+  for (const page of pages) files.set(relative(SOURCES, page), withAddresses(readFileSync(page), addresses))
   return files
 }
 
@@ -111,8 +113,8 @@ async function compressBeside(file, content) {
 }
 
 /**
- * Builds the page: each script, style sheet and picture that its HTML files name, with a hash of the content in the
- * name. So browsers may keep them forever. Beside each file lies its compressed form.
+ * Builds the page: each script and style sheet that its HTML files name, with a hash of the content in the name. So
+ * browsers may keep them forever. Beside each file lies its compressed form.
  * @param {string} target an empty folder
  * @param {{ readable?: boolean }} [options] readable: for development, with source maps and without compressed forms
  * @throws an error of esbuild, for invalid sources

@@ -1,7 +1,7 @@
 import { type Account, accountPage, account as accountShape, accountShown, ended } from './answers.js'
 import { call } from './api.js'
 import { ask, doing } from './asking.js'
-import { t } from './language.js'
+import { tSignedIn } from './language.js'
 import { focusOn } from './painting.js'
 import { tell } from './say.js'
 import { state, update } from './store.js'
@@ -38,7 +38,7 @@ export function findAccounts(filter: string): Promise<void> {
   return doing('accounts', async () => {
     if (!(await loadPage(filter, null))) return
     const { accounts = [], next = null } = state().accounts ?? {}
-    tell('accounts', t().accounts.found(accounts.length, next !== null, filter))
+    tell('accounts', tSignedIn().accounts.found(accounts.length, next !== null, filter))
   })
 }
 
@@ -88,7 +88,7 @@ export function changeAccount(
     if (!done) return
     showChanged(done.data)
     await reloadShown(username)
-    tell('accounts', t().accounts.changed(username))
+    tell('accounts', tSignedIn().accounts.changed(username))
   })
 }
 
@@ -97,6 +97,6 @@ export function endSignInsOf(username: string): Promise<void> {
     const done = await ask('accounts', call('DELETE', `${pathOf(username)}/sign_ins`, ended))
     if (!done) return
     await reloadShown(username)
-    tell('accounts', t().accounts.ended(username, done.data.ended))
+    tell('accounts', tSignedIn().accounts.ended(username, done.data.ended))
   })
 }

@@ -1,14 +1,15 @@
 import { loadAccounts } from './account-actions.js'
 import * as answers from './answers.js'
-import { answerOf, call, outcomeOf, signed } from './api.js'
+import { answerOf, call, noAnswer, type Outcome, outcomeOf, signed } from './api.js'
 import { ask, doing, refuse } from './asking.js'
 import { client, follow, forgetClient, useMode } from './client.js'
 import { anything } from './decode.js'
-import { language, t } from './language.js'
+import { language, t, tSignedIn } from './language.js'
 import { focusOn } from './painting.js'
 import { cleared, complain, tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
+import { loadSignedInTexts } from './texts.js'
 import { checkKept, tellForgotten } from './unkept.js'
 
 async function loadKeys(): Promise<void> {
@@ -36,9 +37,15 @@ export async function loadPanels(): Promise<void> {
   await Promise.all([loadInspection(), loadAccounts()])
 }
 
+/** The caller whom the server recognises. With one, the page has the texts for a signed-in user. */
+export async function askWho(): Promise<Outcome<answers.User>> {
+  const [who, hasTexts] = await Promise.all([call('GET', '/user_info', answers.user), loadSignedInTexts()])
+  return who.ok && !hasTexts ? noAnswer('UNEXPECTED') : who
+}
+
 /** Loads the caller and all their data. @returns whether somebody is signed in */
 async function recognise(): Promise<boolean> {
-  const outcome = await call('GET', '/user_info', answers.user)
+  const outcome = await askWho()
   if (!outcome.ok) {
     complain('page', outcome.failure)
     return false
@@ -100,7 +107,7 @@ export function signOut(): Promise<void> {
     const { me } = state()
     if (!(await ask('me', signed(client().signOut(inLanguage()))))) return
     if (me) tellTabs('signed_out', me.mode)
-    await afterSignOut(t().me.signedOut)
+    await afterSignOut(tSignedIn().me.signedOut)
   })
 }
 
@@ -110,7 +117,7 @@ export function endSignIns(path: string, own: boolean, place: 'devices' | 'keys'
     const { me } = state()
     const done = await ask(place, call('DELETE', path, answers.ended))
     if (!done) return
-    const words = t().devices.ended(done.data.ended)
+    const words = tSignedIn().devices.ended(done.data.ended)
     if (own && me) {
       tellTabs('signed_out', me.mode)
       return afterSignOut(words)
@@ -130,7 +137,7 @@ export function changePassword(current_password: string, new_password: string): 
     changed = (await ask('password', call('POST', '/password', anything, body))) !== null
     if (!changed) return
     await loadDevices()
-    tell('password', t().password.done)
+    tell('password', tSignedIn().password.done)
   }).then(() => changed)
 }
 
@@ -150,7 +157,7 @@ export function refreshTokens(): Promise<void> {
     const failed = await answerOf(client().refresh())
     const outcome = failed instanceof Response ? await outcomeOf(failed, anything) : failed
     if (outcome?.ok === false) return refuse('inspector', outcome.failure)
-    tell('inspector', t().inspector.rotated)
+    tell('inspector', tSignedIn().inspector.rotated)
     await loadInspection()
   })
 }

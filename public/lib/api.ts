@@ -32,7 +32,8 @@ const answer = shape({
 
 const failed = (failure: Failure): { ok: false; failure: Failure } => ({ ok: false, failure })
 
-function noAnswer(code: 'NETWORK' | 'TIMEOUT' | 'UNEXPECTED', status = 0) {
+/** A failure without an answer, or with one that this page does not understand. */
+export function noAnswer(code: 'NETWORK' | 'TIMEOUT' | 'UNEXPECTED', status = 0) {
   return failed({ status, code, msg: '', reason: null, retryAt: null })
 }
 

@@ -2,7 +2,7 @@ import { endSignIns, loadDevices } from './actions.js'
 import { madeKey } from './answers.js'
 import { call } from './api.js'
 import { ask, doing } from './asking.js'
-import { t } from './language.js'
+import { tSignedIn } from './language.js'
 import { focusOn } from './painting.js'
 import { tell } from './say.js'
 import { update } from './store.js'
@@ -27,7 +27,7 @@ export function makeKey({ name, days, write }: WantedKey): Promise<boolean> {
     if (!granted) return
     await loadDevices()
     update({ newKey: granted.data })
-    tell('keys', t().keys.made)
+    tell('keys', tSignedIn().keys.made)
     focusOn('new-key')
   }).then(() => made)
 }
@@ -41,7 +41,7 @@ export function hideKey(): void {
 export function copyKey(key: string): Promise<void> {
   return doing('keys', async () => {
     await navigator.clipboard.writeText(key)
-    tell('keys', t().keys.copied)
+    tell('keys', tSignedIn().keys.copied)
   })
 }
 

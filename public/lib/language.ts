@@ -1,4 +1,4 @@
-export { t } from './texts.js'
+export { t, tSignedIn } from './texts.js'
 
 export type Language = 'en' | 'zh'
 

@@ -1,7 +1,7 @@
 import { displayName } from './answers.js'
 import { call } from './api.js'
 import { ask, doing } from './asking.js'
-import { t } from './language.js'
+import { tSignedIn } from './language.js'
 import { tell } from './say.js'
 import { state, update } from './store.js'
 
@@ -14,7 +14,7 @@ export async function changeDisplayName(wanted: string | null): Promise<string |
     if (!done || !me) return
     kept = done.data.display_name
     update({ me: { ...me, user: { ...me.user, display_name: kept } } })
-    tell('profile', t().profile.done)
+    tell('profile', tSignedIn().profile.done)
   })
   return kept
 }

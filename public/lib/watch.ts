@@ -1,9 +1,9 @@
-import { afterSignOut, loadPanels, start } from './actions.js'
+import { afterSignOut, askWho, loadPanels, start } from './actions.js'
 import * as answers from './answers.js'
 import { call } from './api.js'
 import { idle, lost, meansNobody } from './asking.js'
 import { follow, forgetClient, onSignIn, useMode } from './client.js'
-import { t } from './language.js'
+import { t, tSignedIn } from './language.js'
 import { tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { type Deed, onOtherTab } from './tabs.js'
@@ -41,7 +41,7 @@ async function lookWho() {
     if (!settings.ok || !settings.data.cookie_sent) return null
     if (settings.data.refresh_sent) useMode('token')
   }
-  return call('GET', '/user_info', answers.user)
+  return askWho()
 }
 
 /** Shows whoever the browser's credential stands for now. */
@@ -63,7 +63,7 @@ async function look(): Promise<void> {
   if (me) forgetClient()
   useMode(mode)
   forgetPerson({ me: { user: who.data, mode } })
-  tell('page', t().me.other(username))
+  tell('page', tSignedIn().me.other(username))
   void follow()
   await loadPanels()
 }
@@ -72,14 +72,15 @@ async function look(): Promise<void> {
 async function showEnd(code: string): Promise<void> {
   const { me } = state()
   await idle()
-  if (me && state().me === me) lost({ status: 403, code, msg: t().me.ended, reason: null, retryAt: null })
+  if (me && state().me === me)
+    lost({ status: 403, code, msg: tSignedIn().me.ended, reason: null, retryAt: null })
 }
 
 async function hearDeed({ did, mode }: Deed): Promise<void> {
   if (did === 'signed_in') return look()
   await idle()
   const { me, failures } = state()
-  const words = t().me.signedOutElsewhere
+  const words = t().signIn.signedOutElsewhere
   if (me?.mode === mode) await afterSignOut(words)
   // The server was faster than the other tab.
   else if (!me && failures.page && meansNobody(failures.page)) tell('page', words)

@@ -1,18 +1,18 @@
 import { changeAccount, endSignInsOf } from '../lib/account-actions.js'
 import type { Account } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { t } from '../lib/language.js'
+import { tSignedIn } from '../lib/language.js'
 import { confirmed } from './confirm.js'
 import { button } from './parts.js'
 
 const attributesOf = (label: string, username: string) => ({
   class: 'small',
-  'aria-label': t().accounts.of(label, username),
+  'aria-label': tSignedIn().accounts.of(label, username),
 })
 
 /** The buttons that change another account. Each asks first, except the one that enables it. */
 export function actions({ username, role, disabled }: Account): Child {
-  const words = t().accounts
+  const words = tSignedIn().accounts
   const other = role === 'admin' ? 'user' : 'admin'
   const roleLabel = other === 'admin' ? words.makeAdmin : words.makeUser
   const id = (name: string) => `${name}-${username}`

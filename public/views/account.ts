@@ -1,7 +1,7 @@
 import { closeAccount } from '../lib/account-actions.js'
 import type { AccountShown } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { day, t } from '../lib/language.js'
+import { day, tSignedIn } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import { actions } from './account-buttons.js'
 import { keyLine } from './api-keys.js'
@@ -20,7 +20,7 @@ function part(id: string, title: string, items: readonly HTMLElement[], none: st
 
 /** One account, for administrators, in the place of the list. */
 export function accountView(account: AccountShown): HTMLElement {
-  const { account: words, accounts, me } = t()
+  const { account: words, accounts, me } = tSignedIn()
   const { username, display_name, role, disabled, created_at, sign_ins, keys, events } = account
   const own = username === state().me?.user.username
   const signIns = sign_ins.map((each) => h('li', { class: 'device' }, h('div', {}, ...deviceLines(each))))

@@ -1,14 +1,14 @@
 import { findAccounts, moreAccounts, showAccount } from '../lib/account-actions.js'
 import type { Account } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { day, t } from '../lib/language.js'
+import { day, tSignedIn } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import { accountView } from './account.js'
 import { actions } from './account-buttons.js'
 import { button, field, form, outcome, panel, typed } from './parts.js'
 
 function row(account: Account): HTMLElement {
-  const words = t().accounts
+  const words = tSignedIn().accounts
   const { username, role, disabled, created_at } = account
   const own = username === state().me?.user.username
   return h(
@@ -24,7 +24,7 @@ function row(account: Account): HTMLElement {
         own && [' ', h('span', { class: 'badge this' }, words.you)],
         disabled && [' ', h('span', { class: 'badge off' }, words.disabled)],
       ),
-      h('p', { class: 'fine' }, `${t().me.roles[role] ?? role} · ${words.since(day(created_at))}`),
+      h('p', { class: 'fine' }, `${tSignedIn().me.roles[role] ?? role} · ${words.since(day(created_at))}`),
     ),
     button(`show-${username}`, words.show, () => showAccount(username), {
       class: 'small quiet',
@@ -36,7 +36,7 @@ function row(account: Account): HTMLElement {
 }
 
 function search(): HTMLElement {
-  const words = t().accounts
+  const words = tSignedIn().accounts
   return form(
     'find-form',
     () => findAccounts(typed('find')),
@@ -53,7 +53,7 @@ function search(): HTMLElement {
 export function accountsView(): Child {
   const { me, accounts, account, failures } = state()
   if (me?.user.role !== 'admin' || (!accounts && !failures.accounts)) return null
-  const words = t().accounts
+  const words = tSignedIn().accounts
   if (account) return panel('accounts', words.title, words.lead, outcome('accounts'), accountView(account))
   const { accounts: rows = [], next = null } = accounts ?? {}
   return panel(

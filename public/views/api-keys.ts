@@ -1,7 +1,7 @@
 import type { ApiKey, MadeKey } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
 import { copyKey, endKey, hideKey, makeKey } from '../lib/key-actions.js'
-import { fromNow, moment, t } from '../lib/language.js'
+import { fromNow, moment, tSignedIn } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import {
   button,
@@ -25,7 +25,7 @@ async function submit(): Promise<void> {
 
 /** The key itself. A reload, a sign-out and the button take it off the page. */
 function shownKey({ key, name }: MadeKey): HTMLElement {
-  const words = t().keys
+  const words = tSignedIn().keys
   return h(
     'div',
     { class: 'box good' },
@@ -44,7 +44,7 @@ function shownKey({ key, name }: MadeKey): HTMLElement {
 
 /** What is said of a key. */
 export function keyLine(key: ApiKey): HTMLElement {
-  const words = t().keys
+  const words = tSignedIn().keys
   const used = key.last_used_at
   const scopes = key.scopes.map((scope) => [
     ' ',
@@ -67,7 +67,7 @@ export function keyLine(key: ApiKey): HTMLElement {
 }
 
 function row(key: ApiKey): HTMLElement {
-  const words = t().keys
+  const words = tSignedIn().keys
   return h(
     'li',
     { class: 'device key' },
@@ -80,15 +80,15 @@ function row(key: ApiKey): HTMLElement {
 }
 
 function list(keys: readonly ApiKey[] | null): Child {
-  const words = t().keys
-  if (keys === null) return h('p', {}, t().loading)
+  const words = tSignedIn().keys
+  if (keys === null) return h('p', {}, tSignedIn().loading)
   if (keys.length === 0) return h('p', { class: 'fine' }, words.none)
   return h('ul', { class: 'list', 'aria-labelledby': 'keys-title' }, ...keys.map(row))
 }
 
 /** The API keys of the account, with a form that makes one. */
 export function apiKeysView(): HTMLElement {
-  const words = t().keys
+  const words = tSignedIn().keys
   const { keys, newKey } = state()
   return panel(
     'keys',

@@ -1,6 +1,6 @@
 import type { Mode } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { t } from '../lib/language.js'
+import { t, tSignedIn } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import { tokens } from '../lib/tokens.js'
 
@@ -8,7 +8,8 @@ const DOTS = '••••••••••••'
 
 /** The header that identifies the caller in the next request, as far as a script can read it. */
 export function carriedView(mode: Mode): Child {
-  const { travels, sent } = t().inspector
+  const { travels } = t().inspector
+  const { sent } = tSignedIn().inspector
   const name = mode === 'token' ? '' : (state().settings?.cookie_names[mode] ?? '')
   const [header = '', payload = ''] = tokens()?.token.split('.') ?? []
   const line =

@@ -1,6 +1,6 @@
 import { idle } from '../lib/asking.js'
 import { type Attributes, h } from '../lib/dom.js'
-import { t } from '../lib/language.js'
+import { tSignedIn } from '../lib/language.js'
 import { focusOn } from '../lib/painting.js'
 import { state, update } from '../lib/store.js'
 import { button } from './parts.js'
@@ -45,6 +45,6 @@ export function confirmed(
     },
     h('p', { class: 'fine' }, question),
     button(`${id}-yes`, label, act, { ...attributes, class: 'small danger' }),
-    button(`${id}-no`, t().cancel, () => close(id), { class: 'small' }),
+    button(`${id}-no`, tSignedIn().cancel, () => close(id), { class: 'small' }),
   )
 }

@@ -1,7 +1,7 @@
 import { endSignIns, reloadDevices } from '../lib/actions.js'
 import type { SignIn } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { fromNow, moment, t } from '../lib/language.js'
+import { fromNow, moment, t, tSignedIn } from '../lib/language.js'
 import { focusOn } from '../lib/painting.js'
 import { state, update } from '../lib/store.js'
 import { confirmed } from './confirm.js'
@@ -29,13 +29,13 @@ const SYSTEMS = [
 function programOf(agent: string): string {
   const program = PROGRAMS.find(([, pattern]) => pattern.test(agent))?.[0]
   const system = SYSTEMS.find(([, pattern]) => pattern.test(agent))?.[0]
-  if (program && system) return t().devices.on(program, system)
-  return program ?? (agent.slice(0, 40) || t().devices.unknown)
+  if (program && system) return tSignedIn().devices.on(program, system)
+  return program ?? (agent.slice(0, 40) || tSignedIn().devices.unknown)
 }
 
 /** What is said of a sign-in. */
 export function deviceLines(signIn: SignIn): HTMLElement[] {
-  const words = t().devices
+  const words = tSignedIn().devices
   return [
     h(
       'p',
@@ -59,7 +59,7 @@ export function deviceLines(signIn: SignIn): HTMLElement[] {
 }
 
 function row(signIn: SignIn): HTMLElement {
-  const words = t().devices
+  const words = tSignedIn().devices
   const name = programOf(signIn.user_agent)
   const label = words.signOutOf(`${name}, ${t().modes[signIn.auth_type]}, ${moment(signIn.created_at)}`)
   return h(
@@ -86,7 +86,7 @@ function showMore(all: number): void {
 
 /** The first sign-ins, with this device at the top. The rest comes on demand, so that the page stays short. */
 function list(devices: readonly SignIn[]): Child {
-  const words = t().devices
+  const words = tSignedIn().devices
   const { devicesShown } = state()
   const sorted = [...devices].sort((one, other) => Number(other.current) - Number(one.current))
   const shown = sorted.slice(0, devicesShown)
@@ -104,14 +104,14 @@ function list(devices: readonly SignIn[]): Child {
 
 /** The sign-ins of the account, with buttons that end them. */
 export function devicesView(): HTMLElement {
-  const words = t().devices
+  const words = tSignedIn().devices
   const { devices } = state()
   return panel(
     'devices',
     words.title,
     words.lead,
     outcome('devices'),
-    devices === null ? h('p', {}, t().loading) : list(devices),
+    devices === null ? h('p', {}, tSignedIn().loading) : list(devices),
     h(
       'div',
       { class: 'row' },

@@ -1,6 +1,6 @@
 import type { Inspection, Mode } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
-import { lasting, moment, t } from '../lib/language.js'
+import { lasting, moment, t, tSignedIn } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import { tokens } from '../lib/tokens.js'
 import { carriedView } from './carried.js'
@@ -10,8 +10,8 @@ import { tokenView } from './token.js'
 const MOMENT = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/
 
 function shown(name: string, value: unknown): string {
-  const { yes, no, none } = t().inspector
-  if (name === 'role') return t().me.roles[String(value)] ?? String(value)
+  const { yes, no, none } = tSignedIn().inspector
+  if (name === 'role') return tSignedIn().me.roles[String(value)] ?? String(value)
   if (value === null || (Array.isArray(value) && value.length === 0)) return none
   if (typeof value === 'boolean') return value ? yes : no
   if (Array.isArray(value)) return value.join(', ')
@@ -21,7 +21,7 @@ function shown(name: string, value: unknown): string {
 /** A list of fields with their names. */
 function fields(id: string, title: string, record: object | null): Child {
   if (!record) return null
-  const { names } = t().inspector
+  const { names } = tSignedIn().inspector
   // Only a token is ever refreshed.
   const present = Object.entries(record).filter(([name, value]) => name !== 'refreshed' || value !== null)
   return [
@@ -36,7 +36,7 @@ function fields(id: string, title: string, record: object | null): Child {
 
 function cookieView({ cookie }: Inspection): Child {
   if (!cookie) return null
-  const { why, attributes, script, nothing, colon, notSet } = t().inspector
+  const { why, attributes, script, nothing, colon, notSet } = tSignedIn().inspector
   const { max_age, secure } = cookie
   const unset = (name: string) => [h('code', {}, name), ' ', h('span', { class: 'badge this' }, notSet)]
   const rows = [
@@ -74,7 +74,7 @@ function cookieView({ cookie }: Inspection): Child {
 }
 
 function reader(can: boolean, who: string, why: string): HTMLElement {
-  const { canRead, cannotRead, colon } = t().inspector
+  const { canRead, cannotRead, colon } = tSignedIn().inspector
   return h(
     'li',
     { class: can ? 'can' : 'cannot' },
@@ -85,7 +85,7 @@ function reader(can: boolean, who: string, why: string): HTMLElement {
 
 /** The readers of the credential. */
 function readers(mode: Mode): Child {
-  const { who, reads, changer, colon, readers: title } = t().inspector
+  const { who, reads, changer, colon, readers: title } = tSignedIn().inspector
   return [
     h('h3', {}, title),
     h(
@@ -113,7 +113,7 @@ function plan(mode: Mode): Child {
 }
 
 function credential(mode: Mode): Child {
-  const words = t().inspector
+  const words = tSignedIn().inspector
   const { inspection, settings } = state()
   const held = tokens()
   return [

@@ -1,12 +1,12 @@
 import { signOut } from '../lib/actions.js'
 import type { Mode, User } from '../lib/answers.js'
 import { h } from '../lib/dom.js'
-import { t } from '../lib/language.js'
+import { t, tSignedIn } from '../lib/language.js'
 import { badge, button, outcome } from './parts.js'
 
 /** The signed-in user, and the mode that recognised them. */
 export function meView({ user, mode }: { readonly user: User; readonly mode: Mode }): HTMLElement {
-  const words = t().me
+  const words = tSignedIn().me
   return h(
     'section',
     { class: 'panel me', 'aria-labelledby': 'title' },

@@ -1,6 +1,6 @@
 import { changePassword } from '../lib/actions.js'
 import { h } from '../lib/dom.js'
-import { t } from '../lib/language.js'
+import { t, tSignedIn } from '../lib/language.js'
 import { state } from '../lib/store.js'
 import { button, emptied, faulty, field, form, isComplete, outcome, panel, typed } from './parts.js'
 
@@ -11,7 +11,7 @@ async function submit(): Promise<void> {
 
 /** The form for a new password. */
 export function passwordView(): HTMLElement {
-  const words = t().password
+  const words = tSignedIn().password
   return panel(
     'password-panel',
     words.title,

@@ -1,6 +1,6 @@
 import type { User } from '../lib/answers.js'
 import { h } from '../lib/dom.js'
-import { fromNow, t } from '../lib/language.js'
+import { fromNow, tSignedIn } from '../lib/language.js'
 import { changeDisplayName } from '../lib/profile-actions.js'
 import { badge, button, faulty, field, form, outcome, panel, typed, typeInto, when } from './parts.js'
 
@@ -11,7 +11,7 @@ async function submit(): Promise<void> {
 
 /** The display name of the account, and its last sign-ins. */
 export function profileView({ display_name, last_sign_ins }: User): HTMLElement {
-  const words = t().profile
+  const words = tSignedIn().profile
   const rows = last_sign_ins.map(({ auth_type, time, ip }) =>
     h('li', {}, when(time, fromNow(time)), ' ', badge(auth_type), ip !== null && ` · ${ip}`),
   )

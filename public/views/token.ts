@@ -1,7 +1,7 @@
 import { refreshTokens } from '../lib/actions.js'
 import { pairs } from '../lib/decode.js'
 import { type Child, h } from '../lib/dom.js'
-import { moment, span, t } from '../lib/language.js'
+import { moment, span, tSignedIn } from '../lib/language.js'
 import { readToken, type Tokens } from '../lib/tokens.js'
 import { button } from './parts.js'
 
@@ -9,7 +9,7 @@ import { button } from './parts.js'
 const TIMES = new Set(['iat', 'exp', 'nbf', 'auth_time'])
 
 function meaning(name: string, value: unknown): string {
-  const said = t().inspector.claims[name] ?? ''
+  const said = tSignedIn().inspector.claims[name] ?? ''
   return TIMES.has(name) && typeof value === 'number' ? `${said}: ${moment(value * 1000)}` : said
 }
 
@@ -34,7 +34,7 @@ function part(id: string, title: string, content: unknown): Child {
 }
 
 function expiry({ since, expiresAt, rotations }: Tokens): Child {
-  const words = t().inspector
+  const words = tSignedIn().inspector
   const [lifetime, left] = [(expiresAt - since) / 1000, (expiresAt - Date.now()) / 1000]
   return h(
     'div',
@@ -63,7 +63,7 @@ function expiry({ since, expiresAt, rotations }: Tokens): Child {
 
 /** The access token, decoded by this page. */
 export function tokenView(held: Tokens): Child {
-  const words = t().inspector
+  const words = tSignedIn().inspector
   const { header, payload } = readToken(held.token)
   return [
     expiry(held),

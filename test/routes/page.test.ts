@@ -24,7 +24,7 @@ test('the page and its files are served, and nothing beside them', async (t) => 
   t.match(page.headers['content-type'], /^text\/html/)
   t.notMatch(page.body, /<style|style="|<script(?! type="module" src=)|\son\w+=/, 'nothing inline')
   const files = await assetsOf(app)
-  t.equal(files.length, 3, 'a script, a style sheet and a picture')
+  t.equal(files.length, 2, 'a script and a style sheet')
   for (const file of files) t.equal((await app.inject(file)).statusCode, 200, file)
   for (const file of [
     '/page/',
@@ -101,7 +101,7 @@ test('assets are kept for good, since their names change with their content; the
     const { headers, rawPayload } = await app.inject(url)
     t.match(headers, { 'cache-control': 'public, max-age=31536000, immutable', vary: 'Accept-Encoding' })
     const hash = createHash('sha256').update(rawPayload).digest('hex').slice(0, 16)
-    t.match(url, new RegExp(`^/page/[a-z.]+-${hash}\\.(css|js|svg)$`))
+    t.match(url, new RegExp(`^/page/[a-z.]+-${hash}\\.(css|js)$`))
   }
 })
 
@@ -114,6 +114,11 @@ test('a script of another version makes the page load again, and is not kept', a
     t.match(headers, { 'cache-control': 'no-store', 'content-type': 'text/javascript; charset=utf-8' })
     t.equal(headers.etag, undefined)
     t.match(body, 'location.reload()')
+    for (const name of [language, `${language}-signed-in`]) {
+      const later = await app.inject(`/page/${name}-0123ABCD.js`)
+      t.match(later, { statusCode: 200, headers: { 'cache-control': 'no-store' } }, `${name}, loaded later`)
+      t.equal(later.body, body)
+    }
   }
   for (const name of [
     `main.en-${other}0.js`,
@@ -121,6 +126,8 @@ test('a script of another version makes the page load again, and is not kept', a
     `main.en-${other}.css`,
     `main.fr-${other}.js`,
     `page-${other}.css`,
+    'zh-0123abcd.js',
+    'zh-0123ABCDE.js',
   ])
     refused(t, await app.inject(`/page/${name}`), 404, 'NOT_FOUND', name)
 })
