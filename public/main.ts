@@ -1,7 +1,7 @@
 import { start } from './lib/actions.js'
 import { MODES } from './lib/answers.js'
 import { showTimes, startClock } from './lib/clock.js'
-import { byId, type Child, h } from './lib/dom.js'
+import { byId, type Child, fill } from './lib/dom.js'
 import { language, t } from './lib/language.js'
 import { repaint } from './lib/painting.js'
 import { onChange, state, update } from './lib/store.js'
@@ -17,10 +17,6 @@ import { isChecked, outcome } from './views/parts.js'
 import { passwordView } from './views/password.js'
 import { profileView } from './views/profile.js'
 import { signInView } from './views/sign-in.js'
-
-function fill(id: string, content: Child): void {
-  byId(id).replaceChildren(...h('div', {}, content).childNodes)
-}
 
 function mainView(): Child {
   const { me } = state()

@@ -1,4 +1,5 @@
-import { byId, type Child, h } from '../lib/dom.js'
+import { byId, type Child, fill, h } from '../lib/dom.js'
+import { brand } from '../lib/elements.js'
 import { language } from '../lib/language.js'
 import { languages } from '../lib/languages.js'
 import { repaint } from '../lib/painting.js'
@@ -10,18 +11,9 @@ import { claimsView, listView } from './views/list.js'
 import { button } from './views/parts.js'
 import { words } from './words.js'
 
-function fill(id: string, content: Child): void {
-  byId(id).replaceChildren(...h('div', {}, content).childNodes)
-}
-
 function topView(): Child {
   return [
-    h(
-      'p',
-      { class: 'brand' },
-      h('img', { src: '/page/icon.svg', alt: '', width: 28, height: 28 }),
-      words().title,
-    ),
+    brand(words().title),
     h('a', { href: '/', class: 'docs' }, words().home),
     languages(words().language, translate),
   ]

@@ -44,6 +44,11 @@ export function byId(id: string): HTMLElement {
   return element
 }
 
+/** Replaces the content of an element of index.html. */
+export function fill(id: string, content: Child): void {
+  byId(id).replaceChildren(...h('div', {}, content).childNodes)
+}
+
 /** Has a text read out by screen readers: politely, or at once. */
 export function announce(id: 'status' | 'alert', words: string): void {
   const region = byId(id)

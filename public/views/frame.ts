@@ -1,4 +1,5 @@
 import { type Child, h } from '../lib/dom.js'
+import { brand } from '../lib/elements.js'
 import { t } from '../lib/language.js'
 import { languages } from '../lib/languages.js'
 import { state, update } from '../lib/store.js'
@@ -34,12 +35,7 @@ function views(): HTMLElement {
 export function topView(): Child {
   const { settings } = state()
   return [
-    h(
-      'p',
-      { class: 'brand' },
-      h('img', { src: '/page/icon.svg', alt: '', width: 28, height: 28 }),
-      t().title,
-    ),
+    brand(t().title),
     settings?.lab && h('a', { href: '/lab', class: 'docs' }, t().lab),
     settings?.docs && h('a', { href: '/docs', class: 'docs' }, t().docs),
     languages(t().language, translate),

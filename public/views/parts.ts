@@ -1,22 +1,15 @@
 import type { AuthType } from '../lib/answers.js'
 import type { Failure } from '../lib/api.js'
 import { type Attributes, type Child, h } from '../lib/dom.js'
+import { buttons } from '../lib/elements.js'
 import { moment, t } from '../lib/language.js'
 import { focusOn } from '../lib/painting.js'
 import { advice, complain, happened, INCOMPLETE } from '../lib/say.js'
 import { type Place, state } from '../lib/store.js'
 
-/** A part of the page. Its heading can take the focus. */
-export function panel(name: string, title: string, lead: string, ...children: Child[]): HTMLElement {
-  const id = `${name}-title`
-  return h(
-    'section',
-    { class: 'panel', id: name, 'aria-labelledby': id },
-    h('h2', { id, tabindex: -1 }, title),
-    lead !== '' && h('p', { class: 'lead' }, lead),
-    ...children,
-  )
-}
+export { form, panel } from '../lib/elements.js'
+
+export const button = buttons(() => state().busy)
 
 function failureBox(place: Place, failure: Failure): HTMLElement {
   const { retryAt, code, status } = failure
@@ -74,36 +67,6 @@ export function field(id: string, label: string, attributes: Attributes, hint = 
     }),
     hint !== '' && h('p', { class: 'fine', id: hintId }, hint),
   )
-}
-
-/** Disabled while a call is under way, without losing the focus. */
-export function button(
-  id: string,
-  label: string,
-  click: (() => unknown) | null,
-  attributes: Attributes = {},
-): HTMLElement {
-  return h(
-    'button',
-    {
-      id,
-      type: click ? 'button' : 'submit',
-      'aria-disabled': state().busy,
-      ...(click ? { click: () => void click() } : {}),
-      ...attributes,
-    },
-    label,
-  )
-}
-
-/** A form that the browser does not submit itself. */
-export function form(id: string, submit: (form: HTMLFormElement) => unknown, ...children: Child[]) {
-  const element = h('form', { id, novalidate: true }, ...children)
-  element.addEventListener('submit', (event) => {
-    event.preventDefault()
-    void submit(element)
-  })
-  return element
 }
 
 export function typed(id: string): string {

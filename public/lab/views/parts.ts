@@ -1,47 +1,12 @@
-import { type Attributes, type Child, h } from '../../lib/dom.js'
+import { type Child, h } from '../../lib/dom.js'
+import { buttons } from '../../lib/elements.js'
 import type { Description } from '../answers.js'
 import { state } from '../state.js'
 import { words } from '../words.js'
 
-export function panel(name: string, title: string, lead: string, ...children: Child[]): HTMLElement {
-  const id = `${name}-title`
-  return h(
-    'section',
-    { class: 'panel', id: name, 'aria-labelledby': id },
-    h('h2', { id }, title),
-    lead !== '' && h('p', { class: 'lead' }, lead),
-    ...children,
-  )
-}
+export { form, panel } from '../../lib/elements.js'
 
-/** Disabled during a call, without losing the focus. */
-export function button(
-  id: string,
-  label: string,
-  click: (() => unknown) | null,
-  attributes: Attributes = {},
-) {
-  return h(
-    'button',
-    {
-      id,
-      type: click ? 'button' : 'submit',
-      'aria-disabled': state().busy,
-      ...(click ? { click: () => void click() } : {}),
-      ...attributes,
-    },
-    label,
-  )
-}
-
-/** A form that the page sends itself. */
-export function form(id: string, submit: () => unknown, ...children: Child[]): HTMLFormElement {
-  const send = (event: Event) => {
-    event.preventDefault()
-    void submit()
-  }
-  return h('form', { id, novalidate: true, submit: send }, ...children)
-}
+export const button = buttons(() => state().busy)
 
 /** A text in which `…` marks code. */
 export function withCode(text: string): Child {
