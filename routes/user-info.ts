@@ -50,6 +50,12 @@ async function showLate(request: FastifyRequest, identity: Identity, profile: Pr
   return showCaller(request, identity, await profile)
 }
 
+function tellChange(request: FastifyRequest): void {
+  const { accountId } = request.identity
+  const by = { by: 'owner', actorId: accountId } as const
+  request.server.audit.emit({ type: 'profile_changed', accountId, changed: 'display_name', ...by }, request)
+}
+
 /** Tells and changes the caller's account. A bad credential does not stop the search of `GET /user_info`. */
 export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
   const preHandler = app.guard({ onRefused: 'next', scope: 'read' })
@@ -79,6 +85,7 @@ export async function userInfoRoutes(app: FastifyInstance): Promise<void> {
       const changed = await app.accounts.setDisplayName(identity.accountId, request.body.display_name)
       profiles.forget(identity)
       if (!changed) throw endedMeanwhile()
+      tellChange(request)
       const data = { display_name: changed.displayName ?? null }
       return answer(request, 'PROFILE_CHANGED', { auth_type: identity.mode, data })
     },

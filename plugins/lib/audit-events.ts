@@ -82,6 +82,11 @@ export interface AuditDetails {
     /** The new role, `true` or `false`; null for a password. */
     readonly to: string | boolean | null
   }
+  /**
+   * No sign-in ends with it. It is no `account_changed`, so that many of them do not push out the changes that matter.
+   * Without the name, because people type passwords into the wrong field.
+   */
+  profile_changed: OfAccount & { readonly changed: 'display_name' }
   /** From now on this process asks the store on each request. */
   feed_lost: { readonly reason: string }
   feed_restored: { readonly reason: string }
@@ -124,6 +129,7 @@ export const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   epoch_raised: { level: 'info', fields: { accountId: true, epoch: true, spared: true, ended: true } },
   account_created: { level: 'info', fields: { accountId: true, role: true, ...BY } },
   account_changed: { level: 'info', fields: { accountId: true, changed: true, to: true, ...BY } },
+  profile_changed: { level: 'info', fields: { accountId: true, changed: true, ...BY } },
   feed_lost: { level: 'warn', fields: { reason: true } },
   feed_restored: { level: 'warn', fields: { reason: true } },
 }

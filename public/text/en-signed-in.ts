@@ -116,6 +116,7 @@ export const enSignedIn = {
       password_refused: 'Wrong current password',
       refresh_reuse_detected: 'A refresh token was used twice',
       account_created: 'Account created',
+      profile_changed: 'Display name changed',
     } as Record<string, string>,
     events: {
       role: (role: string) => `Role changed: ${role}`,

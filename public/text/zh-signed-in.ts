@@ -112,6 +112,7 @@ export const zhSignedIn: SignedInText = {
       password_refused: '当前密码输入错误',
       refresh_reuse_detected: '刷新令牌被重复使用',
       account_created: '账户创建',
+      profile_changed: '修改了显示名称',
     },
     events: {
       role: (role) => `角色改为${role}`,

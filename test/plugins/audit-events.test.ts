@@ -176,6 +176,27 @@ test('a new password is told with the sign-ins that it ends; a wrong current one
   ])
 })
 
+test('a new display name is told without the name, whoever sends it; a refused one is not', async (t) => {
+  const { app, take } = await userCenter(t)
+  const rename = (headers: object, display_name: unknown) =>
+    app.inject({ method: 'PATCH', url: '/user_info', headers: { ...headers }, payload: { display_name } })
+  for (const mode of MODES) {
+    const { credential, ids } = await enter(app, take, mode)
+    const { accountId } = ids
+    const told = { changed: 'display_name', by: 'owner', actorId: accountId, ip: '127.0.0.1' }
+    for (const name of ['typed by accident', null]) {
+      t.equal((await rename(credential, name)).statusCode, 200)
+      const events = take()
+      t.match(events, [{ type: 'profile_changed', accountId, ...told }], mode)
+      t.equal(events.length, 1)
+      t.notMatch(JSON.stringify(events), /typed by accident/)
+    }
+    for (const name of ['\u202eadmin', '', 1]) t.equal((await rename(credential, name)).statusCode, 400)
+    t.equal((await rename({}, 'Eve')).statusCode, 403)
+    t.same(take(), [], 'nothing was changed')
+  }
+})
+
 test('who registers, is given another role or is disabled, is told of by id, never by name', async (t) => {
   const { app, take } = await userCenter(t)
   const newcomer = { username: 'typed by accident', password: 'a long enough one' }

@@ -36,13 +36,14 @@ test('an administrator sees an account: its state, its sign-ins, its keys and wh
     sign_ins: [{ auth_type: 'cookie', user_agent: 'the agent', current: false }],
     keys: [{ id: made.id, name: 'deploy' }],
     events: [
+      { type: 'profile_changed', changed: 'display_name', by: 'owner' },
       { type: 'password_refused', auth_type: 'cookie', sign_in_id: signedIn.id },
       { type: 'signed_in', auth_type: 'api_key', sign_in_id: made.id },
       { type: 'signed_in', auth_type: 'cookie', sign_in_id: signedIn.id, ip: '127.0.0.1' },
     ],
   })
-  t.same([data.sign_ins.length, data.keys.length, data.events.length], [1, 1, 3])
-  t.equal(data.events[0].time, new Date(clock() - 1000).toISOString())
+  t.same([data.sign_ins.length, data.keys.length, data.events.length], [1, 1, 4])
+  t.equal(data.events[1].time, new Date(clock() - 1000).toISOString())
   const secrets = [made.key.split('_')[2], String(user.credential.cookie).split('=')[1]]
   for (const secret of secrets) t.notMatch(response.body, String(secret))
   t.notMatch(response.body, /argon2|"hash|epoch|"accountId/)

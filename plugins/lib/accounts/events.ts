@@ -25,6 +25,7 @@ const KEPT_TYPES: ReadonlySet<AuditType> = new Set<AuditType>([
   'refresh_reuse_detected',
   'account_created',
   'account_changed',
+  'profile_changed',
 ])
 
 let counted = 0
