@@ -22,10 +22,10 @@ const page: Page = {
       t.equal(await page.getByLabel('Password').inputValue(), '', 'the password is not')
       await page.getByLabel('Password').fill('correct horse')
       await form.click()
-      t.equal(page.url(), `${origin}/orders?year=2026`)
+      await page.waitForURL(`${origin}/orders?year=2026`)
       t.equal(await page.title(), 'Orders of alice')
       await page.getByRole('button', { name: 'Sign out' }).click()
-      t.equal(page.url(), `${origin}/login`)
+      await page.waitForURL(`${origin}/login`)
       await page.goBack()
       t.equal(await page.title(), 'Sign in', 'the way back shows nothing')
 
