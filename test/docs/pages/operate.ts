@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { startPostgres } from '../../helpers/postgres-server.js'
 import { startRedis } from '../../helpers/redis-server.js'
 import { makeDataDir } from '../../helpers/user-center.js'
+import { textOf } from '../blocks.js'
+import { goesBackEmbedded, goesBackPostgres } from '../going-back.js'
 import { fillIn, startInProduction } from '../production.js'
 import type { Page } from '../runners.js'
 
@@ -21,6 +23,8 @@ const page: Page = {
     t.match(stdout, /^ok +REDIS_URL/m)
     t.match(stdout, /^ok +DATABASE_URL/m)
   },
+  'going-back': goesBackPostgres,
+  'going-back-embedded': (t, text) => goesBackEmbedded(t, textOf('docs/operate.md', 'going-back') + text),
 }
 
 export default page
