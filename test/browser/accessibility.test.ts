@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 import { test } from 'tap'
-import { tabTo, violations } from '../helpers/accessibility.js'
+import { fitsWidth, tabTo, violations } from '../helpers/accessibility.js'
 import { openWindow, startChromium, startSite, untilTrue } from '../helpers/chromium.js'
 
 async function signInByKeyboard(page: Page, arrows: number): Promise<void> {
@@ -38,6 +38,13 @@ test('the page for everybody', async (t) => {
         ['cookie', 'session', 'token'][arrows],
       )
       t.same(await violations(page), [], 'signed in')
+      for (const id of ['end-others', 'disable-user1']) {
+        await page.locator(`#${id}`).click()
+        await page.locator(`#${id}-yes`).waitFor()
+        t.same(await violations(page), [], `the question of ${id}`)
+        t.ok(await fitsWidth(page), 'nothing sticks out')
+        await page.keyboard.press('Escape')
+      }
       for (const language of ['en', 'zh']) {
         await page.locator(`#language-${language}`).click()
         t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out')

@@ -1,20 +1,8 @@
-import { readFileSync } from 'node:fs'
-import type { Page } from 'playwright-core'
 import { test } from 'tap'
+import { focused, violations } from '../helpers/accessibility.js'
 import { clickTwice, openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
 import { eventually } from '../helpers/followed.js'
 import { ADMIN, post, signIn, userInfo } from '../helpers/http.js'
-
-const AXE = readFileSync('node_modules/axe-core/axe.min.js', 'utf8')
-
-async function violations(page: Page): Promise<unknown> {
-  await page.evaluate(AXE)
-  return page.evaluate(
-    'axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations.map(({ id }) => id))',
-  )
-}
-
-const focused = (page: Page) => page.evaluate('document.activeElement.id')
 
 test('one account, in a browser', async (t) => {
   const browser = await startChromium(t)
