@@ -47,6 +47,7 @@ test('the page for everybody', async (t) => {
       }
       for (const language of ['en', 'zh']) {
         await page.locator(`#language-${language}`).click()
+        await page.locator(`html[lang|=${language}]`).waitFor()
         t.ok(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out')
       }
       await tabTo(page, 'current-password')
@@ -67,7 +68,7 @@ test('the page for everybody', async (t) => {
     await page.goto(origin)
     await page.locator('#username').fill('user1')
     await page.locator('#language-zh').click()
-    t.equal(await page.evaluate('document.documentElement.lang'), 'zh-CN')
+    await page.locator('html[lang=zh-CN]').waitFor()
     t.equal(await page.locator('#title').textContent(), '登录')
     t.equal(await page.locator('#username').inputValue(), 'user1', 'what was typed is kept')
     t.equal(await page.evaluate('document.activeElement.id'), 'language-zh', 'and the focus')
