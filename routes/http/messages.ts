@@ -69,10 +69,11 @@ const MESSAGES = {
   BODY_TOO_LARGE: ['The request body is too large.', '请求体过大。'],
   CONTENT_TYPE_UNSUPPORTED: ['Send the body as application/json.', '请以 application/json 发送请求体。'],
   NOT_FOUND: ['Not found.', '未找到。'],
-  THROTTLED: ['Too many attempts. Try again later.', '尝试次数过多，请稍后重试。'],
-  BUSY: ['Too many sign-ins at once. Try again shortly.', '登录请求过多，请稍后重试。'],
-  STORE_UNAVAILABLE: ['The service is unavailable. Try again shortly.', '服务暂时不可用，请稍后重试。'],
-  STOPPING: ['This server is stopping. Try again shortly.', '服务器正在停止，请稍后重试。'],
+  // Their answers have Retry-After, and the page shows it.
+  THROTTLED: ['Too many attempts.', '尝试次数过多。'],
+  BUSY: ['Too many sign-ins at once.', '登录请求过多。'],
+  STORE_UNAVAILABLE: ['The service is unavailable.', '服务暂时不可用。'],
+  STOPPING: ['This server is stopping.', '服务器正在停止。'],
   INTERNAL: ['The server had an internal error.', '服务器内部错误。'],
 } as const
 

@@ -88,3 +88,9 @@ t.test('mistakes in the application have none: they are INTERNAL to a client', a
   for (const code of ['', 'constructor', '__proto__', 'toString', 'FST_ERR_VALIDATION'])
     t.notOk(isMessageKey(code), code)
 })
+
+t.test('an answer with Retry-After does not say twice when to try again', async (t) => {
+  for (const key of ['THROTTLED', 'BUSY', 'STORE_UNAVAILABLE', 'STOPPING'])
+    for (const language of ['en', 'zh'])
+      t.notMatch(await messageOf(key, language), /again|later|重试|稍后/, key)
+})
