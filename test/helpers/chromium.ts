@@ -13,17 +13,22 @@ const ARGUMENTS = [
   '--disable-sync',
 ]
 
+/** Where Debian has it. */
+export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
+// Chromium's own sandbox does not run as root.
+export const CHROMIUM_ARGUMENTS = process.getuid?.() === 0 ? [...ARGUMENTS, '--no-sandbox'] : ARGUMENTS
+
 export interface ChromiumOptions {
   /** Whether it keeps pages for the way back, as people's browsers do; playwright has it switched off. */
   readonly backForwardCache?: boolean
+  /** More of its switches. */
+  readonly switches?: readonly string[]
 }
 
-async function launch({ backForwardCache = false }: ChromiumOptions): Promise<Browser> {
-  const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
-  // Chromium's own sandbox does not run as root.
-  const args = process.getuid?.() === 0 ? [...ARGUMENTS, '--no-sandbox'] : ARGUMENTS
+async function launch({ backForwardCache = false, switches = [] }: ChromiumOptions): Promise<Browser> {
   const ignoreDefaultArgs = backForwardCache ? ['--disable-back-forward-cache'] : []
-  return chromium.launch({ executablePath, args, ignoreDefaultArgs, timeout: 120_000 })
+  const args = [...CHROMIUM_ARGUMENTS, ...switches]
+  return chromium.launch({ executablePath: CHROMIUM, args, ignoreDefaultArgs, timeout: 120_000 })
 }
 
 /** The browsers of this process, by their options. */
