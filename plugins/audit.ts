@@ -21,6 +21,7 @@ export type {
   ChangedBy,
   EndedBy,
   EndReason,
+  ProofRefusal,
 } from './lib/audit.js'
 export { AUDIT_CHANNEL } from './lib/audit.js'
 

@@ -102,6 +102,7 @@ export function storeContract(t: Test, name: string, makeStore: MakeStore): void
     revisions,
     notices,
     sessions,
+    once,
     oddIds,
     twins,
   ]) {
@@ -911,6 +912,24 @@ async function sessions(t: Test, makeStore: MakeStore) {
     t.equal(await store.touchSession('key', NOW + 2 * HOUR), false)
     t.equal(await store.destroySession('key'), false)
     t.equal(await store.readSession('key', NOW), null)
+  })
+}
+
+async function once(t: Test, makeStore: MakeStore) {
+  t.test('of 50 parallel uses of one key one succeeds, and none later', async (t) => {
+    const { store, twin = store } = await makeStore(t)
+    const uses = await Promise.all(
+      times(50, (index) => (index % 2 ? store : twin).spendOnce?.('key', UNTIL, NOW)),
+    )
+    t.strictSame(tally(uses.map(String)), { true: 1, false: 49 })
+    t.equal(await twin.spendOnce?.('key', UNTIL, UNTIL - 1), false)
+    t.equal(await store.spendOnce?.('key', UNTIL, UNTIL + MINUTE), false, 'for a clock that is behind')
+  })
+
+  t.test('each key is used up on its own', async (t) => {
+    const { store } = await makeStore(t)
+    for (const key of ODD_IDS) t.equal(await store.spendOnce?.(key, UNTIL, NOW), true, key)
+    for (const key of ODD_IDS) t.equal(await store.spendOnce?.(key, UNTIL, NOW), false, key)
   })
 }
 

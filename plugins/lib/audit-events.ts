@@ -12,6 +12,12 @@ export type EndedBy = 'self' | 'owner' | 'admin' | 'suite' | 'application'
  */
 export type EndReason = 'asked' | 'replaced' | 'cap' | 'refresh_reuse'
 
+/**
+ * Why the proof of a bound sign-in was refused: there was none, it was not valid for the request, it was used before, or
+ * another key made it.
+ */
+export type ProofRefusal = 'missing' | 'invalid' | 'spent' | 'other_key'
+
 /** Who created or changed an account. Nobody is signed in at the command line or at a registration. */
 export type ChangedBy = 'owner' | 'admin' | 'command_line' | 'registration'
 
@@ -38,6 +44,10 @@ export interface AuditDetails {
     readonly signInId: string | null
     readonly mode: string
   }
+  /** The sign-in's credentials are worth nothing without proofs by its client's key. */
+  sign_in_bound: OfMode
+  /** A genuine credential of a bound sign-in came without a good proof: it may be stolen. */
+  proof_refused: OfMode & { readonly reason: ProofRefusal }
   /**
    * Without a username, because people type passwords into that field. Without an account: like the answer, the event
    * must not depend on whether the account exists.
@@ -119,6 +129,8 @@ const BY = { by: true, actorId: true } as const
 /** The level and the fields of each type. */
 export const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   signed_in: { level: 'info', fields: OF_MODE },
+  sign_in_bound: { level: 'info', fields: OF_MODE },
+  proof_refused: { level: 'info', fields: { ...OF_MODE, reason: true } },
   sign_in_refused: { level: 'info', fields: { mode: true, reason: true } },
   throttled: { level: 'info', fields: { what: true, by: true, accountId: true } },
   password_refused: { level: 'info', fields: OF_MODE },

@@ -97,11 +97,18 @@ export type RefusalCode =
   | 'CREDENTIAL_EXPIRED'
   | 'CREDENTIAL_INVALID'
   | 'SIGNED_OUT'
+  | 'PROOF_INVALID'
+  | 'PROOF_NONCE_REQUIRED'
 
 /** A mode's answer to a request: no credential of this mode, a bad one, or a caller. */
 export type Resolution =
   | { readonly kind: 'absent' }
-  | { readonly kind: 'refused'; readonly code: RefusalCode }
+  | {
+      readonly kind: 'refused'
+      readonly code: RefusalCode
+      /** Headers of the answer, such as a `WWW-Authenticate` in place of the usual one. */
+      readonly headers?: Readonly<Record<string, string>>
+    }
   | { readonly kind: 'identity'; readonly identity: Identity }
 
 /** Options of one sign-in. */
@@ -142,6 +149,8 @@ export interface AuthMode<N extends ModeName = ModeName> {
   readonly ambient: boolean
   /** The registered scheme for `WWW-Authenticate` (RFC 9110 §11.6.1), if any. */
   readonly scheme?: string
+  /** Further challenges for `WWW-Authenticate`, each a whole one, if the mode accepts credentials of several schemes. */
+  readonly challenges?: readonly string[]
   /**
    * The same mode for guards that ask no other mode of its scheme, if that makes a difference: one of two modes that read
    * the same header can leave it to the other to find the header malformed.
@@ -161,6 +170,11 @@ export interface AuthMode<N extends ModeName = ModeName> {
    * sign-in.
    */
   endsAt?(times: SignInTimes): number
+  /**
+   * Throws if the mode would refuse to issue a credential to this request, whoever signs in. Called before a password is
+   * checked, so that such a request costs no attempt and tells nothing about the password.
+   */
+  precheck?(request: FastifyRequest): void
   /** Begins a sign-in of the account, and sends or returns its credential. */
   issue(
     request: FastifyRequest,

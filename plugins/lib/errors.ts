@@ -7,13 +7,21 @@ import createError from '@fastify/error'
 
 const define = (code: string, message: string, status: number) => createError(code, message, status)
 
-/** The guard's option `unauthenticatedStatus` sets the status of these six. Defaults to 401. */
+/** The guard's option `unauthenticatedStatus` sets the status of these six, and of the two below. Defaults to 401. */
 export const NotSignedIn = define('NOT_SIGNED_IN', 'You are not signed in.', 401)
 export const TokenExpired = define('TOKEN_EXPIRED', 'The access token has expired.', 401)
 export const TokenInvalid = define('TOKEN_INVALID', 'The access token is not valid.', 401)
 export const CredentialExpired = define('CREDENTIAL_EXPIRED', 'The credential has expired.', 401)
 export const CredentialInvalid = define('CREDENTIAL_INVALID', 'The credential is not valid.', 401)
 export const SignedOut = define('SIGNED_OUT', 'This sign-in was ended.', 401)
+
+/** RFC 9449 §7.1 and §8. At a login and a refresh, their status is 400 (§5). */
+export const ProofInvalid = define('PROOF_INVALID', 'The DPoP proof is missing or not valid.', 400)
+export const ProofNonceRequired = define(
+  'PROOF_NONCE_REQUIRED',
+  'The DPoP proof needs the nonce of this answer: repeat the request with it.',
+  400,
+)
 
 export const CredentialAmbiguous = define(
   'CREDENTIAL_AMBIGUOUS',

@@ -35,6 +35,11 @@ const MESSAGES = {
   CREDENTIAL_EXPIRED: ['Your sign-in has expired.', '登录已过期。'],
   CREDENTIAL_INVALID: ['The credential is not valid.', '登录凭证无效。'],
   SIGNED_OUT: ['This sign-in has ended.', '该登录已退出。'],
+  PROOF_INVALID: ['The DPoP proof is missing or not valid.', 'DPoP 证明缺失或无效。'],
+  PROOF_NONCE_REQUIRED: [
+    'The DPoP proof needs the nonce of this answer. Repeat the request with it.',
+    'DPoP 证明需要使用此响应中的 nonce，请用它重试。',
+  ],
   CREDENTIAL_AMBIGUOUS: [
     'The request has two credentials, or a malformed Authorization header.',
     '请求带有两个凭证，或 Authorization 请求头格式错误。',

@@ -1,4 +1,6 @@
 import { createHash, randomUUID, sign } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import type { TokenPair } from '../../plugins/token-auth.js'
 import { type Algorithm, keyPair } from './signing-key.js'
 
 const encode = (value: unknown) =>
@@ -41,3 +43,50 @@ export function proofKey(algorithm: Algorithm = 'ES256') {
 }
 
 export type ProofKey = ReturnType<typeof proofKey>
+
+/** Never signed in: its login only asks for a nonce. */
+const NOBODY = { id: 'nobody', username: 'nobody', role: 'user' }
+
+type Injected = Awaited<ReturnType<FastifyInstance['inject']>>
+
+/** What a client with a key sends to an application at `https://example.com`. */
+export function boundClient(app: FastifyInstance, key = proofKey()) {
+  const htuOf = (url: string) => `https://example.com${url.split('?')[0]}`
+  const client = {
+    key,
+    /** A nonce that the server gives. */
+    async nonce(): Promise<string> {
+      const headers = { dpop: key.prove({ htm: 'POST', htu: htuOf('/login') }) }
+      const { headers: given } = await app.inject({
+        method: 'POST',
+        url: '/login',
+        payload: { account: NOBODY },
+        headers,
+      })
+      return String(given['dpop-nonce'])
+    },
+    /** Sends a request with a proof that is good except for the changes, and with a token if there is one. */
+    async send(
+      method: 'GET' | 'POST',
+      url: string,
+      options: { token?: string; payload?: object; proof?: Fields; header?: Fields; headers?: object } = {},
+    ): Promise<Injected> {
+      const { token, payload, proof, header } = options
+      const ath = token === undefined ? undefined : hashOf(token)
+      const claims = { htm: method, htu: htuOf(url), ath, nonce: await client.nonce(), ...proof }
+      const headers = {
+        dpop: key.prove(claims, header),
+        ...(token !== undefined && { authorization: `DPoP ${token}` }),
+        ...options.headers,
+      }
+      return app.inject({ method, url, headers, ...(payload && { payload }) })
+    },
+    async login(account: object): Promise<TokenPair> {
+      return (await client.send('POST', '/login', { payload: { account } })).json()
+    },
+    me: (token: string, proof: Fields = {}) => client.send('GET', '/me', { token, proof }),
+    refresh: (token: string, proof: Fields = {}) =>
+      client.send('POST', '/refresh', { payload: { token }, proof }),
+  }
+  return client
+}

@@ -2,15 +2,37 @@ import type { FastifyRequest } from 'fastify'
 import { CredentialAmbiguous } from '../errors.js'
 import { countHeaderLines } from './header-lines.js'
 
-/** The scheme, followed by a character that cannot be part of its name (RFC 9110 §5.6.2), in any case (§11.1). */
-const SCHEME = /^bearer(?![\w!#$%&'*+.^`|~-])/i
-/** The scheme, one space and a token68 (RFC 6750 §2.1, RFC 9110 §11.4). */
-const CREDENTIALS = /^bearer ([\w.~+/-]+=*)$/i
+/** A scheme of tokens. */
+interface Scheme {
+  readonly name: string
+  /** The scheme, followed by a character that cannot be part of its name (RFC 9110 §5.6.2), in any case (§11.1). */
+  readonly start: RegExp
+  /** The scheme, one space and a token68 (RFC 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.4). */
+  readonly credentials: RegExp
+}
+
+const BEARER: Scheme = {
+  name: 'Bearer',
+  start: /^bearer(?![\w!#$%&'*+.^`|~-])/i,
+  credentials: /^bearer ([\w.~+/-]+=*)$/i,
+}
+const DPOP: Scheme = {
+  name: 'DPoP',
+  start: /^dpop(?![\w!#$%&'*+.^`|~-])/i,
+  credentials: /^dpop ([\w.~+/-]+=*)$/i,
+}
 
 /** RFC 6750 §3.1: a malformed request is 400, `invalid_request`. */
-function ambiguous(): Error {
-  const headers = { 'www-authenticate': 'Bearer error="invalid_request"' }
+function ambiguous({ name } = BEARER): Error {
+  const headers = { 'www-authenticate': `${name} error="invalid_request"` }
   return Object.assign(new CredentialAmbiguous(), { headers })
+}
+
+function tokenOf(header: string, scheme: Scheme): string | null {
+  if (!scheme.start.test(header)) return null
+  const token = scheme.credentials.exec(header)?.[1]
+  if (token === undefined) throw ambiguous(scheme)
+  return token
 }
 
 /**
@@ -42,8 +64,10 @@ export function readAuthorization(request: FastifyRequest): string | null {
 
 /** The bearer token in an `Authorization` line, or null. @throws CREDENTIAL_AMBIGUOUS if it is malformed */
 export function bearerOf(header: string): string | null {
-  if (!SCHEME.test(header)) return null
-  const token = CREDENTIALS.exec(header)?.[1]
-  if (token === undefined) throw ambiguous()
-  return token
+  return tokenOf(header, BEARER)
+}
+
+/** The same for the scheme DPoP (RFC 9449 §7.1). @throws CREDENTIAL_AMBIGUOUS if it is malformed */
+export function dpopOf(header: string): string | null {
+  return tokenOf(header, DPOP)
 }

@@ -3,6 +3,8 @@ import {
   CredentialExpired,
   CredentialInvalid,
   NotSignedIn,
+  ProofInvalid,
+  ProofNonceRequired,
   SignedOut,
   TokenExpired,
   TokenInvalid,
@@ -24,6 +26,8 @@ declare module 'fastify' {
 export interface Refused {
   readonly code: RefusalCode
   readonly mode: AuthMode
+  /** Headers of the mode's own. They replace those of the same name. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 const ERRORS = {
@@ -33,6 +37,8 @@ const ERRORS = {
   CREDENTIAL_EXPIRED: CredentialExpired,
   CREDENTIAL_INVALID: CredentialInvalid,
   SIGNED_OUT: SignedOut,
+  PROOF_INVALID: ProofInvalid,
+  PROOF_NONCE_REQUIRED: ProofNonceRequired,
 }
 
 /**
@@ -45,7 +51,8 @@ function challenge(modes: readonly AuthMode[], refused: readonly Refused[]): str
   const parts = [...schemes].map((scheme) =>
     invalid.has(scheme) ? `${scheme} error="invalid_token"` : scheme,
   )
-  return parts.length > 0 ? parts.join(', ') : 'Cookie'
+  const all = [...parts, ...modes.flatMap(({ challenges = [] }) => challenges)]
+  return all.length > 0 ? all.join(', ') : 'Cookie'
 }
 
 /** Whether a guard refused because it recognised nobody. */
@@ -66,6 +73,6 @@ export function refusedError(
   const error = new ERRORS[decided?.code ?? 'NOT_SIGNED_IN']()
   return Object.assign(error, {
     statusCode: status,
-    headers: { 'www-authenticate': challenge(modes, refused) },
+    headers: { 'www-authenticate': challenge(modes, refused), ...decided?.headers },
   })
 }

@@ -26,7 +26,7 @@ const START: Place = Object.freeze({ index: 0, refused: Object.freeze([]), answe
 function refusedBy(mode: AuthMode, resolution: Resolution): readonly Refused[] {
   if (resolution.kind === 'absent') return START.refused
   if (resolution.kind !== 'refused') throw new TypeError(`mode ${mode.name} answered with no resolution`)
-  return [{ code: resolution.code, mode }]
+  return [{ code: resolution.code, mode, headers: resolution.headers }]
 }
 
 /** Asks modes in their order for a request's caller. Subclasses define the outcome. */

@@ -35,6 +35,8 @@ export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: n
       left -= 1
       return left > 0 ? mode.resolve(request, now) : resolveTimed(request, now)
     },
+    ...(mode.challenges && { challenges: mode.challenges }),
+    ...(mode.precheck ? { precheck: (request) => mode.precheck?.(request) } : {}),
     ...(mode.endsAt ? { endsAt: (times) => mode.endsAt?.(times) ?? Number.NaN } : {}),
     issue: (request, reply, account, options) => mode.issue(request, reply, account, options),
     signOut: (request, reply) => mode.signOut(request, reply),

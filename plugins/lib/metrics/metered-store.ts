@@ -52,6 +52,7 @@ export function meterStore(store: StateStore, tellOf: TellOf): StateStore {
     rotateRefresh: measured('rotateRefresh'),
     resealSignIn: measured('resealSignIn'),
     ...(store.settleBinding ? { settleBinding: measured('settleBinding') } : {}),
+    ...(store.spendOnce ? { spendOnce: measured('spendOnce') } : {}),
     endSignIn: measured('endSignIn'),
     endSignIns: measured('endSignIns'),
     raiseEpoch: measured('raiseEpoch'),

@@ -21,6 +21,8 @@ export interface SignInStart {
   readonly refreshKeyId?: string
   /** Token mode: claims for access tokens issued later. Checked by the mode. */
   readonly claims?: Claims
+  /** What the sign-in is bound to from its beginning, for lists. */
+  readonly binding?: string
   /** For a mode with a RecordKeeper: stores the record there. Such a sign-in does not count for the cap. */
   readonly keep?: (record: SignInRecord) => Promise<void>
   /** For such a mode: an id that its keeper owns. */
@@ -54,6 +56,7 @@ export function makeRecord(
     refresh:
       start.refreshKeyId === undefined ? null : { counter: 0, keyId: start.refreshKeyId, rotatedAt: now },
     claims: start.claims && Object.keys(start.claims).length > 0 ? start.claims : null,
+    ...(start.binding !== undefined && { binding: start.binding }),
   }
 }
 

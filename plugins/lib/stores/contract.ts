@@ -148,6 +148,16 @@ export interface SessionStore {
   destroySession(key: string): Promise<boolean>
 }
 
+/** Things that may happen once. Optional: without it, DPoP cannot be strict. */
+export interface OnceStore {
+  /**
+   * Notes that something was used up. Of all calls with one key, also between processes, one gets true. Redis: one command.
+   * @param until when the key no longer matters, in ms; kept five minutes longer, because clocks differ
+   * @param now in ms
+   */
+  spendOnce?(key: string, until: number, now: number): Promise<boolean>
+}
+
 /** For the plugin that owns the store, for health checks and metrics. */
 export interface StoreUpkeep {
   readonly kind: string
@@ -181,4 +191,4 @@ export interface StoreUpkeep {
  * store. Limits are stored times, which are compared with the argument `now`. A store's own TTLs only collect garbage.
  * Every fault is thrown as STORE_UNAVAILABLE with the driver's error as `cause`.
  */
-export interface StateStore extends RevocationStore, SignInStore, SessionStore, StoreUpkeep {}
+export interface StateStore extends RevocationStore, SignInStore, SessionStore, OnceStore, StoreUpkeep {}

@@ -45,6 +45,9 @@ export function revokedUntil(
   return record ? Math.min(until, record.absoluteExpiresAt + CLOCK_MARGIN) : until
 }
 
+/** How much longer than needed a store keeps what was used up, in ms: the clocks of two instances may differ by this. */
+export const SPENT_MARGIN = 300_000
+
 /** Whether the sign-in's binding is settled. It then never changes. */
 export function hasBinding({ binding }: SignInRecord): boolean {
   return typeof binding === 'string'

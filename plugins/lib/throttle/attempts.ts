@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
-import { CredentialsRefused, Throttled } from '../errors.js'
+import { CredentialsRefused, ProofNonceRequired, Throttled } from '../errors.js'
 import { clientAddress } from '../http/client-address.js'
 import type { AddressCount, Credentials, Throttle } from './contract.js'
 import type { Device, DeviceCookie } from './device-cookie.js'
@@ -24,8 +24,9 @@ interface About {
   readonly accountId: string | null
 }
 
-/** Whether the client caused the error, and not a fault of ours. */
+/** Whether the client caused the error, and not a fault of ours. A client that needs a nonce has guessed nothing yet. */
 function isRefused(error: unknown): boolean {
+  if (error instanceof ProofNonceRequired) return false
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
   return typeof status === 'number' && status < 500
 }
@@ -45,10 +46,11 @@ export class Attempts implements Throttle {
   ): Promise<AuthModes[N]> {
     const { app, devices } = this.parts
     return this.#underWay.run(async () => {
-      const isAmbient = app.authModes.get(mode).ambient
+      const asked = app.authModes.get(mode)
       // The body may be missing or not validated. Then there is nothing to verify and nothing to count.
       const { username, password }: Partial<Credentials> = credentials ?? {}
       if (typeof username !== 'string' || typeof password !== 'string') throw new CredentialsRefused()
+      asked.precheck?.(request)
       const device = await devices.recognise(request, username)
       const about = { what: 'sign_in', accountId: device?.accountId ?? null }
       const attempt = await this.#holdAtName(request, username, device, about)
@@ -61,7 +63,7 @@ export class Attempts implements Throttle {
         return { account, issued: await request.signIn(mode, account, options) }
       })
       await attempt.grant()
-      if (isAmbient) devices.remember(request, account, username, device)
+      if (asked.ambient) devices.remember(request, account, username, device)
       return issued
     })
   }

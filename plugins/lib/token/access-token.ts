@@ -22,8 +22,13 @@ export const ACCESS_TOKEN_MAX = 4096
 const VARIABLE_MAX = 2048
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
+/** RFC 9449 §6.1: the thumbprint of the key whose proof each use of the token needs. */
+const Confirmation = Type.Object(
+  { jkt: Type.String({ pattern: '^[\\w-]{43}$' }) },
+  { additionalProperties: false },
+)
 const isPayload = Type.Object(
-  { iss: Text, aud: Text, jti: Text, ...IdentityClaims },
+  { iss: Text, aud: Text, jti: Text, ...IdentityClaims, cnf: Type.Optional(Confirmation) },
   { additionalProperties: false },
 )
 
@@ -62,13 +67,20 @@ export class AccessTokens {
 
   /**
    * @param now in ms
+   * @param jkt thumbprint of the key that the token is bound to, or null
    * @returns the token and its lifetime in seconds, which ends no later than the sign-in
    */
-  issue(record: SignInRecord, account: CheckedAccount, ext: Claims, now: number) {
+  issue(record: SignInRecord, account: CheckedAccount, ext: Claims, now: number, jkt: string | null = null) {
     const { issuer, audience, accessTtl } = this.rules
     const claims = claimsOf(record, account, ext, now, accessTtl)
     const jti = randomBytes(16).toString('base64url')
-    const token = this.codecs.signing.sign({ iss: issuer, aud: audience, jti, ...claims })
+    const token = this.codecs.signing.sign({
+      iss: issuer,
+      aud: audience,
+      jti,
+      ...claims,
+      ...(jkt !== null && { cnf: { jkt } }),
+    })
     return { token, expiresIn: claims.exp - claims.iat }
   }
 

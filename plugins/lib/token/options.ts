@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { findWithTextIds } from '../accounts/text-ids.js'
 import type { AccountId, AccountSource } from '../contract.js'
+import { checkDpopOptions, type DpopOptions, type DpopSettings } from '../dpop/options.js'
 import { OptionInvalid } from '../errors.js'
 import { type CookieSpec, cookieSpec } from '../http/cookies.js'
 import { checkSeconds, type Known, refuseUnknown } from '../options.js'
@@ -33,6 +34,12 @@ export interface TokenAuthOptions {
    */
   readonly privateKeys?: readonly SigningKeyInput[]
   /**
+   * Lets clients bind their tokens to a key of their own (DPoP, RFC 9449): a stolen token is then worth nothing without
+   * the key. A client that sends no proof at its login gets tokens as before. Without this option, a request with a
+   * proof gets no token.
+   */
+  readonly dpop?: DpopOptions
+  /**
    * The maximum number of verified tokens in memory. The least recently used ones are dropped first. Defaults to
    * 1000000.
    */
@@ -50,6 +57,8 @@ export interface TokenSettings extends AccessTokenRules {
   readonly refreshCookie: CookieSpec
   /** Empty: the shared secrets sign. */
   readonly privateKeys: SigningKeys
+  /** Null: no token can be bound to a key. */
+  readonly dpop: DpopSettings | null
   readonly accounts: Pick<AccountSource, 'find'>
   readonly cache: CacheOptions
 }
@@ -88,6 +97,7 @@ const OPTIONS: Known<TokenAuthOptions> = {
   secure: true,
   clockTolerance: true,
   privateKeys: true,
+  dpop: true,
   tokenCache: true,
   cacheBytes: true,
   accounts: true,
@@ -113,6 +123,7 @@ export function checkTokenOptions(app: FastifyInstance, options: TokenAuthOption
       TOLERANCE_MAX,
     ),
     privateKeys: checkKeys(options.privateKeys),
+    dpop: options.dpop === undefined ? null : checkDpopOptions(app, options.dpop),
     accounts: findAccounts(app, options),
     cache: checkCacheOptions('tokenCache', options.tokenCache, options.cacheBytes),
   })

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import type { AccountSource, CheckedAccount, Clock } from '../contract.js'
+import type { AccountSource, CheckedAccount, Clock, MaybePromise } from '../contract.js'
 import type { PurposeKeys } from '../credentials/keys.js'
+import type { IssueProofs } from '../dpop/proofs.js'
+import { type Fault, tellRefused } from '../dpop/refused.js'
 import { RefreshRefused } from '../errors.js'
 import { checkAccount } from '../identity/account-check.js'
 import type { SignIns } from '../sign-ins/contract.js'
@@ -12,7 +14,8 @@ import { deriveRefreshToken, openRefreshToken, type RefreshClaims } from './refr
 export interface TokenPair {
   readonly signInId: string
   readonly token: string
-  readonly tokenType: 'Bearer'
+  /** `DPoP`: each use of the tokens needs a proof by the key that the login has shown (RFC 9449 §5). */
+  readonly tokenType: 'Bearer' | 'DPoP'
   /** The lifetime of the access token, in seconds. */
   readonly expiresIn: number
   readonly refreshToken: string
@@ -26,11 +29,11 @@ export interface RefreshTokens {
    * A new access token, and the refresh token's successor. A retry with the same token gets the same successor, within the
    * grace and until that one is used. Any later use ends the whole sign-in.
    * @param refreshToken null is refused like any that is not genuine
-   * @throws REFRESH_REFUSED, STORE_UNAVAILABLE
+   * @throws REFRESH_REFUSED, PROOF_INVALID, PROOF_NONCE_REQUIRED, STORE_UNAVAILABLE
    */
   refresh(request: FastifyRequest, refreshToken: string | null): Promise<TokenPair>
   /**
-   * Ends the sign-in of any of its refresh tokens, old or new.
+   * Ends the sign-in of any of its refresh tokens, old or new. A bound one needs no proof.
    * @returns whether the token was genuine
    * @throws STORE_UNAVAILABLE
    */
@@ -43,22 +46,28 @@ export interface RefreshParts {
   readonly accounts: Pick<AccountSource, 'find'>
   readonly access: AccessTokens
   readonly keys: PurposeKeys
+  readonly proofs: IssueProofs
   /** In seconds. */
   readonly refreshGrace: number
 }
 
-/** @param now in ms */
+/**
+ * @param now in ms
+ * @param jkt thumbprint of the key that the tokens are bound to, or null
+ */
 export function tokenPair(
   keys: PurposeKeys,
   record: SignInRecord,
   access: ReturnType<AccessTokens['issue']>,
   now: number,
+  jkt: string | null,
 ): TokenPair {
-  const refreshToken = deriveRefreshToken(keys, record)
+  const refreshToken = deriveRefreshToken(keys, record, jkt)
   // The successor's key is no longer in the ring.
   if (refreshToken === null) throw new RefreshRefused()
   const refreshExpiresIn = Math.floor((record.absoluteExpiresAt - now) / 1000)
-  return { signInId: record.id, ...access, tokenType: 'Bearer', refreshToken, refreshExpiresIn }
+  const tokenType = jkt === null ? 'Bearer' : 'DPoP'
+  return { signInId: record.id, ...access, tokenType, refreshToken, refreshExpiresIn }
 }
 
 const MODE = 'token'
@@ -84,22 +93,45 @@ export class Refresher implements RefreshTokens {
     // A forged or altered token never reaches the store.
     const presented = openRefreshToken(keys, refreshToken)
     if (!presented) throw new RefreshRefused()
+    await this.#checkProof(request, presented)
+    const { jkt = null } = presented
     const holder = await this.#findHolder(presented)
     const now = clock()
     const first = await this.#rotate(presented, this.#termsFor(holder, now))
     await this.#refuseEnded(first.signIn, holder)
     const ext = first.signIn.claims ?? {}
     access.checkSize(holder.account, ext)
-    const fresh = access.issue(first.signIn, holder.account, ext, now)
+    const fresh = access.issue(first.signIn, holder.account, ext, now, jkt)
     if (fresh.expiresIn < 1) throw new RefreshRefused()
     const result = first.outcome === 'unmet' ? await this.#rotate(presented) : first
-    return tokenPair(keys, await this.#judge(request, presented, result), fresh, now)
+    return tokenPair(keys, await this.#judge(request, presented, result), fresh, now, jkt)
   }
 
   async signOut(refreshToken: string, request?: FastifyRequest): Promise<boolean> {
     const presented = openRefreshToken(this.parts.keys, refreshToken)
     if (presented) await this.parts.signIns.end(presented, { signedOut: MODE, request })
     return presented !== null
+  }
+
+  /**
+   * A bound token without a proof by its key never reaches the store: it rotates nothing, and raises no alarm. An unbound
+   * one with a proof is refused, because its client expects bound tokens.
+   */
+  async #checkProof(request: FastifyRequest, presented: RefreshClaims): Promise<void> {
+    const { proofs } = this.parts
+    const fault = await this.#proofFault(request, presented)
+    if (fault === null) return
+    if (presented.jkt !== undefined) tellRefused(request.server.audit, request, presented, fault)
+    throw fault === 'other_key' ? new RefreshRefused() : proofs.errorOf(fault)
+  }
+
+  #proofFault(request: FastifyRequest, { jkt }: RefreshClaims): MaybePromise<Fault | 'other_key' | null> {
+    const { proofs } = this.parts
+    const proof = proofs.find(request)
+    if (proof === null) return jkt === undefined ? null : 'missing'
+    if (typeof proof === 'string') return proof
+    if (jkt === undefined) return 'mismatch'
+    return proof.key.key.thumbprint === jkt ? proofs.spend(request, proof) : 'other_key'
   }
 
   /** The current account: the new token has its role and username. */

@@ -2,7 +2,7 @@ import type { Migration } from 'kysely/migration'
 import { accountEvents } from './account-events.js'
 import { accounts, byteOrder, displayNames, distributedEpochs } from './accounts.js'
 import { apiKeys } from './api-keys.js'
-import { sealedSignIns, signInBindings, state, throttle } from './state.js'
+import { sealedSignIns, signInBindings, spentOnce, state, throttle } from './state.js'
 
 /* Migrations run in the order of their names. A released one never changes. Both lists have those of accounts, keys and events. */
 
@@ -17,6 +17,7 @@ export const migrations: Record<string, Migration> = {
   '0007_display_names': displayNames,
   '0008_account_events': accountEvents,
   '0009_sign_in_bindings': signInBindings,
+  '0010_spent_once': spentOnce,
 }
 
 /** Every migration of a PostgreSQL database: it holds accounts, their API keys and their events. */

@@ -86,6 +86,18 @@ export const signInBindings: Migration = {
   up: (db) => run(db, ['ALTER TABLE sign_ins ADD COLUMN binding text']),
 }
 
+/** What may be used once, such as the proofs of DPoP. */
+export const spentOnce: Migration = {
+  up: (db) =>
+    run(db, [
+      `CREATE TABLE spent (
+        key TEXT NOT NULL PRIMARY KEY,
+        until INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID`,
+      'CREATE INDEX spent_until ON spent (until)',
+    ]),
+}
+
 async function run<T>(db: Kysely<T>, statements: readonly string[]): Promise<void> {
   // Imported here, so that importing the suite does not load kysely.
   const { sql } = await import('kysely')

@@ -12,6 +12,7 @@ import {
   newGeneration,
   revokedUntil,
   rotate,
+  SPENT_MARGIN,
   withinLimits,
 } from '../rules.js'
 
@@ -29,6 +30,8 @@ class MemoryStore implements StateStore {
   readonly #revocations = new RevocationList(Number.POSITIVE_INFINITY)
   readonly #signIns = new Map<string, Map<string, SignInRecord>>()
   readonly #sessions = new Map<string, SessionRecord>()
+  /** What was used up, until when it matters. */
+  readonly #spent = new Map<string, number>()
 
   constructor() {
     this.#revocations.adopt(this.#generation)
@@ -147,6 +150,13 @@ class MemoryStore implements StateStore {
 
   async destroySession(key: string) {
     return this.#sessions.delete(key)
+  }
+
+  async spendOnce(key: string, until: number, now: number) {
+    for (const [each, end] of this.#spent) if (end <= now - SPENT_MARGIN) this.#spent.delete(each)
+    if (this.#spent.has(key)) return false
+    this.#spent.set(key, until)
+    return true
   }
 
   async ping() {}

@@ -130,6 +130,12 @@ export class FollowedStore extends RedisStore {
     return super.endSignIns(accountId, except, now + Math.min(0, this.clock.difference), belowEpoch)
   }
 
+  /** While the clocks differ, it would be forgotten too early. */
+  override async spendOnce(key: string, until: number, now: number): Promise<boolean> {
+    this.#refuseWhileOff()
+    return super.spendOnce(key, until, now)
+  }
+
   override async ping(): Promise<void> {
     await super.ping()
     this.#refuseWhileOff()

@@ -8,6 +8,7 @@ import { type Looked, RedisRevocations, type RedisRevocationsOptions } from './r
 import { inTime, PREFIX, type RedisClient } from './scripts.js'
 import { RedisSessions } from './sessions.js'
 import { RedisSignIns } from './sign-ins.js'
+import { RedisSpent } from './spent.js'
 
 export interface RedisStoreOptions extends Partial<RedisRevocationsOptions> {
   /** How long an operation may take, in ms. 1000 by default. */
@@ -28,6 +29,7 @@ export class RedisStore implements StateStore {
   readonly #revocations: RedisRevocations
   readonly #signIns: RedisSignIns
   readonly #sessions: RedisSessions
+  readonly #spent: RedisSpent
   readonly #endings: RedisEndings
 
   constructor(client: RedisClient, options: RedisStoreOptions = {}) {
@@ -38,6 +40,7 @@ export class RedisStore implements StateStore {
     this.#revocations = new RedisRevocations(client, { ...options, prefix })
     this.#signIns = new RedisSignIns(client, prefix)
     this.#sessions = new RedisSessions(client, prefix)
+    this.#spent = new RedisSpent(client, prefix)
     this.#endings = new RedisEndings(client, this.#revocations, this.#signIns, this.#sessions)
   }
 
@@ -126,6 +129,10 @@ export class RedisStore implements StateStore {
 
   destroySession(key: string) {
     return this.#inTime(this.#sessions.destroy(key))
+  }
+
+  spendOnce(key: string, until: number, now: number): Promise<boolean> {
+    return this.#inTime(this.#spent.spend(key, until - now))
   }
 
   /** Writes revocations again that a failover has lost. */

@@ -19,8 +19,8 @@ export const END_BATCH = 100
 /** How many rows of the revocation list one statement reads. At least 2: the first row is read again. */
 export const PAGE = 2000
 
-function drop(table: string, key: string, limit: string): string {
-  return `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${limit} <= ? LIMIT ${SWEEP_BATCH})`
+function drop(table: string, key: string, limit: string, most = SWEEP_BATCH): string {
+  return `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${limit} <= ? LIMIT ${most})`
 }
 
 export const SQL = {
@@ -67,6 +67,10 @@ export const SQL = {
   touchSession: `UPDATE sessions
     SET idle_expires_at = max(idle_expires_at, min(absolute_expires_at, ?)) WHERE key = ?`,
   destroySession: 'DELETE FROM sessions WHERE key = ?',
+
+  spend: 'INSERT OR IGNORE INTO spent VALUES (?, ?)',
+  /** More than one, so that they cannot pile up. */
+  dropSpent: drop('spent', 'key', 'until', 3),
 
   sweepSignIns: drop('sign_ins', 'account_id, id', 'idle_expires_at'),
   sweepSessions: drop('sessions', 'key', 'idle_expires_at'),

@@ -12,6 +12,7 @@ import {
   newGeneration,
   rotate,
   rotatedState,
+  SPENT_MARGIN,
   withinLimits,
 } from '../rules.js'
 import { SqliteEndings } from './endings.js'
@@ -164,6 +165,13 @@ class SqliteStore implements StateStore {
 
   async destroySession(key: string) {
     return attempt(() => this.#statements.run('destroySession', key) > 0)
+  }
+
+  async spendOnce(key: string, until: number, now: number) {
+    return this.#statements.atomically(() => {
+      this.#statements.run('dropSpent', now - SPENT_MARGIN)
+      return this.#statements.run('spend', key, until) === 1
+    })
   }
 
   ping() {

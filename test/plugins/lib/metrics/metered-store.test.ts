@@ -36,6 +36,7 @@ const CALLS: Record<StoreOperation, (store: StateStore) => unknown> = {
   rotateRefresh: (store) => store.rotateRefresh('a', 's', { presented: 0, keyId: 'k', now: 0, grace: 0 }),
   resealSignIn: (store) => store.resealSignIn?.(signInRecord(), 'seal'),
   settleBinding: (store) => store.settleBinding?.('a', 's', 'none', 0),
+  spendOnce: (store) => store.spendOnce?.('k', 1, 0),
   endSignIn: (store) => store.endSignIn('a', 's', 1),
   endSignIns: (store) => store.endSignIns('a', null, 0),
   raiseEpoch: (store) => store.raiseEpoch('a', 1, null, 1),

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { createMemoryStore } from '../../../../../plugins/lib/stores/memory/store.js'
+import { SPENT_MARGIN } from '../../../../../plugins/lib/stores/rules.js'
 import { signInRecord, storeContract } from '../../../../store-contract.js'
 
 storeContract(t, 'memory', async (t) => {
@@ -25,4 +26,11 @@ t.test('answers without a promise where the contract allows it', async (t) => {
   const ref = { accountId: 'a', signInId: 's', epoch: 1, generation: await generation }
   t.equal(store.isLive(ref), true)
   t.equal(store.readSession('none', 0), null)
+})
+
+t.test('what was used up is forgotten when no clock can need it', async (t) => {
+  const store = createMemoryStore()
+  t.equal(await store.spendOnce?.('key', 1000, 0), true)
+  t.equal(await store.spendOnce?.('key', 1000, 1000 + SPENT_MARGIN - 1), false)
+  t.equal(await store.spendOnce?.('key', 1000, 1000 + SPENT_MARGIN), true)
 })

@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { closeRedis, firstAttempt, openRedis } from '../../../../../plugins/lib/stores/redis/client.js'
 import { RedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
+import { SPENT_MARGIN } from '../../../../../plugins/lib/stores/rules.js'
 import { startRedis } from '../../../../helpers/redis-server.js'
 import { sessionRecord, signInRecord, storeContract } from '../../../../store-contract.js'
 
@@ -134,4 +135,17 @@ t.test('a URL that cannot be used is refused without repeating it', async (t) =>
       t.notMatch(error, { message: /secret/ })
     }
   }
+})
+
+t.test('what was used up costs one command, and leaves Redis when no clock can need it', async (t) => {
+  const { store, client } = await openStore(t, 'once:')
+  const before = await client.info('commandstats')
+  t.equal(await store.spendOnce('key', NOW + 240_000, NOW), true)
+  const after = await client.info('commandstats')
+  const setsOf = (info: string) => Number(/cmdstat_set:calls=(\d+)/.exec(info)?.[1] ?? 0)
+  t.equal(setsOf(after) - setsOf(before), 1)
+  const left = await client.pttl('once:on:key')
+  t.ok(left > 240_000 && left <= 240_000 + SPENT_MARGIN, String(left))
+  t.equal(await store.spendOnce('past', NOW, NOW + 1), true)
+  t.equal(await store.spendOnce('past', NOW, NOW + 1), false, 'kept for the margin')
 })

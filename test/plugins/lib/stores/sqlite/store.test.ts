@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Database from 'libsql'
 import t, { type Test } from 'tap'
 import { openDatabase } from '../../../../../plugins/lib/database/embedded.js'
+import { SPENT_MARGIN } from '../../../../../plugins/lib/stores/rules.js'
 import { createSqliteStore } from '../../../../../plugins/lib/stores/sqlite/store.js'
 import { sessionRecord, signInRecord, storeContract } from '../../../../store-contract.js'
 
@@ -214,3 +215,15 @@ t.test(
     ])
   },
 )
+
+t.test('what was used up leaves the file when no clock can need it, a few rows with each use', async (t) => {
+  const { store, database } = await openStore(t, newFile())
+  const count = () => database.connection.prepare('SELECT count(*) FROM spent').raw().get()
+  const until = NOW + 240_000
+  for (let index = 0; index < 10; index++) await store.spendOnce?.(`old ${index}`, until, NOW)
+  await store.spendOnce?.('early', until + SPENT_MARGIN, until + SPENT_MARGIN - 1)
+  t.strictSame(count(), [11])
+  for (let index = 0; index < 5; index++)
+    await store.spendOnce?.(`new ${index}`, until + 2 * SPENT_MARGIN, until + SPENT_MARGIN)
+  t.strictSame(count(), [6])
+})

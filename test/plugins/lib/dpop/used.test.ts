@@ -1,11 +1,11 @@
 import t from 'tap'
 import { endOfBucket, NONCE_PERIOD } from '../../../../plugins/lib/dpop/nonces.js'
-import { ReplayMemory } from '../../../../plugins/lib/dpop/replay.js'
+import { MemoryOfUse } from '../../../../plugins/lib/dpop/used.js'
 
 const START = 1000 * NONCE_PERIOD
 
 t.test('a proof is fresh once, and its use is remembered until its nonce is over', async (t) => {
-  const memory = new ReplayMemory(10)
+  const memory = new MemoryOfUse(10)
   t.equal(memory.spend('a', 1000, START), 'fresh')
   t.equal(memory.spend('a', 1000, START), 'spent')
   t.equal(memory.spend('b', 1000, START), 'fresh')
@@ -16,7 +16,7 @@ t.test('a proof is fresh once, and its use is remembered until its nonce is over
 })
 
 t.test('a full memory forgets nothing early', async (t) => {
-  const memory = new ReplayMemory(2)
+  const memory = new MemoryOfUse(2)
   t.equal(memory.spend('a', 1000, START), 'fresh')
   t.equal(memory.spend('b', 1001, START + NONCE_PERIOD), 'fresh')
   t.equal(memory.spend('c', 1001, START + NONCE_PERIOD), 'full')
@@ -26,7 +26,7 @@ t.test('a full memory forgets nothing early', async (t) => {
 })
 
 t.test('a clock that is set back makes no used proof fresh', async (t) => {
-  const memory = new ReplayMemory(10)
+  const memory = new MemoryOfUse(10)
   t.equal(memory.spend('a', 1000, START), 'fresh')
   t.equal(memory.spend('b', 1002, endOfBucket(1000)), 'fresh')
   t.equal(memory.spend('a', 1000, START), 'late')

@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../contract.js'
 import { endOfBucket } from './nonces.js'
 
 /**
@@ -6,11 +7,23 @@ import { endOfBucket } from './nonces.js'
  */
 export type Spending = 'fresh' | 'spent' | 'late' | 'full'
 
+/** Knows the proofs that were used. */
+export interface UsedProofs {
+  /**
+   * Notes the use of a proof. Of several calls with one id, one gets `fresh`.
+   * @param id names the proof and its key
+   * @param bucket of the proof's nonce
+   * @param now in ms
+   * @throws STORE_UNAVAILABLE
+   */
+  spend(id: string, bucket: number, now: number): MaybePromise<Spending>
+}
+
 /**
  * Remembers used proofs until their nonces are over. It never forgets one early: when it is full, it refuses new ones.
  * Other instances have memories of their own.
  */
-export class ReplayMemory {
+export class MemoryOfUse implements UsedProofs {
   /** Used proofs by the bucket of their nonce. */
   readonly #buckets = new Map<number, Set<string>>()
   /** Proofs of this bucket and of those before are forgotten. */
@@ -25,10 +38,6 @@ export class ReplayMemory {
     return this.#size
   }
 
-  /**
-   * @param id names the proof and its key
-   * @param now in ms
-   */
   spend(id: string, bucket: number, now: number): Spending {
     this.#forget(now)
     // The clock may have been set back to a bucket that was forgotten.
@@ -49,5 +58,17 @@ export class ReplayMemory {
       this.#size -= used.size
       this.#forgotten = Math.max(this.#forgotten, bucket)
     }
+  }
+}
+
+/** Asks the store: no instance accepts a proof that another one has accepted. */
+export class StoreOfUse implements UsedProofs {
+  /** @param spendOnce of the store */
+  constructor(private readonly spendOnce: (id: string, until: number, now: number) => Promise<boolean>) {}
+
+  async spend(id: string, bucket: number, now: number): Promise<Spending> {
+    const until = endOfBucket(bucket)
+    if (now >= until) return 'late'
+    return (await this.spendOnce(id, until, now)) ? 'fresh' : 'spent'
   }
 }

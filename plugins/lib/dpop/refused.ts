@@ -1,0 +1,27 @@
+import type { FastifyRequest } from 'fastify'
+import type { Audit, ProofRefusal } from '../audit.js'
+import type { SignInRef } from '../contract.js'
+import type { ProofFault } from './proof.js'
+
+/** Why a request's proof does not count. */
+export type Fault = ProofFault | 'missing' | 'spent' | 'late'
+
+/** Whether the client only lacks the newest nonce. An honest client does after each pause. */
+export function wantsNonce(fault: Fault | 'other_key'): boolean {
+  return fault === 'nonce' || fault === 'late'
+}
+
+function reasonOf(fault: Fault | 'other_key'): ProofRefusal {
+  return fault === 'missing' || fault === 'spent' || fault === 'other_key' ? fault : 'invalid'
+}
+
+/** Reports a genuine token without a proof by its key: somebody may have stolen it. */
+export function tellRefused(
+  audit: Audit,
+  request: FastifyRequest,
+  { accountId, signInId }: Pick<SignInRef, 'accountId' | 'signInId'>,
+  fault: Fault | 'other_key',
+): void {
+  if (wantsNonce(fault)) return
+  audit.emit({ type: 'proof_refused', accountId, signInId, mode: 'token', reason: reasonOf(fault) }, request)
+}
