@@ -15,6 +15,10 @@ const ALGORITHMS = {
   device: 'HMAC-SHA256',
   throttle: 'HMAC-SHA256',
   'dpop-nonce': 'HMAC-SHA256',
+  'device-binding': 'HMAC-SHA256',
+  'device-code': 'HMAC-SHA256',
+  'device-challenge': 'HMAC-SHA256',
+  'device-proof': 'HMAC-SHA256',
 } as const
 
 /** Each purpose has its own key, so that no credential passes for one of another kind. */

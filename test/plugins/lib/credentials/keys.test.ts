@@ -21,6 +21,10 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       device: '4d040922f08b78650efbca304a1fb74fc63122e7d4ec115e1b325fb64f76b4ae',
       throttle: '5086459bba0eba59cd64cebe28396f65c503f7777149647ced72d4bcdf7f275c',
       'dpop-nonce': 'd288e5437d57fcfab2cb68caca5701d079288d8a8e90f868275bc124839bb08d',
+      'device-binding': 'f32c4c1c5457d6575d774a416be3997bd8c3ebc0daa2a3e01ade035870e7714e',
+      'device-code': '51ec5fcff740c485b20935e47945edc52a74c345a91ba6d656fb0b9ee4de7d70',
+      'device-challenge': 'ce479b291a729679d150ee3c37a5fdbac912bcf0ea38af6091fd90880c64b59f',
+      'device-proof': 'f500ce633962ad30c136d97517651da93b77579712cc0b8f49b619eca7e0225c',
     },
   },
   [UMLAUT]: {
@@ -35,6 +39,10 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       device: 'be2e8a5cfa99aeccd007ab30e20fc127ea98e3f54374ea6e97c87e4a85e7fc69',
       throttle: '37e67d6c8f8f7559899469239599d26ad126238172c8a7d77eba7eebe3294063',
       'dpop-nonce': '28f4a95702a7b178f978c5b75248b3957a3af09fd658f51917c3f5592208a639',
+      'device-binding': '3ff5595a5577c402e792e7b43c946bcc5273bb8ea54ea123acdb13a02ddc04e8',
+      'device-code': 'ad1b9dcdf7a526f5f909f4305743a61e20240e4e687d01fdd9182299234844a1',
+      'device-challenge': '06b7a82eb6ea739de82b730a9660fa6d0c52d58d916b9ddbc0c806e46f191794',
+      'device-proof': '32df32393c7b31ebbec28189094e3cf8686130ada7d3c740b290b139df50b8f3',
     },
   },
 }
@@ -49,6 +57,10 @@ const PURPOSES = [
   'device',
   'throttle',
   'dpop-nonce',
+  'device-binding',
+  'device-code',
+  'device-challenge',
+  'device-proof',
 ] as const satisfies readonly Purpose[]
 
 const hex = (secrets: readonly string[], purpose: Purpose) =>

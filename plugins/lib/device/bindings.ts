@@ -1,0 +1,68 @@
+import type { PurposeKeys } from '../credentials/keys.js'
+import { decodeJson, encodeJson } from '../credentials/signed-value.js'
+import { importPublicJwk, type PublicKey } from '../jws/public-key.js'
+import type { SignInRecord } from '../stores/contract.js'
+import { isMacOf, MAC_SHAPE, macOf } from './mac.js'
+import { type DeviceRef, nameOfRef } from './ref.js'
+
+/*
+ * A record's binding is `d1.<key id>.<payload>.<MAC>`: the device's key as JSON, or the word none. The MAC covers the
+ * sign-in as well. So an attacker who can write to the store can neither put in a key of their own nor unbind a sign-in.
+ */
+
+const SHAPE = new RegExp(`^d1\\.([\\w-]{8})\\.([\\w-]+)\\.(${MAC_SHAPE})$`)
+/** No JSON in base64url. */
+const NONE = 'none'
+const VERSION = 'd1'
+
+/** What a sign-in is bound to. */
+export type Binding =
+  /** Not settled yet. */
+  | { readonly kind: 'open' }
+  /** To nothing, for good. */
+  | { readonly kind: 'none'; readonly isStale: boolean }
+  | { readonly kind: 'device'; readonly key: PublicKey; readonly isStale: boolean }
+  /** To something that this code did not write, or whose secret has left the ring. Nobody can prove that. */
+  | { readonly kind: 'unknown' }
+
+const OPEN: Binding = Object.freeze({ kind: 'open' })
+const UNKNOWN: Binding = Object.freeze({ kind: 'unknown' })
+
+type Named = Omit<DeviceRef, 'epoch' | 'generation'>
+
+/** Writes and reads the bindings in the records of sign-ins. */
+export class Bindings {
+  constructor(private readonly keys: PurposeKeys) {}
+
+  toDevice(ref: Named, { jwk }: PublicKey): string {
+    return this.#write(ref, encodeJson(jwk))
+  }
+
+  toNothing(ref: Named): string {
+    return this.#write(ref, NONE)
+  }
+
+  /** @param mode of the sign-in, which the record must have as well */
+  read(mode: DeviceRef['mode'], { mode: own, accountId, id, binding }: SignInRecord): Binding {
+    if (typeof binding !== 'string') return OPEN
+    const [, keyId = '', payload = '', mac = ''] = SHAPE.exec(binding) ?? []
+    const key = this.keys.find(keyId)
+    const name = nameOfRef({ mode, accountId, signInId: id })
+    if (!key || own !== mode || !isMacOf(mac, key, VERSION, ...name, payload)) return UNKNOWN
+    const isStale = keyId !== this.keys.signing.id
+    if (payload === NONE) return Object.freeze({ kind: 'none', isStale })
+    const device = importPublicJwk(decodeJson(payload))
+    return device ? Object.freeze({ kind: 'device', key: device, isStale }) : UNKNOWN
+  }
+
+  /** The same binding under the key that signs now. */
+  renewed(ref: Named, binding: Binding): string | null {
+    if (binding.kind === 'none') return this.toNothing(ref)
+    return binding.kind === 'device' ? this.toDevice(ref, binding.key) : null
+  }
+
+  #write(ref: Named, payload: string): string {
+    const { id, key } = this.keys.signing
+    return `${VERSION}.${id}.${payload}.${macOf(key, VERSION, ...nameOfRef(ref), payload)}`
+  }
+}
