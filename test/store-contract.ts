@@ -480,6 +480,25 @@ async function bindings(t: Test, makeStore: MakeStore) {
     }
   })
 
+  t.test('a binding is replaced if it is the one that was named', async (t) => {
+    const { store } = await makeStore(t)
+    const replace = (binding: string, replaced: string) =>
+      store.settleBinding?.('account-1', 'sign-in-1', binding, NOW, replaced)
+    for (const fields of [{}, { seal: 'a seal' }]) {
+      const record = signInRecord(fields)
+      await store.addSignIn(record)
+      t.strictSame(await replace('new', DEVICE), record, 'it has none')
+      await settle(store, DEVICE)
+      for (const other of ['', 'other', DEVICE.slice(1), `${DEVICE}"`])
+        t.strictSame(await replace('new', other), { ...record, binding: DEVICE }, other)
+      t.strictSame(await replace('new', DEVICE), { ...record, binding: 'new' })
+      t.strictSame(await replace('newer', DEVICE), { ...record, binding: 'new' })
+      t.strictSame(await store.findSignIn('account-1', 'sign-in-1', NOW), { ...record, binding: 'new' })
+      await store.endSignIn('account-1', 'sign-in-1', UNTIL)
+    }
+    t.equal(await replace('new', DEVICE), null)
+  })
+
   t.test('of many at once, one decides, and all hear of it', async (t) => {
     const { store, twin = store } = await makeStore(t)
     await store.addSignIn(signInRecord())

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { decodeJson, encodeJson } from '../credentials/signed-value.js'
 import { importPublicJwk, type PublicKey } from '../jws/public-key.js'
@@ -6,14 +7,15 @@ import { isMacOf, MAC_SHAPE, macOf } from './mac.js'
 import { type DeviceRef, nameOfRef } from './ref.js'
 
 /*
- * A record's binding is `d1.<key id>.<payload>.<MAC>`: the device's key as JSON, or the word none. The MAC covers the
- * sign-in as well. So an attacker who can write to the store can neither put in a key of their own nor unbind a sign-in.
+ * A record's binding is `d1.<key id>.<payload>.<random>.<MAC>`: the device's key as JSON, or the word none. By the random
+ * bytes a caller knows its own text again: each registration code is good once. The MAC covers the sign-in as well. So an attacker who can write to the store can neither put in a key of their own nor unbind a sign-in.
  */
 
-const SHAPE = new RegExp(`^d1\\.([\\w-]{8})\\.([\\w-]+)\\.(${MAC_SHAPE})$`)
+const SHAPE = new RegExp(`^d1\\.([\\w-]{8})\\.([\\w-]+)\\.([\\w-]{8})\\.(${MAC_SHAPE})$`)
 /** No JSON in base64url. */
 const NONE = 'none'
 const VERSION = 'd1'
+const RANDOM_BYTES = 6
 
 /** What a sign-in is bound to. */
 export type Binding =
@@ -45,10 +47,10 @@ export class Bindings {
   /** @param mode of the sign-in, which the record must have as well */
   read(mode: DeviceRef['mode'], { mode: own, accountId, id, binding }: SignInRecord): Binding {
     if (typeof binding !== 'string') return OPEN
-    const [, keyId = '', payload = '', mac = ''] = SHAPE.exec(binding) ?? []
+    const [, keyId = '', payload = '', random = '', mac = ''] = SHAPE.exec(binding) ?? []
     const key = this.keys.find(keyId)
     const name = nameOfRef({ mode, accountId, signInId: id })
-    if (!key || own !== mode || !isMacOf(mac, key, VERSION, ...name, payload)) return UNKNOWN
+    if (!key || own !== mode || !isMacOf(mac, key, VERSION, ...name, payload, random)) return UNKNOWN
     const isStale = keyId !== this.keys.signing.id
     if (payload === NONE) return Object.freeze({ kind: 'none', isStale })
     const device = importPublicJwk(decodeJson(payload))
@@ -63,6 +65,8 @@ export class Bindings {
 
   #write(ref: Named, payload: string): string {
     const { id, key } = this.keys.signing
-    return `${VERSION}.${id}.${payload}.${macOf(key, VERSION, ...nameOfRef(ref), payload)}`
+    const random = randomBytes(RANDOM_BYTES).toString('base64url')
+    const mac = macOf(key, VERSION, ...nameOfRef(ref), payload, random)
+    return [VERSION, id, payload, random, mac].join('.')
   }
 }

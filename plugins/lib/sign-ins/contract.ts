@@ -70,9 +70,15 @@ export interface SignIns {
   /**
    * Settles what a sign-in is bound to, unless that is settled already: of several calls, the first one decides.
    * @param binding authenticated by the caller: an attacker may be able to write to the store
+   * @param replaced instead, a binding that is replaced if it still stands: the same one, under an old key
    * @returns the record with the binding that stands; null if the sign-in has no record any more
    */
-  settleBinding(accountId: string, id: string, binding: string): Promise<SignInRecord | null>
+  settleBinding(
+    accountId: string,
+    id: string,
+    binding: string,
+    replaced?: string,
+  ): Promise<SignInRecord | null>
   /**
    * Ends a sign-in, with or without a record: a credential whose record was lost must not live on. So it ends the
    * sign-in **of any account**: without the record, it cannot know whose id it is.

@@ -32,8 +32,14 @@ export class SealedRecords {
   }
 
   /** Settles what the sign-in is bound to, unless that is settled. The binding in the record that is returned stands. */
-  async settle(accountId: string, id: string, binding: string, now: number): Promise<SignInRecord | null> {
-    const stored = await this.store.settleBinding?.(accountId, id, binding, now)
+  async settle(
+    accountId: string,
+    id: string,
+    binding: string,
+    now: number,
+    replaced?: string,
+  ): Promise<SignInRecord | null> {
+    const stored = await this.store.settleBinding?.(accountId, id, binding, now, replaced)
     return stored ? (openRecord(this.keys, stored)?.signIn ?? null) : null
   }
 

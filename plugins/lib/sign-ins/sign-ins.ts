@@ -97,7 +97,8 @@ export function createSignIns(parts: SignInsParts): SignIns {
     },
     rotate: (accountId, id, rotation) =>
       rotateLive(store, parts.records, accountId, id, { ...rotation, now: clock() }),
-    settleBinding: (accountId, id, binding) => parts.records.settle(accountId, id, binding, clock()),
+    settleBinding: (accountId, id, binding, replaced) =>
+      parts.records.settle(accountId, id, binding, clock(), replaced),
     end: endAndTell,
     async endAll(id, except, ending) {
       const accountId = idText(id)

@@ -127,9 +127,16 @@ export interface SignInStore {
   /**
    * Sets the sign-in's binding if it has none, in one step. Of several callers, the first one decides. Without this method,
    * no sign-in can be bound to a device.
+   * @param replaced instead, a binding that is replaced if it still stands
    * @returns the record as it is then; null if there is none, or it is past its limits at `now` (ms)
    */
-  settleBinding?(accountId: string, id: string, binding: string, now: number): Promise<SignInRecord | null>
+  settleBinding?(
+    accountId: string,
+    id: string,
+    binding: string,
+    now: number,
+    replaced?: string,
+  ): Promise<SignInRecord | null>
 }
 
 /** Sessions, for the session mode. */

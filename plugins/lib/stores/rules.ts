@@ -48,9 +48,9 @@ export function revokedUntil(
 /** How much longer than needed a store keeps what was used up, in ms: the clocks of two instances may differ by this. */
 export const SPENT_MARGIN = 300_000
 
-/** Whether the sign-in's binding is settled. It then never changes. */
-export function hasBinding({ binding }: SignInRecord): boolean {
-  return typeof binding === 'string'
+/** Whether the sign-in's binding may be written: there is none, or it is the one to replace. */
+export function mayBind({ binding = null }: SignInRecord, replaced: string | null): boolean {
+  return binding === replaced
 }
 
 /** Whether ending an account's sign-ins ends this one: all except `except`, optionally only those below an epoch. */

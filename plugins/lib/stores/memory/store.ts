@@ -4,9 +4,9 @@ import { endedSignIn, type Revocation, raisedEpoch } from '../../revocation/revo
 import type { Rotation, SessionRecord, SignInRecord, StateStore } from '../contract.js'
 import {
   CLOCK_MARGIN,
-  hasBinding,
   isToEnd,
   isWithinLimits,
+  mayBind,
   movedIdleLimit,
   newestFirst,
   newGeneration,
@@ -95,10 +95,10 @@ class MemoryStore implements StateStore {
     if (record && record.seal === known) own.set(id, Object.freeze({ ...record, seal }))
   }
 
-  async settleBinding(accountId: string, id: string, binding: string, now: number) {
+  async settleBinding(accountId: string, id: string, binding: string, now: number, replaced?: string) {
     const own = this.#ofAccount(accountId)
     const record = withinLimits(own.get(id), now)
-    if (!record || hasBinding(record)) return record
+    if (!record || !mayBind(record, replaced ?? null)) return record
     const bound = Object.freeze({ ...record, binding })
     own.set(id, bound)
     return bound

@@ -143,17 +143,25 @@ write(KEYS[1], ARGV[1], s)
 `)
 
 /**
- * KEYS: an account's sign-ins. ARGV: id, now, the binding as `encodeBinding` writes it. Returns the sign-in's text as it is
- * then, or nothing. Looks at the end of the fields only (see codec.ts): a settled binding is a list, a seal is a text, and
- * without a seal there are claims.
+ * KEYS: an account's sign-ins. ARGV: id, now, the binding as `encodeBinding` writes it, and the one to replace, if any.
+ * Returns the sign-in's text as it is then, or nothing. Looks at the end of the fields only (see codec.ts): a binding is a
+ * list, a seal is a text, and without a seal there are claims.
  */
 export const SETTLE_BINDING = script(`${SIGN_IN}
 local text = redis.call('HGET', KEYS[1], ARGV[1])
 local s = parse(text)
 if not s or passed(s, tonumber(ARGV[2])) then return false end
-local last = string.sub(s.rest, -2)
-if last == ']]' then return text end
-s.rest = string.sub(s.rest, 1, -2) .. (last == '"]' and ',' or ',"",') .. ARGV[3] .. ']'
+local last, replaced, fields = string.sub(s.rest, -2), ARGV[4], string.sub(s.rest, 1, -2)
+if replaced then
+  local before = string.sub(fields, 1, -#replaced - 1)
+  if fields ~= before .. replaced or string.sub(before, -1) ~= ',' then return text end
+  fields = before
+elseif last == ']]' then
+  return text
+else
+  fields = fields .. (last == '"]' and ',' or ',"",')
+end
+s.rest = fields .. ARGV[3] .. ']'
 return write(KEYS[1], ARGV[1], s)
 `)
 

@@ -64,8 +64,15 @@ export class RedisSignIns {
     await runScript(this.client, RESEAL_SIGN_IN, this.keyOf(record.accountId), ...args)
   }
 
-  async settle(accountId: string, id: string, binding: string, now: number): Promise<SignInRecord | null> {
-    const args = [id, now, encodeBinding(binding)]
+  async settle(
+    accountId: string,
+    id: string,
+    binding: string,
+    now: number,
+    replaced?: string,
+  ): Promise<SignInRecord | null> {
+    const others = replaced === undefined ? [] : [encodeBinding(replaced)]
+    const args = [id, now, encodeBinding(binding), ...others]
     const text = await runScript(this.client, SETTLE_BINDING, this.keyOf(accountId), ...args)
     return text === null ? null : decodeSignIn(accountId, id, String(text))
   }

@@ -95,8 +95,8 @@ export class RedisStore implements StateStore {
     return this.#inTime(this.#signIns.reseal(record, seal))
   }
 
-  settleBinding(accountId: string, id: string, binding: string, now: number) {
-    return this.#inTime(this.#signIns.settle(accountId, id, binding, now))
+  settleBinding(accountId: string, id: string, binding: string, now: number, replaced?: string) {
+    return this.#inTime(this.#signIns.settle(accountId, id, binding, now, replaced))
   }
 
   endSignIn(accountId: string, id: string, until: number) {

@@ -58,7 +58,7 @@ export const SQL = {
     WHERE account_id = ? AND id = ?`,
   resealSignIn: 'UPDATE sign_ins SET seal = ? WHERE account_id = ? AND id = ? AND seal = ?',
   settleBinding: `UPDATE sign_ins SET binding = ?
-    WHERE account_id = ? AND id = ? AND binding IS NULL AND min(idle_expires_at, absolute_expires_at) > ?`,
+    WHERE account_id = ? AND id = ? AND binding IS ? AND min(idle_expires_at, absolute_expires_at) > ?`,
   removeSignIn: 'DELETE FROM sign_ins WHERE account_id = ? AND id = ?',
 
   createSession: `INSERT OR IGNORE INTO sessions (${SESSION}, key) VALUES (?, ?, ?, ?, ?)`,

@@ -117,9 +117,9 @@ class SqliteStore implements StateStore {
     attempt(() => this.#statements.run('resealSignIn', seal, accountId, id, known))
   }
 
-  async settleBinding(accountId: string, id: string, binding: string, now: number) {
+  async settleBinding(accountId: string, id: string, binding: string, now: number, replaced?: string) {
     return this.#statements.atomically(() => {
-      this.#statements.run('settleBinding', binding, accountId, id, now)
+      this.#statements.run('settleBinding', binding, accountId, id, replaced ?? null, now)
       return withinLimits(this.#read(accountId, id), now)
     })
   }

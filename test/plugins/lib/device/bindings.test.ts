@@ -27,6 +27,11 @@ for (const algorithm of ['ES256', 'RS256'] as const) {
   })
 }
 
+t.test('of two that bind to one device, each knows its own text', async (t) => {
+  const key = publicKey()
+  t.not(bindings.toDevice(REF, key), bindings.toDevice(REF, key))
+})
+
 t.test('a record is open until it says what it is bound to', async (t) => {
   t.equal(kindOf(null), 'open')
   t.equal(bindings.read('cookie', signInRecord()).kind, 'open')
@@ -45,7 +50,8 @@ t.test('nobody without the key writes a binding, not even to nothing', async () 
 t.test('what stands behind a good MAC is a key that can be used, or unknown', async (t) => {
   const { id, key } = keys.signing
   const { jwk } = publicKey()
-  const signed = (payload: string) => `d1.${id}.${payload}.${macOf(key, 'd1', ...nameOfRef(REF), payload)}`
+  const signed = (payload: string) =>
+    ['d1', id, payload, 'AAAAAAAA', macOf(key, 'd1', ...nameOfRef(REF), payload, 'AAAAAAAA')].join('.')
   fc.assert(
     fc.property(hostilePayloads(jwk), (payload) => {
       const read = bindings.read('cookie', recordWith(signed(payload)))
