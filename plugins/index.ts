@@ -8,6 +8,7 @@ import accounts, {
 import type { ApiKeyAuthOptions } from './api-key-auth.js'
 import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
 import csrf, { type CsrfOptions } from './csrf.js'
+import type { DeviceBindingOptions } from './device-binding.js'
 import identity, { type IdentityOptions } from './identity.js'
 import type { AccountId, AccountSource, ModeName } from './lib/contract.js'
 import { OptionInvalid } from './lib/errors.js'
@@ -36,6 +37,7 @@ export type { Audit, AuditEvent, AuditListener, AuditReport, AuditType } from '.
 export { AUDIT_CHANNEL } from './audit.js'
 export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
 export type { CsrfOptions } from './csrf.js'
+export type { DeviceBindingOptions } from './device-binding.js'
 export type { IdentityOptions, ModeRegistry } from './identity.js'
 export { developmentSecret } from './lib/config/development-secret.js'
 // A star, so that an application can add a mode by `declare module 'fastify-identity' { interface AuthModes … }`.
@@ -84,6 +86,11 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly metrics?: MetricsOptions
   /** Registers live connections, `app.live` and `request.endSignal`: `{}`, or the maximum for each sign-in (`cap`). */
   readonly live?: LiveOptions
+  /**
+   * Binds the sign-ins of cookie and session mode to their devices, in browsers that can (Device Bound Session Credentials).
+   * Needs secure cookies. Off by default.
+   */
+  readonly deviceBinding?: DeviceBindingOptions
   /** Registers API keys, asked before all other modes. `{}` for their defaults. */
   readonly apiKey?: ApiKeyAuthOptions
   readonly token?: Omit<TokenAuthOptions, 'secure'>
@@ -108,6 +115,7 @@ const OPTIONS: Known<SuiteOptions> = {
   throttle: true,
   metrics: true,
   live: true,
+  deviceBinding: true,
   apiKey: true,
   token: true,
   session: true,
@@ -176,6 +184,8 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
   await app.register(signIns, { clock, cap: options.signInCap })
   if (options.apiKey) await app.register(import('./api-key-auth.js'), options.apiKey)
+  // Before the modes, which look for it.
+  if (options.deviceBinding) await app.register(import('./device-binding.js'), options.deviceBinding)
   for (const name of modes) await registerMode(app, name, options)
   if (options.live) await app.register(import('./live.js'), options.live)
   if (options.throttle) {

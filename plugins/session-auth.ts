@@ -2,6 +2,7 @@
 // The declarations must reference it: otherwise an application that is compiled with them has no `request.session`.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { devicesFor } from './lib/device/device-binding.js'
 import { OptionInvalid, SessionNotLoaded } from './lib/errors.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { type CookieSpec, cookieSpec } from './lib/http/cookies.js'
@@ -16,6 +17,7 @@ import type { SessionObject } from './lib/session/stock.js'
 import { kSession } from './lib/session/turn.js'
 import { UnsavedWarning } from './lib/session/unsaved-warning.js'
 import { endOfSession, type SessionParts, type SessionTtls, SessionUse } from './lib/session/use.js'
+import { SessionVerification } from './lib/session/verification.js'
 import { type CacheOptions, checkCacheOptions } from './lib/verified/cache.js'
 
 export type { SessionIssued }
@@ -106,19 +108,24 @@ function checkOptions(options: SessionAuthOptions): Settings {
   return Object.freeze({ spec: cookieSpec(name, secure), ttls, maxBytes, cache })
 }
 
-function makeParts(app: FastifyInstance, { ttls, maxBytes }: Settings): SessionParts {
+function makeParts(app: FastifyInstance, { spec, ttls, maxBytes }: Settings): SessionParts {
   const { signIns, identityClock: clock, log } = app
   const keys = app.keyRing.purpose('session-data')
   const endOf = (content: SessionContent) => endOfSession(ttls, content)
   const records = new SessionRecords(app.stateStore, keys, maxBytes, clock, endOf)
   const use = new SessionUse({ records, signIns, ttls, clock, log })
-  return Object.freeze({ records, use, signIns, ttls, clock })
+  return Object.freeze({ records, use, signIns, ttls, clock, devices: devicesFor(app, 'session', spec) })
 }
 
-function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: SessionCookie, mode: SessionMode) {
+function makeUseSession(
+  app: FastifyInstance,
+  parts: SessionParts,
+  cookie: SessionCookie,
+  verification: SessionVerification,
+) {
   const unsaved = new UnsavedWarning()
   return async function useSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const turn = mode.turnOf(request)
+    const turn = verification.turnOf(request)
     if (turn.slot) return
     // A cache must not keep an answer that depends on the caller (RFC 9111 §5.2.2.5).
     reply.header('cache-control', 'no-store')
@@ -126,11 +133,11 @@ function makeUseSession(app: FastifyInstance, parts: SessionParts, cookie: Sessi
     // replace the visitor's session by one with the attacker's data.
     app.csrf.checkAmbient(request)
     const credential = cookie.read(request)
-    const stored = credential && (await mode.load(credential))
+    const stored = credential && (await verification.loadProven(request, credential))
     const slot = new SessionSlot(parts, () => turn.show(reply, cookie))
     if (credential && stored) {
       turn.held = credential.id
-      slot.openStored(credential.id, stored, mode.noteUse(turn, credential, stored))
+      slot.openStored(credential.id, stored, verification.noteUse(turn, credential, stored))
     } else slot.openNew()
     turn.slot = slot
     reply.raw.once('close', () => unsaved.check(request, reply, turn))
@@ -157,10 +164,12 @@ async function sessionAuth(app: FastifyInstance, options: SessionAuthOptions): P
   const parts = makeParts(app, settings)
   const restsUntil = (stored: StoredSession) => parts.use.restsUntil(stored)
   const cache = new SessionCache({ ...settings.cache, clock: app.identityClock, restsUntil })
-  const mode = new SessionMode(parts, cookie, cache)
+  const verification = new SessionVerification(parts, cookie, cache)
+  const mode = new SessionMode(parts, cookie, cache, verification)
+  if (parts.devices) parts.devices.mode = mode
   app.authModes.add(mode)
   claimCookieName(app, 'name', settings.spec)
-  app.decorate('useSession', makeUseSession(app, parts, cookie, mode))
+  app.decorate('useSession', makeUseSession(app, parts, cookie, verification))
   app.decorateRequest('session', { getter: readSession })
   app.addHook('onClose', function finishTouches() {
     return parts.use.settle()

@@ -99,6 +99,7 @@ export type RefusalCode =
   | 'SIGNED_OUT'
   | 'PROOF_INVALID'
   | 'PROOF_NONCE_REQUIRED'
+  | 'DEVICE_PROOF_REQUIRED'
 
 /** A mode's answer to a request: no credential of this mode, a bad one, or a caller. */
 export type Resolution =
@@ -108,6 +109,8 @@ export type Resolution =
       readonly code: RefusalCode
       /** Headers of the answer, such as a `WWW-Authenticate` in place of the usual one. */
       readonly headers?: Readonly<Record<string, string>>
+      /** The sign-in of a genuine credential that only lacks the proof of its device. A new sign-in replaces it. */
+      readonly signIn?: Pick<SignInRef, 'accountId' | 'signInId'>
     }
   | { readonly kind: 'identity'; readonly identity: Identity }
 

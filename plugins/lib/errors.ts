@@ -23,6 +23,13 @@ export const ProofNonceRequired = define(
   400,
 )
 
+/** Always 403: nobody can sign in with what is missing. */
+export const DeviceProofRequired = define(
+  'DEVICE_PROOF_REQUIRED',
+  'This sign-in needs the proof of the device that it is bound to.',
+  403,
+)
+
 export const CredentialAmbiguous = define(
   'CREDENTIAL_AMBIGUOUS',
   'The request has two credentials, or a malformed Authorization header.',

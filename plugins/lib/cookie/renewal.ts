@@ -40,14 +40,19 @@ const SERVES_FOR = 60_000
 const RENEWALS_MAX = 100_000
 
 /**
- * The payload of a request's cookie if it is due for renewal. Null if the answer sets or clears the cookie in another
- * way.
+ * What a request's cookie must become. Null if the answer sets or clears the cookie in another way. `isChanged`: the payload
+ * is not that of the cookie, and must be set even if no renewal is due.
  */
 const kRenewal = Symbol('fastify-identity.cookie-renewal')
 
+interface Noted {
+  readonly payload: CookiePayload
+  readonly isChanged: boolean
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
-    [kRenewal]?: CookiePayload | null
+    [kRenewal]?: Noted | null
   }
 }
 
@@ -69,11 +74,11 @@ export class CookieRenewal {
     this.#parts = parts
   }
 
-  /** Notes a genuine, live cookie if it is due. */
-  note(request: FastifyRequest, payload: CookiePayload, now: number): void {
-    if (now < this.restsUntil(payload)) return
+  /** Notes a genuine, live cookie if it is due, or if its content has changed. */
+  note(request: FastifyRequest, payload: CookiePayload, now: number, isChanged = false): void {
+    if (!isChanged && now < this.restsUntil(payload)) return
     if (!request[kRenewal]) beforeAnswer(request, (reply) => this.#settle(request, reply))
-    request[kRenewal] = payload
+    request[kRenewal] = { payload, isChanged }
   }
 
   /** The time (ms) from which a request renews the cookie: half its life. If it cannot live longer, its end. */
@@ -93,13 +98,15 @@ export class CookieRenewal {
    * is; the next request tries again.
    */
   async #settle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const payload = request[kRenewal]
-    if (!payload) return
+    const noted = request[kRenewal]
+    if (!noted) return
     // If a renewal was cancelled and noted again, this runs twice.
     this.cancel(request)
+    const { payload, isChanged } = noted
     const caller = request[kCaller]?.identity
     if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
-    const renewed = await this.#renewOnce(payload)
+    const isDue = this.#parts.clock() >= this.restsUntil(payload)
+    const renewed = (isDue ? await this.#renewOnce(payload) : null) ?? (isChanged ? payload : null)
     if (renewed && (await this.#isStillLive(renewed))) this.#write(reply, renewed)
   }
 

@@ -7,7 +7,13 @@ import { type Static, Type } from '../shape.js'
 
 /** The cookie's content. Its holder can read it, so nothing in it is secret. */
 const isPayload = Type.Object(
-  { v: Type.Literal(1), remember: Type.Boolean, ...IdentityClaims },
+  {
+    v: Type.Literal(1),
+    remember: Type.Boolean,
+    ...IdentityClaims,
+    // Device binding: 1 if it was offered at the sign-in, 2 if the cookie was issued as bound.
+    dev: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(2)])),
+  },
   { additionalProperties: false },
 )
 export type CookiePayload = Static<typeof isPayload>

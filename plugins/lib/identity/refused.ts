@@ -2,6 +2,7 @@ import type { AuthMode, RefusalCode } from '../contract.js'
 import {
   CredentialExpired,
   CredentialInvalid,
+  DeviceProofRequired,
   NotSignedIn,
   ProofInvalid,
   ProofNonceRequired,
@@ -39,6 +40,7 @@ const ERRORS = {
   SIGNED_OUT: SignedOut,
   PROOF_INVALID: ProofInvalid,
   PROOF_NONCE_REQUIRED: ProofNonceRequired,
+  DEVICE_PROOF_REQUIRED: DeviceProofRequired,
 }
 
 /**
@@ -72,7 +74,7 @@ export function refusedError(
 ): Error {
   const error = new ERRORS[decided?.code ?? 'NOT_SIGNED_IN']()
   return Object.assign(error, {
-    statusCode: status,
+    statusCode: error.statusCode === 403 ? 403 : status,
     headers: { 'www-authenticate': challenge(modes, refused), ...decided?.headers },
   })
 }

@@ -1,13 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import type {
-  Account,
-  AccountId,
-  AuthMode,
-  AuthModes,
-  Identity,
-  ModeName,
-  SignInOptions,
-} from '../contract.js'
+import type { Account, AccountId, AuthMode, AuthModes, ModeName, SignInOptions } from '../contract.js'
 import { CredentialAmbiguous, IdentityUnguarded } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import { checkAccount } from './account-check.js'
@@ -45,9 +37,10 @@ export function rememberReply(
 }
 
 /** The sign-in that a new one of this mode replaces. Null also for a malformed credential. */
-async function ownIdentity(mode: AuthMode, request: FastifyRequest): Promise<Identity | null> {
+async function ownSignIn(mode: AuthMode, request: FastifyRequest): Promise<SignInOptions['replaces'] | null> {
   try {
     const resolution = await mode.resolve(request)
+    if (resolution.kind === 'refused') return resolution.signIn ?? null
     return resolution.kind === 'identity' ? resolution.identity : null
   } catch (error) {
     if (error instanceof CredentialAmbiguous) return null
@@ -66,7 +59,7 @@ export async function signIn<N extends ModeName>(
   const reply = replyOf(this)
   forbidCaching(reply)
   return untilAnswer(this, reply, `request.signIn('${name}')`, async () => {
-    const replaces = begunBefore(this, mode) ?? (await ownIdentity(mode, this)) ?? undefined
+    const replaces = begunBefore(this, mode) ?? (await ownSignIn(mode, this)) ?? undefined
     noteSigningIn(this, name)
     const { issued, signIn: begun } = await mode.issue(this, reply, checked, { ...options, replaces })
     const signInId = begun?.signInId ?? null

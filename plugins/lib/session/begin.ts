@@ -22,14 +22,15 @@ export async function beginSession(
   options: SignInOptions,
   legacy: Legacy,
 ): Promise<[StoredSession, SignInRef]> {
-  const { signIns, records, ttls } = parts
+  const { signIns, records, ttls, devices } = parts
   const key = sessionKeyOf(id)
   const lifetime = lifetimeOf(ttls, options.remember === true)
   const replaced = options.replaces ?? (legacy.signIn ? refOf(legacy.signIn) : undefined)
   const start = { mode: 'session' as const, account, ...lifetime, sessionKey: key, leaving: replaced }
   const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
   try {
-    const stored = await records.create(key, contentOfSignIn(record, account, options, legacy), record)
+    const content = contentOfSignIn(record, account, options, legacy, devices !== null)
+    const stored = await records.create(key, content, record)
     if (!stored) throw new StoreUnavailable()
     await endPredecessor(parts, request, account, legacy, replaced)
     return [stored, refOfRecord(record)]

@@ -1,5 +1,6 @@
 import type { Clock, MaybePromise } from '../contract.js'
 import { refOf } from '../credentials/identity-claims.js'
+import type { ProofSlot } from '../device/proof.js'
 import { CACHE_AGE, type CacheOptions, VerifiedCache } from '../verified/cache.js'
 import { signedOutAs, Verified } from '../verified/verified.js'
 import { identityOfSession, type SessionSignIn } from './content.js'
@@ -13,6 +14,16 @@ import type { StoredSession } from './records.js'
 
 /** How long an unknown session is cached, in ms. It cannot appear later: a session is stored before its id is issued. */
 const UNKNOWN_FOR = 2000
+
+/** What device binding asks of a session. */
+export interface SessionBounds {
+  /** Until when (ms) it is good without a question. */
+  readonly openUntil: number
+  /** For a session that is bound. */
+  readonly proof: ProofSlot | null
+}
+
+export const UNBOUND: SessionBounds = Object.freeze({ openUntil: Number.POSITIVE_INFINITY, proof: null })
 
 export interface SessionCacheOptions extends CacheOptions {
   readonly clock: Clock
@@ -29,18 +40,24 @@ export class SessionCache extends VerifiedCache {
   }
 
   /** Keeps it for five minutes at most. Then its record is read again. */
-  keepSession(cookie: string, stored: StoredSession): void {
+  keepSession(cookie: string, stored: StoredSession, bounds: SessionBounds = UNBOUND): void {
     const { signIn } = stored.content
     if (!signIn) return
-    const verified = this.verifiedOf(cookie, stored, signIn)
+    const verified = this.verifiedOf(cookie, stored, signIn, bounds)
     this.keep(verified, verified.from)
   }
 
   /** The session as a credential that was verified now. */
-  verifiedOf(cookie: string, stored: StoredSession, signIn: SessionSignIn): Verified {
+  verifiedOf(
+    cookie: string,
+    stored: StoredSession,
+    signIn: SessionSignIn,
+    { openUntil, proof }: SessionBounds = UNBOUND,
+  ): Verified {
     const from = this.sessions.clock()
-    const until = Math.min(this.sessions.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
-    return new Verified(identityOfSession(signIn), cookie, refOf(signIn), from, until)
+    const rests = Math.min(this.sessions.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
+    const until = Math.min(rests, openUntil)
+    return new Verified(identityOfSession(signIn), cookie, refOf(signIn), from, until, proof)
   }
 
   keepUnknown(cookie: string): void {

@@ -16,6 +16,8 @@ const isSessionSignIn = Type.Object(
     auth_time: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 }),
     remember: Type.Boolean,
     claims: AnyObject,
+    // Device binding was offered at the sign-in. Its record tells what came of that.
+    dev: Type.Optional(Type.Literal(1)),
   },
   { additionalProperties: false },
 )
@@ -61,6 +63,7 @@ export function contentOfSignIn(
   account: CheckedAccount,
   options: SignInOptions,
   legacy: Legacy,
+  isOffered: boolean,
 ): SessionContent {
   const { signIn, data } = legacy
   return {
@@ -74,6 +77,7 @@ export function contentOfSignIn(
       auth_time: record.createdAt,
       remember: options.remember === true,
       claims: copyClaims(options.claims),
+      ...(isOffered ? { dev: 1 as const } : {}),
     },
     // Keeps an anonymous visitor's data, and the same account's. Never another account's.
     data: !signIn || signIn.sub === account.id ? data : {},

@@ -9,16 +9,18 @@ import type {
   SignInRef,
 } from '../contract.js'
 import { refOf } from '../credentials/identity-claims.js'
-import { ABSENT, refusedAs, SIGNED_OUT, Verified } from '../verified/verified.js'
+import type { BindableMode } from '../device/mode-devices.js'
+import type { SignInRecord } from '../stores/contract.js'
+import { ABSENT, Verified } from '../verified/verified.js'
 import { beginSession } from './begin.js'
-import type { SessionCache } from './cache.js'
+import { type SessionCache, UNBOUND } from './cache.js'
 import type { Legacy } from './content.js'
-import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
-import { type StoredSession, whenReady } from './records.js'
-import { kSession, renewalOf, SessionTurn } from './turn.js'
+import { newSessionId, type SessionCookie, sessionKeyOf } from './cookie.js'
+import type { StoredSession } from './records.js'
+import { kSession } from './turn.js'
 import type { SessionParts } from './use.js'
+import { INVALID, type SessionVerification } from './verification.js'
 
-const INVALID = refusedAs('CREDENTIAL_INVALID')
 const NO_LEGACY: Legacy = Object.freeze({ key: null, signIn: null, data: {} })
 
 /** Returned to the route that signs in. The credential is in `Set-Cookie`. */
@@ -27,7 +29,7 @@ export interface SessionIssued {
 }
 
 /** The cookie holds a signed random id. Everything else stays on the server. */
-export class SessionMode implements AuthMode<'session'> {
+export class SessionMode implements AuthMode<'session'>, BindableMode {
   readonly name = 'session'
   readonly ambient = true
 
@@ -35,6 +37,7 @@ export class SessionMode implements AuthMode<'session'> {
     private readonly parts: SessionParts,
     private readonly cookie: SessionCookie,
     readonly cache: SessionCache,
+    private readonly verification: SessionVerification,
   ) {}
 
   resolve(request: FastifyRequest, now = this.parts.clock()): MaybePromise<Resolution> {
@@ -42,50 +45,9 @@ export class SessionMode implements AuthMode<'session'> {
     if (reading.kind === 'absent') return ABSENT
     if (reading.kind === 'doubled') return INVALID
     const verified = this.cache.recall(reading.value, now)
-    return verified ? verified.resolve(this.parts.signIns) : this.verify(request, reading.value)
-  }
-
-  private verify(request: FastifyRequest, text: string): MaybePromise<Resolution> {
-    const credential = this.cookie.verify(text)
-    return credential ? this.resolveStored(request, credential) : INVALID
-  }
-
-  private resolveStored(request: FastifyRequest, credential: SessionCredential): MaybePromise<Resolution> {
-    const { id, text } = credential
-    return whenReady(
-      this.cache.readOnce(id, () => this.load(credential)),
-      (stored) => {
-        if (!stored) return SIGNED_OUT
-        const touching = this.noteUse(this.turnOf(request), credential, stored)
-        const { signIn } = stored.content
-        if (!signIn) return ABSENT
-        // Renewing a stale cookie takes more than the cached identity.
-        if (!credential.stale) {
-          if (touching) void touching.then((touched) => this.cache.keepSession(text, touched))
-          else this.cache.keepSession(text, stored)
-        }
-        return this.cache.verifiedOf(text, stored, signIn)
-      },
-    )
-  }
-
-  /** Reads the session from the store. If there is none, the cache remembers that. */
-  load({ id, text }: SessionCredential): MaybePromise<StoredSession | null> {
-    return whenReady(this.parts.use.load(id), (stored) => {
-      if (!stored) this.cache.keepUnknown(text)
-      return stored
-    })
-  }
-
-  /** Touches the session and renews its cookie with the answer, if either is due. */
-  noteUse(
-    turn: SessionTurn,
-    credential: SessionCredential,
-    stored: StoredSession,
-  ): Promise<StoredSession> | null {
-    const used = this.parts.use.note(stored)
-    turn.change ??= renewalOf(credential, stored, used)
-    return used.after
+    if (!verified) return this.verification.verify(request, reading.value)
+    const { devices, signIns } = this.parts
+    return devices === null ? verified.resolve(signIns) : devices.resolve(request, verified, now)
   }
 
   async issue(
@@ -99,13 +61,14 @@ export class SessionMode implements AuthMode<'session'> {
     // worthless.
     const id = newSessionId()
     const [stored, signIn] = await beginSession(this.parts, request, id, account, options, legacy)
-    const turn = this.turnOf(request)
+    const turn = this.verification.turnOf(request)
     const maxAge = options.remember === true ? this.parts.ttls.rememberTtl : undefined
     turn.held = id
     turn.change = { kind: 'set', id, maxAge }
     turn.slot?.openStored(id, stored, null)
     turn.show(reply, this.cookie)
-    this.cache.keepSession(this.cookie.textOf(id), stored)
+    this.keepNew(id, stored)
+    this.parts.devices?.offer(request, reply, signIn)
     return { issued: { signInId: signIn.signInId }, signIn }
   }
 
@@ -119,13 +82,22 @@ export class SessionMode implements AuthMode<'session'> {
 
   clear(request: FastifyRequest, reply: FastifyReply): void {
     const isIn = this.cookie.find(request).kind !== 'absent'
-    const turn = this.turnOf(request)
+    const turn = this.verification.turnOf(request)
     turn.change = isIn ? { kind: 'clear' } : null
     turn.show(reply, this.cookie)
+    this.parts.devices?.clear(request, reply)
   }
 
-  turnOf(request: FastifyRequest): SessionTurn {
-    return SessionTurn.of(request, this.cookie, this.parts.use)
+  isOther(request: FastifyRequest, { sessionKey }: SignInRecord): boolean {
+    const credential = this.cookie.read(request)
+    return credential !== null && sessionKeyOf(credential.id) !== sessionKey
+  }
+
+  private keepNew(id: string, stored: StoredSession): void {
+    const { devices } = this.parts
+    const openUntil = stored.content.signIn && devices?.openUntil(stored.content.signIn.auth_time)
+    const bounds = typeof openUntil === 'number' ? { openUntil, proof: null } : UNBOUND
+    this.cache.keepSession(this.cookie.textOf(id), stored, bounds)
   }
 
   /** The data and the sign-in that the new session takes over from the request's own. */
@@ -152,7 +124,7 @@ export class SessionMode implements AuthMode<'session'> {
 
   /** Also drops the session whose cookie the answer would otherwise set. */
   private dropHeld(request: FastifyRequest): void {
-    const { slot, held } = this.turnOf(request)
+    const { slot, held } = this.verification.turnOf(request)
     if (held !== null) slot?.drop(held)
   }
 

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock, MaybePromise } from '../contract.js'
 import { refOf } from '../credentials/identity-claims.js'
+import type { ModeDevices } from '../device/mode-devices.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
 import type { SessionContent } from './content.js'
@@ -41,6 +42,8 @@ export interface SessionUseParts {
 
 export interface SessionParts extends Omit<SessionUseParts, 'log'> {
   readonly use: SessionUse
+  /** Null without device binding. */
+  readonly devices: ModeDevices | null
 }
 
 export interface Used {

@@ -1,4 +1,5 @@
 import type { Identity, MaybePromise, RefusalCode, Resolution, SignInRef } from '../contract.js'
+import type { ProofSlot } from '../device/proof.js'
 import { ownText } from '../own-text.js'
 import type { Seen, SignIns } from '../sign-ins/contract.js'
 import { UNKNOWN_REVISION } from '../stores/rules.js'
@@ -29,6 +30,8 @@ export interface Kept {
 
 /** Without text and claims; measured. */
 const OWN_BYTES = 700
+/** A slot and its text. */
+const PROOF_BYTES = 400
 /** Bytes of memory that an object may take for each character of its JSON. */
 const CLAIMS_FACTOR = 8
 
@@ -51,6 +54,7 @@ export class Verified implements Kept, SignInRef, Seen {
   /**
    * @param identity deeply frozen
    * @param text may be a slice of a request's header, and would keep all of it in memory: it is copied
+   * @param proof for a credential that is bound to a device. Mutable
    */
   constructor(
     readonly identity: Identity,
@@ -58,13 +62,18 @@ export class Verified implements Kept, SignInRef, Seen {
     { epoch, generation }: Pick<SignInRef, 'epoch' | 'generation'>,
     readonly from: number,
     readonly until: number,
+    readonly proof: ProofSlot | null = null,
   ) {
     this.text = ownText(text)
     this.accountId = identity.accountId
     this.signInId = identity.signInId
     this.epoch = epoch
     this.generation = generation
-    this.bytes = OWN_BYTES + text.length + CLAIMS_FACTOR * JSON.stringify(identity.claims).length
+    this.bytes =
+      OWN_BYTES +
+      (proof ? PROOF_BYTES : 0) +
+      text.length +
+      CLAIMS_FACTOR * JSON.stringify(identity.claims).length
     Object.freeze(this)
   }
 

@@ -1,0 +1,30 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { DeviceProofRequired, SignedOut, StoreUnavailable } from '../errors.js'
+
+/*
+ * The routes' answers. A browser ends its bound sign-in, without a word, for any 4xx except 403 with a challenge, and keeps
+ * it for a 5xx. So there is no 400, 404, 413, 415 or 429, whatever is wrong with the request.
+ */
+
+/** Answers by itself: an error handler of the application could choose another status. */
+export function answerRefusal(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const isExpected = error instanceof SignedOut || error instanceof DeviceProofRequired
+  const {
+    statusCode = 503,
+    code,
+    message,
+    name,
+  } = isExpected ? error : new StoreUnavailable({ cause: error })
+  if (isExpected) request.log.info({ code }, 'request refused')
+  else request.log.error({ err: error }, 'a device could not be answered')
+  forbidSharing(reply)
+  if (statusCode === 503) reply.header('retry-after', '1')
+  reply.code(statusCode).send({ statusCode, code, error: name, message })
+}
+
+/** No page of another origin reads an answer, and no cache keeps one. */
+export function forbidSharing(reply: FastifyReply): void {
+  for (const name of Object.keys(reply.getHeaders()))
+    if (name.startsWith('access-control-')) reply.removeHeader(name)
+  reply.header('cache-control', 'no-store')
+}

@@ -1,0 +1,36 @@
+import { OptionInvalid } from '../errors.js'
+import { type Known, refuseUnknown } from '../options.js'
+import type { DeviceSettings } from './parts.js'
+
+export interface DeviceBindingOptions {
+  /**
+   * `on`: browsers that can are bound. `required`: 75 seconds after a sign-in, only bound ones are admitted, so that people
+   * with other browsers must sign in again and again.
+   */
+  readonly mode: 'on' | 'required'
+  /** Of the browser's two routes: `<path>/register` and `<path>/refresh`. Defaults to `/device`. */
+  readonly path?: string
+  /** Paths that need no proof, such as `/static`, with all below them: a browser renews no proof for them. Defaults to none. */
+  readonly exclude?: readonly string[]
+}
+
+const OPTIONS: Known<DeviceBindingOptions> = { mode: true, path: true, exclude: true }
+
+/** Segments without anything that a header or a browser could read in another way. */
+const PATH = /^(?:\/[\w.~-]+)+$/
+
+function checkPath(name: string, path: string): string {
+  if (typeof path !== 'string' || !PATH.test(path) || path.split('/').some((part) => /^\.\.?$/.test(part)))
+    throw new OptionInvalid(name, 'wants a path of this server, such as /device')
+  return path
+}
+
+/** @throws OPTION_INVALID */
+export function checkDeviceOptions(options: DeviceBindingOptions): DeviceSettings {
+  refuseUnknown(options, OPTIONS)
+  const { mode, path = '/device', exclude = [] } = options
+  if (mode !== 'on' && mode !== 'required') throw new OptionInvalid('mode', 'wants "on" or "required"')
+  if (!Array.isArray(exclude)) throw new OptionInvalid('exclude', 'wants a list of paths')
+  const excluded = Object.freeze(exclude.map((each) => checkPath('exclude', each)))
+  return Object.freeze({ isRequired: mode === 'required', path: checkPath('path', path), excluded })
+}

@@ -1,0 +1,32 @@
+import type { Audit } from '../audit.js'
+import type { Clock } from '../contract.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import type { SignIns } from '../sign-ins/contract.js'
+import type { Bindings } from './bindings.js'
+import type { Challenges } from './challenges.js'
+import type { DeviceCodes } from './codes.js'
+
+/** Checked options. */
+export interface DeviceSettings {
+  /** Whether a sign-in that is not bound is refused once its browser could have bound it. */
+  readonly isRequired: boolean
+  /** Of the two routes, without a slash at its end. */
+  readonly path: string
+  /** Paths that need no proof, with all below them. */
+  readonly excluded: readonly string[]
+}
+
+/** What device binding works with. */
+export interface DeviceParts {
+  readonly settings: DeviceSettings
+  readonly codes: DeviceCodes
+  readonly challenges: Challenges
+  readonly bindings: Bindings
+  readonly proofKeys: PurposeKeys
+  readonly signIns: Pick<SignIns, 'isLive' | 'revision' | 'find' | 'settleBinding'>
+  readonly audit: Pick<Audit, 'emit'>
+  readonly clock: Clock
+}
+
+export const registerPathOf = ({ path }: DeviceSettings) => `${path}/register`
+export const refreshPathOf = ({ path }: DeviceSettings) => `${path}/refresh`

@@ -1,0 +1,71 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AuthMode } from '../contract.js'
+import { DeviceProofRequired, SignedOut } from '../errors.js'
+import { verifyCompact } from '../jws/compact.js'
+import { importPublicJwk, type PublicKey } from '../jws/public-key.js'
+import { isLiveNow } from '../sign-ins/liveness.js'
+import { type Challenge, isAnswerable } from './challenges.js'
+import { configurationOf } from './configuration.js'
+import type { DeviceBinding } from './device-binding.js'
+import { responseOf } from './headers.js'
+import { refreshPathOf } from './parts.js'
+import type { DeviceRef } from './ref.js'
+
+/** A registration that is signed by the device's key, for a sign-in that was offered it. */
+interface Registration {
+  readonly ref: DeviceRef
+  readonly key: PublicKey
+  readonly challenge: Challenge
+}
+
+/** Null unless code, challenge, key and signature are good and in time. The cheap checks come first. */
+function readRegistration({ parts }: DeviceBinding, request: FastifyRequest): Registration | null {
+  const { codes, challenges, clock } = parts
+  const now = clock()
+  const response = responseOf(request)
+  const ref = response && codes.readRegistration(response.payload.authorization, now)
+  if (!response || !ref) return null
+  const challenge = challenges.read(ref, response.payload.jti)
+  if (challenge?.kind !== 'r' || !isAnswerable(challenge, now)) return null
+  const key = importPublicJwk(response.header.jwk)
+  return key && verifyCompact(response, key) ? { ref, key, challenge } : null
+}
+
+/**
+ * The request's own cookie must stand for the same sign-in. Otherwise an attacker who has seen a code could bind somebody
+ * else's sign-in, and so end it.
+ */
+async function requireOwn(request: FastifyRequest, mode: AuthMode, ref: DeviceRef): Promise<void> {
+  const resolution = await mode.resolve(request)
+  if (resolution.kind === 'refused' && resolution.code === 'SIGNED_OUT') throw new SignedOut()
+  const own = resolution.kind === 'identity' ? resolution.identity : null
+  if (own?.signInId !== ref.signInId || own.accountId !== ref.accountId) throw new DeviceProofRequired()
+}
+
+/**
+ * Binds a sign-in to the device whose key has signed the registration. The first registration stands.
+ * @throws DEVICE_PROOF_REQUIRED, SIGNED_OUT, STORE_UNAVAILABLE
+ */
+export async function registerDevice(
+  binding: DeviceBinding,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<object> {
+  const { signIns, bindings, codes, settings, audit } = binding.parts
+  const registration = readRegistration(binding, request)
+  const devices = registration && binding.of(registration.ref.mode)
+  if (!devices) throw new DeviceProofRequired()
+  const { ref, key, challenge } = registration
+  await requireOwn(request, request.server.authModes.get(ref.mode), ref)
+  const text = bindings.toDevice(ref, key)
+  const record = await signIns.settleBinding(ref.accountId, ref.signInId, text)
+  if (!record || !(await isLiveNow(signIns, ref))) throw new SignedOut()
+  if (record.binding !== text) throw new DeviceProofRequired()
+  const { accountId, signInId, mode } = ref
+  audit.emit({ type: 'sign_in_bound', accountId, signInId, mode }, request)
+  const identifier = codes.identifier(ref)
+  devices.prove(request, reply, ref, identifier, challenge)
+  devices.mode.issueBound?.(request, reply)
+  const { excluded } = settings
+  return configurationOf({ identifier, refreshPath: refreshPathOf(settings), spec: devices.spec, excluded })
+}

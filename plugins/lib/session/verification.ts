@@ -1,0 +1,130 @@
+import type { FastifyRequest } from 'fastify'
+import type { MaybePromise, Resolution } from '../contract.js'
+import { refOf } from '../credentials/identity-claims.js'
+import type { Demand, ModeDevices } from '../device/mode-devices.js'
+import { ProofSlot } from '../device/proof.js'
+import { DeviceProofRequired } from '../errors.js'
+import { ABSENT, refusedAs, SIGNED_OUT } from '../verified/verified.js'
+import { type SessionBounds, type SessionCache, UNBOUND } from './cache.js'
+import type { SessionSignIn } from './content.js'
+import type { SessionCookie, SessionCredential } from './cookie.js'
+import { type StoredSession, whenReady } from './records.js'
+import { renewalOf, SessionTurn } from './turn.js'
+import type { SessionParts } from './use.js'
+
+export const INVALID = refusedAs('CREDENTIAL_INVALID')
+/** By this header a browser says that it could not renew the proof just now. It may be able to later. */
+const SKIPPED = 'secure-session-skipped'
+
+/** Verifies session cookies that are not in the cache, and loads their sessions. */
+export class SessionVerification {
+  constructor(
+    private readonly parts: SessionParts,
+    private readonly cookie: SessionCookie,
+    private readonly cache: SessionCache,
+  ) {}
+
+  verify(request: FastifyRequest, text: string): MaybePromise<Resolution> {
+    const credential = this.cookie.verify(text)
+    if (!credential) return INVALID
+    const reading = this.cache.readOnce(credential.id, () => this.load(credential))
+    return whenReady(reading, (stored) =>
+      stored ? this.resolveStored(request, credential, stored) : SIGNED_OUT,
+    )
+  }
+
+  /** Reads the session from the store. If there is none, the cache remembers that. */
+  load({ id, text }: SessionCredential): MaybePromise<StoredSession | null> {
+    return whenReady(this.parts.use.load(id), (stored) => {
+      if (!stored) this.cache.keepUnknown(text)
+      return stored
+    })
+  }
+
+  /**
+   * Reads the session for `request.session`. A bound one without its proof counts as none: a copied cookie must read no data.
+   * @throws DEVICE_PROOF_REQUIRED if the browser only lacks the proof for now: a new session would replace its cookie
+   */
+  async loadProven(request: FastifyRequest, credential: SessionCredential): Promise<StoredSession | null> {
+    const stored = await this.load(credential)
+    const { devices, clock } = this.parts
+    const signIn = stored?.content.signIn
+    if (!stored || !signIn || devices === null) return stored
+    const demand = await demandOf(devices, signIn, clock())
+    if (demand === 'open' || demand === 'none') return stored
+    const isProven = demand === 'device' && devices.isProven(request, refOf(signIn), new ProofSlot(), clock())
+    if (!isProven && request.headers[SKIPPED] !== undefined) throw new DeviceProofRequired()
+    return isProven ? stored : null
+  }
+
+  /** Touches the session and renews its cookie with the answer, if either is due. */
+  noteUse(
+    turn: SessionTurn,
+    credential: SessionCredential,
+    stored: StoredSession,
+  ): Promise<StoredSession> | null {
+    const used = this.parts.use.note(stored)
+    turn.change ??= renewalOf(credential, stored, used)
+    return used.after
+  }
+
+  turnOf(request: FastifyRequest): SessionTurn {
+    return SessionTurn.of(request, this.cookie, this.parts.use)
+  }
+
+  private resolveStored(
+    request: FastifyRequest,
+    credential: SessionCredential,
+    stored: StoredSession,
+  ): MaybePromise<Resolution> {
+    const { devices, clock } = this.parts
+    const { signIn } = stored.content
+    if (devices === null || !signIn) return this.admit(request, credential, stored)
+    return whenReady(demandOf(devices, signIn, clock()), (demand) => {
+      if (demand === 'gone' || demand === 'refused') return devices.refuse(demand)
+      return this.resolveBound(request, credential, stored, boundsOf(devices, signIn, demand))
+    })
+  }
+
+  /** A request without its proof does not count as use. */
+  private resolveBound(
+    request: FastifyRequest,
+    credential: SessionCredential,
+    stored: StoredSession,
+    bounds: SessionBounds,
+  ): MaybePromise<Resolution> {
+    const { devices, clock } = this.parts
+    const { signIn } = stored.content
+    if (devices === null || !signIn || bounds.proof === null)
+      return this.admit(request, credential, stored, bounds)
+    const verified = this.cache.verifiedOf(credential.text, stored, signIn, bounds)
+    return whenReady(devices.resolve(request, verified, clock()), (resolution) =>
+      resolution.kind === 'identity' ? this.admit(request, credential, stored, bounds) : resolution,
+    )
+  }
+
+  private admit(
+    request: FastifyRequest,
+    credential: SessionCredential,
+    stored: StoredSession,
+    bounds: SessionBounds = UNBOUND,
+  ): Resolution {
+    const touching = this.noteUse(this.turnOf(request), credential, stored)
+    const { signIn } = stored.content
+    if (!signIn) return ABSENT
+    const { text, stale } = credential
+    // Renewing a stale cookie takes more than the cached identity.
+    if (!stale && touching) void touching.then((touched) => this.cache.keepSession(text, touched, bounds))
+    else if (!stale) this.cache.keepSession(text, stored, bounds)
+    return this.cache.verifiedOf(text, stored, signIn, bounds)
+  }
+}
+
+function demandOf(devices: ModeDevices, signIn: SessionSignIn, now: number): MaybePromise<Demand> {
+  return devices.demandOf(refOf(signIn), signIn.dev, signIn.auth_time, now)
+}
+
+function boundsOf(devices: ModeDevices, { auth_time }: SessionSignIn, demand: Demand): SessionBounds {
+  if (demand === 'device') return { openUntil: Number.POSITIVE_INFINITY, proof: new ProofSlot() }
+  return demand === 'open' ? { openUntil: devices.openUntil(auth_time), proof: null } : UNBOUND
+}
