@@ -40,6 +40,10 @@ const MESSAGES = {
     'The DPoP proof needs the nonce of this answer. Repeat the request with it.',
     'DPoP 证明需要使用此响应中的 nonce，请用它重试。',
   ],
+  DEVICE_PROOF_REQUIRED: [
+    'This sign-in is bound to a device, and the proof of the device is missing. Sign in again.',
+    '该登录已绑定设备，但请求缺少设备证明，请重新登录。',
+  ],
   CREDENTIAL_AMBIGUOUS: [
     'The request has two credentials, or a malformed Authorization header.',
     '请求带有两个凭证，或 Authorization 请求头格式错误。',
