@@ -4,6 +4,7 @@ import { showTimes, startClock } from './lib/clock.js'
 import { byId, type Child, fill } from './lib/dom.js'
 import { language, t } from './lib/language.js'
 import { repaint } from './lib/painting.js'
+import { renew } from './lib/renewal.js'
 import { onChange, state, update } from './lib/store.js'
 import { loadTexts, type Texts, useTexts } from './lib/texts.js'
 import { watch } from './lib/watch.js'
@@ -44,15 +45,23 @@ function keepChoice(): void {
   if (chosen) update({ chosen })
 }
 
+/** On the old buttons too, so that those that are otherwise the same stay. */
+function showBusy(busy: boolean): void {
+  document.documentElement.toggleAttribute('data-busy', busy)
+  for (const each of document.querySelectorAll('#main [aria-disabled]')) {
+    each.setAttribute('aria-disabled', String(busy))
+  }
+}
+
 function paint(): void {
   document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
   const { me, busy, view } = state()
-  document.documentElement.toggleAttribute('data-busy', busy)
   byId('columns').dataset.view = view
   document.title = `${me ? me.user.username : t().signIn.title} · ${t().title}`
   byId('skip').textContent = t().skip
   fill('top', topView())
-  fill('main', mainView())
+  showBusy(busy)
+  renew(byId('main'), mainView())
   fill('inspector', inspectorView())
   fill('foot', footView())
   showReady()

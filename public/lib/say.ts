@@ -1,6 +1,6 @@
 import type { Failure } from './api.js'
 import { announce } from './dom.js'
-import { t } from './language.js'
+import { t, tSignedIn } from './language.js'
 import { type Place, type State, state, update } from './store.js'
 
 /** A form with an empty field. No call was made. */
@@ -15,7 +15,8 @@ export function happened({ code, msg }: Failure): string {
 
 /** Advice for the user. */
 export function advice({ code, reason }: Failure): string {
-  const { reasons, advice: all } = t().failure
+  const { reasons, advice: own } = t().failure
+  const all = state().me ? { ...own, ...tSignedIn().advice } : own
   return (reason && reasons[reason]) || all[code] || all.INTERNAL || ''
 }
 

@@ -2,6 +2,15 @@ const count = (n: number, one: string, many: string) => (n === 1 ? `1 ${one}` : 
 
 /** The texts for a signed-in user. They are loaded after a sign-in, so that the first load is small. */
 export const enSignedIn = {
+  /** For failures that only a signed-in user meets. */
+  advice: {
+    ROLE_REQUIRED: 'Ask an administrator to do this or to give you the role.',
+    SIGN_IN_TOO_OLD: 'Sign out, sign in again, and repeat the action.',
+    API_KEY_LIMIT: 'End a key that no program needs any more.',
+    LAST_ADMIN: 'Make somebody else an administrator first.',
+    NOT_FOUND: 'It may no longer exist. Refresh the list.',
+    DISPLAY_NAME_INVALID: 'Use 1 to 64 characters, without line breaks and control characters.',
+  } as Record<string, string>,
   loading: 'Loading …',
   cancel: 'Cancel',
   me: {

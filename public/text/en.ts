@@ -38,7 +38,6 @@ export const en = {
     done: (name: string) => `Created account ${name}. Enter its password to sign in.`,
   },
   failure: {
-    title: 'That did not work',
     wait: 'Try again in ',
     now: 'You can try again now.',
     code: 'Code',
@@ -59,7 +58,6 @@ export const en = {
       CREDENTIAL_INVALID: 'The server did not issue this cookie. Sign in to replace it.',
       SIGNED_OUT:
         'It expired, or it was ended here or on another device. If that was not you, sign in and change your password.',
-      ROLE_REQUIRED: 'Ask an administrator to do this or to give you the role.',
       CROSS_SITE: 'Open this page at the server’s own address and try again.',
       CREDENTIALS_REFUSED:
         'Check the spelling and Caps Lock. For your safety we do not say which of the two was wrong.',
@@ -70,14 +68,9 @@ export const en = {
       STOPPING: 'Nothing was changed. The service will answer again in a moment.',
       BODY_INVALID: 'Check your input. A field is empty or too long.',
       USERNAME_TAKEN: 'Choose another username.',
-      DISPLAY_NAME_INVALID: 'Use 1 to 64 characters, without line breaks and control characters.',
       USERNAME_INVALID: 'Use 1 to 64 visible characters, with single spaces between them.',
       PASSWORD_REFUSED: 'Choose another password.',
       REGISTRATION_CLOSED: 'Ask an administrator for an account.',
-      SIGN_IN_TOO_OLD: 'Sign out, sign in again, and repeat the action.',
-      API_KEY_LIMIT: 'End a key that no program needs any more.',
-      LAST_ADMIN: 'Make somebody else an administrator first.',
-      NOT_FOUND: 'It may no longer exist. Refresh the list.',
       INTERNAL: 'This is not your fault. Try again, or tell the operator of this server.',
     } as Record<string, string>,
     reasons: {

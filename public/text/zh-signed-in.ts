@@ -1,6 +1,14 @@
 import type { SignedInText } from './en-signed-in.js'
 
 export const zhSignedIn: SignedInText = {
+  advice: {
+    ROLE_REQUIRED: '请联系管理员代为操作或授予该角色。',
+    SIGN_IN_TOO_OLD: '请退出后重新登录，再执行此操作。',
+    API_KEY_LIMIT: '请先停用不再使用的密钥。',
+    LAST_ADMIN: '请先将其他人设为管理员。',
+    NOT_FOUND: '它可能已不存在，请刷新列表。',
+    DISPLAY_NAME_INVALID: '请使用 1 至 64 个字符，不含换行和控制字符。',
+  },
   loading: '请稍候……',
   cancel: '取消',
   me: {
