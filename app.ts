@@ -121,6 +121,8 @@ async function registerSuite(
   await app.register(apiKeyAuth, { cap: config.apiKeyCap, ttlMax: config.apiKeyTtlMax })
   await app.register(tokenAuth, {
     secure,
+    // Proofs name the server by its public address. So without it, no token can be bound to a key.
+    ...(config.publicUrl !== null && { dpop: { origins: [config.publicUrl] } }),
     privateKeys: config.tokenKeys?.keys,
     issuer: config.tokenIssuer,
     audience: config.tokenAudience,

@@ -9,12 +9,12 @@ import { type Ending, tellEnded } from './lib/sign-ins/ending.js'
 import { LONGEST_TTL } from './lib/sign-ins/epoch.js'
 import { LastSeen } from './lib/sign-ins/last-seen.js'
 import type { SignInsPage, SignInsQuery } from './lib/sign-ins/listing.js'
-import type { SignInStart } from './lib/sign-ins/record.js'
+import { isBound, type SignInStart } from './lib/sign-ins/record.js'
 import { SealedRecords } from './lib/sign-ins/sealed-records.js'
 import { createSignIns } from './lib/sign-ins/sign-ins.js'
 
 export type { Ending, SignInStart, SignIns, SignInsPage, SignInsQuery }
-export { tellEnded }
+export { isBound, tellEnded }
 
 declare module 'fastify' {
   interface FastifyInstance {

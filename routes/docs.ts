@@ -34,12 +34,22 @@ function securitySchemes({ cookieSecure, cookieName, sessionName }: DocsOptions)
   return {
     api_key: { type: 'http', scheme: 'bearer', bearerFormat: 'fik_…', description: 'From POST /api_keys.' },
     token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'From POST /login_token.' },
+    bound_token: {
+      type: 'http',
+      scheme: 'DPoP',
+      description: 'From POST /login_token with a DPoP proof (RFC 9449).',
+    },
     session: cookie(sessionName, 'From POST /login_session.'),
     cookie: cookie(cookieName, 'From POST /login_cookie.'),
   } as const
 }
 
-const PEOPLE: readonly Record<string, readonly string[]>[] = [{ token: [] }, { session: [] }, { cookie: [] }]
+const PEOPLE: readonly Record<string, readonly string[]>[] = [
+  { token: [] },
+  { bound_token: [] },
+  { session: [] },
+  { cookie: [] },
+]
 const ANY_MODE = [{ api_key: [] }, ...PEOPLE]
 
 function securityOf({ guarded, takes }: Operation): readonly Record<string, readonly string[]>[] {

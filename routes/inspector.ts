@@ -12,8 +12,8 @@ import {
 } from 'fastify-identity/inspect'
 import { answer } from './http/answer.js'
 import { GUARDED } from './openapi/failures.js'
+import { Inspection } from './openapi/inspection-schema.js'
 import type { Operation } from './openapi/operation.js'
-import { Inspection } from './openapi/schemas.js'
 
 export interface InspectorOptions extends CookieNames {
   readonly production: boolean

@@ -6,7 +6,7 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { answer } from './http/answer.js'
 import { BodyInvalid } from './http/errors.js'
-import { BODY, LOGIN } from './openapi/failures.js'
+import { BODY, LOGIN, PROOF } from './openapi/failures.js'
 import type { Mode, Operation } from './openapi/operation.js'
 import { TokenPair as TokenPairSchema } from './openapi/schemas.js'
 
@@ -38,7 +38,7 @@ const login = (id: string, mode: Mode, gives: string, data?: TSchema): Operation
   says: 'SIGNED_IN',
   bodyExample: { username: 'user1', password: 'user123', ...(mode === 'token' ? {} : { remember: true }) },
   ...(data ? { data } : {}),
-  refusals: LOGIN,
+  refusals: mode === 'token' ? [...LOGIN, ...PROOF] : LOGIN,
 })
 
 const BY_COOKIE = login(
@@ -56,7 +56,7 @@ const BY_SESSION = login(
 const BY_TOKEN = login(
   'loginByToken',
   'token',
-  'Answers with a pair of tokens. With refresh_cookie, the refresh token is in a cookie that no script can read, and not in the answer.',
+  'Answers with a pair of tokens. With refresh_cookie, the refresh token is in a cookie that no script can read, and not in the answer. With a DPoP proof (RFC 9449) in the header DPoP, the tokens are bound to its key.',
   TokenPairSchema,
 )
 
@@ -65,7 +65,7 @@ const REFRESH: Operation = {
   tag: 'Signing in',
   summary: 'Exchange a refresh token for a new pair',
   description:
-    'Takes the refresh token from the body, or without a body from the refresh cookie; both together are refused. A retry within the grace period gets the same new pair again. Any older refresh token counts as theft and ends the sign-in.',
+    'Takes the refresh token from the body, or without a body from the refresh cookie; both together are refused. A retry within the grace period gets the same new pair again. Any older refresh token counts as theft and ends the sign-in. A bound token needs a DPoP proof by its key.',
   data: TokenPairSchema,
   authType: 'token',
   says: 'REFRESHED',
@@ -76,6 +76,7 @@ const REFRESH: Operation = {
     'CREDENTIAL_AMBIGUOUS',
     'HOST_AMBIGUOUS',
     'REFRESH_REFUSED',
+    ...PROOF,
     'CROSS_SITE',
     'THROTTLED',
     'STORE_UNAVAILABLE',

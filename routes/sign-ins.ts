@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { SignInRecord } from 'fastify-identity'
 import { tellOnceStored } from 'fastify-identity/accounts'
-import { tellEnded } from 'fastify-identity/sign-ins'
+import { isBound, tellEnded } from 'fastify-identity/sign-ins'
 import { type Static, Type } from 'typebox'
 import { answer, forgetOwn } from './http/answer.js'
 import { NotFound } from './http/errors.js'
@@ -39,6 +39,7 @@ export function showSignIn(record: SignInRecord, currentId: string) {
     expires_at: iso(Math.min(record.idleExpiresAt, record.absoluteExpiresAt)),
     ip: record.ip,
     user_agent: record.userAgent,
+    bound: isBound(record),
     current: record.id === currentId,
   }
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '../http/messages.js'
 import { AccountShown } from './account-schemas.js'
+import { Inspection } from './inspection-schema.js'
 import { ApiKeyMade, ApiKeys } from './key-schemas.js'
 import type { Operation } from './operation.js'
 import {
@@ -8,7 +9,6 @@ import {
   Ended,
   Events,
   Exposition,
-  Inspection,
   KeySet,
   ProfileChanged,
   Registered,
@@ -44,6 +44,7 @@ const signIn = {
   expires_at: IDLE_END,
   ip: '203.0.113.7',
   user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  bound: false,
   current: true,
 }
 

@@ -2,6 +2,9 @@
 export const STATUSES = {
   BODY_INVALID: 400,
   CREDENTIAL_AMBIGUOUS: 400,
+  /** These two: 403 at a guarded route. */
+  PROOF_INVALID: 400,
+  PROOF_NONCE_REQUIRED: 400,
   HOST_AMBIGUOUS: 400,
   USERNAME_INVALID: 400,
   DISPLAY_NAME_INVALID: 400,
@@ -37,6 +40,9 @@ export const STATUSES = {
 
 export type Refusal = keyof typeof STATUSES
 
+/** Refusals of a DPoP proof. */
+export const PROOF: readonly Refusal[] = ['PROOF_INVALID', 'PROOF_NONCE_REQUIRED']
+
 /** Refusals of a guarded route that recognises nobody. `THROTTLED`: too many unknown API keys came from one address. */
 const NOBODY: readonly Refusal[] = [
   'CREDENTIAL_AMBIGUOUS',
@@ -48,6 +54,7 @@ const NOBODY: readonly Refusal[] = [
   'CREDENTIAL_INVALID',
   'SIGNED_OUT',
   'DEVICE_PROOF_REQUIRED',
+  ...PROOF,
   'THROTTLED',
   'STORE_UNAVAILABLE',
 ]

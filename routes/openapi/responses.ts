@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox'
 import { messageOf } from '../http/messages.js'
 import { exampleOf } from './examples.js'
-import { type Refusal, STATUSES } from './failures.js'
+import { PROOF, type Refusal, STATUSES } from './failures.js'
 import type { Operation } from './operation.js'
 import { failure, success } from './schemas.js'
 
@@ -18,12 +18,15 @@ interface Response {
 }
 
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait.' } }
-const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'RFC 6750 §3.' } }
+const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'RFC 6750 §3, RFC 9449 §7.1.' } }
+const NONCE = { 'DPoP-Nonce': { type: 'string', description: 'For the next proof (RFC 9449 §8).' } }
 
 /** The headers of a status. */
 function headersOf(status: number, codes: readonly Refusal[]): Pick<Response, 'headers'> {
   if (status === 429 || status === 503) return { headers: RETRY_AFTER }
-  return codes.includes('NOT_SIGNED_IN') ? { headers: CHALLENGE } : {}
+  const challenge = codes.includes('NOT_SIGNED_IN') ? CHALLENGE : {}
+  const headers = { ...challenge, ...(codes.includes('PROOF_NONCE_REQUIRED') ? NONCE : {}) }
+  return Object.keys(headers).length > 0 ? { headers } : {}
 }
 
 /** One example for each code, by its name. */
@@ -52,11 +55,17 @@ function granted(operation: Operation): Response {
   return { description: summary, content: { [type]: { schema, example: exampleOf(operation) } } }
 }
 
+/** A guard answers to a bad proof as to any bad credential. */
+function statusOf(code: Refusal, { guarded }: Operation): number {
+  return guarded && PROOF.includes(code) ? 403 : STATUSES[code]
+}
+
 /** Every answer of an operation, by status: the success, and each refusal code. */
 export function responsesOf(operation: Operation): Record<string, Response> {
   const byStatus = new Map<number, Refusal[]>()
   for (const code of new Set<Refusal>([...operation.refusals, 'INTERNAL', 'STOPPING'])) {
-    byStatus.set(STATUSES[code], [...(byStatus.get(STATUSES[code]) ?? []), code])
+    const status = statusOf(code, operation)
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
   return {
     [operation.status ?? 200]: granted(operation),

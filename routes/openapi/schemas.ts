@@ -39,7 +39,9 @@ export const ProfileChanged = Type.Object({ display_name: DisplayName }, closed)
 export const TokenPair = Type.Object(
   {
     token: Type.String({ description: 'The access token: a JWT of the type at+jwt (RFC 9068).' }),
-    token_type: Type.Literal('Bearer'),
+    token_type: Type.Enum(['Bearer', 'DPoP'], {
+      description: 'DPoP: each use of the tokens needs a proof by the key of the login (RFC 9449).',
+    }),
     expires_in: Type.Integer({ description: 'Lifetime of the access token in seconds.' }),
     refresh_token: Type.Optional(
       Type.String({ description: 'Gives one new pair. Missing if it is in the refresh cookie.' }),
@@ -61,6 +63,7 @@ export const SignIns = Type.Array(
       expires_at: Moment,
       ip: Type.String(),
       user_agent: Type.String(),
+      bound: Type.Boolean({ description: 'Whether its credentials need proofs by a key of its client.' }),
       current: Type.Boolean({ description: 'Whether the caller uses this sign-in.' }),
     },
     closed,
@@ -109,52 +112,6 @@ export const Settings = Type.Object(
       description: 'Whether the request had one of our cookies, valid or not.',
     }),
     refresh_sent: Type.Boolean({ description: 'Whether one of them was the refresh cookie.' }),
-  },
-  closed,
-)
-
-const MomentOrNull = Type.Union([Moment, Type.Null()])
-const TextOrNull = Type.Union([Type.String(), Type.Null()])
-const orNull = (fields: Record<string, TSchema>) => Type.Union([Type.Object(fields, closed), Type.Null()])
-
-export const Inspection = Type.Object(
-  {
-    cookie: orNull({
-      name: Type.String(),
-      http_only: Type.Boolean(),
-      same_site: Type.String(),
-      path: Type.String(),
-      secure: Type.Boolean(),
-      max_age: Type.Union([Type.Integer({ description: 'Seconds.' }), Type.Null()]),
-    }),
-    cookie_fields: orNull({
-      username: Type.String(),
-      role: Type.String(),
-      epoch: Type.Integer(),
-      remember: Type.Boolean(),
-      signed_in_at: Moment,
-      issued_at: Moment,
-      expires_at: Moment,
-    }),
-    session: orNull({
-      username: TextOrNull,
-      role: TextOrNull,
-      signed_in_at: MomentOrNull,
-      remember: Type.Boolean(),
-      data_names: Type.Array(Type.String()),
-      version: Type.Integer(),
-      idle_expires_at: Moment,
-      absolute_expires_at: Moment,
-    }),
-    sign_in: orNull({
-      created_at: Moment,
-      last_seen_at: Moment,
-      idle_expires_at: Moment,
-      absolute_expires_at: Moment,
-      ip: Type.String(),
-      user_agent: Type.String(),
-      refreshed: Type.Union([Type.Integer({ description: 'How many times.' }), Type.Null()]),
-    }),
   },
   closed,
 )

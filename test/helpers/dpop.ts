@@ -49,20 +49,24 @@ const NOBODY = { id: 'nobody', username: 'nobody', role: 'user' }
 
 type Injected = Awaited<ReturnType<FastifyInstance['inject']>>
 
-/** What a client with a key sends to an application at `https://example.com`. */
-export function boundClient(app: FastifyInstance, key = proofKey()) {
-  const htuOf = (url: string) => `https://example.com${url.split('?')[0]}`
+/** The small application of the token mode. */
+const SMALL = { origin: 'https://example.com', login: '/login', body: { account: NOBODY } as object }
+/** The user center in development. */
+export const CENTER: typeof SMALL = {
+  origin: 'http://localhost:3000',
+  login: '/login_token',
+  body: { username: 'nobody', password: 'nothing' },
+}
+
+/** What a client with a key sends to an application. */
+export function boundClient(app: FastifyInstance, key = proofKey(), { origin, login, body } = SMALL) {
+  const htuOf = (url: string) => `${origin}${url.split('?')[0]}`
   const client = {
     key,
     /** A nonce that the server gives. */
     async nonce(): Promise<string> {
-      const headers = { dpop: key.prove({ htm: 'POST', htu: htuOf('/login') }) }
-      const { headers: given } = await app.inject({
-        method: 'POST',
-        url: '/login',
-        payload: { account: NOBODY },
-        headers,
-      })
+      const headers = { dpop: key.prove({ htm: 'POST', htu: htuOf(login) }) }
+      const { headers: given } = await app.inject({ method: 'POST', url: login, payload: body, headers })
       return String(given['dpop-nonce'])
     },
     /** Sends a request with a proof that is good except for the changes, and with a token if there is one. */

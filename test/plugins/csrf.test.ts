@@ -339,11 +339,11 @@ t.test('an allowed origin may call with credentials, and read why it was refused
     'access-control-allow-origin': PARTNER,
     'access-control-allow-credentials': 'true',
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
-    'access-control-allow-headers': 'Authorization, Content-Type',
+    'access-control-allow-headers': 'Authorization, Content-Type, DPoP',
   })
   const answer = await app.inject({ method: 'POST', url: '/recognised', headers: { origin: PARTNER } })
   t.equal(answer.headers['access-control-allow-origin'], PARTNER)
-  t.equal(answer.headers['access-control-expose-headers'], 'WWW-Authenticate, Retry-After')
+  t.equal(answer.headers['access-control-expose-headers'], 'WWW-Authenticate, Retry-After, DPoP-Nonce')
   t.match(answer.headers.vary, /Origin/, 'so that a cache keeps the answers of two origins apart')
 })
 

@@ -395,7 +395,8 @@ test('each refusal has its code, status and challenge', async (t) => {
   const writer = await makeKey({ scopes: ['write'] })
   await end(ended.id)
   clock.advance(60)
-  const invalid = 'Bearer error="invalid_token"'
+  const others = 'DPoP algs="ES256 EdDSA RS256"'
+  const invalid = `Bearer error="invalid_token", ${others}`
   const insufficient = 'Bearer error="insufficient_scope", scope="read"'
   const cases = [
     [expired.key, 'CREDENTIAL_EXPIRED', invalid],

@@ -124,7 +124,7 @@ t.test('no route of the application is missing from it', async (t) => {
 t.test('each mode has a security scheme, with the name that its cookie has', async (t) => {
   const { document } = await start(t)
   const { securitySchemes } = document.components
-  t.same(Object.keys(securitySchemes).sort(), ['api_key', ...MODES].sort())
+  t.same(Object.keys(securitySchemes).sort(), ['api_key', 'bound_token', ...MODES].sort())
   t.equal(securitySchemes.session?.name, 'session')
   const secure = await start(t, { COOKIE_SECURE: 'true' })
   t.equal(secure.document.components.securitySchemes.cookie?.name, '__Host-identity')
@@ -136,7 +136,10 @@ t.test('each mode has a security scheme, with the name that its cookie has', asy
     else {
       const refusals = operation.responses['403']?.content['application/json']?.examples ?? {}
       const isForPeople = 'MODE_REQUIRED' in refusals
-      const expected = 'NOT_SIGNED_IN' in refusals ? [...(isForPeople ? [] : ['api_key']), ...MODES] : []
+      const expected =
+        'NOT_SIGNED_IN' in refusals
+          ? [...(isForPeople ? [] : ['api_key']), 'token', 'bound_token', 'session', 'cookie']
+          : []
       t.same(operation.security.flatMap(Object.keys), expected, name)
     }
   }

@@ -106,7 +106,7 @@ test('without a credential it is refused as everywhere, and HEAD opens nothing',
   const { app } = await start(t)
   const answer = await app.inject('/live')
   refused(t, answer, 403, 'NOT_SIGNED_IN')
-  t.equal(answer.headers['www-authenticate'], 'Bearer')
+  t.equal(answer.headers['www-authenticate'], 'Bearer, DPoP algs="ES256 EdDSA RS256"')
   const headers = await credentialOf(app, 'cookie')
   t.equal((await app.inject({ method: 'HEAD', url: '/live', headers })).statusCode, 404)
   t.equal(app.live.open, 0)

@@ -28,6 +28,7 @@ test('GET /sign_ins lists every place, whatever the mode, and nothing that works
     'expires_at',
     'ip',
     'user_agent',
+    'bound',
     'current',
   ]
   for (const entry of data) {

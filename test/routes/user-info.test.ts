@@ -53,11 +53,11 @@ test('nobody recognised: 403 with the reason, and a challenge', async (t) => {
   const { credential: cookie } = await signIn(app, 'cookie')
   const nobody = await userInfo(app)
   refused(t, nobody, 403, 'NOT_SIGNED_IN')
-  t.equal(nobody.headers['www-authenticate'], 'Bearer')
+  t.equal(nobody.headers['www-authenticate'], 'Bearer, DPoP algs="ES256 EdDSA RS256"')
   t.equal(nobody.headers['cache-control'], 'no-store')
   const invalid = await userInfo(app, { authorization: 'Bearer junk' })
   refused(t, invalid, 403, 'TOKEN_INVALID')
-  t.equal(invalid.headers['www-authenticate'], 'Bearer error="invalid_token"')
+  t.equal(invalid.headers['www-authenticate'], 'Bearer error="invalid_token", DPoP algs="ES256 EdDSA RS256"')
   refused(t, await userInfo(app, { cookie: 'identity=user_id=123456' }), 403, 'CREDENTIAL_INVALID')
   refused(t, await userInfo(app, { cookie: 'session=123456' }), 403, 'CREDENTIAL_INVALID')
   refused(

@@ -73,6 +73,8 @@ function readTrustProxy(env: Environment, production: boolean): readonly string[
  */
 const SETTINGS = {
   host: (env) => read.text(env, 'HOST', '127.0.0.1'),
+  /** The origin of this server as people reach it. null: nobody said it. */
+  publicUrl: (env, production) => read.publicUrl(env, production),
   dataDir: (env) => read.text(env, 'DATA_DIR', './data'),
   redisUrl: (env) => read.redisUrl(env),
   /** null: accounts are in `dataDir`. */

@@ -1,6 +1,7 @@
 import { isPasswordWord } from '../accounts/password-policy.js'
 import { secretShortness, secretWeakness } from '../credentials/secret-strength.js'
 import { readPostgresUrl, URL_WANTED } from '../database/postgres/address.js'
+import { isPublicOrigin } from '../dpop/address.js'
 import { ConfigInvalid } from '../errors.js'
 import { parseOrigins } from '../http/same-origin.js'
 import { SECONDS_MAX } from '../options.js'
@@ -59,6 +60,20 @@ export function count(env: Environment, name: string, fallback: number, most: nu
 /** Only checks: fastify-cli listens. */
 export function port(env: Environment): void {
   whole(env, 'PORT', 3000, { unit: 'a port number', least: 0, most: 65_535 })
+}
+
+/** In development this machine, unless it is set. Never taken from a request: its sender chooses the `Host`. */
+export function publicUrl(env: Environment, production: boolean): string | null {
+  // An origin does not name the default port.
+  const here = new URL(`http://localhost:${text(env, 'PORT', '3000')}`).origin
+  const value = text(env, 'PUBLIC_URL', production ? '' : here)
+  if (value === '') return null
+  if (!isPublicOrigin(value) || (production && !value.startsWith('https:'))) {
+    throw new ConfigInvalid(
+      'PUBLIC_URL must be an origin such as https://example.com, and http only for localhost in development.',
+    )
+  }
+  return value
 }
 
 export function choice<T extends string>(

@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { loadOptional } from '../optional.js'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
-const ALLOWED_HEADERS = ['Authorization', 'Content-Type']
-/** Without these lines, a script of another origin cannot read why it was refused, and when to try again. */
-const EXPOSED_HEADERS = ['WWW-Authenticate', 'Retry-After']
+const ALLOWED_HEADERS = ['Authorization', 'Content-Type', 'DPoP']
+/** Without these lines, a script of another origin cannot read why it was refused, and when and how to try again. */
+const EXPOSED_HEADERS = ['WWW-Authenticate', 'Retry-After', 'DPoP-Nonce']
 
 /**
  * Lets pages of these origins call with credentials (CORS, WHATWG Fetch §3.3), by @fastify/cors. An application that has

@@ -30,6 +30,8 @@ export interface SignInStart {
 }
 
 const USER_AGENT_MAX = 256
+/** The binding of a sign-in that is bound to no device, for good. See lib/device/bindings.ts. */
+const UNBOUND = /^d1\.[\w-]+\.none\./
 
 /** The record of a sign-in that starts `now` (ms). */
 export function makeRecord(
@@ -58,6 +60,14 @@ export function makeRecord(
     claims: start.claims && Object.keys(start.claims).length > 0 ? start.claims : null,
     ...(start.binding !== undefined && { binding: start.binding }),
   }
+}
+
+/**
+ * Whether credentials of the sign-in are worth nothing without proofs by its client's key. For lists: the binding's MAC
+ * is not verified.
+ */
+export function isBound({ binding }: Pick<SignInRecord, 'binding'>): boolean {
+  return typeof binding === 'string' && !UNBOUND.test(binding)
 }
 
 /** The reference in the sign-in's credentials. */

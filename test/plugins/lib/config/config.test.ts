@@ -9,6 +9,7 @@ const PRODUCTION = { NODE_ENV: 'production', AUTH_SECRETS: SECRET, SINGLE_INSTAN
 const DEVELOPMENT_DEFAULTS: Config = {
   production: false,
   host: '127.0.0.1',
+  publicUrl: 'http://localhost:3000',
   dataDir: './data',
   redisUrl: null,
   databaseUrl: null,
@@ -63,6 +64,7 @@ t.test('in production cookies are secure, nobody registers, and secrets are the 
   t.strictSame(readConfig(PRODUCTION), {
     ...DEVELOPMENT_DEFAULTS,
     production: true,
+    publicUrl: null,
     cookieSecure: true,
     docs: false,
     lab: false,
@@ -99,7 +101,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'SIGN_IN_CAP',
     'COOKIE_SECURE',
   )
-  names.push('COOKIE_NAME', 'SESSION_NAME')
+  names.push('COOKIE_NAME', 'SESSION_NAME', 'PUBLIC_URL')
   names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS', 'LAB')
   for (const blank of ['', ' ', '\t\r']) {
     const env = Object.fromEntries(names.map((name) => [name, blank]))
@@ -149,6 +151,10 @@ t.test('each variable sets what it says', async (t) => {
     ['COOKIE_ABSOLUTE_TTL', '31536000', 'cookieAbsoluteTtl', 31_536_000],
     ['SESSION_IDLE_TTL', '60', 'sessionIdleTtl', 60],
     ['SESSION_ABSOLUTE_TTL', '7200', 'sessionAbsoluteTtl', 7200],
+    ['PUBLIC_URL', 'https://center.example', 'publicUrl', 'https://center.example'],
+    ['PUBLIC_URL', 'http://127.0.0.1:8080', 'publicUrl', 'http://127.0.0.1:8080'],
+    ['PORT', '8080', 'publicUrl', 'http://localhost:8080'],
+    ['PORT', '80', 'publicUrl', 'http://localhost'],
     ['SIGN_IN_CAP', '1', 'signInCap', 1],
     ['SIGN_IN_CAP', '10000', 'signInCap', 10_000],
     ['COOKIE_SECURE', 'true', 'cookieSecure', true],
@@ -239,6 +245,17 @@ t.test('a malformed variable is refused by name', async (t) => {
     COOKIE_NAME: [...NOT_NAMES, 'session'],
     SESSION_NAME: [...NOT_NAMES, 'identity', 'identity_proof'],
     SINGLE_INSTANCE: ['TRUE', 'yes', '1', '0'],
+    PUBLIC_URL: [
+      'center.example',
+      'http://center.example',
+      'https://center.example/',
+      'https://center.example/path',
+      'https://center.example:443',
+      'https://alice@center.example',
+      'ftp://center.example',
+      '*',
+      'https://a.example, https://b.example',
+    ],
     TRUST_PROXY: [
       'TRUE',
       '1',
@@ -290,7 +307,7 @@ t.test('a malformed variable is refused by name', async (t) => {
 
 t.test('any port is a port', async (t) => {
   for (const PORT of ['0', '1', '80', '3000', '65535', ' 8080 '])
-    t.strictSame(readConfig({ PORT }), DEVELOPMENT_DEFAULTS)
+    t.match(readConfig({ PORT }), { ...DEVELOPMENT_DEFAULTS, publicUrl: /^http:\/\/localhost(:\d+)?$/ })
 })
 
 t.test('lifetimes that contradict each other are refused by both names', async (t) => {
@@ -417,11 +434,19 @@ t.test('no refusal quotes a secret that stands in the wrong place', async (t) =>
     'SINGLE_INSTANCE',
     'TRUST_PROXY',
     'ALLOWED_ORIGINS',
+    'PUBLIC_URL',
     'DATABASE_URL',
     'TOKEN_PRIVATE_KEY',
   ]) {
     refused(t, { [name]: SECRET }, name)
   }
+})
+
+t.test('in production the public address is one of https', async (t) => {
+  refused(t, { ...PRODUCTION, PUBLIC_URL: 'http://localhost:3000' }, 'PUBLIC_URL')
+  refused(t, { ...PRODUCTION, PUBLIC_URL: 'http://center.example' }, 'PUBLIC_URL')
+  const { publicUrl } = readConfig({ ...PRODUCTION, PUBLIC_URL: 'https://center.example' })
+  t.equal(publicUrl, 'https://center.example')
 })
 
 t.test('one name for both cookies is refused, and both variables are named', async (t) => {
