@@ -10,10 +10,8 @@ import { proxyKeyHash } from './tls-proxy.js'
 /** Both are needed. The keys are in software, because the machine has no security module. */
 const FEATURES = 'DeviceBoundSessions,EnableBoundSessionCredentialsSoftwareKeysForManualTesting'
 
-const switches = () => [
-  `--enable-features=${FEATURES}`,
-  `--ignore-certificate-errors-spki-list=${proxyKeyHash()}`,
-]
+const trust = () => `--ignore-certificate-errors-spki-list=${proxyKeyHash()}`
+const switches = () => [`--enable-features=${FEATURES}`, trust()]
 
 /** What the browser has done about its bound sign-ins. */
 export type DeviceEvent =
@@ -105,9 +103,9 @@ export async function openProfile(t: Test, profile: string): Promise<DeviceWindo
   return watch(context, context.pages()[0] ?? (await context.newPage()))
 }
 
-/** Opens an incognito window, whose cookies and keys go with it. */
-export async function openIncognito(t: Test): Promise<DeviceWindow> {
-  const browser = await startChromium(t, { switches: switches() })
+/** Opens an incognito window, whose cookies and keys go with it. @param binds whether the browser can bind sign-ins */
+export async function openIncognito(t: Test, binds = true): Promise<DeviceWindow> {
+  const browser = await startChromium(t, { switches: binds ? switches() : [trust()] })
   const context = await browser.newContext()
   t.teardown(() => context.close())
   return watch(context, await context.newPage())
