@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
+import * as bound from './attackers/bound.js'
 import * as browser from './attackers/browser.js'
 import * as guessers from './attackers/guessers.js'
 import * as insiders from './attackers/insiders.js'
@@ -16,6 +17,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'another site, with a refresh cookie': browser.refreshCookie,
   'an observer of the network': browser.observer,
   'a thief of a credential': thieves.thief,
+  'a thief of a bound token, without its key': bound.boundThief,
   'a thief of a device cookie': thieves.deviceThief,
   'a thief or finder of an API key': thieves.keyThief,
   'a guesser of API keys': guessers.keyGuesser,

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { verify } from 'node:crypto'
-import type { PublicKey } from './public-key.js'
+import { isNameOf, type PublicKey } from './public-key.js'
 
 /** An object of JSON, unchecked. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -96,7 +96,7 @@ const ES256_BYTES = 64
 
 /** Whether the signature is that of the key, by the key's only algorithm, which the header must name. Never throws. */
 export function verifyCompact({ header, signed, signature }: Compact, { key, alg }: PublicKey): boolean {
-  if (header.alg !== alg || (alg === 'ES256' && signature.length !== ES256_BYTES)) return false
+  if (!isNameOf(header.alg, alg) || (alg === 'ES256' && signature.length !== ES256_BYTES)) return false
   try {
     const data = Buffer.from(signed, 'latin1')
     // RFC 7518 §3.4: two numbers of 32 bytes, not the ASN.1 of other protocols.

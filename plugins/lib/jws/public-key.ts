@@ -80,11 +80,16 @@ const ALGORITHMS: Readonly<Record<string, SignatureAlgorithm>> = Object.freeze({
   RSA: 'RS256',
 })
 
+/** Whether a client's name of an algorithm means this one. `Ed25519` is the newer name of EdDSA on that curve (RFC 9864). */
+export function isNameOf(name: unknown, alg: SignatureAlgorithm): boolean {
+  return name === alg || (alg === 'EdDSA' && name === 'Ed25519')
+}
+
 function algorithmOf(jwk: unknown): SignatureAlgorithm | null {
   if (!isJwk(jwk) || PRIVATE_MEMBERS.some((name) => Object.hasOwn(jwk, name))) return null
   if (jwk.key_ops && !jwk.key_ops.includes('verify')) return null
   const alg = Object.hasOwn(ALGORITHMS, jwk.kty) ? ALGORITHMS[jwk.kty] : undefined
-  return alg === undefined || (jwk.alg !== undefined && jwk.alg !== alg) ? null : alg
+  return alg === undefined || (jwk.alg !== undefined && !isNameOf(jwk.alg, alg)) ? null : alg
 }
 
 /** Node throws for a point that is not on the curve. */

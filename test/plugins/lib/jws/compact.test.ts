@@ -46,6 +46,16 @@ for (const algorithm of ALGORITHMS) {
   })
 }
 
+t.test('Ed25519 is another name of EdDSA, and of no other algorithm', async (t) => {
+  for (const algorithm of ALGORITHMS) {
+    const parsed = parseCompact(await jwt(algorithm), MAX)
+    const renamed = parsed && { ...parsed, header: { alg: 'Ed25519' } }
+    t.equal(renamed && verifyCompact(renamed, pairOf(algorithm).key), algorithm === 'EdDSA', algorithm)
+    const jwk = { ...pairOf(algorithm).key.jwk, alg: 'Ed25519' }
+    t.equal(importPublicJwk(jwk)?.alg, algorithm === 'EdDSA' ? 'EdDSA' : undefined)
+  }
+})
+
 t.test('a signature in ASN.1 is none of ES256', async (t) => {
   const { privateKey, key } = pairOf('ES256')
   const signed = `${encode('{"alg":"ES256"}')}.${encode('{}')}`
