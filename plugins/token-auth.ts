@@ -12,6 +12,13 @@ import { type PairInCookie, type RefreshCookie, RefreshCookies } from './lib/tok
 import { Refresher, type RefreshTokens, type TokenPair } from './lib/token/refresher.js'
 import { combineTokenKeys } from './lib/token/signing-keys.js'
 
+// Here, and not beside the mode: the declarations of this file would not lead a compiler there.
+declare module './lib/contract.js' {
+  interface AuthModes {
+    token: TokenPair
+  }
+}
+
 declare module 'fastify' {
   interface FastifyInstance {
     /** Refreshes tokens, and signs out by refresh token. */

@@ -22,13 +22,7 @@ import { ABSENT, type Kept, refusedAs, Verified } from '../verified/verified.js'
 import type { AccessClaims, AccessTokens } from './access-token.js'
 import type { TokenSettings } from './options.js'
 import type { RefreshCookies } from './refresh-cookie.js'
-import { type TokenPair, tokenPair } from './refresher.js'
-
-declare module '../contract.js' {
-  interface AuthModes {
-    token: TokenPair
-  }
-}
+import { tokenPair } from './refresher.js'
 
 const INVALID = refusedAs('TOKEN_INVALID')
 const EXPIRED = refusedAs('TOKEN_EXPIRED')
