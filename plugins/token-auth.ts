@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { NO_PROOFS, Proofs } from './lib/dpop/proofs.js'
+import { MemoryOfUse } from './lib/dpop/used.js'
 import { readBearer } from './lib/http/bearer.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
 import { AccessTokens } from './lib/token/access-token.js'
@@ -52,7 +53,11 @@ export type {
 export { readBearer }
 
 function proofsFor(app: FastifyInstance, { dpop }: TokenSettings): Proofs | null {
-  return dpop && new Proofs(dpop, app.keyRing.purpose('dpop-nonce'), app.identityClock)
+  if (!dpop) return null
+  const { used } = dpop
+  if (used instanceof MemoryOfUse && app.hasDecorator('identityMetrics'))
+    app.identityMetrics.meters.proofs(() => used.size)
+  return new Proofs(dpop, app.keyRing.purpose('dpop-nonce'), app.identityClock)
 }
 
 async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promise<void> {

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { boundClient, CENTER, proofKey } from '../helpers/dpop.js'
 import { movedBy, ofSuite, parseExposition, readSeries } from '../helpers/exposition.js'
 import { ADMIN, listen, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
@@ -99,6 +100,24 @@ test('refreshes are counted by their outcome, and theft by what it ends', async 
     'refreshes_total{outcome="reused"}': 1,
     'sign_ins_ended_total{reason="refresh_reuse"}': 1,
     'refusals_total{reason="REFRESH_REFUSED"}': 1,
+  })
+})
+
+test('bound sign-ins are counted, and so are copies without their key', async (t) => {
+  const { app } = await startUserCenter(t)
+  const client = boundClient(app, proofKey(), CENTER)
+  const except = /^(store|resolve|cache|hash|refusals)_/
+  const enter = () => client.send('POST', '/login_token', { payload: USER })
+  t.same(await movedBy(app, enter, except), {
+    'sign_ins_total{mode="token"}': 1,
+    'bound_sign_ins_total{mode="token"}': 1,
+    dpop_proofs: 1,
+  })
+  const { token } = (await enter()).json().data
+  const bare = () => userInfo(app, { authorization: `DPoP ${token}` })
+  t.same(await movedBy(app, bare, except), { 'proofs_refused_total{mode="token",reason="missing"}': 1 })
+  t.same(await movedBy(app, bare, /^(store|resolve|cache|hash|proofs)_/), {
+    'refusals_total{reason="PROOF_INVALID"}': 1,
   })
 })
 

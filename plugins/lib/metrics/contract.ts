@@ -10,6 +10,8 @@ export interface Meters {
   mode(mode: AuthMode): AuthMode
   audit(audit: Audit): void
   live(connections: Connections): void
+  /** @param size the number of remembered proofs */
+  proofs(size: () => number): void
   /** @returns a function that stops measuring: the queue may outlive the application */
   hashes(queue: HashQueue): () => void
 }

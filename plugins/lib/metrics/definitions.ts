@@ -24,6 +24,17 @@ export const DEFINITIONS = {
     labels: ['reason'],
     help: 'Sign-ins that were ended, except by their limits or a raised epoch.',
   },
+  bound_sign_ins_total: {
+    type: 'counter',
+    labels: ['mode'],
+    help: 'Sign-ins that were bound to a key of their client.',
+  },
+  proofs_refused_total: {
+    type: 'counter',
+    labels: ['mode', 'reason'],
+    help: 'Genuine credentials of bound sign-ins that came without a good proof.',
+  },
+  dpop_proofs: { type: 'gauge', help: 'Used DPoP proofs that this process remembers.' },
   epochs_raised_total: {
     type: 'counter',
     help: 'Raised epochs: each ended all earlier sign-ins of an account.',

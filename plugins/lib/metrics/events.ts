@@ -1,4 +1,4 @@
-import type { AuditDetails, AuditEvent, EndReason } from '../audit.js'
+import type { AuditDetails, AuditEvent, EndReason, ProofRefusal } from '../audit.js'
 import type { Instruments } from './instruments.js'
 
 /** Bounds the values of a label: an unknown one becomes `other`. */
@@ -23,6 +23,7 @@ const LIMITS: ReadonlySet<string> = new Set<AuditDetails['throttled']['by']>([
 const NAMED = ['sign_in', 'password']
 const UNNAMED = ['refresh', 'register', 'api_key']
 const ATTEMPTS = new Set([...NAMED, ...UNNAMED])
+const PROOF_REASONS: ReadonlySet<string> = new Set<ProofRefusal>(['missing', 'invalid', 'spent', 'other_key'])
 const OUTCOMES = new Set(['rotated', 'repeated', 'reused'])
 
 const LIMIT_SERIES = [
@@ -37,6 +38,8 @@ export function createEventCounters(instruments: Instruments, modes: ReadonlySet
     'sign_ins_ended_total',
     [...ENDINGS].map((reason) => ({ reason })),
   )
+  const bound = instruments.counter('bound_sign_ins_total')
+  const unproved = instruments.counter('proofs_refused_total')
   const raised = instruments.counter('epochs_raised_total')
   const wrong = instruments.counter('wrong_passwords_total')
   const throttled = instruments.counter('throttled_total', LIMIT_SERIES)
@@ -49,12 +52,18 @@ export function createEventCounters(instruments: Instruments, modes: ReadonlySet
     /** Creates the series of a mode at 0. */
     addMode(mode: string) {
       signIns.inc({ mode }, 0)
+      bound.inc({ mode }, 0)
+      for (const reason of PROOF_REASONS) unproved.inc({ mode, reason }, 0)
       for (const what of NAMED) wrong.inc({ mode, what }, 0)
     },
     count(event: AuditEvent) {
       switch (event.type) {
         case 'signed_in':
           return signIns.inc({ mode: oneOf(modes, event.mode) })
+        case 'sign_in_bound':
+          return bound.inc({ mode: oneOf(modes, event.mode) })
+        case 'proof_refused':
+          return unproved.inc({ mode: oneOf(modes, event.mode), reason: oneOf(PROOF_REASONS, event.reason) })
         case 'signed_out':
           return ended.inc({ reason: event.type })
         case 'sign_in_ended':

@@ -95,6 +95,7 @@ export function createMeters(instruments: Instruments, sampling: number): Meters
     }),
     audit: (audit) => void audit.subscribe((event) => events.count(event)),
     live: (connections) => watchConnections(instruments, connections),
+    proofs: (size) => void instruments.gauge('dpop_proofs', size),
     hashes: (queue) => watchHashes(instruments, queue),
   } satisfies Meters)
 }
