@@ -2,7 +2,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { KeyFormat } from '../../plugins/lib/api-key/format.js'
-import { cookieOf, MODES, type Mode, post, signIn } from '../helpers/http.js'
+import { boundClient, CENTER, proofKey } from '../helpers/dpop.js'
+import { cookieOf, MODES, type Mode, post, signIn, USER } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { input, runCommand } from '../helpers/terminal.js'
 import { makeDataDir, startUserCenter, type UserCenter } from '../helpers/user-center.js'
@@ -56,6 +57,28 @@ t.test('a credential that is good is accepted, and its content shown', async (t)
     t.equal(stdout.includes('"username": "user1"'), mode !== 'session', `${mode}: readable content`)
     hidesSecrets(t, header, stdout)
   }
+})
+
+t.test('a bound token is told from an unbound one, and under which scheme each belongs', async (t) => {
+  // Good enough for production.
+  const center = await start(t, { AUTH_SECRETS: 'kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6' })
+  const client = boundClient(center.app, proofKey(), CENTER)
+  const { data } = (await client.send('POST', '/login_token', { payload: USER })).json()
+  const bound = /bound: {6}to the key [\w-]{43}; each use needs a DPoP proof by it\n/
+  for (const text of [`Authorization: DPoP ${data.token}`, data.token, data.refresh_token]) {
+    const { status, stdout } = await inspect(center, text)
+    t.equal(status, 0)
+    t.match(stdout, bound)
+    t.match(stdout, /verdict: {4}accepted/)
+    hidesSecrets(t, text, stdout)
+  }
+  const bearer = await inspect(center, `Bearer ${data.token}`)
+  t.match(bearer.stdout, /refused as TOKEN_INVALID\. It is bound to a key/)
+  const unbound = (await headerOf(center, 'token')).replace('Bearer', 'DPoP')
+  t.match((await inspect(center, unbound)).stdout, /refused as TOKEN_INVALID\. It is bound to no key/)
+  t.notMatch((await inspect(center, unbound)).stdout, bound)
+  const elsewhere = { NODE_ENV: 'production', SINGLE_INSTANCE: 'true' }
+  t.match((await inspect(center, data.token, elsewhere)).stdout, /TOKEN_INVALID\. Without PUBLIC_URL/)
 })
 
 t.test('cookies are found under the names that the server has for them', async (t) => {

@@ -32,7 +32,7 @@ async function findingOf(parts: InspectParts, pasted: Pasted, terminal: Terminal
   if (pasted.cookie === null && looksLikeApiKey(pasted.text))
     return inspectApiKey(parts, terminal, pasted.text)
   const isToken = pasted.cookie === null && LOOKS_LIKE_A_TOKEN.test(pasted.text)
-  return isToken ? inspectToken(parts, pasted.text) : inspectSigned(parts, pasted)
+  return isToken ? inspectToken(parts, pasted) : inspectSigned(parts, pasted)
 }
 
 const UNASKED: Liveness = {

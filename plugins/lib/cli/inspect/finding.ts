@@ -30,6 +30,8 @@ export interface Finding {
   /** Why verification failed, or that the credential has expired. Null if it is genuine and has not expired. */
   readonly fault: Fault | null
   readonly subject: Subject | null
+  /** Thumbprint of the key that it is bound to, if any. */
+  readonly boundTo?: string | undefined
 }
 
 /** An object of JSON, unchecked. */

@@ -4,10 +4,12 @@ import type { CookieNames } from '../../config/cookie-names.js'
 export interface Pasted {
   /** The mode whose cookie's name preceded it, or null. */
   readonly cookie: 'cookie' | 'session' | null
+  /** The scheme that preceded it, or null. */
+  readonly scheme: 'bearer' | 'dpop' | null
   readonly text: string
 }
 
-const BEARER = /\bBearer +(\S+)/i
+const TOKEN = /\b(Bearer|DPoP) +(\S+)/i
 
 /** Escapes a name for a regular expression. */
 const literally = (name: string) => name.replace(/[$*+.^|]/g, '\\$&')
@@ -21,9 +23,10 @@ export function credentialsIn(text: string, { cookieName, sessionName }: CookieN
   const either = [cookieName, sessionName].map(literally).join('|')
   const pairs = new RegExp(`(?:^|[;,\\s])(?:__Host-)?(${either})=([^;,\\s]+)`, 'g')
   const cookies = [...text.matchAll(pairs)].map(([, name, value = '']): Pasted => {
-    return { cookie: name === cookieName ? 'cookie' : 'session', text: value }
+    return { cookie: name === cookieName ? 'cookie' : 'session', scheme: null, text: value }
   })
   if (cookies.length > 0) return cookies
-  const [, token] = BEARER.exec(text) ?? []
-  return [{ cookie: null, text: token ?? text.trim() }]
+  const [, name, token] = TOKEN.exec(text) ?? []
+  if (!name || !token) return [{ cookie: null, scheme: null, text: text.trim() }]
+  return [{ cookie: null, scheme: /dpop/i.test(name) ? 'dpop' : 'bearer', text: token }]
 }

@@ -53,13 +53,14 @@ function verdict(finding: Finding, liveness: Liveness | null): string {
 /** The report's lines. None of them works as a credential. */
 export function linesOf(parts: InspectParts, finding: Finding, liveness: Liveness | null): string[] {
   const { now } = parts
-  const { kind, expiresAt, fault } = finding
+  const { kind, expiresAt, fault, boundTo } = finding
   const isGenuine = fault === null || fault.code.endsWith('_EXPIRED')
   return [
     `kind:       ${kind}`,
     `key:        ${keyLine(parts, finding)}`,
     `genuine:    ${isGenuine ? 'yes' : 'no'}`,
     ...contentLines(finding),
+    ...(boundTo ? [`bound:      to the key ${boundTo}; each use needs a DPoP proof by it`] : []),
     ...(expiresAt === null ? [] : [`expires:    ${moment(expiresAt, now)}`]),
     ...signInLines(liveness?.signIn ?? null, now),
     ...(liveness?.remark ? [`remark:     ${liveness.remark}`] : []),

@@ -45,15 +45,18 @@ const MISPLACED: Fault = {
 /** The content of a genuine value, and its expiry (ms) if it contains one. */
 function describe({ ring, config }: InspectParts, purpose: SignedPurpose, text: string, payload: string) {
   if (purpose === 'session-id') {
-    return { content: null, expiresAt: null, subject: { kind: 'session', id: payload } as const }
+    const subject = { kind: 'session', id: payload } as const
+    return { content: null, expiresAt: null, subject, boundTo: undefined }
   }
   if (purpose === 'cookie') {
     const content = openAuthCookie(ring, text)
     const expiresAt = content && endOfCookie(content, config.cookieAbsoluteTtl)
-    return { content, expiresAt, subject: content && ({ kind: 'sign-in', ref: refOf(content) } as const) }
+    const subject = content && ({ kind: 'sign-in', ref: refOf(content) } as const)
+    return { content, expiresAt, subject, boundTo: undefined }
   }
   const claims = openRefreshToken(ring.purpose(purpose), text)
-  return { content: claims, expiresAt: null, subject: claims && ({ kind: 'refresh', claims } as const) }
+  const subject = claims && ({ kind: 'refresh', claims } as const)
+  return { content: claims, expiresAt: null, subject, boundTo: claims?.jkt }
 }
 
 const OVER: Fault = { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, but has expired.' }
@@ -70,9 +73,9 @@ export function inspectSigned(parts: InspectParts, pasted: Pasted): Finding {
     const fault = faultOf(ring, keyId, likely)
     return { kind: KINDS[likely], keyId, content, expiresAt: expiryOf(content), fault, subject: null }
   }
-  const { content, expiresAt, subject } = describe(parts, purpose, pasted.text, payload)
+  const { content, expiresAt, subject, boundTo } = describe(parts, purpose, pasted.text, payload)
   const isMisplaced = (wanted(pasted) ?? purpose) !== purpose
   const isOver = expiresAt !== null && expiresAt <= now
   const fault = isMisplaced ? MISPLACED : isOver ? OVER : null
-  return { kind: KINDS[purpose], keyId, content, expiresAt, fault, subject }
+  return { kind: KINDS[purpose], keyId, content, expiresAt, fault, subject, boundTo }
 }

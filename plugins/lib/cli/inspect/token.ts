@@ -1,4 +1,5 @@
 import Fastify from 'fastify'
+import type { Config } from '../../config/config.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import { type AccessTokenRules, AccessTokens } from '../../token/access-token.js'
 import { createTokenCodecs, sharedTokenKeys, type TokenCodecs } from '../../token/codecs.js'
@@ -13,6 +14,7 @@ import {
   type InspectParts,
   NOTHING,
 } from './finding.js'
+import type { Pasted } from './pasted.js'
 
 const refused = (sentence: string): Fault => ({ code: 'TOKEN_INVALID', sentence })
 const EXPIRED: Fault = { code: 'TOKEN_EXPIRED', sentence: 'It is genuine, but has expired.' }
@@ -40,8 +42,26 @@ function claimsFault(
   )
 }
 
+/** A bound token belongs under another scheme than an unbound one (RFC 9449 §7.1). */
+function schemeFault(
+  boundTo: string | undefined,
+  scheme: Pasted['scheme'],
+  { publicUrl }: Pick<Config, 'publicUrl'>,
+): Fault | null {
+  if (scheme === 'bearer' && boundTo)
+    return refused('It is bound to a key. It belongs under the scheme DPoP, beside a proof.')
+  if (scheme === 'dpop' && !boundTo)
+    return refused('It is bound to no key. It belongs under the scheme Bearer.')
+  return boundTo && publicUrl === null
+    ? refused('Without PUBLIC_URL this server takes no bound tokens.')
+    : null
+}
+
 /** Inspects an access token with the server's keys. */
-export async function inspectToken({ config, ring, now }: InspectParts, text: string): Promise<Finding> {
+export async function inspectToken(
+  { config, ring, now }: InspectParts,
+  { scheme, text }: Pick<Pasted, 'scheme' | 'text'>,
+): Promise<Finding> {
   const [header = '', body = '', ...rest] = text.split('.')
   if (rest.length !== 1) return NOTHING
   const shared = sharedTokenKeys(ring.purpose('access-token'))
@@ -56,8 +76,9 @@ export async function inspectToken({ config, ring, now }: InspectParts, text: st
     const keyId = typeof kid === 'string' ? kid : null
     const head = { kind: 'access token', keyId, content, expiresAt: expiryOf(content) } as const
     if (claims) {
-      const fault = claims.exp * 1000 <= now ? EXPIRED : null
-      return { ...head, fault, subject: { kind: 'sign-in', ref: refOf(claims) } }
+      const boundTo = claims.cnf?.jkt
+      const fault = claims.exp * 1000 <= now ? EXPIRED : schemeFault(boundTo, scheme, config)
+      return { ...head, fault, subject: { kind: 'sign-in', ref: refOf(claims) }, boundTo }
     }
     const ids = keys.map(({ id }) => id)
     const fault = headerFault(codecs, ids, header) ?? claimsFault(content, rules, now)
