@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { makeProfile, openIncognito, openProfile } from '../helpers/dbsc-browser.js'
 import { proofOf } from '../helpers/device-app.js'
 import { bindIn, call, signInFrom, startDeviceSite } from '../helpers/device-site.js'
-import { refused } from '../helpers/suite.js'
+import { ALICE, refused } from '../helpers/suite.js'
 
 const REFRESH = '/device/refresh'
 const COOKIE_PROOF = proofOf('cookie')
@@ -15,6 +15,11 @@ test('a login is bound by the browser, and needs its device from then on', async
   const [registration, ...others] = proxy.to('/device/register')
   t.same(others, [])
   t.equal(registration?.status, 200)
+  // The login's own cookie was issued before the registration.
+  const [login] = proxy.to('/sign_in/cookie')
+  const early = { cookie: String(login?.received['set-cookie']).replace(/;.*/s, '') }
+  const [replaced] = (await window.context.cookies()).filter(({ name }) => name === '__Host-identity')
+  t.not(`__Host-identity=${replaced?.value}`, early.cookie, 'and replaced at once')
   clock.advance(80)
   t.equal(await call(window, '/me'), '200')
   t.same(proxy.to(REFRESH), [], 'the registration was the first proof')
@@ -24,10 +29,6 @@ test('a login is bound by the browser, and needs its device from then on', async
   const [cookie] = cookies.filter(({ name }) => name === '__Host-identity')
   const headers = { cookie: `__Host-identity=${cookie?.value}` }
   refused(t, await app.inject({ url: '/me', headers }), 403, 'DEVICE_PROOF_REQUIRED', 'without the proof')
-  // The login's own cookie was issued before the registration.
-  const [login] = proxy.to('/sign_in/cookie')
-  const early = { cookie: String(login?.received['set-cookie']).replace(/;.*/s, '') }
-  t.not(early.cookie, headers.cookie)
   refused(
     t,
     await app.inject({ url: '/me', headers: early }),
@@ -71,6 +72,23 @@ test('two modes have a proof each', async (t) => {
   const names = (await window.context.cookies()).map(({ name }) => name)
   t.same(names.toSorted(), ['__Host-identity', COOKIE_PROOF], 'the session took its proof with it')
   t.equal((await app.signIns.list('account-alice')).length, 1)
+})
+
+test('one answer can begin two sign-ins, and both are bound', async (t) => {
+  const site = await startDeviceSite(t, {
+    routes(app) {
+      app.post('/sign_in_twice', async (request) => {
+        for (const mode of ['cookie', 'session'] as const) await request.signIn(mode, ALICE)
+        return {}
+      })
+    },
+  })
+  const window = await openIncognito(t)
+  await window.page.goto(`${site.origin}/`)
+  t.equal(await call(window, '/sign_in_twice', 'POST'), '200')
+  await window.happened('bound', 'Success', 2)
+  const names = (await window.context.cookies()).map(({ name }) => name)
+  t.same(names.toSorted(), ['__Host-identity', COOKIE_PROOF, '__Host-session', proofOf('session')])
 })
 
 test('a bound sign-in outlives the browser, with its key', async (t) => {
