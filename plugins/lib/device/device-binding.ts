@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ModeName } from '../contract.js'
 import { claimCookieName } from '../http/cookie-names.js'
 import { type CookieSpec, cookieSpec } from '../http/cookies.js'
+import { FreshProofs } from './fresh.js'
 import { type BindableMode, ModeDevices } from './mode-devices.js'
 import type { DeviceParts } from './parts.js'
 
@@ -17,6 +18,8 @@ const PREFIX = '__Host-'
 /** The modes whose sign-ins can be bound. */
 export class DeviceBinding {
   readonly #modes = new Map<string, ModeDevices>()
+  /** For guards with `proof: 'now'`. They share the count of what a browser was asked. */
+  readonly freshProofs = new FreshProofs(this)
 
   constructor(readonly parts: DeviceParts) {}
 

@@ -1,19 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ProofRefusal } from '../audit-events.js'
 import type { MaybePromise, ModeName, Resolution, SignInRef } from '../contract.js'
-import { type CookieSpec, clearCookie, readCookie, removeCookie, setCookie } from '../http/cookies.js'
-import { kReply } from '../identity/sign-in.js'
-import { Newest } from '../newest.js'
+import { type CookieSpec, readCookie } from '../http/cookies.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { type Kept, refusedAs, SIGNED_OUT, Verified } from '../verified/verified.js'
-import type { Challenge } from './challenges.js'
 import { putField } from './header-list.js'
-import { CHALLENGE, challengeField, REGISTRATION, registrationField } from './headers.js'
+import { REGISTRATION, registrationField } from './headers.js'
+import { ModeProofs } from './mode-proofs.js'
 import { type DeviceParts, registerPathOf } from './parts.js'
-import { openProof, type ProofSlot, proofFor, sealProof } from './proof.js'
-import type { DeviceRef } from './ref.js'
 import { type Settled, Settlement } from './settlement.js'
-import { PROOF_LEAST, PROVISIONAL_FOR } from './times.js'
+import { PROVISIONAL_FOR } from './times.js'
 
 /** A mode whose sign-ins can be bound. */
 export interface BindableMode {
@@ -27,31 +22,20 @@ export interface BindableMode {
 export type Demand = 'open' | Settled | 'refused'
 
 const UNBOUND = refusedAs('DEVICE_PROOF_REQUIRED')
-/** How often a sign-in's refusals are told of, in ms. A client may send thousands of requests. */
-const TELL_EACH = 60_000
-const TOLD_MAX = 10_000
 
 /** Device binding for one mode. */
-export class ModeDevices {
+export class ModeDevices extends ModeProofs {
   readonly #settlement: Settlement
-  readonly #told = new Newest<string, number>(TOLD_MAX)
   mode: BindableMode | null = null
 
   /** @param spec of the cookie that holds the proof */
-  constructor(
-    private readonly parts: DeviceParts,
-    readonly name: ModeName,
-    readonly spec: CookieSpec,
-  ) {
+  constructor(parts: DeviceParts, name: ModeName, spec: CookieSpec) {
+    super(parts, name, spec)
     this.#settlement = new Settlement(parts)
   }
 
   get settlement(): Settlement {
     return this.#settlement
-  }
-
-  refOf({ accountId, signInId, epoch, generation }: SignInRef): DeviceRef {
-    return { mode: this.name, accountId, signInId, epoch, generation }
   }
 
   /** Offers the browser to bind the sign-in that the answer begins. The proof of an earlier one goes. */
@@ -64,14 +48,18 @@ export class ModeDevices {
     this.clear(request, reply)
   }
 
-  /** Clears the proof from the browser. */
-  clear(request: FastifyRequest, reply: FastifyReply): void {
-    removeCookie(request, reply, this.spec)
+  /** After a sign-out. */
+  forget(request: FastifyRequest, reply: FastifyReply): void {
+    this.clear(request, reply)
+    if (this.parts.settings.clearSiteData) reply.header('clear-site-data', '"storage"')
   }
 
-  /** Clears it even if the request has none: an answer that was under way may have set it. */
-  takeProof(reply: FastifyReply): void {
-    clearCookie(reply, this.spec)
+  /** Whether the sign-in's record says that it is bound. @throws STORE_UNAVAILABLE */
+  async isBound({ accountId, signInId }: SignInRef): Promise<boolean> {
+    const record = await this.parts.signIns.find(accountId, signInId)
+    if (!record) return true
+    const { kind } = this.parts.bindings.read(this.name, record)
+    return kind === 'device' || kind === 'unknown'
   }
 
   /** Until when (ms) a sign-in that offers registration is good without a question. */
@@ -113,70 +101,12 @@ export class ModeDevices {
     return live instanceof Promise ? live.then(judge) : judge(live)
   }
 
-  /** Whether the request has the proof of that sign-in. If it ends soon, the answer has a challenge for the next one. */
-  isProven(request: FastifyRequest, signIn: SignInRef, slot: ProofSlot, now: number): boolean {
-    const reading = readCookie(request.headers.cookie, this.spec.name)
-    if (reading.kind !== 'one') return false
-    if (reading.value !== slot.text && !this.#learn(reading.value, signIn, slot)) return false
-    const isInTime = now < slot.until
-    if (isInTime && slot.until - now < PROOF_LEAST) this.challenge(request, signIn, now)
-    return isInTime
-  }
-
-  /** Hands the browser the challenge of this minute, for its next refresh. */
-  challenge(request: FastifyRequest, signIn: SignInRef, now: number): void {
-    const { challenges, codes } = this.parts
-    const ref = this.refOf(signIn)
-    this.challengeWith(request, challenges.derive(ref, 'p', now), codes.identifier(ref))
-  }
-
-  challengeWith(request: FastifyRequest, challenge: string, identifier: string): void {
-    const reply = request[kReply]
-    if (reply && !reply.raw.headersSent)
-      putField(request, reply, CHALLENGE, this.name, challengeField(challenge, identifier))
-  }
-
-  /** Sets the proof for an answered challenge, with a challenge for the next one. */
-  prove(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    ref: DeviceRef,
-    identifier: string,
-    challenge: Challenge,
-  ): void {
-    const { challenges, proofKeys, clock } = this.parts
-    const proof = proofFor(ref, challenge)
-    const left = proof.exp - Math.floor(clock() / 1000)
-    setCookie(reply, this.spec, sealProof(proofKeys, proof), left)
-    this.challengeWith(request, challenges.derive(ref, 'p', clock()), identifier)
-  }
-
-  /** Tells that a proof was missing or wrong, at most once a minute for each sign-in. */
-  tellRefused(
-    request: FastifyRequest,
-    { accountId, signInId }: SignInRef,
-    reason: ProofRefusal,
-    now: number,
-  ): void {
-    const told = this.#told.get(signInId)
-    if (told !== undefined && Math.abs(now - told) < TELL_EACH) return
-    this.#told.set(signInId, now)
-    const report = { type: 'proof_refused', accountId, signInId, mode: this.name, reason } as const
-    this.parts.audit.emit(report, request)
-  }
-
   #ifUnbound(): 'none' | 'refused' {
     return this.parts.settings.isRequired ? 'refused' : 'none'
   }
 
   #unlessUnbound(settled: Settled): Demand {
     return settled === 'none' ? this.#ifUnbound() : settled
-  }
-
-  #learn(text: string, { signInId }: SignInRef, slot: ProofSlot): boolean {
-    const proof = openProof(this.parts.proofKeys, text, { mode: this.name, signInId })
-    if (proof) slot.keep(text, proof)
-    return proof !== null
   }
 
   #refuseUnproven(request: FastifyRequest, kept: Verified, now: number): Resolution {

@@ -12,9 +12,20 @@ export interface DeviceBindingOptions {
   readonly path?: string
   /** Paths that need no proof, such as `/static`, with all below them: a browser renews no proof for them. Defaults to none. */
   readonly exclude?: readonly string[]
+  /**
+   * Whether the answer to a sign-out has `Clear-Site-Data: "storage"`, by which a browser forgets its key at once. It also
+   * deletes the site's storage: IndexedDB with a client's DPoP key, localStorage, service workers. Without it, the browser
+   * learns at its next refresh that the sign-in is over. The server refuses it in any case. Defaults to false.
+   */
+  readonly clearSiteData?: boolean
 }
 
-const OPTIONS: Known<DeviceBindingOptions> = { mode: true, path: true, exclude: true }
+const OPTIONS: Known<DeviceBindingOptions> = {
+  mode: true,
+  path: true,
+  exclude: true,
+  clearSiteData: true,
+}
 
 /** Segments without anything that a header or a browser could read in another way. */
 const PATH = /^(?:\/[\w.~-]+)+$/
@@ -28,9 +39,15 @@ function checkPath(name: string, path: string): string {
 /** @throws OPTION_INVALID */
 export function checkDeviceOptions(options: DeviceBindingOptions): DeviceSettings {
   refuseUnknown(options, OPTIONS)
-  const { mode, path = '/device', exclude = [] } = options
+  const { mode, path = '/device', exclude = [], clearSiteData = false } = options
   if (mode !== 'on' && mode !== 'required') throw new OptionInvalid('mode', 'wants "on" or "required"')
   if (!Array.isArray(exclude)) throw new OptionInvalid('exclude', 'wants a list of paths')
+  if (typeof clearSiteData !== 'boolean') throw new OptionInvalid('clearSiteData', 'wants true or false')
   const excluded = Object.freeze(exclude.map((each) => checkPath('exclude', each)))
-  return Object.freeze({ isRequired: mode === 'required', path: checkPath('path', path), excluded })
+  return Object.freeze({
+    isRequired: mode === 'required',
+    path: checkPath('path', path),
+    excluded,
+    clearSiteData,
+  })
 }

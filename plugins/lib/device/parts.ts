@@ -12,6 +12,8 @@ export interface DeviceSettings {
   readonly isRequired: boolean
   /** Of the two routes, without a slash at its end. */
   readonly path: string
+  /** Whether a sign-out also clears the site's storage in the browser. */
+  readonly clearSiteData: boolean
   /** Paths that need no proof, with all below them. */
   readonly excluded: readonly string[]
 }

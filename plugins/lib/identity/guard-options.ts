@@ -22,6 +22,13 @@ export interface GuardOptions {
    * it, and an API key never passes.
    */
   readonly fresh?: true | number
+  /**
+   * `now`: a sign-in that is bound to a device proves it again, at most a minute before (`DEVICE_PROOF_REQUIRED`, 403). For
+   * what gives something that lasts, such as an API key. The browser is redirected once to the same address (307), with
+   * `device_proof=asked` in the query, which the guard removes. Use the guard as `onRequest`, so that no body is parsed
+   * before. It makes no difference for a sign-in that is not bound, and needs `deviceBinding`.
+   */
+  readonly proof?: 'now'
   /** Only these modes are asked. A caller of another mode, from an earlier guard, is refused (`MODE_REQUIRED`, 403). */
   readonly modes?: readonly ModeName[]
   /** Overrides the suite's setting, and the effect of `optional` on a refused credential. */
@@ -46,6 +53,7 @@ export interface GuardRules {
   readonly modes: readonly ModeName[] | null
   /** The age of a sign-in, in ms. */
   readonly ageMax: number | null
+  readonly isProofFresh: boolean
   /** undefined: the suite's setting. */
   readonly onRefused: OnRefused | undefined
   readonly allow: ((identity: Identity) => unknown) | null
@@ -57,6 +65,7 @@ const KNOWN: Known<GuardOptions> = {
   role: true,
   scope: true,
   fresh: true,
+  proof: true,
   modes: true,
   onRefused: true,
   allow: true,
@@ -113,6 +122,13 @@ function allowOf(options: GuardOptions): GuardRules['allow'] {
   return allow
 }
 
+/** An undefined one would admit everybody with a copied proof. */
+function isProofFreshOf(options: GuardOptions): boolean {
+  if (!('proof' in options)) return false
+  if (options.proof !== 'now') throw new OptionInvalid('proof', 'wants "now"')
+  return true
+}
+
 function loginPageOf(options: GuardOptions): string | null {
   if (!('loginPage' in options)) return null
   const { loginPage } = options
@@ -133,6 +149,7 @@ export function checkGuardOptions(options: GuardOptions): GuardRules {
     scopes: scopesOf(options),
     modes: modesOf(options),
     ageMax: ageMaxOf(options),
+    isProofFresh: isProofFreshOf(options),
     onRefused: onRefused === undefined ? undefined : checkOnRefused(onRefused),
     allow: allowOf(options),
     loginPage: loginPageOf(options),

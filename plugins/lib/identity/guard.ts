@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { AuthMode, Clock, Identity, MaybePromise, ModeName } from '../contract.js'
+import { type FreshProofs, FreshProofWanted } from '../device/fresh.js'
 import { ModeRequired, NotAllowed, OptionInvalid, RoleRequired, SignInTooOld } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import type { SignIns } from '../sign-ins/contract.js'
@@ -52,6 +53,8 @@ function isAllowed(allow: (identity: Identity) => unknown, identity: Identity): 
 class Judge extends Search<void> {
   /** Null if the application's modes keep no records. */
   signIns: SignIns | null = null
+  /** Null unless the rules want fresh proofs. */
+  proofs: FreshProofs | null = null
 
   constructor(
     private readonly csrf: FastifyInstance['csrf'],
@@ -66,7 +69,12 @@ class Judge extends Search<void> {
     const caller = request[kCaller]
     // If an earlier guard found the caller, only the rules are checked. If it found nobody, this guard searches with
     // its own modes and rules.
-    return caller ? this.checkAllowed(caller.identity) : this.run(request, this.settings.clock())
+    return caller ? this.checkCaller(request, caller) : this.run(request, this.settings.clock())
+  }
+
+  private checkCaller(request: FastifyRequest, caller: Found): MaybePromise<void> {
+    this.checkAllowed(caller.identity)
+    return this.proofs?.require(request, caller, this.settings.clock())
   }
 
   /** Refuses a caller who is known but not allowed. */
@@ -84,15 +92,21 @@ class Judge extends Search<void> {
     mode: AuthMode,
     found: Found,
     now = this.settings.clock(),
-  ): void {
+  ): MaybePromise<void> {
     const { identity } = found
-    const verified = found instanceof Verified ? found : undefined
-    if (!verified) Object.freeze(identity)
+    if (!(found instanceof Verified)) Object.freeze(identity)
     // The mode that recognised the caller decides, not the headers. A junk token beside a cookie must not skip the
     // check.
     if (mode.ambient) this.csrf.checkAmbient(request)
     this.checkAllowed(identity)
-    if (!verified || isPast(verified.seenAt, now)) this.signIns?.noteSeen(identity, verified, now)
+    const proving = this.proofs?.require(request, found, now)
+    if (proving) return proving.then(() => this.admit(request, found, now))
+    this.admit(request, found, now)
+  }
+
+  private admit(request: FastifyRequest, found: Found, now: number): void {
+    const verified = found instanceof Verified ? found : undefined
+    if (!verified || isPast(verified.seenAt, now)) this.signIns?.noteSeen(found.identity, verified, now)
     request[kCaller] = found
   }
 
@@ -116,6 +130,10 @@ function fail(
   thrown: unknown,
 ): void {
   request[kCaller] ??= null
+  if (thrown instanceof FreshProofWanted) {
+    thrown.answer(reply)
+    return
+  }
   const address = loginPage !== null && isNobody(thrown) ? loginAddress(request, loginPage) : null
   if (address !== null) {
     reply.redirect(address, 303)
@@ -146,6 +164,14 @@ function runGuard(
   } else done()
 }
 
+/** @throws OPTION_INVALID */
+function freshProofsOf(app: FastifyInstance): FreshProofs {
+  if (!app.hasDecorator('deviceBinding')) {
+    throw new OptionInvalid('proof', 'would do nothing: deviceBinding is not registered')
+  }
+  return app.deviceBinding.freshProofs
+}
+
 /** Makes a guard. It looks up its modes when the application is ready, because they may be registered after this call. */
 export function createGuard(app: FastifyInstance, settings: GuardSettings, options: GuardOptions): Guard {
   const rules = checkGuardOptions(options)
@@ -153,6 +179,7 @@ export function createGuard(app: FastifyInstance, settings: GuardSettings, optio
   app.addHook('onReady', async function selectGuardModes() {
     judge.modes = settings.selectModes(rules.modes ?? undefined)
     if (app.hasDecorator('signIns')) judge.signIns = app.signIns
+    if (rules.isProofFresh) judge.proofs = freshProofsOf(app)
   })
   return function identityGuard(request, reply, done) {
     runGuard(judge, request, reply, done)

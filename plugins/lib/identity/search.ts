@@ -37,7 +37,12 @@ export abstract class Search<T> {
   constructor(protected readonly policy: SearchPolicy) {}
 
   /** @param now in ms; undefined if a mode has answered later */
-  protected abstract found(request: FastifyRequest, mode: AuthMode, found: Found, now?: number): T
+  protected abstract found(
+    request: FastifyRequest,
+    mode: AuthMode,
+    found: Found,
+    now?: number,
+  ): MaybePromise<T>
 
   /** @param refused in the modes' order */
   protected abstract foundNobody(request: FastifyRequest, refused: readonly Refused[]): T

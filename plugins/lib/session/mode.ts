@@ -77,6 +77,7 @@ export class SessionMode implements AuthMode<'session'>, BindableMode {
     if (credential) await this.end(request, credential.id)
     this.dropHeld(request)
     this.clear(request, reply)
+    this.parts.devices?.forget(request, reply)
     return credential !== null
   }
 

@@ -1,0 +1,90 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { MaybePromise, SignInRef } from '../contract.js'
+import { DeviceProofRequired } from '../errors.js'
+import type { Found } from '../identity/caller.js'
+import { Newest } from '../newest.js'
+import { Verified } from '../verified/verified.js'
+import type { DeviceBinding } from './device-binding.js'
+import type { ModeDevices } from './mode-devices.js'
+import { AHEAD_MAX, ASKS_MAX, ASKS_WITHIN, FRESH_FOR } from './times.js'
+
+/** In the query of a request that was asked to come again. */
+const MARK = 'device_proof'
+const MARKED = 'asked'
+/** About 150 bytes each. */
+const ASKED_MAX = 10_000
+
+/** The request must come again, with the proof for a challenge that nobody has seen before. */
+export class FreshProofWanted extends Error {
+  constructor(readonly answer: (reply: FastifyReply) => void) {
+    super('a fresh proof is wanted')
+  }
+}
+
+/** Takes the mark out of the query, so that no schema of the route refuses it. @returns whether it was there */
+function takeMark({ query }: FastifyRequest): boolean {
+  if (typeof query !== 'object' || query === null || Reflect.get(query, MARK) !== MARKED) return false
+  return Reflect.deleteProperty(query, MARK)
+}
+
+/** The same address, marked. Only its query: a proxy in front may have taken a part of the path away. */
+function markedAddress({ originalUrl }: FastifyRequest): string {
+  const at = originalUrl.indexOf('?')
+  const query = at === -1 ? '' : originalUrl.slice(at + 1)
+  return `?${query}${query === '' ? '' : '&'}${MARK}=${MARKED}`
+}
+
+/**
+ * Wants a fresh proof for a sensitive action: an attacker with a copied proof must not turn it into something that lasts.
+ * Asks by one redirect to the same address, for which the browser renews its proof. At most three times in ten minutes,
+ * because a browser that signs too often stops for a while.
+ */
+export class FreshProofs {
+  /** When each sign-in was asked, in ms. */
+  readonly #asked = new Newest<string, readonly number[]>(ASKED_MAX)
+
+  constructor(private readonly binding: DeviceBinding) {}
+
+  /**
+   * A promise only in the first minute of a sign-in, which may have been bound since its cookie was issued.
+   * @throws DEVICE_PROOF_REQUIRED, FreshProofWanted, STORE_UNAVAILABLE
+   */
+  require(request: FastifyRequest, found: Found, now: number): MaybePromise<void> {
+    const isMarked = takeMark(request)
+    const devices = this.binding.of(found.identity.mode)
+    if (!devices || !(found instanceof Verified)) return
+    if (found.proof !== null) return this.#judge(request, devices, found, isMarked, now)
+    const isOpen = now < devices.openUntil(found.identity.authTime ?? 0)
+    if (!isOpen) return
+    return devices.isBound(found).then((is) => {
+      if (is) this.#judge(request, devices, found, isMarked, now)
+    })
+  }
+
+  #judge(
+    request: FastifyRequest,
+    devices: ModeDevices,
+    found: Verified,
+    isMarked: boolean,
+    now: number,
+  ): void {
+    const { freshAt } = devices.proofOf(request, found, now)
+    const isFresh = now - freshAt <= FRESH_FOR && now - freshAt >= -AHEAD_MAX
+    if (isFresh) return
+    if (isMarked || !this.#mayAsk(found, now)) {
+      devices.tellRefused(request, found, 'missing', now)
+      throw new DeviceProofRequired()
+    }
+    throw new FreshProofWanted((reply) => {
+      devices.askFresh(request, reply, found, now)
+      reply.redirect(markedAddress(request), 307)
+    })
+  }
+
+  #mayAsk({ signInId }: SignInRef, now: number): boolean {
+    const recent = (this.#asked.get(signInId) ?? []).filter((at) => Math.abs(now - at) < ASKS_WITHIN)
+    if (recent.length >= ASKS_MAX) return false
+    this.#asked.set(signInId, [...recent, now])
+    return true
+  }
+}

@@ -1,0 +1,110 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ProofRefusal } from '../audit-events.js'
+import type { ModeName, SignInRef } from '../contract.js'
+import { type CookieSpec, clearCookie, readCookie, removeCookie, setCookie } from '../http/cookies.js'
+import { kReply } from '../identity/sign-in.js'
+import { Newest } from '../newest.js'
+import type { Challenge } from './challenges.js'
+import { putField } from './header-list.js'
+import { CHALLENGE, challengeField } from './headers.js'
+import type { DeviceParts } from './parts.js'
+import { openProof, ProofSlot, proofFor, sealProof } from './proof.js'
+import type { DeviceRef } from './ref.js'
+import { PROOF_LEAST } from './times.js'
+
+/** How often a sign-in's refusals are told of, in ms. A client may send thousands of requests. */
+const TELL_EACH = 60_000
+const TOLD_MAX = 10_000
+
+/** The proofs of one mode's sign-ins, and the challenges for them. */
+export class ModeProofs {
+  readonly #told = new Newest<string, number>(TOLD_MAX)
+
+  /** @param spec of the cookie that holds the proof */
+  constructor(
+    protected readonly parts: DeviceParts,
+    readonly name: ModeName,
+    readonly spec: CookieSpec,
+  ) {}
+
+  refOf({ accountId, signInId, epoch, generation }: SignInRef): DeviceRef {
+    return { mode: this.name, accountId, signInId, epoch, generation }
+  }
+
+  /** Clears the proof from the browser. */
+  clear(request: FastifyRequest, reply: FastifyReply): void {
+    removeCookie(request, reply, this.spec)
+  }
+
+  /** Whether the request has the proof of that sign-in. If it ends soon, the answer has a challenge for the next one. */
+  isProven(request: FastifyRequest, signIn: SignInRef, slot: ProofSlot, now: number): boolean {
+    const reading = readCookie(request.headers.cookie, this.spec.name)
+    if (reading.kind !== 'one') return false
+    if (reading.value !== slot.text && !this.#learn(reading.value, signIn, slot)) return false
+    const isInTime = now < slot.until
+    if (isInTime && slot.until - now < PROOF_LEAST) this.challenge(request, signIn, now)
+    return isInTime
+  }
+
+  /** Hands the browser the challenge of this minute, for its next refresh. */
+  challenge(request: FastifyRequest, signIn: SignInRef, now: number): void {
+    const { challenges, codes } = this.parts
+    const ref = this.refOf(signIn)
+    this.challengeWith(request, challenges.derive(ref, 'p', now), codes.identifier(ref))
+  }
+
+  challengeWith(request: FastifyRequest, challenge: string, identifier: string): void {
+    const reply = request[kReply]
+    if (reply && !reply.raw.headersSent)
+      putField(request, reply, CHALLENGE, this.name, challengeField(challenge, identifier))
+  }
+
+  /** Sets the proof for an answered challenge, with a challenge for the next one. */
+  prove(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    ref: DeviceRef,
+    identifier: string,
+    challenge: Challenge,
+  ): void {
+    const { challenges, proofKeys, clock } = this.parts
+    const proof = proofFor(ref, challenge)
+    const left = proof.exp - Math.floor(clock() / 1000)
+    setCookie(reply, this.spec, sealProof(proofKeys, proof), left)
+    this.challengeWith(request, challenges.derive(ref, 'p', clock()), identifier)
+  }
+
+  /** Tells that a proof was missing or wrong, at most once a minute for each sign-in. */
+  tellRefused(
+    request: FastifyRequest,
+    { accountId, signInId }: SignInRef,
+    reason: ProofRefusal,
+    now: number,
+  ): void {
+    const told = this.#told.get(signInId)
+    if (told !== undefined && Math.abs(now - told) < TELL_EACH) return
+    this.#told.set(signInId, now)
+    const report = { type: 'proof_refused', accountId, signInId, mode: this.name, reason } as const
+    this.parts.audit.emit(report, request)
+  }
+
+  /** Takes the proof from the browser, so that it renews it with a challenge that nobody has seen. */
+  askFresh(request: FastifyRequest, reply: FastifyReply, signIn: SignInRef, now: number): void {
+    const { challenges, codes } = this.parts
+    const ref = this.refOf(signIn)
+    clearCookie(reply, this.spec)
+    this.challengeWith(request, challenges.invent(ref, now), codes.identifier(ref))
+  }
+
+  /** The request's own proof, which is not always the one that is remembered beside its credential. */
+  proofOf(request: FastifyRequest, signIn: SignInRef, now: number): ProofSlot {
+    const slot = new ProofSlot()
+    return this.isProven(request, signIn, slot, now) ? slot : new ProofSlot()
+  }
+
+  #learn(text: string, { signInId }: SignInRef, slot: ProofSlot): boolean {
+    const proof = openProof(this.parts.proofKeys, text, { mode: this.name, signInId })
+    if (proof) slot.keep(text, proof)
+    return proof !== null
+  }
+}
