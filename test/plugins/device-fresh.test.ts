@@ -1,29 +1,19 @@
+import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { type DeviceAppOptions, deviceApp, proofOf } from '../helpers/device-app.js'
 import { challengesOf, type DeviceClient, offersOf, signedJwt } from '../helpers/device-client.js'
+import { makeGate } from '../helpers/session-app.js'
 import { ALICE, buildSuite, cookieMode, faultyStore, refused } from '../helpers/suite.js'
 
 /** A route that gives something that lasts. It tells how often it ran, and whether its body was read. */
 function keysApp(t: Parameters<typeof deviceApp>[0], options: DeviceAppOptions = {}) {
   const ran: unknown[] = []
   const routes: DeviceAppOptions['routes'] = (app) => {
-    const schema = {
-      querystring: { type: 'object', properties: { a: { type: 'string' } }, additionalProperties: false },
-    }
-    app.post(
-      '/keys',
-      { schema, onRequest: app.guard({ proof: 'now' }) },
-      async ({ body, query, identity }) => {
-        ran.push({ body, query })
-        return identity
-      },
-    )
-    app.get(
-      '/twice',
-      { onRequest: app.guard(), preHandler: app.guard({ proof: 'now', fresh: 600 }) },
-      async () => 'in',
-    )
+    app.post('/keys', { onRequest: app.guard({ proof: 'now' }) }, async ({ body, query, identity }) => {
+      ran.push({ body, query })
+      return identity
+    })
   }
   return deviceApp(t, { routes, ...options }).then((app) => ({ ...app, ran }))
 }
@@ -101,18 +91,29 @@ for (const mode of ['cookie', 'session'] as const) {
 }
 
 t.test('the proof of the request itself counts, not one that another request has shown', async (t) => {
-  const { bound, clock, app } = await keysApp(t)
+  const [first, between] = [makeGate(), makeGate()]
+  const wait = async ({ headers }: FastifyRequest) => {
+    if (headers['x-wait'] === undefined) return
+    first.open()
+    await between.opened
+  }
+  const { bound, clock, app } = await keysApp(t, {
+    routes: (app) => {
+      const onRequest = [app.guard(), wait, app.guard({ proof: 'now' })]
+      app.post('/keys', { onRequest: app.guard({ proof: 'now' }) }, async () => 'in')
+      app.get('/twice', { onRequest }, async () => 'in')
+    },
+  })
   const client = await bound('cookie')
   clock.advance(100)
-  const stale = client.cookies()
+  const old = app.inject({ url: '/twice', headers: { cookie: client.cookies(), 'x-wait': '1' } })
+  const answered = old.then(({ statusCode }) => statusCode)
+  await first.opened
   t.equal((await client.post('/keys')).statusCode, 200)
-  // Two guards: between them the fresh proof is remembered beside the shared credential.
-  const [old, fresh] = await Promise.all([
-    app.inject({ url: '/twice', headers: { cookie: stale } }),
-    app.inject({ url: '/twice', headers: { cookie: client.cookies() } }),
-  ])
-  t.equal(old.statusCode, 307)
-  t.equal(fresh.statusCode, 200)
+  // Now the fresh proof is remembered beside the credential, which both requests share.
+  t.equal((await app.inject({ url: '/twice', headers: { cookie: client.cookies() } })).statusCode, 200)
+  between.open()
+  t.equal(await answered, 307)
 })
 
 t.test('an answer to an older challenge is no fresh proof', async (t) => {
