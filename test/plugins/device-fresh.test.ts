@@ -86,7 +86,7 @@ for (const mode of ['cookie', 'session'] as const) {
       (await client.fetch({ method: 'POST', url: '/keys?device_proof=asked', payload: {} })).statusCode,
       200,
     )
-    t.match(ran[1], { query: {} })
+    t.same(ran[1], { body: {}, query: {} })
   })
 }
 
