@@ -6,7 +6,8 @@ import { kUnauthenticatedStatus } from './lib/identity/refused.js'
 import { Changes, type ChangesChannel, channelOf } from './lib/live/changes.js'
 import { Connections } from './lib/live/connections.js'
 import type { Live, LiveSocket } from './lib/live/contract.js'
-import { endSignal, LiveConnections } from './lib/live/live.js'
+import { Deadlines } from './lib/live/deadlines.js'
+import { endSignal, LiveConnections, type LiveParts } from './lib/live/live.js'
 import { Watch } from './lib/live/watch.js'
 import { checkWhole, refuseUnknown } from './lib/options.js'
 import { asRedisClient } from './lib/stores/redis/scripts.js'
@@ -69,6 +70,14 @@ function makeWatch(app: FastifyInstance): Watch {
   return new Watch({ store, signIns, clock, endsAt: (mode, times) => endsAt(app, mode, times) })
 }
 
+/** A connection of a bound sign-in ends with the proof that it was opened with. */
+function deadlineOf(app: FastifyInstance): LiveParts['deadlineOf'] {
+  if (!app.hasDecorator('deviceBinding')) return () => null
+  const { deviceBinding, identityClock: clock } = app
+  return (request, found) =>
+    deviceBinding.of(found.identity.mode)?.deadlineOf(request, found, clock()) ?? null
+}
+
 /** @throws OPTION_INVALID */
 async function livePlugin(app: FastifyInstance, options: LiveOptions): Promise<void> {
   refuseUnknown<LiveOptions>(options, { cap: true })
@@ -79,7 +88,9 @@ async function livePlugin(app: FastifyInstance, options: LiveOptions): Promise<v
   const statusCode = app[kUnauthenticatedStatus]
   const refuse = (reason: Error) =>
     'statusCode' in reason && reason.statusCode === 503 ? reason : Object.assign(reason, { statusCode })
-  const live = new LiveConnections({ watch, changes, connections, cap, refuse })
+  const deadlines = new Deadlines(app.identityClock)
+  const parts = { watch, changes, connections, cap, refuse, deadlines, deadlineOf: deadlineOf(app) }
+  const live = new LiveConnections(parts)
   if (app.hasDecorator('identityMetrics')) app.identityMetrics.meters.live(connections)
   app.audit.subscribe((event) => {
     const accountId = changedBy(event)
@@ -88,7 +99,7 @@ async function livePlugin(app: FastifyInstance, options: LiveOptions): Promise<v
   app.decorate('live', live)
   app.decorateRequest('endSignal', {
     getter(this: FastifyRequest) {
-      return endSignal(this, watch)
+      return endSignal(this, parts)
     },
   })
   app.addHook('preClose', function endConnections(done) {
@@ -97,6 +108,7 @@ async function livePlugin(app: FastifyInstance, options: LiveOptions): Promise<v
   })
   app.addHook('onClose', async function stopWatching() {
     watch.close()
+    deadlines.close()
     changes.close()
   })
 }

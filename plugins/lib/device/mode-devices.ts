@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { MaybePromise, ModeName, Resolution, SignInRef } from '../contract.js'
 import { type CookieSpec, readCookie } from '../http/cookies.js'
+import type { Found } from '../identity/caller.js'
+import type { Deadline } from '../live/deadlines.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { type Kept, refusedAs, SIGNED_OUT, Verified } from '../verified/verified.js'
 import { putField } from './header-list.js'
@@ -52,6 +54,22 @@ export class ModeDevices extends ModeProofs {
   forget(request: FastifyRequest, reply: FastifyReply): void {
     this.clear(request, reply)
     if (this.parts.settings.clearSiteData) reply.header('clear-site-data', '"storage"')
+  }
+
+  /**
+   * When a connection that the request opens ends although its sign-in goes on: with its proof. One that was opened without a
+   * question ends with that time, unless the sign-in was not bound meanwhile. Null: it does not.
+   */
+  deadlineOf(request: FastifyRequest, found: Found, now: number): Deadline | null {
+    if (!(found instanceof Verified)) return null
+    if (found.proof !== null) return { at: this.proofOf(request, found, now).until, renew: null }
+    const at = this.openUntil(found.identity.authTime ?? 0)
+    if (now >= at) return null
+    const renew = async () => {
+      const demand = this.#unlessUnbound(await this.#settlement.settle(this.refOf(found)))
+      return demand === 'none' ? Number.POSITIVE_INFINITY : at
+    }
+    return { at, renew }
   }
 
   /** Whether the sign-in's record says that it is bound. @throws STORE_UNAVAILABLE */

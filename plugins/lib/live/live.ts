@@ -7,6 +7,7 @@ import { accountIdText } from '../options.js'
 import type { Changes } from './changes.js'
 import type { Connections } from './connections.js'
 import type { Live, LiveSocket } from './contract.js'
+import type { Deadline, Deadlines } from './deadlines.js'
 import { BoundSocket } from './socket.js'
 import { BoundStream } from './stream.js'
 import type { Watch } from './watch.js'
@@ -33,6 +34,9 @@ export interface LiveParts {
   readonly connections: Connections
   /** The maximum of open connections of one sign-in. */
   readonly cap: number
+  readonly deadlines: Deadlines
+  /** When a connection that the request opens ends before its sign-in. Null: it does not. */
+  deadlineOf(request: FastifyRequest, found: Found): Deadline | null
   /** Makes the refusal of a request whose sign-in has ended since its guard ran. */
   refuse(reason: Error): Error
 }
@@ -51,13 +55,17 @@ export class LiveConnections implements Live {
   bindSocket(request: FastifyRequest, socket: LiveSocket): void {
     const found = foundCaller(request, 'identity')
     if (socket.readyState >= CLOSING || isOf(this.#bound.get(socket), found)) return
-    const { watch } = this.parts
+    const { watch, deadlines } = this.parts
     if (this.#isFull(found)) {
       new BoundSocket(socket, () => false).refuse()
       return
     }
-    const bound = new BoundSocket(socket, () => watch.check(watched))
-    const watched = this.#open(found, bound)
+    const sure = () => void (watch.check(watched) === true && bound.sure())
+    const bound = new BoundSocket(socket, () => {
+      const isInTime = deadlines.check(bound, sure)
+      return isInTime === true ? watch.check(watched) : isInTime
+    })
+    const watched = this.#open(request, found, bound)
     this.#bound.set(socket, watched)
     socket.on('close', () => {
       bound.closed()
@@ -69,13 +77,13 @@ export class LiveConnections implements Live {
 
   bindStream(request: FastifyRequest, reply: FastifyReply): void {
     // Its listeners are called first, and may write a last event.
-    const { reason } = endSignal(request, this.parts.watch)
+    const { reason } = endSignal(request, this.parts)
     if (reason instanceof Error) throw this.parts.refuse(reason)
     if (isOver(reply)) return
     const found = foundCaller(request, 'identity')
     if (this.#isFull(found)) throw Object.assign(new Throttled(RETRY_AFTER), { message: TOO_MANY })
     const bound = new BoundStream(reply.raw)
-    const watched = this.#open(found, bound)
+    const watched = this.#open(request, found, bound)
     reply.raw.once('close', () => this.#close(watched, bound))
     if (this.#isStopping) bound.stop()
   }
@@ -98,7 +106,8 @@ export class LiveConnections implements Live {
     return isFull
   }
 
-  #open(found: Found, member: Bound): Watched {
+  #open(request: FastifyRequest, found: Found, member: Bound): Watched {
+    this.parts.deadlines.add(member, this.parts.deadlineOf(request, found))
     this.parts.connections.add()
     const watched = this.parts.watch.join(found, member)
     watched.connections++
@@ -109,6 +118,7 @@ export class LiveConnections implements Live {
     watched.connections--
     this.parts.connections.remove(member.closedFor)
     this.parts.watch.leave(watched, member)
+    this.parts.deadlines.drop(member)
   }
 }
 
@@ -121,7 +131,10 @@ function isOf(watched: Watched | undefined, { identity: { accountId, signInId } 
 const isOver = ({ raw }: FastifyReply) => raw.destroyed || raw.writableFinished
 
 /** `request.endSignal`. */
-export function endSignal(request: FastifyRequest, watch: Watch): AbortSignal {
+export function endSignal(
+  request: FastifyRequest,
+  { watch, deadlines, deadlineOf }: Pick<LiveParts, 'watch' | 'deadlines' | 'deadlineOf'>,
+): AbortSignal {
   const known = request[kSignal]
   if (known) return known
   const found = foundCaller(request, 'endSignal')
@@ -131,7 +144,11 @@ export function endSignal(request: FastifyRequest, watch: Watch): AbortSignal {
   if (!reply || isOver(reply)) return controller.signal
   const member: Member = { end: (reason) => controller.abort(reason) }
   const watched = watch.join(found, member)
-  reply.raw.once('close', () => watch.leave(watched, member))
+  deadlines.add(member, deadlineOf(request, found))
+  reply.raw.once('close', () => {
+    watch.leave(watched, member)
+    deadlines.drop(member)
+  })
   watch.check(watched)
   return controller.signal
 }
