@@ -11,6 +11,8 @@ export interface SignIn {
   readonly expires_at: string
   readonly ip: string
   readonly user_agent: string
+  /** Whether its credentials need proofs by a key of its client. */
+  readonly bound: boolean
   /** Whether the caller uses it. */
   readonly current: boolean
 }

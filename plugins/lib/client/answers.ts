@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'CREDENTIAL_EXPIRED'
   | 'CREDENTIAL_INVALID'
   | 'CROSS_SITE'
+  | 'DEVICE_PROOF_REQUIRED'
   | 'DISPLAY_NAME_INVALID'
   | 'HOST_AMBIGUOUS'
   | 'INTERNAL'
@@ -53,6 +54,8 @@ export type ErrorCode =
   | 'NOT_SIGNED_IN'
   | 'PASSWORD_REFUSED'
   | 'PREFETCH'
+  | 'PROOF_INVALID'
+  | 'PROOF_NONCE_REQUIRED'
   | 'REFRESH_REFUSED'
   | 'REGISTRATION_CLOSED'
   | 'ROLE_REQUIRED'
@@ -70,7 +73,8 @@ export type ErrorCode =
 export interface TokenPair {
   /** The access token. */
   readonly token: string
-  readonly token_type: 'Bearer'
+  /** `DPoP`: they are bound to a key. */
+  readonly token_type: 'Bearer' | 'DPoP'
   /** Lifetime of the access token in seconds. */
   readonly expires_in: number
   /** Missing if it is in the refresh cookie. */

@@ -24,6 +24,11 @@ export interface ClientOptions {
   readonly mode?: 'token' | 'session' | 'cookie'
   /** Where token mode keeps the refresh token. Defaults to `memory`. */
   readonly storage?: StorageChoice
+  /**
+   * Token mode: binds the tokens to a key of this browser (DPoP), so that a copy of them is worth nothing. The server must
+   * support it (`PUBLIC_URL`, or `dpop`); otherwise signing in fails with `PROOF_INVALID`. Defaults to false.
+   */
+  readonly bound?: boolean
   /** Called whenever the sign-in is over: signed out here or elsewhere, expired, or refused. */
   readonly onSignedOut?: (error: string) => void
   /** Replaces parts of the browser, for tests. */
@@ -68,6 +73,8 @@ export interface Client {
   close(): void
 }
 
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
 declare const location: { readonly origin: string }
 
 /** @throws TypeError if `baseUrl` is no URL, ReferenceError if it is missing outside of a page */
@@ -75,12 +82,15 @@ export function createClient({
   baseUrl = location.origin,
   mode: name = 'token',
   storage: choice = 'memory',
+  bound = false,
   onSignedOut,
   environment,
 }: ClientOptions = {}): Client {
-  const env: Environment = { ...findEnvironment(), ...environment }
+  const env: Mutable<Environment> = { ...findEnvironment(), ...environment }
   const base = new URL(baseUrl)
-  const key = `fastify-identity ${name} ${base}`
+  const { fetch } = env
+  if (bound) env.fetch = async (input, init) => (await import('./bound.js')).send(fetch, base, input, init)
+  const key = `fastify-identity ${name} ${bound} ${base}`
   const isToken = name === 'token'
   const inCookie = isToken && choice === 'cookie'
   // With tokens in memory, requests must not carry another client's refresh cookie.
@@ -115,11 +125,11 @@ export function createClient({
   const request = (path: string, init?: Init) => mode.send(makeOutgoing(env, base, path, init))
 
   async function askNow(): Promise<void> {
-    const signInId = mode.held()?.signInId
+    const sid = mode.held()?.sid
     // Unlike /user_info, it refuses a bad token also if a good cookie came with it.
     const response = await request('./sign_ins?limit=1')
     const code = await codeOf(response)
-    if (mode.held()?.signInId !== signInId) return
+    if (mode.held()?.sid !== sid) return
     if (mode.over.test(code)) mode.end(code)
     else if (response.ok) mode.confirmed?.()
   }
@@ -130,7 +140,7 @@ export function createClient({
   /** Without locks, or before a sign-in is known, each reader has a connection of its own. */
   async function keyOfLive(): Promise<string> {
     await mode.ready?.().catch(() => {})
-    const shared = isToken ? mode.held()?.signInId : name
+    const shared = isToken ? mode.held()?.sid : name
     return `${key} ${(env.locks && shared) ?? env.random()}`
   }
 
@@ -139,7 +149,7 @@ export function createClient({
       await post(env, base, path + name, SIGN_LIMIT, { credentials, ...init }, body, mode.held()?.pair.token),
     )
 
-  if (onSignedOut) listeners.add((event) => event.type === 'signed_out' && onSignedOut(event.error))
+  listeners.add((event) => event.type === 'signed_out' && onSignedOut?.(event.error))
   // A timer may have slept, and proves nothing. So the server is asked.
   env.onReturn?.(() => {
     mode.excuse?.()
@@ -171,7 +181,7 @@ export function createClient({
       const held = mode.held()
       const result = await sign<undefined>('./logout_', init, { refresh_token: held?.pair.refresh_token })
       if (!result.ok) return result
-      if (mode.held()?.signInId === held?.signInId) mode.end('SIGNED_OUT')
+      if (mode.held()?.sid === held?.sid) mode.end('SIGNED_OUT')
       if (!isToken) tell({})
       return result
     },

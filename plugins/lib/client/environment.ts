@@ -3,6 +3,8 @@
  * declarations are local: the suite is compiled without the types of browsers.
  */
 
+type Init = NonNullable<Parameters<typeof fetch>[1]>
+
 /** Web Locks. */
 export interface Locks {
   request(
@@ -20,7 +22,11 @@ export interface Channel {
 }
 
 export interface Environment {
-  readonly fetch: typeof fetch
+  /** With a `token`, the request goes to our server in the name of its holder. Browsers ignore it. */
+  readonly fetch: (
+    input: URL | Request,
+    init: Init & { readonly token?: string | undefined },
+  ) => Promise<Response>
   /** Milliseconds of a clock that nobody can set. */
   readonly now: () => number
   /** From 0 to 1. */

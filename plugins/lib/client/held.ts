@@ -8,10 +8,10 @@ export interface Held {
   readonly until: number
   /** How long before that it is refreshed, in milliseconds: half a minute, or a tenth of a short life. */
   readonly margin: number
-  /** The sign-in's id. */
-  readonly signInId: unknown
-  /** When the access token was issued, by the server's clock. */
-  readonly issuedAt: number
+  /** The sign-in's id, a claim of the access token. */
+  readonly sid?: unknown
+  /** When the access token was issued, by the server's clock. A claim as well. */
+  readonly iat?: unknown
 }
 
 /** The claims of an access token. It verifies nothing: the token came from the server. */
@@ -34,7 +34,6 @@ const isPair = (data: unknown): data is TokenPair => {
  */
 export function hold(data: unknown, now: number): Held | null {
   if (!isPair(data)) return null
-  const { sid, iat } = claimsOf(data.token)
   const margin = Math.min(30_000, data.expires_in * 100)
-  return { pair: data, margin, until: now + data.expires_in * 1000, signInId: sid, issuedAt: Number(iat) }
+  return { ...claimsOf(data.token), pair: data, margin, until: now + data.expires_in * 1000 }
 }

@@ -40,7 +40,7 @@ export function tokenMode(tokens: Tokens): Mode {
       if (!held || (await codeOf(first)) !== 'TOKEN_EXPIRED') return first
       const renewed = await tokens.renew(held)
       if (renewed instanceof Response) return renewed
-      if (renewed === held || !outgoing.canRepeat) return first
+      if (renewed === held || !outgoing.canRepeat()) return first
       const second = await outgoing.send(renewed.pair.token)
       if ((await codeOf(second)) === 'TOKEN_EXPIRED') tokens.fail()
       return second
@@ -57,7 +57,7 @@ export function cookieMode(emit: Emit, ask: () => void): Mode {
     isIn: () => isIn !== false,
     held: () => null,
     send: (outgoing) => outgoing.send(undefined, { credentials: 'include' }),
-    over: /^(SIGNED_OUT|NOT_SIGNED_IN|CREDENTIAL_(EXPIRED|INVALID))$/,
+    over: /^(NOT_)?SIGNED_|^CREDENTIAL_[EI]/,
     confirmed() {
       if (isIn === false) emit({ type: 'signed_in' })
       isIn = true

@@ -8,7 +8,7 @@ export interface Outgoing {
   /** Whether it may carry our credential: it goes to our server, and has none of its own. */
   readonly isOurs: boolean
   /** Whether it can be sent again. A body that was read as a stream is gone. */
-  readonly canRepeat: boolean
+  canRepeat(): boolean
   send(token: string | undefined, init?: Init): Promise<Response>
 }
 
@@ -18,14 +18,14 @@ export function makeOutgoing(env: Environment, base: URL, input: Input, init: In
   const given = new Headers(init.headers ?? request?.headers)
   return {
     isOurs: url.origin === base.origin && !given.has('authorization'),
-    get canRepeat() {
+    canRepeat() {
       // Not every browser has `Request.body`.
       return !(request?.bodyUsed || Symbol.asyncIterator in Object(init.body))
     },
     send(token, more) {
       const headers = new Headers(given)
       if (token) headers.set('authorization', `Bearer ${token}`)
-      return env.fetch(request ?? url, { ...more, ...init, headers })
+      return env.fetch(request ?? url, { ...more, ...init, headers, token })
     },
   }
 }

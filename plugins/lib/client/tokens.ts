@@ -72,7 +72,7 @@ export function createTokens(parts: Parts): Tokens {
 
   /** By the time that the storage answers, it may have a newer token. If it does not answer, it keeps what it has. */
   function end(error: string, token: string | null | undefined): void {
-    endedId = held?.signInId
+    endedId = held?.sid
     held = null
     isOut = true
     emit({ type: 'signed_out', error })
@@ -85,9 +85,9 @@ export function createTokens(parts: Parts): Tokens {
 
   /** Uses the tokens once they are stored. Another tab has stored its own, unless each has a storage of its own. */
   async function keep(before: Held | null, next: Held, isOwn = true): Promise<undefined> {
-    const { pair, signInId } = next
+    const { pair, sid } = next
     if (isOwn || isPerTab) await storage?.save(pair.refresh_token ?? null)
-    emit({ type: before?.signInId === signInId ? 'refreshed' : 'signed_in', pair })
+    emit({ type: before?.sid === sid ? 'refreshed' : 'signed_in', pair })
   }
 
   /** Runs no code of the application, because other tabs wait for it. @returns the work to do afterwards */
@@ -116,7 +116,7 @@ export function createTokens(parts: Parts): Tokens {
   }
 
   function endAll(error: string, token: string | null | undefined): void {
-    tell({ ended: held?.signInId })
+    tell({ ended: held?.sid })
     end(error, token)
   }
 
@@ -149,7 +149,7 @@ export function createTokens(parts: Parts): Tokens {
   async function renew(used: Held): Promise<Held | Response> {
     const failed = held === used ? await refresh() : null
     // By now another person may be signed in. This request was not made in that person's name.
-    return failed ?? (held?.signInId === used.signInId && held ? held : refusal('SIGNED_OUT'))
+    return failed ?? (held?.sid === used.sid && held ? held : refusal('SIGNED_OUT'))
   }
 
   async function ready(): Promise<Held | Response | null> {
@@ -166,8 +166,7 @@ export function createTokens(parts: Parts): Tokens {
     ready,
     renew,
     refresh,
-    fail: backoff.fail,
-    excuse: backoff.excuse,
+    ...backoff,
     async signedIn(data) {
       const next = hold(data, env.now())
       if (!next) return
@@ -182,12 +181,12 @@ export function createTokens(parts: Parts): Tokens {
       const before = held
       const next = hold(pair, env.now())
       if (!next) {
-        if (before && before.signInId === ended) end('SIGNED_OUT', before.pair.refresh_token)
+        if (before && before.sid === ended) end('SIGNED_OUT', before.pair.refresh_token)
         return
       }
       const isOurs = inCookie ? token === null : before?.pair.refresh_token === token
-      const isLate = before && next.issuedAt < before.issuedAt
-      if (!isOurs || isLate || next.signInId === endedId) return
+      const isLate = before && Number(next.iat) < Number(before.iat)
+      if (!isOurs || isLate || next.sid === endedId) return
       put(next)
       void keep(before, next, false)
     },

@@ -3,7 +3,7 @@ import type { Environment } from './environment.js'
 export type Fields = Readonly<Record<string, unknown>>
 
 /** The fields of an object; none of anything else. */
-export const fieldsOf = (value: unknown): Fields => (typeof value === 'object' ? { ...value } : {})
+export const fieldsOf = (value: unknown): Fields => Object(value)
 
 /** An answer's JSON, or no fields. The answer can still be read by others. */
 export const jsonOf = (response: Response): Promise<Fields> =>
