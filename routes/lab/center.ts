@@ -9,7 +9,7 @@ import { useSecurityHeaders } from '../http/security-headers.js'
 import { labApiKeys } from './api-keys.js'
 import type { Question } from './exchange.js'
 import { accountOf, labAccounts, type Person } from './people.js'
-import { ACCOUNT_WORDS, tellQuestions } from './questions.js'
+import { ACCOUNT_WORDS, type Judged, recalled, tellQuestions } from './questions.js'
 import quietAudit from './quiet-audit.js'
 
 export interface CenterOptions {
@@ -34,6 +34,14 @@ export interface Incoming {
   readonly ip: string
 }
 
+/** What a user center tells of the request that it answers. */
+interface Heard {
+  asked: Question[]
+  judged: Judged
+}
+
+const NOBODY: Judged = { caller: null, refusedAs: null }
+
 /** The real server's settings of a development start, whatever this machine's are. */
 const CONFIG = readConfig({ METRICS: 'false', DOCS: 'false', LAB: 'false' })
 
@@ -43,34 +51,35 @@ export class Center {
   readonly events: readonly AuditReport[]
   readonly origin: URL
   readonly store: StateStore
-  readonly #asked: Question[]
+  readonly #heard: Heard
 
   private constructor(
     readonly app: FastifyInstance,
     { origin, store }: CenterOptions,
-    { events, asked }: { readonly events: AuditReport[]; readonly asked: Question[] },
+    { events, heard }: { readonly events: AuditReport[]; readonly heard: Heard },
   ) {
     this.origin = new URL(origin)
     this.store = store
     this.events = events
-    this.#asked = asked
+    this.#heard = heard
   }
 
   static async open(options: CenterOptions): Promise<Center> {
     const app = Fastify({ pluginTimeout: 0, routerOptions: { maxParamLength: 256 } })
     const events: AuditReport[] = []
-    const asked: Question[] = []
+    const heard: Heard = { asked: [], judged: NOBODY }
     app.setValidatorCompiler(TypeBoxValidatorCompiler)
     useSecurityHeaders(app)
     await app.register(quietAudit, { events })
     await app.register(
       fastifyIdentity,
-      suiteOptions(options, (question) => asked.push(question)),
+      suiteOptions(options, (question) => heard.asked.push(question)),
     )
+    noteCallers(app, heard)
     await app.register(apiRoutes, CONFIG)
     app.register(async (scope) => options.routes(scope))
     await app.ready()
-    return new Center(app, options, { events, asked })
+    return new Center(app, options, { events, heard })
   }
 
   /** Answers without a socket: `inject` bypasses the HTTP parser. */
@@ -78,7 +87,7 @@ export class Center {
     readonly response: LightMyRequestResponse
     readonly asked: readonly Question[]
   }> {
-    this.#asked.length = 0
+    Object.assign(this.#heard, { asked: [], judged: NOBODY })
     const response = await this.app.inject({
       method,
       url: path,
@@ -88,7 +97,14 @@ export class Center {
     })
     // The suite notes the last use of a sign-in after the answer.
     await new Promise(setImmediate)
-    return { response, asked: this.#asked.filter((each, index, all) => each.what !== all[index - 1]?.what) }
+    const { asked, judged } = this.#heard
+    return {
+      response,
+      asked: [
+        ...recalled(judged, asked),
+        ...asked.filter((each, index, all) => each.what !== all[index - 1]?.what),
+      ],
+    }
   }
 
   /** Reads an account's picture into memory. Each server does so once a minute, and no experiment is about it. */
@@ -96,6 +112,14 @@ export class Center {
     const headers = await signedIn(this.app, accountOf(person), 'token')
     await this.app.inject({ url: '/user_info', headers })
   }
+}
+
+/** After the answer, so that routes without a guard have no caller. */
+function noteCallers(app: FastifyInstance, heard: Heard): void {
+  app.addHook('onResponse', function noteCaller({ identityOrNull, refusedWith }, _reply, done) {
+    heard.judged = { caller: identityOrNull, refusedAs: refusedWith }
+    done()
+  })
 }
 
 function suiteOptions(options: CenterOptions, tell: (question: Question) => void): SuiteOptions {

@@ -1,4 +1,4 @@
-import type { StateStore } from 'fastify-identity'
+import type { Identity, StateStore } from 'fastify-identity'
 import type { Question } from './exchange.js'
 import type { Text } from './text.js'
 
@@ -21,8 +21,8 @@ const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
     zh: '记下该登录的最近使用时间（每分钟至多一次）。',
   },
   rotateRefresh: {
-    en: 'Compared the refresh token’s number with the record, and raised the number in the record.',
-    zh: '把刷新令牌的序号与记录比对，并将记录中的序号加一。',
+    en: 'Compared the refresh token’s number with the one in the record, and raised that if they were equal.',
+    zh: '把刷新令牌的序号与记录中的序号比对；两者相同时，将记录中的序号加一。',
   },
   resealSignIn: {
     en: 'Sealed the sign-in record again, with the current key.',
@@ -33,12 +33,12 @@ const WORDS: Readonly<Partial<Record<Operation, Text>>> = {
     zh: '读取登录记录；若其中还没有绑定信息，则记下该登录绑定到什么。',
   },
   endSignIn: {
-    en: 'Added the sign-in to the list of ended ones, and removed its record.',
-    zh: '把该登录加入“已结束登录”列表，并删除其记录。',
+    en: 'Added the sign-in to the list of ended ones, and removed its record and its session, if any. Every server with this store hears of it.',
+    zh: '把该登录加入“已结束登录”列表，并删除其记录（以及会话，如果有）。使用该存储的每台服务器都会得知。',
   },
   endSignIns: {
-    en: 'Added the account’s sign-ins to the list of ended ones, and removed their records.',
-    zh: '把该账户的登录加入“已结束登录”列表，并删除其记录。',
+    en: 'Added the account’s sign-ins to the list of ended ones, and removed their records and sessions. Every server with this store hears of it.',
+    zh: '把该账户的登录加入“已结束登录”列表，并删除其记录和会话。使用该存储的每台服务器都会得知。',
   },
   raiseEpoch: { en: 'Raised the account’s epoch.', zh: '提高该账户的凭证版本。' },
   createSession: { en: 'Stored a new session.', zh: '保存新会话。' },
@@ -73,3 +73,34 @@ export const ACCOUNT_WORDS = {
   find: { en: 'Read the account from the accounts’ database.', zh: '从账户数据库读取账户。' },
   apiKey: { en: 'Looked up the API key in the accounts’ database.', zh: '在账户数据库中查询 API 密钥。' },
 } as const satisfies Readonly<Record<string, Text>>
+
+/** What a server keeps of credentials that it has verified. No operation of a store tells of it. */
+const RECALLED = {
+  session: {
+    en: 'Found the session in its memory, where it stays for up to five minutes.',
+    zh: '在内存里找到该会话（最多保留五分钟）。',
+  },
+  apiKey: { en: 'Found the API key in its memory.', zh: '在内存里找到该 API 密钥。' },
+  live: {
+    en: 'Knew the sign-in from an earlier request. The list of ended sign-ins has not changed since then.',
+    zh: '此前的请求已查过该登录，“已结束登录”列表此后没有变化。',
+  },
+  unknown: { en: 'Remembered that the store has no such session.', zh: '记得存储中没有这个会话。' },
+} as const satisfies Readonly<Record<string, Text>>
+
+/** Whom a request's guard recognised, or why it recognised nobody. */
+export interface Judged {
+  readonly caller: Identity | null
+  readonly refusedAs: string | null
+}
+
+/** What the server must have known from its memory, since it recognised the caller without asking a store. */
+export function recalled({ caller, refusedAs }: Judged, asked: readonly Question[]): Question[] {
+  const isAsked = (what: Text | undefined) => asked.some((question) => question.what === what)
+  const all: Text[] = []
+  if (caller?.mode === 'session' && !isAsked(WORDS.readSession)) all.push(RECALLED.session)
+  if (caller?.mode === 'api_key' && !isAsked(ACCOUNT_WORDS.apiKey)) all.push(RECALLED.apiKey)
+  if (caller && !isAsked(WORDS.isLive)) all.push(RECALLED.live)
+  if (refusedAs === 'SIGNED_OUT' && asked.length === 0) all.push(RECALLED.unknown)
+  return all.map((what) => ({ of: 'memory', what }))
+}
