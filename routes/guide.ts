@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { Marked } from 'marked'
 import { gfmHeadingId } from 'marked-gfm-heading-id'
-import { hideFromOthers } from './lab/gate.js'
+import { USUAL_ORIGIN } from './lab/curl.js'
+import { hideFromOthers, ownOrigin } from './lab/gate.js'
 
 /** The repository: a build runs from a folder inside it. Null if the build was copied elsewhere. */
 function findRepository(folder = dirname(fileURLToPath(import.meta.url))): string | null {
@@ -100,10 +101,12 @@ export async function guideRoutes(app: FastifyInstance): Promise<void> {
   const files = new Set(guideFiles(repository))
   for (const path of files) {
     const picture = PICTURES[extname(path)]
-    app.get(`/guide/${path}`, async function guideFile(_request, reply) {
+    app.get(`/guide/${path}`, async function guideFile(request, reply) {
       const content = readFileSync(join(repository, path))
       reply.type(picture ?? 'text/html; charset=utf-8')
-      return picture ? content : render(path, content.toString(), files)
+      if (picture) return content
+      // Its links and scripts are for this server, wherever it listens.
+      return render(path, content.toString().replaceAll(USUAL_ORIGIN, ownOrigin(request)), files)
     })
   }
 }

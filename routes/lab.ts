@@ -5,9 +5,10 @@ import { BodyInvalid, NotFound } from './http/errors.js'
 import { answerFailure } from './http/failures.js'
 import { readJsonOnly } from './http/json.js'
 import { languageOf } from './http/messages.js'
+import { USUAL_ORIGIN } from './lab/curl.js'
 import type { Experiment, Outcome } from './lab/experiment.js'
 import { EXPERIMENTS } from './lab/experiments.js'
-import { hideFromOthers } from './lab/gate.js'
+import { hideFromOthers, ownOrigin } from './lab/gate.js'
 import { otherSiteRoutes } from './lab/other-site.js'
 import { say } from './lab/text.js'
 import { Turns } from './lab/turns.js'
@@ -102,7 +103,8 @@ export async function labRoutes(scope: FastifyInstance): Promise<void> {
       if (!experiment || (body.edit && !experiment.edit)) throw new BodyInvalid()
       const lab = new Lab(languageOf(request))
       const outcome = await turns.take(() => run(experiment, body, lab))
-      return answer(request, 'EXPERIMENT_RUN', { data: say(outcome, lab.language) })
+      const curl = outcome.curl.replace(USUAL_ORIGIN, ownOrigin(request))
+      return answer(request, 'EXPERIMENT_RUN', { data: say({ ...outcome, curl }, lab.language) })
     },
   )
 }

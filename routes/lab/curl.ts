@@ -1,5 +1,8 @@
+/** Where `npm start` serves the user center, unless it is told otherwise. */
+export const USUAL_ORIGIN = 'http://127.0.0.1:3000'
+
 /** What every script begins with. The functions come only if the script uses them. */
-const BASE = 'BASE=$' + '{BASE:-http://127.0.0.1:3000}'
+const BASE = `BASE=$\{BASE:-${USUAL_ORIGIN}}`
 
 const FUNCTIONS: Readonly<Record<string, string>> = {
   login: `login() { curl -s -H 'Content-Type: application/json' -d '{"username":"user1","password":"user123"}' "$@"; }`,

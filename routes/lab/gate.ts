@@ -25,6 +25,12 @@ export function isFromThisMachine(request: FastifyRequest): boolean {
   )
 }
 
+/** A proxy's `X-Forwarded-Proto` may be anything, and this becomes part of a policy. */
+export const schemeOf = ({ protocol }: FastifyRequest) => (protocol === 'https' ? 'https' : 'http')
+
+/** Where the browser has found this server. The gate has let only loopback names through. */
+export const ownOrigin = (request: FastifyRequest) => `${schemeOf(request)}://${request.host}`
+
 /** Answers anybody else like an unknown path. */
 export function hideFromOthers(
   request: FastifyRequest,

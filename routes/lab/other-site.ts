@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CrossSite } from 'fastify-identity/errors'
 import { languageOf } from '../http/messages.js'
-import { hideFromOthers } from './gate.js'
+import { hideFromOthers, ownOrigin, schemeOf } from './gate.js'
 import { html, sendPage } from './html.js'
 import { TEXTS } from './other-site-texts.js'
 import { type Said, say } from './text.js'
@@ -25,9 +25,6 @@ const lineOf = ({ name, attribute }: (typeof COOKIES)[number]) =>
   [`${name}=throwaway`, `Path=${PATH}`, `Max-Age=${COOKIE_TTL}`, 'HttpOnly', attribute]
     .filter((part) => part !== '')
     .join('; ')
-
-/** A proxy's `X-Forwarded-Proto` may be anything, and this becomes part of a policy. */
-const schemeOf = ({ protocol }: FastifyRequest) => (protocol === 'https' ? 'https' : 'http')
 
 /**
  * This server under another loopback name, which is another site for browsers: `localhost` beside `127.0.0.1`. The gate has
@@ -59,7 +56,7 @@ function showOtherSite(request: FastifyRequest, reply: FastifyReply): FastifyRep
     title: words.otherTitle,
     formAction: lab,
     content: html`<p>${words.otherIntro}</p>
-<table><tr><th>${words.thisPage}</th><td>${schemeOf(request)}://${request.host}</td></tr>
+<table><tr><th>${words.thisPage}</th><td>${ownOrigin(request)}</td></tr>
 <tr><th>${words.theLab}</th><td>${lab}</td></tr></table>
 <form method="post" action="${lab}${TARGET}"><p><button id="post">${words.post}</button></p></form>
 <p><a id="follow" href="${lab}${TARGET}">${words.follow}</a></p>`,

@@ -39,6 +39,16 @@ t.test('every page of docs/ is shown, and each of its links leads somewhere', as
   }
 })
 
+t.test('links to the lab and scripts are for the running server', async (t) => {
+  const { origin, port } = await startLab(t)
+  const page = (await fetch(`${origin}/guide/docs/tutorial.md`)).text()
+  t.match(await page, `href="${origin}/lab#two-strangers"`)
+  t.match(await page, `URL=${origin}\n`)
+  t.notMatch(await page, '127.0.0.1:3000')
+  const other = await fetch(`http://localhost:${port}/guide/docs/zh/tutorial.md`)
+  t.match(await other.text(), `href="http://localhost:${port}/lab#two-strangers"`, 'under its other name')
+})
+
 t.test('nothing else of the repository is shown', async (t) => {
   const { origin } = await startLab(t)
   for (const path of [

@@ -152,6 +152,12 @@ t.test('the list and a run speak the language of the request', async (t) => {
   t.match(ran.body.data, { exchanges: [{ response: { body: /您尚未登录/ } }] })
 })
 
+t.test('the script is for the running server', async (t) => {
+  const { origin, run } = await startLab(t)
+  const { body } = await run('two-strangers')
+  t.match(body.data, { curl: `BASE=\${BASE:-${origin}}\n` })
+})
+
 t.test('any one character of a credential may be changed, and none to any avail', async (t) => {
   const { run } = await startLab(t)
   for (const mode of ['cookie', 'session', 'token']) {
