@@ -14,6 +14,7 @@ import {
 } from 'fastify-identity/config'
 import cookieAuth from 'fastify-identity/cookie-auth'
 import csrf from 'fastify-identity/csrf'
+import deviceBinding from 'fastify-identity/device-binding'
 import identity from 'fastify-identity/identity'
 import live from 'fastify-identity/live'
 import metrics from 'fastify-identity/metrics'
@@ -119,6 +120,8 @@ async function registerSuite(
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
   await app.register(signIns, { clock, cap: config.signInCap, longestTtl: longestTtl(config) })
   await app.register(apiKeyAuth, { cap: config.apiKeyCap, ttlMax: config.apiKeyTtlMax })
+  // Before the modes, which look for it.
+  if (config.deviceBinding) await app.register(deviceBinding, { mode: 'on' })
   await app.register(tokenAuth, {
     secure,
     // Proofs name the server by its public address. So without it, no token can be bound to a key.

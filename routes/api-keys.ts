@@ -132,14 +132,22 @@ async function endApiKey(request: FastifyRequest<Ending>) {
   return answer(request, 'ENDED', { data: { ended: 1 } })
 }
 
+/**
+ * An attacker with a copied cookie and its proof must not make a key, which would outlast both. Where sign-ins are bound to
+ * devices, the guard runs before the body is read: the browser sends the request twice.
+ */
+function guardMaking(app: FastifyInstance) {
+  if (!app.hasDecorator('deviceBinding')) return { preHandler: guardPeople(app, { fresh: true }) }
+  return { onRequest: guardPeople(app, { fresh: true, proof: 'now' }) }
+}
+
 /** Makes, lists and ends API keys. None of it can be done with an API key. */
 export async function apiKeyRoutes(
   app: FastifyInstance,
   { apiKeyTtlMax }: ApiKeyRoutesOptions,
 ): Promise<void> {
   const preHandler = guardPeople(app)
-  const fresh = guardPeople(app, { fresh: true })
-  const making = { schema: { body: newKey(apiKeyTtlMax) }, preHandler: fresh, config: { operation: MAKE } }
+  const making = { schema: { body: newKey(apiKeyTtlMax) }, ...guardMaking(app), config: { operation: MAKE } }
   app.post<Making>('/api_keys', making, makeApiKey)
   app.get('/api_keys', { preHandler, config: { operation: LIST } }, listApiKeys)
   const ending = { schema: { params: IdParams }, preHandler, config: { operation: END } }

@@ -67,6 +67,14 @@ function readTrustProxy(env: Environment, production: boolean): readonly string[
   return entries
 }
 
+/** No browser binds a sign-in whose cookies are not secure. */
+function isDeviceBindingOn(env: Environment, production: boolean): boolean {
+  const isSecure = read.flag(env, 'COOKIE_SECURE', production)
+  const isOn = read.choice(env, 'DEVICE_BINDING', ['on', 'off'], isSecure ? 'on' : 'off') === 'on'
+  if (isOn && !isSecure) throw new ConfigInvalid('DEVICE_BINDING must not be on without COOKIE_SECURE.')
+  return isOn
+}
+
 /**
  * The settings: how each field of the config is read from its variable. TTLs are in seconds. The README's pages and
  * `.env.example` name the same variables with the same defaults (test/repository.test.ts).
@@ -104,6 +112,8 @@ const SETTINGS = {
   /** The longest lifetime of an API key. */
   apiKeyTtlMax: (env) => read.seconds(env, 'API_KEY_TTL_MAX', KEY_TTL_MAX),
   cookieSecure: (env, production) => read.flag(env, 'COOKIE_SECURE', production),
+  /** Whether browsers that can bind their sign-ins to the device. */
+  deviceBinding: isDeviceBindingOn,
   /** Before the `__Host-` prefix. */
   cookieName: (env) => readCookieName(env, 'COOKIE_NAME', 'identity'),
   /** Before the `__Host-` prefix. */

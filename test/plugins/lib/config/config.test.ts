@@ -31,6 +31,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   apiKeyCap: 50,
   apiKeyTtlMax: 34_560_000,
   cookieSecure: false,
+  deviceBinding: false,
   cookieName: 'identity',
   sessionName: 'session',
   trustProxy: [],
@@ -101,7 +102,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'SIGN_IN_CAP',
     'COOKIE_SECURE',
   )
-  names.push('COOKIE_NAME', 'SESSION_NAME', 'PUBLIC_URL')
+  names.push('COOKIE_NAME', 'SESSION_NAME', 'PUBLIC_URL', 'DEVICE_BINDING')
   names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS', 'LAB')
   for (const blank of ['', ' ', '\t\r']) {
     const env = Object.fromEntries(names.map((name) => [name, blank]))
@@ -159,6 +160,8 @@ t.test('each variable sets what it says', async (t) => {
     ['SIGN_IN_CAP', '10000', 'signInCap', 10_000],
     ['COOKIE_SECURE', 'true', 'cookieSecure', true],
     ['COOKIE_SECURE', 'false', 'cookieSecure', false],
+    ['COOKIE_SECURE', 'true', 'deviceBinding', true],
+    ['DEVICE_BINDING', 'off', 'deviceBinding', false],
     ['COOKIE_NAME', ' center_id ', 'cookieName', 'center_id'],
     ['SESSION_NAME', 'sid', 'sessionName', 'sid'],
     ['TRUST_PROXY', 'true', 'trustProxy', true],
@@ -242,6 +245,7 @@ t.test('a malformed variable is refused by name', async (t) => {
     SESSION_ABSOLUTE_TTL: notSeconds,
     SIGN_IN_CAP: [...notSeconds, '10001'],
     COOKIE_SECURE: ['TRUE', 'yes', '1', 'auto', 'truefalse'],
+    DEVICE_BINDING: ['true', 'required', 'ON'],
     COOKIE_NAME: [...NOT_NAMES, 'session'],
     SESSION_NAME: [...NOT_NAMES, 'identity', 'identity_proof'],
     SINGLE_INSTANCE: ['TRUE', 'yes', '1', '0'],
@@ -412,6 +416,14 @@ t.test('production', async (t) => {
 
   t.test('may be told that cookies are not secure', async (t) => {
     t.equal(readConfig({ ...PRODUCTION, COOKIE_SECURE: 'false' }).cookieSecure, false)
+  })
+
+  t.test('binds sign-ins to devices, unless it is told not to, or cookies are not secure', async (t) => {
+    const { deviceBinding } = readConfig(PRODUCTION)
+    t.equal(deviceBinding, true)
+    t.equal(readConfig({ ...PRODUCTION, DEVICE_BINDING: 'off' }).deviceBinding, false)
+    t.equal(readConfig({ ...PRODUCTION, COOKIE_SECURE: 'false' }).deviceBinding, false)
+    refused(t, { ...PRODUCTION, COOKIE_SECURE: 'false', DEVICE_BINDING: 'on' }, 'DEVICE_BINDING')
   })
 })
 

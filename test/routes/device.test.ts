@@ -1,0 +1,91 @@
+import t, { type Test } from 'tap'
+import { DeviceClient } from '../helpers/device-client.js'
+import { refused, USER } from '../helpers/http.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+const SECURE = { COOKIE_SECURE: 'true', COOKIE_NAME: 'center', SESSION_NAME: 'sid' }
+const MODES = ['cookie', 'session'] as const
+const NAMES = { cookie: '__Host-center', session: '__Host-sid' }
+
+async function signedIn(t: Test, mode: (typeof MODES)[number], env: Record<string, string> = SECURE) {
+  const { app, clock } = await startUserCenter(t, env)
+  const client = new DeviceClient(app, clock)
+  const login = await client.post(`/login_${mode}`, USER)
+  t.equal(login.statusCode, 200)
+  return { app, clock, client, login }
+}
+
+const withoutProof = (jar: string) => jar.split('; ').find((pair) => /^__Host-(center|sid)=/.test(pair)) ?? ''
+
+for (const mode of MODES) {
+  t.test(`${mode}: the user center binds sign-ins, lists them so, and refuses a copied cookie`, async (t) => {
+    const { app, clock, client } = await signedIn(t, mode)
+    t.ok(client.has(`${NAMES[mode]}_proof`))
+    clock.advance(80)
+    t.equal((await client.get('/user_info')).statusCode, 200)
+    t.match((await client.get('/sign_ins')).json().data, [{ auth_type: mode, bound: true, current: true }])
+    const headers = { cookie: withoutProof(client.cookies()) }
+    refused(t, await app.inject({ url: '/user_info', headers }), 403, 'DEVICE_PROOF_REQUIRED')
+    const chinese = { ...headers, 'accept-language': 'zh' }
+    t.match((await app.inject({ url: '/user_info', headers: chinese })).json().msg, /设备/)
+    for (let hours = 0; hours < 3; hours++) {
+      clock.advance(1800)
+      t.equal((await client.get('/user_info')).statusCode, 200)
+    }
+    const logout = await client.post(`/logout_${mode}`)
+    const cleared = logout.cookies.filter(({ maxAge }) => maxAge === 0).map(({ name }) => name)
+    t.strictSame(cleared.sort(), [NAMES[mode], `${NAMES[mode]}_proof`])
+  })
+
+  t.test(`${mode}: an API key takes a fresh proof, and nothing else does`, async (t) => {
+    const { app, clock, client } = await signedIn(t, mode)
+    clock.advance(100)
+    const headers = { cookie: client.cookies() }
+    const body = { name: 'backup' }
+    const thief = await app.inject({ method: 'POST', url: '/api_keys', headers, payload: body })
+    t.match(thief, { statusCode: 307, headers: { location: '?device_proof=asked' } })
+    const url = '/api_keys?device_proof=asked'
+    refused(
+      t,
+      await app.inject({ method: 'POST', url, headers, payload: body }),
+      403,
+      'DEVICE_PROOF_REQUIRED',
+    )
+    const made = await client.post('/api_keys', body)
+    t.equal(made.statusCode, 201)
+    t.match(client.log.at(-1), '/device/refresh 200')
+    t.equal((await client.get('/api_keys')).json().data.length, 1)
+    const bearer = { authorization: `Bearer ${made.json().data.key}` }
+    refused(
+      t,
+      await app.inject({ method: 'POST', url: '/api_keys', headers: bearer, payload: body }),
+      403,
+      'MODE_REQUIRED',
+    )
+  })
+
+  t.test(`${mode}: without secure cookies, or if it is off, nothing is offered`, async (t) => {
+    for (const env of [{}, { ...SECURE, DEVICE_BINDING: 'off' }]) {
+      const { app, clock, client, login } = await signedIn(t, mode, env)
+      t.equal(login.headers['secure-session-registration'], undefined)
+      for (const path of ['/device/register', '/device/refresh'])
+        refused(t, await app.inject({ method: 'POST', url: path }), 404, 'NOT_FOUND')
+      clock.advance(100)
+      t.equal((await client.get('/user_info')).statusCode, 200)
+      t.match((await client.get('/sign_ins')).json().data, [{ bound: false }])
+      t.equal((await client.post('/api_keys', { name: 'x' })).statusCode, 201)
+    }
+  })
+}
+
+t.test('what the browser asks has no business with the API: no limit, no origin, no document', async (t) => {
+  const { app, client } = await signedIn(t, 'cookie', { ...SECURE, LOGIN_LIMIT_ADDRESS: '1', DOCS: 'true' })
+  const bound = client.bound.get('__Host-center_proof')
+  const headers = { 'sec-secure-session-id': bound?.id ?? '', 'sec-fetch-site': 'cross-site' }
+  const refresh = () =>
+    app.inject({ method: 'POST', url: '/device/refresh', headers, payload: 'x'.repeat(20_000) })
+  for (let times = 0; times < 20; times++) t.equal((await refresh()).statusCode, 403)
+  t.match((await refresh()).headers, { 'secure-session-challenge': /^"p\./, 'cache-control': 'no-store' })
+  const { paths } = (await app.inject('/docs/json')).json()
+  t.notOk(Object.keys(paths).some((path) => path.startsWith('/device')))
+})
