@@ -9,7 +9,7 @@ export const CLAIMS: readonly (readonly [Claim, ...experiments: string[]])[] = [
   ['username', 'tutorial-cookie'],
   ['secret', 'another-secret'],
   ['storage', 'injected-script'],
-  ['status', 'forged-tokens'],
+  ['status', 'guess-a-password'],
 ]
 
 /** The address of the page of claims, behind `#`. */

@@ -187,7 +187,7 @@ export const enSignedIn = {
     rotated: 'The tokens are refreshed. The old refresh token is no longer valid.',
     rotate: 'Refresh now',
     refresh:
-      'The refresh token gives one new pair, which replaces it. A second use counts as theft and ends the sign-in.',
+      'A refresh token gives one new pair, which replaces it. If somebody uses the old one later, the server takes that for theft and ends the sign-in.',
     memory:
       'Why not in localStorage? Every script on this origin could read it there, and it would outlive the tab. In memory, a reload forgets it, and the refresh cookie brings a new one. No script can read that cookie.',
     readers: 'Who can read it',

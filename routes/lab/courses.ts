@@ -83,7 +83,10 @@ const session = (body: string) =>
 /** All cases by the id of their choice. */
 export const COURSES: Readonly<Record<string, Course>> = {
   cookie: {
-    text: { en: 'Cookie: after its hour', zh: 'Cookie：过了一小时' },
+    text: {
+      en: 'Cookie: an hour passes, and a program sends a copy',
+      zh: 'Cookie：过了一小时，由程序发送副本',
+    },
     right: 'expired',
     verdict: {
       en: 'The browser drops the cookie after an hour, and the server refuses a copy of it with 403 CREDENTIAL_EXPIRED.',
@@ -94,7 +97,7 @@ export const COURSES: Readonly<Record<string, Course>> = {
     prints: 'the cookie says that it ends after 3600 seconds',
   },
   token: {
-    text: { en: 'Token: after its 15 minutes', zh: '令牌：过了 15 分钟' },
+    text: { en: 'Token: 15 minutes pass', zh: '令牌：过了 15 分钟' },
     right: 'expired',
     verdict: {
       en: 'The server refuses the token with 403 TOKEN_EXPIRED, and the refresh token gets a new one without a password.',
@@ -105,7 +108,7 @@ export const COURSES: Readonly<Record<string, Course>> = {
     prints: '"expires_in":900',
   },
   renewal: {
-    text: { en: 'Cookie: used after half its life', zh: 'Cookie：有效期过半后继续使用' },
+    text: { en: 'Cookie: an hour passes, and you use it halfway', zh: 'Cookie：过了一小时，其间使用过' },
     right: 'in',
     verdict: {
       en: 'A request after half the cookie’s life gets a new cookie, so people who keep using the site stay signed in.',
@@ -127,7 +130,10 @@ export const COURSES: Readonly<Record<string, Course>> = {
     prints: 'no Max-Age',
   },
   remembered: {
-    text: { en: 'Session: kept signed in, browser closed', zh: '会话：保持登录，关闭浏览器' },
+    text: {
+      en: 'Session with “Keep me signed in”: the browser is closed',
+      zh: '会话：勾选“保持登录”，关闭浏览器',
+    },
     right: 'in',
     verdict: {
       en: 'With “Keep me signed in” the cookie has a Max-Age of a week, so the browser keeps it when it closes.',

@@ -12,12 +12,12 @@ export const en = {
   guide: { text: 'The tutorial and the documentation', href: '/guide/docs/tutorial.md' },
   list: {
     title: 'See it happen',
-    lead: 'Each experiment runs on a user center of its own, which you may attack. Say first what you expect. Then compare it with the real requests and answers.',
+    lead: 'Under each title stands a claim of tutorials. Not all of them are true. Say first what you expect. Then compare it with the real requests and answers. Each experiment runs on a user center of its own, which you may attack.',
     claims: 'What tutorials say, and what is true',
     claimsLead: 'Eight common mistakes, each with an experiment.',
   },
   number: (n: number) => `Experiment ${n}`,
-  claim: 'Tutorials say',
+  claim: 'Tutorials say:',
   question: 'What do you expect?',
   predictFirst: 'Choose first what you expect.',
   run: 'Run',
@@ -73,9 +73,9 @@ export const en = {
   claims: {
     title: 'What tutorials say, and what is true',
     lead: 'Many tutorials about signing in teach these things. We tried them with Flask 3.1.',
-    says: 'They say',
-    so: 'In fact',
-    see: 'See it',
+    says: 'They say:',
+    so: 'In fact:',
+    see: 'See it:',
     items: {
       httpOnly: {
         says: '`set_cookie(…, httpOnly=True)` hides the cookie from scripts.',

@@ -14,12 +14,12 @@ export const zh: Words = {
   guide: { text: '教程与文档', href: '/guide/docs/zh/tutorial.md' },
   list: {
     title: '亲眼看看',
-    lead: '每个实验都在一个独立的用户中心里运行，您可以放心攻击它。先说出您的预测，再与真实的请求和响应对照。',
+    lead: '每个标题下面是教程中的一种说法，并不都对。先说出您的预测，再与真实的请求和响应对照。每个实验都在一个独立的用户中心里运行，您可以放心攻击它。',
     claims: '教程的说法与事实',
     claimsLead: '八个常见错误，每个都配有实验。',
   },
   number: (n) => `实验 ${n}`,
-  claim: '教程的说法',
+  claim: '教程的说法：',
   question: '您的预测是？',
   predictFirst: '请先选择您的预测。',
   run: '运行',
@@ -75,9 +75,9 @@ export const zh: Words = {
   claims: {
     title: '教程的说法与事实',
     lead: '许多登录教程都这样教。我们在 Flask 3.1 上逐一试过。',
-    says: '教程说',
-    so: '事实是',
-    see: '看实验',
+    says: '教程说：',
+    so: '事实是：',
+    see: '看实验：',
     items: {
       httpOnly: {
         says: '`set_cookie(…, httpOnly=True)` 让脚本读不到 Cookie。',

@@ -10,7 +10,7 @@ function entry(experiment: Description): HTMLElement {
     'li',
     { class: 'entry' },
     h('h2', {}, link(experiment)),
-    h('p', { class: 'fine' }, experiment.claim),
+    h('p', { class: 'fine' }, h('q', {}, experiment.claim)),
   )
 }
 

@@ -77,9 +77,12 @@ async function ours(lab: Lab, mode: Mode): Promise<Played> {
   const before = await use(BEFORE)
   await signOut(browser, mode)
   const after = await use(AFTER)
-  const entries = ended.map(({ signInId, until }) => `${signInId}\nuntil ${new Date(until).toISOString()}`)
+  const entries = ended.map(({ signInId, until }) => `${signInId}\n${new Date(until).toISOString()}`)
   const entry = {
-    label: { en: 'Entry in the list of ended sign-ins', zh: '“已结束登录”列表中的条目' },
+    label: {
+      en: 'Entry in the list of ended sign-ins. It stays until no credential of the sign-in can be valid',
+      zh: '“已结束登录”列表中的条目，保留到该登录的凭证全部过期为止',
+    },
     value: entries.join('\n'),
   }
   return { before, after, findings: [...findingsOf(credential, after, lab), entry] }

@@ -124,7 +124,7 @@ export const guessAPassword: Experiment = {
       verdict:
         owner.status === 200
           ? {
-              en: 'After ten failures unknown browsers get 429 THROTTLED, but your browser has a device cookie, and so a counter of its own.',
+              en: 'After ten failures unknown browsers get 429 THROTTLED, but your browser has a device cookie, so the server counts its failures separately.',
               zh: '失败十次之后，陌生的浏览器得到 429 THROTTLED；但您的浏览器有设备 Cookie，所以单独计数。',
             }
           : {

@@ -42,7 +42,7 @@ curl -s -X POST -H 'Sec-Fetch-Site: cross-site' -H 'Origin: ${OTHER}' "$BASE/log
     right: 'check',
     verdict: {
       en: 'The browser sends a SameSite=Lax cookie when somebody follows a link, so only the same-origin check stopped the request, with 403 CROSS_SITE.',
-      zh: '点击链接时 SameSite=Lax 会带上 Cookie，只有同源检查以 403 CROSS_SITE 阻止了它。',
+      zh: '点击链接时，浏览器会带上 SameSite=Lax 的 Cookie，所以只有同源检查以 403 CROSS_SITE 阻止了请求。',
     },
     send: (browser) =>
       browser.send({

@@ -141,7 +141,7 @@ export const plantedSessionId: Experiment = {
   name: 'planted-session-id',
   title: { en: 'Plant a session id before somebody signs in', zh: '在别人登录之前植入会话 ID' },
   claim: {
-    en: 'A login marks the visitor’s session as signed in, and the server takes anybody who has its id for that person.',
+    en: 'A login marks the visitor’s session as signed in. Everybody who sends its id then counts as that visitor.',
     zh: '登录就是把访客的会话标记为已登录，服务器把持有该会话 ID 的人都当作用户本人。',
   },
   question: {

@@ -16,7 +16,10 @@ import type { Text } from '../text.js'
 
 const READ: Readonly<Record<Mode, Text>> = {
   cookie: { en: 'Anybody can read the cookie', zh: '任何人都能读懂 Cookie 的内容' },
-  session: { en: 'The session id says nothing about you', zh: '会话 ID 不透露您的任何信息' },
+  session: {
+    en: 'Anybody can read the session id, which says nothing about you',
+    zh: '任何人都能读到会话 ID，但它不透露您的任何信息',
+  },
   token: { en: 'Anybody can read the token', zh: '任何人都能读懂令牌的内容' },
 }
 

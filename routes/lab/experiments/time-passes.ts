@@ -11,7 +11,10 @@ export const timePasses: Experiment = {
     en: 'You stay signed in until the credential expires or you close the browser.',
     zh: '在凭证过期或关闭浏览器之前，您会一直保持登录。',
   },
-  question: { en: 'How does the server answer the last request?', zh: '服务器会怎么回答最后一个请求？' },
+  question: {
+    en: 'You sign in, and then this happens. How does the server answer the next request?',
+    zh: '您登录之后，发生了下面的情况。服务器会怎么回答接下来的请求？',
+  },
   predictions: [
     { id: 'in', text: { en: 'Still signed in.', zh: '仍处于登录状态。' } },
     { id: 'expired', text: { en: 'Refused: the credential has expired.', zh: '拒绝：凭证已过期。' } },

@@ -33,8 +33,8 @@ export const tutorialCookie: Experiment = {
     zh: '登录后，服务器把用户名写进 Cookie，并在之后的请求中信任它。',
   },
   question: {
-    en: 'Somebody signs in as user1, and changes the name in the cookie to admin. Which server believes it?',
-    zh: '有人以 user1 登录，再把 Cookie 里的用户名改成 admin。哪个服务器会相信？',
+    en: 'Somebody signs in as user1, and changes the name in the cookie to admin. Does the tutorial’s server believe it, and does ours?',
+    zh: '有人以 user1 登录，再把 Cookie 里的用户名改成 admin。教程的服务器会相信吗？我们的呢？',
   },
   predictions: [
     { id: 'both', text: { en: 'Both: the tutorial’s and ours.', zh: '教程的服务器和我们的都会。' } },

@@ -64,9 +64,17 @@ const VERDICTS: Readonly<Record<string, (mode: Text, error: string) => Text>> = 
     zh: `B 不知道 A 上的登录，回答 403 ${error}；而教程的签名 Cookie 在退出之后，在 B 仍然有效。`,
   }),
   shared: (mode) => ({
-    en: `Both servers use one list of ended sign-ins, so B accepts the ${mode.en.toLowerCase()} until the sign-out at A.`,
-    zh: `两台服务器共用一份“已结束登录”列表，所以 B 接受该${mode.zh}，直到在 A 退出登录。`,
+    en: `The store tells B of the sign-out at A, so B accepts the ${mode.en.toLowerCase()} until then and no longer.`,
+    zh: `存储会把在 A 的退出告诉 B，所以 B 只在那之前接受该登录的${mode.zh}。`,
   }),
+}
+
+const LAG = {
+  label: { en: 'How soon B knows', zh: 'B 多快得知' },
+  value: {
+    en: 'Here at once: both servers run in one process. With Redis, B has its own copy of the list of ended sign-ins, and hears of the sign-out within a second.',
+    zh: '在这里是立刻，因为两台服务器在同一个进程里。使用 Redis 时，B 有自己的一份“已结束登录”列表，会在一秒之内得知。',
+  },
 }
 
 const byCookie = (mode: 'cookie' | 'session') => `
@@ -136,7 +144,10 @@ export const twoServers: Experiment = {
       right: rightOf(before, after),
       exchanges: lab.exchanges,
       compare: careless ? [after.index, careless.index] : [before.index, after.index],
-      findings: [{ label: { en: 'The copy', zh: '副本' }, value: signedIn.credential }],
+      findings: [
+        { label: { en: 'The copy', zh: '副本' }, value: signedIn.credential },
+        ...(store === 'shared' ? [{ label: LAG.label, value: LAG.value[lab.language] }] : []),
+      ],
       verdict: VERDICTS[store]?.(MODE_NAMES[mode], after.error) ?? { en: '', zh: '' },
       curl: script(mode === 'token' ? BY_TOKEN : byCookie(mode), '"error":"SIGNED_OUT"'),
     }
