@@ -20,8 +20,8 @@ function stays(old: Node, fresh: Node): boolean {
 }
 
 /** Keeps the first and the last children as far as they can stay, and replaces those between. */
-function renewChildren(parent: Element, wanted: Element): void {
-  const [old, fresh] = [[...parent.childNodes], [...wanted.childNodes]]
+function renewChildren(shown: Element, wanted: Element): void {
+  const [old, fresh] = [[...shown.childNodes], [...wanted.childNodes]]
   const isKept = (from: number, to: number) => {
     const [one, other] = [old.at(from), fresh.at(to)]
     return one !== undefined && other !== undefined && stays(one, other)
@@ -33,7 +33,7 @@ function renewChildren(parent: Element, wanted: Element): void {
   while (first + last < shorter && isKept(-1 - last, -1 - last)) last += 1
   const after = old.at(old.length - last) ?? null
   for (const gone of old.slice(first, old.length - last)) gone.remove()
-  for (const added of fresh.slice(first, fresh.length - last)) parent.insertBefore(added, after)
+  for (const added of fresh.slice(first, fresh.length - last)) shown.insertBefore(added, after)
 }
 
 /** Gives an element this content. What is there already stays. */
