@@ -4,6 +4,7 @@ import type { Part } from './lib/part.js'
 import { goalSection, type Section, textSection } from './lib/report.js'
 import { savedResults, saveResult } from './lib/results.js'
 import { type Setting, settingFor } from './lib/setting.js'
+import { bound } from './parts/bound.js'
 import { compare, compared } from './parts/compare.js'
 import { endToEnd } from './parts/end-to-end.js'
 import { fleet } from './parts/fleet.js'
@@ -30,6 +31,7 @@ const PARTS: readonly Part[] = [
   compare,
   layers,
   inProcess,
+  bound,
   endToEnd,
   ...GROWTH,
   loginPart,

@@ -10,6 +10,8 @@ export interface Candidate {
   readonly name: string
   readonly app: FastifyInstance
   readonly headers: readonly Readonly<Record<string, string>>[]
+  /** Makes the headers of each request instead, if none may be sent twice. Not measured. */
+  readonly fresh?: () => Readonly<Record<string, string>>
 }
 
 /** The cost of one request. */
@@ -48,9 +50,10 @@ function makeRequest(socket: Socket, sent: Readonly<Record<string, string>>): In
 type Sample = readonly [cpu: number, bytes: number]
 
 /** @throws if a request is not answered synchronously with 200 */
-function measureSlice({ name, app, headers }: Candidate, socket: Socket, round: number): Sample {
+function measureSlice({ name, app, headers, fresh }: Candidate, socket: Socket, round: number): Sample {
   const pairs = Array.from({ length: SLICE }, (_, index) => {
-    const request = makeRequest(socket, headers[(round * SLICE + index) % headers.length] ?? {})
+    const sent = fresh?.() ?? headers[(round * SLICE + index) % headers.length] ?? {}
+    const request = makeRequest(socket, sent)
     return { request, response: new ServerResponse(request) }
   })
   const heap = process.memoryUsage().heapUsed
