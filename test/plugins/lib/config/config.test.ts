@@ -61,12 +61,19 @@ t.test('in development every variable has a default', async (t) => {
   t.strictSame(readConfig({}), DEVELOPMENT_DEFAULTS)
 })
 
+t.test('where cookies are secure, sign-ins are bound to devices', async (t) => {
+  const secure = { ...DEVELOPMENT_DEFAULTS, cookieSecure: true }
+  t.strictSame(readConfig({ COOKIE_SECURE: 'true' }), { ...secure, deviceBinding: true })
+  t.strictSame(readConfig({ COOKIE_SECURE: 'true', DEVICE_BINDING: 'off' }), secure)
+})
+
 t.test('in production cookies are secure, nobody registers, and secrets are the operator’s', async (t) => {
   t.strictSame(readConfig(PRODUCTION), {
     ...DEVELOPMENT_DEFAULTS,
     production: true,
     publicUrl: null,
     cookieSecure: true,
+    deviceBinding: true,
     docs: false,
     lab: false,
     metrics: false,
@@ -158,9 +165,7 @@ t.test('each variable sets what it says', async (t) => {
     ['PORT', '80', 'publicUrl', 'http://localhost'],
     ['SIGN_IN_CAP', '1', 'signInCap', 1],
     ['SIGN_IN_CAP', '10000', 'signInCap', 10_000],
-    ['COOKIE_SECURE', 'true', 'cookieSecure', true],
     ['COOKIE_SECURE', 'false', 'cookieSecure', false],
-    ['COOKIE_SECURE', 'true', 'deviceBinding', true],
     ['DEVICE_BINDING', 'off', 'deviceBinding', false],
     ['COOKIE_NAME', ' center_id ', 'cookieName', 'center_id'],
     ['SESSION_NAME', 'sid', 'sessionName', 'sid'],
