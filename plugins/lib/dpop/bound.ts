@@ -7,8 +7,8 @@ import type { Proofs } from './proofs.js'
 import { type Fault, tellRefused } from './refused.js'
 
 const INVALID = refusedAs('TOKEN_INVALID')
-/** The memory for a key and for the first part of its proofs, as an estimate. */
-const KEY_BYTES = 3000
+/** The memory for a key and for the first part of its proofs. Measured. */
+const KEY_BYTES = 4000
 
 /** A genuine access token that is bound to a key. The request's proof is still to be checked. */
 export class BoundToken implements Kept {
