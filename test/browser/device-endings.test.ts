@@ -91,6 +91,22 @@ test('without the store, the browser keeps the sign-in', async (t) => {
   t.notOk(window.events.some(({ kind }) => kind === 'ended'))
 })
 
+test('a socket ends with the proof that it was opened with, and the browser opens another one', async (t) => {
+  const site = await startDeviceSite(t)
+  const window = await openIncognito(t)
+  await bindIn(window, site)
+  const open = `new Promise((resolve) => {
+    const socket = new WebSocket('/ws')
+    socket.onmessage = ({ data }) => resolve(data)
+    window.socketEnd = new Promise((resolve) => { socket.onclose = ({ code }) => resolve(code) })
+  })`
+  t.equal(await window.page.evaluate(open), 'alice')
+  site.clock.advance(20 * 60)
+  t.equal(await window.page.evaluate('window.socketEnd'), 4408)
+  await window.expire(COOKIE_PROOF)
+  t.equal(await window.page.evaluate(open), 'alice')
+})
+
 /** Sends a request as it was seen on the network. @returns the proof that the answer sets, or null */
 async function replay({ origin }: DeviceSite, headers: object): Promise<string | null> {
   return new Promise((resolve, reject) => {
