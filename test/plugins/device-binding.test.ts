@@ -61,7 +61,7 @@ for (const mode of MODES) {
     })
     t.type(challengesOf(answer).get(session_identifier), 'string')
     const proof = answer.cookies.find(({ name }) => name === proofOf(mode))
-    t.match(proof, { path: '/', secure: true, httpOnly: true, sameSite: 'Lax', maxAge: 1200 })
+    t.match(proof, { path: '/', secure: true, httpOnly: true, sameSite: 'Lax', maxAge: 1170 })
     t.equal(clock.now % 60_000, 0)
   })
 

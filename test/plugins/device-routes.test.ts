@@ -209,7 +209,7 @@ t.test('a refresh gets the challenge of this minute, and then the proof', async 
   t.equal(answer.json().session_identifier, bound.id)
   t.strictSame(
     answer.cookies.map(({ name, maxAge }) => [name, maxAge]),
-    [[proofOf('cookie'), 1200]],
+    [[proofOf('cookie'), 1170]],
   )
   t.ok(challengesOf(answer).get(bound.id))
   t.equal((await client.get('/me')).statusCode, 200)
@@ -221,10 +221,24 @@ t.test('an answer that is sent again gains no time, and is refused after 15 minu
   for (let minute = 0; minute <= 15; minute++) {
     const answer = await refresh(headers)
     t.equal(answer.statusCode, 200, `after ${minute} minutes`)
-    t.equal(answer.cookies[0]?.maxAge, (20 - minute) * MINUTE)
+    t.equal(answer.cookies[0]?.maxAge, (20 - minute) * MINUTE - 30)
     clock.advance(MINUTE)
   }
   refused(t, await refresh(headers), 403, 'DEVICE_PROOF_REQUIRED')
+})
+
+t.test('a browser drops its proof half a minute before the server refuses it', async (t) => {
+  const { client, refresh, answerTo, clock, withCookies, bound } = await refreshing(t)
+  clock.advance(0.999)
+  const [proof] = (await refresh(answerTo(bound.challenge))).cookies
+  const jar = client.cookies()
+  clock.advance(proof?.maxAge ?? 0)
+  t.not(client.cookies(), jar, 'it would ask for another one now')
+  t.equal((await withCookies(jar)).statusCode, 200, 'what was sent a moment before is good')
+  clock.advance(28)
+  t.equal((await withCookies(jar)).statusCode, 200)
+  clock.advance(2)
+  refused(t, await withCookies(jar), 403, 'DEVICE_PROOF_REQUIRED')
 })
 
 t.test('the copied jar, with the network log, is dead 20 minutes after the last challenge', async (t) => {

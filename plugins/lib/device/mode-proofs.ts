@@ -10,7 +10,7 @@ import { CHALLENGE, challengeField } from './headers.js'
 import type { DeviceParts } from './parts.js'
 import { openProof, ProofSlot, proofFor, sealProof } from './proof.js'
 import type { DeviceRef } from './ref.js'
-import { PROOF_LEAST } from './times.js'
+import { BROWSER_AHEAD, PROOF_LEAST } from './times.js'
 
 /** How often a sign-in's refusals are told of, in ms. A client may send thousands of requests. */
 const TELL_EACH = 60_000
@@ -69,7 +69,7 @@ export class ModeProofs {
   ): void {
     const { challenges, proofKeys, clock } = this.parts
     const proof = proofFor(ref, challenge)
-    const left = proof.exp - Math.floor(clock() / 1000)
+    const left = proof.exp - Math.floor((clock() + BROWSER_AHEAD) / 1000)
     setCookie(reply, this.spec, sealProof(proofKeys, proof), left)
     this.challengeWith(request, challenges.derive(ref, 'p', clock()), identifier)
   }

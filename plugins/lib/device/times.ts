@@ -18,6 +18,12 @@ export const CHALLENGE_BUCKET = 60_000
  */
 export const PROOF_FOR = 20 * 60_000
 
+/**
+ * How much earlier a browser drops a proof than the server refuses it. Its request may take a while, and instances' clocks
+ * differ. And a connection that ends with its proof is opened again at once: the browser must then ask for another one.
+ */
+export const BROWSER_AHEAD = 30_000
+
 /** With less than this left, a challenge is replaced by a new one. */
 export const PROOF_LEAST = 5 * 60_000
 
