@@ -24,6 +24,7 @@ import stores from 'fastify-identity/stores'
 import throttle from 'fastify-identity/throttle'
 import tokenAuth from 'fastify-identity/token-auth'
 import { seedForDevelopment } from './config/development-accounts.js'
+import { originsAt } from './config/public-origins.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
 import { drainConnections } from './routes/http/drain.js'
@@ -125,7 +126,7 @@ async function registerSuite(
   await app.register(tokenAuth, {
     secure,
     // Proofs name the server by its public address. So without it, no token can be bound to a key.
-    ...(config.publicUrl !== null && { dpop: { origins: [config.publicUrl] } }),
+    ...(config.publicUrl !== null && { dpop: { origins: originsAt(config.publicUrl) } }),
     privateKeys: config.tokenKeys?.keys,
     issuer: config.tokenIssuer,
     audience: config.tokenAudience,

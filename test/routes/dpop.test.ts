@@ -16,8 +16,9 @@ async function start(t: Test, env: Record<string, string> = {}) {
 }
 
 t.test('a login with a proof gives bound tokens, and the list says so', async (t) => {
-  const { app, client, login } = await start(t)
+  const { app, clock, client, login } = await start(t)
   await post(app, '/login_token', USER)
+  clock.advance(1)
   const { answer, token, token_type, refresh_token } = await login()
   t.equal(token_type, 'DPoP')
   t.equal(answer.headers['cache-control'], 'no-store')
@@ -138,3 +139,11 @@ t.test(
     t.equal(data.token_type, 'Bearer')
   },
 )
+
+t.test('in development, localhost and 127.0.0.1 are one server', async (t) => {
+  const { app, client } = await start(t)
+  const there = boundClient(app, client.key, { ...CENTER, origin: 'http://127.0.0.1:3000' })
+  t.equal((await there.send('POST', '/login_token', { payload: USER })).statusCode, 200)
+  const other = boundClient(app, client.key, { ...CENTER, origin: 'http://127.0.0.1:3001' })
+  refused(t, await other.send('POST', '/login_token', { payload: USER }), 400, 'PROOF_INVALID')
+})

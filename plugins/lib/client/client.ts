@@ -3,44 +3,21 @@ import { type Environment, findEnvironment } from './environment.js'
 import type { ClientEvent } from './events.js'
 import { liveEvents } from './live.js'
 import { cookieMode, tokenMode } from './mode.js'
+import type { ClientOptions, Credentials } from './options.js'
 import { type Init, type Input, makeOutgoing } from './outgoing.js'
 import { post } from './post.js'
 import { codeOf } from './refusals.js'
 import { type Result, resultOf } from './result.js'
-import { openStorage, type StorageChoice } from './storage.js'
+import { openStorage } from './storage.js'
 import { REFRESH_LIMIT, SIGN_LIMIT } from './times.js'
 import { createTokens } from './tokens.js'
 import { fieldsOf, single } from './tools.js'
 
 export type * from './answers.js'
 export type { ClientEvent } from './events.js'
+export type { ClientOptions, Credentials } from './options.js'
 export type { Result } from './result.js'
 export type { StorageChoice, TokenStorage } from './storage.js'
-
-export interface ClientOptions {
-  /** Where the user center is, for example `https://example.com`. Defaults to the page's origin; required elsewhere. */
-  readonly baseUrl?: string | URL
-  /** Defaults to `token`. */
-  readonly mode?: 'token' | 'session' | 'cookie'
-  /** Where token mode keeps the refresh token. Defaults to `memory`. */
-  readonly storage?: StorageChoice
-  /**
-   * Token mode: binds the tokens to a key of this browser (DPoP), so that a copy of them is worth nothing. The server must
-   * support it (`PUBLIC_URL`, or `dpop`); otherwise signing in fails with `PROOF_INVALID`. Defaults to false.
-   */
-  readonly bound?: boolean
-  /** Called whenever the sign-in is over: signed out here or elsewhere, expired, or refused. */
-  readonly onSignedOut?: (error: string) => void
-  /** Replaces parts of the browser, for tests. */
-  readonly environment?: Partial<Environment>
-}
-
-export interface Credentials {
-  readonly username: string
-  readonly password: string
-  /** Not in token mode. */
-  readonly remember?: boolean
-}
 
 /** Headers (such as `Accept-Language`) for signing in and out. */
 export type SignInit = Pick<Init, 'headers'>

@@ -1,0 +1,27 @@
+import type { Environment } from './environment.js'
+import type { StorageChoice } from './storage.js'
+
+export interface ClientOptions {
+  /** Where the user center is, for example `https://example.com`. Defaults to the page's origin; required elsewhere. */
+  readonly baseUrl?: string | URL
+  /** Defaults to `token`. */
+  readonly mode?: 'token' | 'session' | 'cookie'
+  /** Where token mode keeps the refresh token. Defaults to `memory`. */
+  readonly storage?: StorageChoice
+  /**
+   * Token mode: binds the tokens to a key of this browser (DPoP), so that a copy of them is worth nothing. The server must
+   * support it (`PUBLIC_URL`, or `dpop`); otherwise signing in fails with `PROOF_INVALID`. Defaults to false.
+   */
+  readonly bound?: boolean
+  /** Called whenever the sign-in is over: signed out here or elsewhere, expired, or refused. */
+  readonly onSignedOut?: (error: string) => void
+  /** Replaces parts of the browser, for tests. */
+  readonly environment?: Partial<Environment>
+}
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  /** Not in token mode. */
+  readonly remember?: boolean
+}
