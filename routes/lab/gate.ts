@@ -12,14 +12,16 @@ function isLoopbackHost(host: string): boolean {
 }
 
 /**
- * Whether the request came from this machine: the server listens on loopback alone, and `Host` is a loopback name. A
- * trusted proxy's `X-Forwarded-Host` must be one as well.
+ * Whether the request came from this machine: the server listens on loopback alone, and `Host` is a loopback name. If a
+ * trusted proxy forwards the request, the same must hold for the client and the host that it names: anybody can ask a
+ * public proxy for `localhost`.
  */
 export function isFromThisMachine(request: FastifyRequest): boolean {
   const addresses = request.server.addresses()
   return (
     addresses.length > 0 &&
     addresses.every((bound) => typeof bound === 'object' && isLoopback(bound.address)) &&
+    isLoopback(request.ip) &&
     isLoopbackHost(request.raw.headers.host ?? '') &&
     isLoopbackHost(request.host)
   )

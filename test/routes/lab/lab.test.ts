@@ -83,6 +83,17 @@ t.test('a trusted proxy cannot carry them to others', async (t) => {
       t.equal((await ask(port, '/lab/experiments', lines)).status, expected, lines.join())
     }
   }
+  for (const [client, expected] of [
+    ['127.0.0.1', 200],
+    ['203.0.113.9', 404],
+    ['127.0.0.1, 203.0.113.9', 404],
+    ['2001:db8::1', 404],
+    ['localhost', 404],
+  ] as const) {
+    const lines = ['Host: localhost', 'X-Forwarded-Host: localhost', `X-Forwarded-For: ${client}`]
+    for (const path of ['/lab', '/lab/experiments', '/guide/docs/tutorial.md'])
+      t.equal((await ask(port, path, lines)).status, expected, `${client} ${path}`)
+  }
 })
 
 t.test('a server that others can reach has none', async (t) => {
