@@ -75,6 +75,7 @@ function render(path: string, text: string, files: ReadonlySet<string>): string 
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title.replaceAll('<', '&lt;')}</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/guide/guide.css">
 </head>
 <body>

@@ -29,6 +29,7 @@ t.test('every page of docs/ is shown, and each of its links leads somewhere', as
     const html = await answer.text()
     t.notMatch(html, /<script|<style| style=| on[a-z]+=/, 'nothing that the policy forbids')
     t.match(html, page.includes('zh') ? '<html lang="zh">' : '<html lang="en">')
+    t.match(html, '<link rel="icon"', 'or browsers ask for one that is not there')
     for (const url of addresses(html, base)) {
       if (!statuses.has(url.pathname)) await ask(url)
       t.equal(statuses.get(url.pathname), 200, `${page}: ${url.pathname}`)

@@ -12,7 +12,7 @@ export const en = {
   guide: { text: 'The tutorial and the documentation', href: '/guide/docs/tutorial.md' },
   list: {
     title: 'See it happen',
-    lead: 'Under each title stands a claim of tutorials. Not all of them are true. Say first what you expect. Then compare it with the real requests and answers. Each experiment runs on a user center of its own, which you may attack.',
+    lead: 'Each title comes with a claim of tutorials. Not all of these claims are true. Say first what you expect. Then compare it with the real requests and answers. Each experiment runs on a user center of its own, which you may attack.',
     claims: 'What tutorials say, and what is true',
     claimsLead: 'Eight common mistakes, each with an experiment.',
   },
