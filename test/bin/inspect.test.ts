@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { KeyFormat } from '../../plugins/lib/api-key/format.js'
+import { DeviceClient } from '../helpers/device-client.js'
 import { boundClient, CENTER, proofKey } from '../helpers/dpop.js'
 import { cookieOf, MODES, type Mode, post, signIn, USER } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
@@ -79,6 +80,20 @@ t.test('a bound token is told from an unbound one, and under which scheme each b
   t.notMatch((await inspect(center, unbound)).stdout, bound)
   const elsewhere = { NODE_ENV: 'production', SINGLE_INSTANCE: 'true' }
   t.match((await inspect(center, data.token, elsewhere)).stdout, /TOKEN_INVALID\. Without PUBLIC_URL/)
+})
+
+t.test('a cookie of a sign-in that is bound to a device is told from others', async (t) => {
+  const center = await start(t, { COOKIE_SECURE: 'true' })
+  for (const mode of ['cookie', 'session'] as const) {
+    for (const registers of [true, false]) {
+      const client = new DeviceClient(center.app, center.clock)
+      client.registers = registers
+      await client.post(`/login_${mode}`, USER)
+      const { status, stdout } = await inspect(center, `Cookie: ${client.cookies()}`)
+      t.equal(status, 0)
+      t.equal(/bound: {6}to a device; without its proof/.test(stdout), registers, `${mode}: ${registers}`)
+    }
+  }
 })
 
 t.test('cookies are found under the names that the server has for them', async (t) => {

@@ -1,3 +1,4 @@
+import { isBound } from '../../sign-ins/record.js'
 import type { SignInRecord } from '../../stores/contract.js'
 import type { Finding, InspectParts } from './finding.js'
 import type { Liveness } from './liveness.js'
@@ -50,17 +51,26 @@ function verdict(finding: Finding, liveness: Liveness | null): string {
   return fault ? `verdict:    refused as ${fault.code}. ${fault.sentence}` : 'verdict:    accepted'
 }
 
+const AMBIENT: ReadonlySet<string> = new Set<Finding['kind']>(['auth cookie', 'session cookie'])
+
+/** A token names its key itself. For a cookie, the record of the sign-in tells. */
+function boundLines({ kind, boundTo }: Finding, signIn: SignInRecord | null): string[] {
+  if (boundTo) return [`bound:      to the key ${boundTo}; each use needs a DPoP proof by it`]
+  if (!signIn || !AMBIENT.has(kind) || !isBound(signIn)) return []
+  return ['bound:      to a device; without its proof, in another cookie, it is DEVICE_PROOF_REQUIRED']
+}
+
 /** The report's lines. None of them works as a credential. */
 export function linesOf(parts: InspectParts, finding: Finding, liveness: Liveness | null): string[] {
   const { now } = parts
-  const { kind, expiresAt, fault, boundTo } = finding
+  const { kind, expiresAt, fault } = finding
   const isGenuine = fault === null || fault.code.endsWith('_EXPIRED')
   return [
     `kind:       ${kind}`,
     `key:        ${keyLine(parts, finding)}`,
     `genuine:    ${isGenuine ? 'yes' : 'no'}`,
     ...contentLines(finding),
-    ...(boundTo ? [`bound:      to the key ${boundTo}; each use needs a DPoP proof by it`] : []),
+    ...boundLines(finding, liveness?.signIn ?? null),
     ...(expiresAt === null ? [] : [`expires:    ${moment(expiresAt, now)}`]),
     ...signInLines(liveness?.signIn ?? null, now),
     ...(liveness?.remark ? [`remark:     ${liveness.remark}`] : []),
