@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { boundClient, CENTER, proofKey } from '../helpers/dpop.js'
-import { cookieOf, post, refused, USER } from '../helpers/http.js'
+import { boundClient, CENTER, hashOf, proofKey } from '../helpers/dpop.js'
+import { cookieOf, listen, post, refused, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const ALGS = 'algs="ES256 EdDSA RS256"'
@@ -146,4 +146,20 @@ t.test('in development, localhost and 127.0.0.1 are one server', async (t) => {
   t.equal((await there.send('POST', '/login_token', { payload: USER })).statusCode, 200)
   const other = boundClient(app, client.key, { ...CENTER, origin: 'http://127.0.0.1:3001' })
   refused(t, await other.send('POST', '/login_token', { payload: USER }), 400, 'PROOF_INVALID')
+})
+
+t.test('a live stream opens with a proof, and ends with its sign-in', async (t) => {
+  const { app, client, login } = await start(t)
+  const { token } = await login()
+  const port = await listen(app)
+  const open = (dpop: string) =>
+    fetch(`http://127.0.0.1:${port}/live`, { headers: { authorization: `DPoP ${token}`, dpop } })
+  const claims = { htu: `${CENTER.origin}/live`, ath: hashOf(token), nonce: await client.nonce() }
+  const proof = client.key.prove(claims)
+  const stream = await open(proof)
+  t.equal(stream.status, 200)
+  const again = await open(proof)
+  t.match([again.status, await again.json()], [403, { error: 'PROOF_INVALID' }])
+  t.equal((await post(app, '/logout_token', {}, { authorization: `DPoP ${token}` })).statusCode, 200)
+  t.match(await stream.text(), /event: hello[\s\S]*event: signed_out\ndata: \{"error":"SIGNED_OUT"\}/)
 })
