@@ -66,7 +66,7 @@ const MAKE: Operation = {
   tag: 'API keys',
   summary: 'Make an API key',
   description:
-    'For a person who has signed in within the last ten minutes. The answer is the only one that contains the key. By default the key has both scopes, and expires after 90 days.',
+    'For a person who has signed in within the last ten minutes. The answer is the only one that contains the key. By default the key has both scopes, and expires after 90 days. A browser whose sign-in is bound to its device is first redirected to the same address (307), to prove the device again.',
   guarded: 'people',
   status: 201,
   data: ApiKeyMade,

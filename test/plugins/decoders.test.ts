@@ -10,9 +10,11 @@ import { cookieSpec } from '../../plugins/lib/http/cookies.js'
 import { newSessionId, sessionKeyOf } from '../../plugins/lib/session/cookie.js'
 import { seal } from '../../plugins/lib/session/seal.js'
 import { DeviceCookie } from '../../plugins/lib/throttle/device-cookie.js'
+import { DeviceClient, offersOf, signedJwt } from '../helpers/device-client.js'
 import { forge, keyOf, parts, signed } from '../helpers/forge.js'
 import { hostilePayloads, hostileTexts } from '../helpers/hostile.js'
 import { ALICE, SECRET, START, sessionApp } from '../helpers/session-app.js'
+import { keyPair } from '../helpers/signing-key.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 /*
@@ -176,6 +178,58 @@ t.test('what is sealed in a session', async (t) => {
     if (changes.length > 0) throw new Error(`changed something: ${changes}`)
   })
   await fc.assert(property, RUNS)
+})
+
+/** Who is bound to a device at the user center, and the cookies that the browser holds. */
+async function bound(t: Test) {
+  const env = { AUTH_SECRETS: SECRET, COOKIE_SECURE: 'true' }
+  const { app, clock } = await startUserCenter(t, env)
+  const client = new DeviceClient(app, clock)
+  client.registers = false
+  const login = await client.post('/login_cookie', { username: 'user1', password: 'user123' })
+  const [offer] = offersOf(login)
+  if (!offer) throw new Error('nothing is offered')
+  await client.register(offer)
+  clock.advance(80)
+  const held = client.bound.get('__Host-identity_proof')
+  const valueOfCookie = (name: string) => client.jar.get(name)?.value ?? ''
+  return { app, offer, held, valueOfCookie, changes: watchChanges(app) }
+}
+
+t.test('a proof, and a cookie that says that it is bound', async (t) => {
+  const { app, valueOfCookie, changes } = await bound(t)
+  const [long, proof] = [valueOfCookie('__Host-identity'), valueOfCookie('__Host-identity_proof')]
+  const send = (one: string, other: string) =>
+    ask(app, { cookie: `__Host-identity=${one}; __Host-identity_proof=${other}` }, changes)
+  await send(long, proof)
+  const proofs = fc.asyncProperty(hostilePayloads(contentOf(proof)), (payload) =>
+    send(long, forged('device-proof', payload)),
+  )
+  await fc.assert(proofs, RUNS)
+  const cookies = fc.asyncProperty(hostilePayloads(contentOf(long)), (payload) =>
+    send(forged('cookie', payload), proof),
+  )
+  await fc.assert(cookies, RUNS)
+})
+
+t.test('an identifier and a registration code', async (t) => {
+  const { app, offer, held, changes } = await bound(t)
+  const pair = keyPair('ES256')
+  const jwk = pair.publicKey.export({ format: 'jwk' })
+  const post = async (url: string, headers: Record<string, string>) => {
+    const { statusCode, body } = await app.inject({ method: 'POST', url, headers })
+    if (![401, 403].includes(statusCode) || changes.length > 0)
+      throw new Error(`${url}: ${statusCode} ${body} ${changes}`)
+  }
+  const identifiers = fc.asyncProperty(hostilePayloads(contentOf(held?.id ?? '')), (payload) =>
+    post('/device/refresh', { 'sec-secure-session-id': forged('device-code', payload) }),
+  )
+  await fc.assert(identifiers, RUNS)
+  const codes = fc.asyncProperty(hostilePayloads(contentOf(offer.authorization)), (payload) => {
+    const content = { jti: offer.challenge, authorization: forged('device-code', payload) }
+    return post('/device/register', { 'secure-session-response': signedJwt(pair, { jwk }, content) })
+  })
+  await fc.assert(codes, RUNS)
 })
 
 t.test('a device cookie', async () => {
