@@ -37,6 +37,7 @@ type End = (app: TokenApp, client: Client, pair: { token: string; refreshToken: 
 
 const ENDS: readonly [End, ...End[]] = [
   (there, client, { token }) => client.send(there, 'POST', '/logout', {}, token),
+  ({ post }, _client, { refreshToken }) => post('/revoke', { token: refreshToken }),
   ({ app }) => app.signIns.endAll(ALICE.id),
   async ({ app }) => {
     const [record] = await app.signIns.list(ALICE.id)
