@@ -19,7 +19,7 @@ const PREFIX = '__Host-'
 export class DeviceBinding {
   readonly #modes = new Map<string, ModeDevices>()
   /** For guards with `proof: 'now'`. They share the count of what a browser was asked. */
-  readonly freshProofs = new FreshProofs(this)
+  readonly freshProofs = new FreshProofs((mode) => this.of(mode))
 
   constructor(readonly parts: DeviceParts) {}
 

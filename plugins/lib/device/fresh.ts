@@ -4,7 +4,6 @@ import { DeviceProofRequired } from '../errors.js'
 import type { Found } from '../identity/caller.js'
 import { Newest } from '../newest.js'
 import { Verified } from '../verified/verified.js'
-import type { DeviceBinding } from './device-binding.js'
 import type { ModeDevices } from './mode-devices.js'
 import { AHEAD_MAX, ASKS_MAX, ASKS_WITHIN, FRESH_FOR } from './times.js'
 
@@ -43,7 +42,8 @@ export class FreshProofs {
   /** When each sign-in was asked, in ms. */
   readonly #asked = new Newest<string, readonly number[]>(ASKED_MAX)
 
-  constructor(private readonly binding: DeviceBinding) {}
+  /** @param devicesOf a mode; null if its sign-ins cannot be bound */
+  constructor(private readonly devicesOf: (mode: string) => ModeDevices | null) {}
 
   /**
    * A promise only in the first minute of a sign-in, which may have been bound since its cookie was issued.
@@ -51,7 +51,7 @@ export class FreshProofs {
    */
   require(request: FastifyRequest, found: Found, now: number): MaybePromise<void> {
     const isMarked = takeMark(request)
-    const devices = this.binding.of(found.identity.mode)
+    const devices = this.devicesOf(found.identity.mode)
     if (!devices || !(found instanceof Verified)) return
     if (found.proof !== null) return this.#judge(request, devices, found, isMarked, now)
     const isOpen = now < devices.openUntil(found.identity.authTime ?? 0)
