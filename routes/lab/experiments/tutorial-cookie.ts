@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { askWho, carry, signIn } from '../credentials.js'
+import { textAt } from '../browser.js'
+import { askWho, carry, edited, signIn } from '../credentials.js'
 import { script } from '../curl.js'
 import type { Experiment } from '../experiment.js'
 import { credentialsOf, USER } from '../people.js'
+import type { Text } from '../text.js'
 
 /** The login of many tutorials: it believes whatever name the cookie has. In the lab only. */
 function tutorialRoutes(app: FastifyInstance): void {
@@ -24,6 +26,18 @@ function renamed(cookie: string, username: string): string {
   return [version, key, changed, mac].join('.')
 }
 
+function verdictOf(hello: string, error: string): Text {
+  if (error === '')
+    return {
+      en: 'This edit changed nothing, so both servers accept the cookie.',
+      zh: '这次编辑没有改变任何字符，所以两个服务器都照常接受。',
+    }
+  return {
+    en: `The tutorial’s server greets ${hello}, while ours finds a wrong signature and refuses the cookie with 403 ${error}.`,
+    zh: `教程的服务器向 ${hello} 问好，而我们的服务器发现签名不符，以 403 ${error} 拒绝。`,
+  }
+}
+
 /** An unsigned cookie is only a claim. */
 export const tutorialCookie: Experiment = {
   name: 'tutorial-cookie',
@@ -42,13 +56,16 @@ export const tutorialCookie: Experiment = {
     { id: 'none', text: { en: 'Neither: cookies cannot be changed.', zh: '都不会：Cookie 无法修改。' } },
   ],
   choices: [],
+  edit: 'credential',
   next: [
+    { text: { en: 'Change the username yourself.', zh: '自己改一改用户名。' } },
     {
       text: { en: 'Change a single character of a signed credential.', zh: '只改动已签名凭证的一个字符。' },
       experiment: 'read-without-a-key',
     },
   ],
-  async run(lab) {
+  async run(lab, _choices, edit) {
+    const name = edit ? edited(USER.username, edit) : 'admin'
     const center = await lab.center({ routes: tutorialRoutes })
     await center.readPicture(USER)
     const victim = lab.browser(center)
@@ -59,9 +76,12 @@ export const tutorialCookie: Experiment = {
       body: credentialsOf(USER),
     })
     const believed = await victim.send({
-      title: { en: 'The tutorial’s server, with username=admin', zh: '教程的服务器，username=admin' },
+      title: {
+        en: `The tutorial’s server, with username=${name}`,
+        zh: `教程的服务器，username=${name}`,
+      },
       path: '/tutorial/me',
-      headers: { cookie: 'username=admin' },
+      headers: { cookie: `username=${name}` },
     })
     const browser = lab.browser(center)
     const { credential } = await signIn(browser, 'cookie')
@@ -69,24 +89,25 @@ export const tutorialCookie: Experiment = {
       en: 'Our server, with its own cookie',
       zh: '我们的服务器，原样的 Cookie',
     })
-    const forged = renamed(credential, 'admin')
+    const forged = renamed(credential, name)
     const refused = await browser.send({
-      title: { en: 'Our server, with admin in the cookie', zh: '我们的服务器，Cookie 里改成 admin' },
+      title: { en: `Our server, with ${name} in the cookie`, zh: `我们的服务器，Cookie 里改成 ${name}` },
       path: '/user_info',
       headers: carry('cookie', forged),
     })
     return {
-      right: 'tutorial',
+      right: refused.error === '' ? 'both' : 'tutorial',
       exchanges: lab.exchanges,
       compare: [believed.index, refused.index],
       findings: [
+        {
+          label: { en: 'The tutorial’s cookie: its whole value', zh: '教程的 Cookie 的全部内容' },
+          value: USER.username,
+        },
         { label: { en: 'Our cookie', zh: '我们的 Cookie' }, value: credential },
         { label: { en: 'The forged cookie', zh: '伪造的 Cookie' }, value: forged },
       ],
-      verdict: {
-        en: 'The tutorial’s server greets admin, while ours finds a wrong signature and refuses the cookie with 403 CREDENTIAL_INVALID.',
-        zh: '教程的服务器向 admin 问好，而我们的服务器发现签名不符，以 403 CREDENTIAL_INVALID 拒绝。',
-      },
+      verdict: verdictOf(textAt(believed.json, 'hello'), refused.error),
       curl: script(
         `
 cookie=$(login -i "$BASE/login_cookie" | value_of identity)
