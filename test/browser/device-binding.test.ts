@@ -91,6 +91,30 @@ test('one answer can begin two sign-ins, and both are bound', async (t) => {
   t.same(names.toSorted(), ['__Host-identity', COOKIE_PROOF, '__Host-session', proofOf('session')])
 })
 
+test('clearSiteData lets the browser forget its key at a sign-out', async (t) => {
+  const site = await startDeviceSite(t, { device: { clearSiteData: true } })
+  const window = await openIncognito(t)
+  await bindIn(window, site)
+  t.equal(await call(window, '/sign_out/cookie', 'POST'), '200')
+  await window.happened('ended', 'StoragePartitionCleared')
+  t.equal(await call(window, '/me'), '401 NOT_SIGNED_IN')
+  t.same(site.proxy.to(REFRESH), [])
+})
+
+test('no request to an excluded path waits for a proof', async (t) => {
+  const site = await startDeviceSite(t, {
+    device: { exclude: ['/static'] },
+    routes: (app) => app.get('/static/picture', async () => ({})),
+  })
+  const window = await openIncognito(t)
+  await bindIn(window, site)
+  await window.expire(COOKIE_PROOF)
+  t.equal(await call(window, '/static/picture'), '200')
+  t.same(site.proxy.to(REFRESH), [])
+  t.equal(await call(window, '/me'), '200')
+  t.equal(site.proxy.to(REFRESH).length, 1)
+})
+
 test('a bound sign-in outlives the browser, with its key', async (t) => {
   const site = await startDeviceSite(t)
   const profile = makeProfile(t)
