@@ -10,7 +10,10 @@ export interface DeviceBindingOptions {
   readonly mode: 'on' | 'required'
   /** Of the browser's two routes: `<path>/register` and `<path>/refresh`. Defaults to `/device`. */
   readonly path?: string
-  /** Paths that need no proof, such as `/static`, with all below them: a browser renews no proof for them. Defaults to none. */
+  /**
+   * Paths, such as `/static`, for which a browser renews no proof, nor for those below them. A guard there still asks for one.
+   * Defaults to none.
+   */
   readonly exclude?: readonly string[]
   /**
    * Whether the answer to a sign-out has `Clear-Site-Data: "storage"`, by which a browser forgets its key at once. It also
