@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { createKeyRing } from '../../plugins/lib/credentials/keys.js'
@@ -330,6 +331,7 @@ t.test('a hostile refresh gets 401, or 403 with a challenge, and changes nothing
     const { id, pair, challenge = '' } = bound
     const answer = await refresh(make({ id, pair, challenge, registration: challengeOfRegistration }))
     refused(t, answer, status, status === 401 ? 'SIGNED_OUT' : 'DEVICE_PROOF_REQUIRED', how)
+    t.equal(answer.json().error, STATUS_CODES[status], how)
     t.equal(challengesOf(answer).has(bound.id), status === 403, how)
     t.strictSame(answer.cookies, [], how)
     t.equal(answer.headers['cache-control'], 'no-store', how)

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { DeviceProofRequired, SignedOut, StoreUnavailable } from '../errors.js'
 
@@ -9,17 +10,12 @@ import { DeviceProofRequired, SignedOut, StoreUnavailable } from '../errors.js'
 /** Answers by itself: an error handler of the application could choose another status. */
 export function answerRefusal(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const isExpected = error instanceof SignedOut || error instanceof DeviceProofRequired
-  const {
-    statusCode = 503,
-    code,
-    message,
-    name,
-  } = isExpected ? error : new StoreUnavailable({ cause: error })
+  const { statusCode = 503, code, message } = isExpected ? error : new StoreUnavailable({ cause: error })
   if (isExpected) request.log.info({ code }, 'request refused')
   else request.log.error({ err: error }, 'a device could not be answered')
   forbidSharing(reply)
   if (statusCode === 503) reply.header('retry-after', '1')
-  reply.code(statusCode).send({ statusCode, code, error: name, message })
+  reply.code(statusCode).send({ statusCode, code, error: STATUS_CODES[statusCode], message })
 }
 
 /** No page of another origin reads an answer, and no cache keeps one. */
