@@ -2,6 +2,7 @@ import type { Experiment } from './experiment.js'
 import { allAtOnce } from './experiments/all-at-once.js'
 import { anotherSecret } from './experiments/another-secret.js'
 import { cartInTheSession } from './experiments/cart-in-the-session.js'
+import { copiedJar } from './experiments/copied-jar.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
 import { guessAPassword } from './experiments/guess-a-password.js'
@@ -36,4 +37,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   twoServers,
   anotherSecret,
   guessAPassword,
+  copiedJar,
 ]

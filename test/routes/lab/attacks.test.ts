@@ -15,6 +15,7 @@ const NAMES = [
   'two-servers',
   'another-secret',
   'guess-a-password',
+  'copied-jar',
 ]
 const runs = runAll(NAMES)
 
@@ -55,6 +56,20 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'another-secret deploys token': ['in', ...Array(7).fill(IN.token)],
   'guess-a-password new': ['later', ...GUESSES, '429 THROTTLED', IN.cookie, IN.cookie],
   'guess-a-password known': ['in', IN.cookie, IN.cookie, ...GUESSES, IN.cookie],
+  'copied-jar binds': [
+    'refused',
+    IN.cookie,
+    '200',
+    IN.cookie,
+    '403 DEVICE_PROOF_REQUIRED',
+    '403 Forbidden',
+    '200',
+    IN.cookie,
+    IN.cookie,
+    '401 Unauthorized',
+    OUT,
+  ],
+  'copied-jar cannot': ['works', ...Array(5).fill(IN.cookie), OUT],
 }
 
 t.test('the suite answers each experiment as its verdict says', async (t) => {
@@ -164,6 +179,21 @@ t.test('the store sees a hash of the id and sealed data', async (t) => {
     t.notMatch(stored, /tea/)
     t.notMatch(stored, id)
   }
+})
+
+t.test('the copied jar has the proof, and its refusal asks no store', async (t) => {
+  for (const [browser, hasProof] of [
+    ['binds', true],
+    ['cannot', false],
+  ] as const) {
+    const copy = await found(`copied-jar ${browser}`, 'The copied cookies')
+    t.match(copy, /^__Host-identity=v1\./)
+    t.equal(/; __Host-identity_proof=v1\./.test(copy), hasProof, browser)
+  }
+  const { exchanges, compare } = await outcomeOf('copied-jar binds')
+  const { asked, response } = exchanges[compare?.[1] ?? 0] ?? {}
+  t.notOk(asked?.some(({ of }) => of === 'store'))
+  t.notOk(response?.headers.some(([name]) => name === 'set-cookie'))
 })
 
 t.test('guesses are throttled for a minute', async (t) => {
