@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import * as bound from './attackers/bound.js'
 import * as browser from './attackers/browser.js'
+import * as devices from './attackers/devices.js'
 import * as guessers from './attackers/guessers.js'
 import * as insiders from './attackers/insiders.js'
 import * as peers from './attackers/peers.js'
@@ -17,6 +18,9 @@ const ROWS: Readonly<Record<string, Row>> = {
   'another site, with a refresh cookie': browser.refreshCookie,
   'an observer of the network': browser.observer,
   'a thief of a credential': thieves.thief,
+  'a thief of all cookies of a bound sign-in': devices.jarThief,
+  'that thief, with a log of every request': devices.networkThief,
+  'that thief, who registers a key of their own': devices.registeringThief,
   'a thief of a bound token, without its key': bound.boundThief,
   'a thief of a device cookie': thieves.deviceThief,
   'a thief or finder of an API key': thieves.keyThief,
