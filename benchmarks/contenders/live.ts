@@ -1,14 +1,10 @@
 import websocket from '@fastify/websocket'
 import Fastify from 'fastify'
-import fastifyIdentity, { type AccountSource } from 'fastify-identity'
+import fastifyIdentity from 'fastify-identity'
 import { place, required, SECRET, type SignInBody } from '../lib/environment.js'
-import { accountOf } from '../lib/profile.js'
+import { accountOf, accounts } from '../lib/profile.js'
 
 /** WebSockets that answer each message. `BIND`: whether they are bound to their sign-in. */
-const accounts: AccountSource = {
-  verify: async (username) => accountOf(username),
-  find: async (id) => accountOf(id),
-}
 const isBound = required('BIND') === 'true'
 
 const app = Fastify()

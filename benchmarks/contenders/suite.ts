@@ -1,17 +1,12 @@
 import Fastify from 'fastify'
-import fastifyIdentity, { type AccountSource, type SuiteOptions } from 'fastify-identity'
+import fastifyIdentity, { type SuiteOptions } from 'fastify-identity'
 import { place, required, SECRET, type SignInBody } from '../lib/environment.js'
-import { accountOf, userInfo, userInfoSchema } from '../lib/profile.js'
+import { accountOf, accounts, userInfo, userInfoSchema } from '../lib/profile.js'
 
 const MODES = ['token', 'session', 'cookie'] as const
 const named = required('MODES').split(',')
 const modes = MODES.filter((mode) => named.includes(mode))
 const mode = MODES.find((name) => name === required('MODE')) ?? 'cookie'
-
-const accounts: AccountSource = {
-  verify: async (username) => accountOf(username),
-  find: async (id) => accountOf(id),
-}
 
 const state: SuiteOptions['state'] =
   required('STATE') === 'Redis' ? { redisUrl: required('REDIS_URL') } : { dataDir: required('DATA_DIR') }

@@ -1,10 +1,10 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import fastifyIdentity, { type AccountSource, type LiveOptions } from 'fastify-identity'
+import fastifyIdentity, { type LiveOptions } from 'fastify-identity'
 import { MODES, type Mode } from '../lib/contender.js'
 import { SECRET } from '../lib/environment.js'
 import { type Candidate, type Cost, measureInProcess } from '../lib/in-process.js'
 import type { Part } from '../lib/part.js'
-import { accountOf, userInfo, userInfoSchema, usernameOf } from '../lib/profile.js'
+import { accountOf, accounts, userInfo, userInfoSchema, usernameOf } from '../lib/profile.js'
 import { goal } from '../lib/report.js'
 
 const COST_LIMIT = 1.2
@@ -18,11 +18,6 @@ own: finding the credential, looking it up, and checking it. Most of what the su
 which Fastify calls its \`onRequest\` and \`onSend\` hooks. Garbage collections are rare here, and the median has none:
 their cost grows with the bytes.
 `.trim()
-
-const accounts: AccountSource = {
-  verify: async (username) => accountOf(username),
-  find: async (id) => accountOf(id),
-}
 
 /** Routes that do only what every guard makes Fastify do. Each adds one layer to the route before it. */
 const LAYERS = ['a preHandler', 'no-store', 'an onSend hook', 'an onRequest hook'] as const
