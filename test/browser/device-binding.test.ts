@@ -91,6 +91,25 @@ test('one answer can begin two sign-ins, and both are bound', async (t) => {
   t.same(names.toSorted(), ['__Host-identity', COOKIE_PROOF, '__Host-session', proofOf('session')])
 })
 
+test('a login form whose answer is a redirect is bound as well', async (t) => {
+  const site = await startDeviceSite(t, {
+    routes(app) {
+      app.get('/login', async (request, reply) => {
+        await request.signIn('cookie', ALICE)
+        return reply.redirect('/page', 303)
+      })
+    },
+  })
+  const window = await openIncognito(t)
+  await window.page.goto(`${site.origin}/`)
+  await window.page.goto(`${site.origin}/login`)
+  t.equal(await window.page.title(), 'alice')
+  await window.happened('bound', 'Success')
+  await window.expire(COOKIE_PROOF)
+  t.equal(await call(window, '/me'), '200')
+  t.equal(site.proxy.to(REFRESH).length, 1)
+})
+
 test('clearSiteData lets the browser forget its key at a sign-out', async (t) => {
   const site = await startDeviceSite(t, { device: { clearSiteData: true } })
   const window = await openIncognito(t)
