@@ -31,8 +31,8 @@ function makeParts(app: FastifyInstance, settings: DeviceSettings): DeviceParts 
 type Serve = (binding: DeviceBinding, request: FastifyRequest, reply: FastifyReply) => Promise<object>
 
 /**
- * A route of the browser's own. It answers before a body is parsed: whatever a body is, it does not matter. Outside the
- * same-origin check and the throttle, because the signature stands for them.
+ * Adds a route that only browsers call, by themselves. It answers before a body is parsed, and ignores the body. It
+ * needs neither the same-origin check nor the throttle: only the device's key can sign what the route accepts.
  */
 function addRoute(scope: FastifyInstance, binding: DeviceBinding, url: string, serve: Serve): void {
   scope.post(url, {
@@ -49,7 +49,7 @@ function addRoute(scope: FastifyInstance, binding: DeviceBinding, url: string, s
 /** @throws OPTION_INVALID also if the store cannot bind, or no mode could be bound */
 async function deviceBinding(app: FastifyInstance, options: DeviceBindingOptions): Promise<void> {
   const checked = checkDeviceOptions(options)
-  // What a browser must call. The routes themselves get the prefix of the scope.
+  // Browsers need the path with the prefix. Fastify adds the prefix to the routes itself.
   const settings = { ...checked, path: `${app.prefix}${checked.path}` }
   if (typeof app.stateStore.settleBinding !== 'function')
     throw new OptionInvalid('deviceBinding', 'wants a store that has settleBinding')

@@ -3,11 +3,12 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { DeviceProofRequired, SignedOut, StoreUnavailable } from '../errors.js'
 
 /*
- * The routes' answers. A browser ends its bound sign-in, without a word, for any 4xx except 403 with a challenge, and keeps
- * it for a 5xx. So there is no 400, 404, 413, 415 or 429, whatever is wrong with the request.
+ * The answers of the two routes. For any 4xx except 403 with a challenge, a browser silently ends its bound sign-in.
+ * For a 5xx it keeps the sign-in. So the routes never answer 400, 404, 413, 415 or 429, whatever is wrong with the
+ * request.
  */
 
-/** Answers by itself: an error handler of the application could choose another status. */
+/** Replaces the application's error handler, which could choose another status. */
 export function answerRefusal(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const isExpected = error instanceof SignedOut || error instanceof DeviceProofRequired
   const { statusCode = 503, code, message } = isExpected ? error : new StoreUnavailable({ cause: error })
@@ -18,7 +19,7 @@ export function answerRefusal(error: FastifyError, request: FastifyRequest, repl
   reply.code(statusCode).send({ statusCode, code, error: STATUS_CODES[statusCode], message })
 }
 
-/** No page of another origin reads an answer, and no cache keeps one. */
+/** Keeps answers from pages of other origins, and from caches. */
 export function forbidSharing(reply: FastifyReply): void {
   for (const name of Object.keys(reply.getHeaders()))
     if (name.startsWith('access-control-')) reply.removeHeader(name)

@@ -7,12 +7,14 @@ import { isMacOf, MAC_SHAPE, macOf } from './mac.js'
 import { type DeviceRef, nameOfRef } from './ref.js'
 
 /*
- * A record's binding is `d1.<key id>.<payload>.<random>.<MAC>`: the device's key as JSON, or the word none. By the random
- * bytes a caller knows its own text again: each registration code is good once. The MAC covers the sign-in as well. So an attacker who can write to the store can neither put in a key of their own nor unbind a sign-in.
+ * A record's binding is `d1.<key id>.<payload>.<random>.<MAC>`. The payload is the device's key as JSON, or the word
+ * none. The random bytes make each text unique. So of several registrations with one code, only one finds its own text
+ * in the record. The MAC covers the sign-in as well: an attacker who can write to the store can neither put in another
+ * key nor unbind a sign-in.
  */
 
 const SHAPE = new RegExp(`^d1\\.([\\w-]{8})\\.([\\w-]+)\\.([\\w-]{8})\\.(${MAC_SHAPE})$`)
-/** No JSON in base64url. */
+/** Cannot be confused with a key: it is not the base64url of any JSON. */
 const NONE = 'none'
 const VERSION = 'd1'
 const RANDOM_BYTES = 6
@@ -21,10 +23,10 @@ const RANDOM_BYTES = 6
 export type Binding =
   /** Not settled yet. */
   | { readonly kind: 'open' }
-  /** To nothing, for good. */
+  /** To nothing. That never changes. */
   | { readonly kind: 'none'; readonly isStale: boolean }
   | { readonly kind: 'device'; readonly key: PublicKey; readonly isStale: boolean }
-  /** To something that this code did not write, or whose secret has left the ring. Nobody can prove that. */
+  /** Unreadable: forged, or its secret has left the ring. No proof is accepted for it. */
   | { readonly kind: 'unknown' }
 
 const OPEN: Binding = Object.freeze({ kind: 'open' })
@@ -57,7 +59,7 @@ export class Bindings {
     return device ? Object.freeze({ kind: 'device', key: device, isStale }) : UNKNOWN
   }
 
-  /** The same binding under the key that signs now. */
+  /** The same binding under the current signing key. */
   renewed(ref: Named, binding: Binding): string | null {
     if (binding.kind === 'none') return this.toNothing(ref)
     return binding.kind === 'device' ? this.toDevice(ref, binding.key) : null

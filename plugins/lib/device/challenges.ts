@@ -6,10 +6,13 @@ import { AHEAD_MAX, CHALLENGE_BUCKET, PROOF_FOR, PROOF_LEAST } from './times.js'
 
 /*
  * A challenge is `<kind>.<time>.<random>.<key id>.<MAC>`. No challenge is stored: the MAC covers the sign-in, the kind
- * and the time of issue. Only the random ones differ within a minute.
+ * and the time of issue. Within a minute, a sign-in gets the same challenge again, except for those with random bytes.
  */
 
-/** `r`: for a registration. `p`: for a proof. `f`: for a fresh proof, with random bytes, so that nobody has signed it yet. */
+/**
+ * `r`: for a registration. `p`: for a proof. `f`: for a fresh proof. It has random bytes, so no signature of it can
+ * exist yet.
+ */
 export type ChallengeKind = 'r' | 'p' | 'f'
 
 const SHAPE = new RegExp(`^([rpf])\\.([0-9a-z]{1,9})\\.([\\w-]*)\\.([\\w-]{8})\\.(${MAC_SHAPE})$`)
@@ -18,11 +21,11 @@ const RANDOM_BYTES = 12
 /** A genuine challenge. */
 export interface Challenge {
   readonly kind: ChallengeKind
-  /** When it was issued, in ms. Of a derived one: the earliest time. */
+  /** When it was issued, in ms. For a derived one, the start of its minute. */
   readonly issuedAt: number
 }
 
-/** Whether a challenge is new enough to be answered: its proof has some time left. */
+/** Whether a challenge is new enough: its proof must last for at least `PROOF_LEAST`. */
 export function isAnswerable({ issuedAt }: Challenge, now: number): boolean {
   return now >= issuedAt - AHEAD_MAX && now <= issuedAt + PROOF_FOR - PROOF_LEAST
 }

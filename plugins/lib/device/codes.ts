@@ -19,29 +19,29 @@ const isIdentifier = Type.Object({ k: Type.Literal('i'), ...RefFields }, closed)
 /** The payload of a signed value, unverified. */
 const PAYLOAD = /^v1\.([\w-]{8})\.([\w-]+)\.[\w-]{43}$/
 
-/** What a browser calls a bound sign-in by. */
+/** The name by which a browser knows a bound sign-in. */
 export interface Identifier {
-  /** As the browser sends it: it must get the same text back. */
+  /** As the browser sent it. The answer must repeat it exactly. */
   readonly text: string
   readonly ref: DeviceRef
   /**
-   * False if its secret has left the ring: a browser keeps its identifier for as long as the sign-in lives. The record
-   * decides then, and its lookup costs an attacker a second request.
+   * False if its secret has left the ring, since a browser keeps the identifier as long as the sign-in lives. Then the
+   * MAC cannot be checked, and the record's binding decides. Such a text is looked up only with a genuine challenge.
    */
   readonly isGenuine: boolean
 }
 
-/** The texts that a browser keeps or passes on for a sign-in. */
+/** Writes and reads registration codes, and the identifiers of bound sign-ins. */
 export class DeviceCodes {
   constructor(private readonly keys: PurposeKeys) {}
 
-  /** A code with which the sign-in can be bound. @param now in ms */
+  /** A code that lets a browser bind the sign-in. @param now in ms */
   registration(ref: DeviceRef, now: number): string {
     const content = { k: 'r', iat: Math.floor(now / 1000), ...contentOfRef(ref) }
     return signValue(this.keys, encodeJson(content))
   }
 
-  /** The sign-in of a genuine code that is in time, or null. @param now in ms */
+  /** The sign-in of a genuine code that has not expired, or null. @param now in ms */
   readRegistration(text: unknown, now: number): DeviceRef | null {
     const payload = verifyValue(this.keys, String(text))
     const content = payload === null ? null : decodeJson(payload)

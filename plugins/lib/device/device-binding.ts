@@ -18,7 +18,7 @@ const PREFIX = '__Host-'
 /** The modes whose sign-ins can be bound. */
 export class DeviceBinding {
   readonly #modes = new Map<string, ModeDevices>()
-  /** For guards with `proof: 'now'`. They share the count of what a browser was asked. */
+  /** For guards with `proof: 'now'`. All of them share the count of questions to a browser. */
   readonly freshProofs = new FreshProofs((mode) => this.of(mode))
 
   constructor(readonly parts: DeviceParts) {}
@@ -46,8 +46,8 @@ function isServed(devices: ModeDevices): devices is ModeDevices & { readonly mod
 }
 
 /**
- * Device binding for a mode. Null if the plugin was not registered, or if the mode's cookies are not secure: no browser binds
- * a sign-in over plain HTTP.
+ * Device binding for a mode. Null if the plugin was not registered, or if the mode's cookies are not secure, since no
+ * browser binds a sign-in over plain HTTP.
  */
 export function devicesFor(app: FastifyInstance, name: ModeName, spec: CookieSpec): ModeDevices | null {
   if (!app.hasDecorator('deviceBinding') || !spec.attributes.secure) return null

@@ -7,26 +7,28 @@ import { Verified } from '../verified/verified.js'
 import type { ModeDevices } from './mode-devices.js'
 import { AHEAD_MAX, ASKS_MAX, ASKS_WITHIN, FRESH_FOR } from './times.js'
 
-/** In the query of a request that was asked to come again. */
+/** Marks the query of a redirected request. */
 const MARK = 'device_proof'
 const MARKED = 'asked'
 /** About 150 bytes each. */
 const ASKED_MAX = 10_000
 
-/** The request must come again, with the proof for a challenge that nobody has seen before. */
+/** The browser must repeat the request, with the proof for a challenge that nobody has seen before. */
 export class FreshProofWanted extends Error {
   constructor(readonly answer: (reply: FastifyReply) => void) {
     super('a fresh proof is wanted')
   }
 }
 
-/** Takes the mark out of the query, so that no schema of the route refuses it. @returns whether it was there */
+/** Removes the mark from the query, because a schema of the route could refuse it. @returns whether it was there */
 function takeMark({ query }: FastifyRequest): boolean {
   if (typeof query !== 'object' || query === null || Reflect.get(query, MARK) !== MARKED) return false
   return Reflect.deleteProperty(query, MARK)
 }
 
-/** The same address, marked. Only its query: a proxy in front may have taken a part of the path away. */
+/**
+ * The same address, marked. A query alone keeps the browser's path, which a proxy may have shortened for the server.
+ */
 function markedAddress({ originalUrl }: FastifyRequest): string {
   const at = originalUrl.indexOf('?')
   const query = at === -1 ? '' : originalUrl.slice(at + 1)
@@ -34,9 +36,9 @@ function markedAddress({ originalUrl }: FastifyRequest): string {
 }
 
 /**
- * Wants a fresh proof for a sensitive action: an attacker with a copied proof must not turn it into something that lasts.
- * Asks by one redirect to the same address, for which the browser renews its proof. At most three times in ten minutes,
- * because a browser that signs too often stops for a while.
+ * Requires a fresh proof for a sensitive action: a thief with a copied proof must not turn it into something that lasts
+ * longer. It asks by one redirect to the same address, and the browser renews its proof before it follows. It asks at
+ * most three times in ten minutes, because a browser that signs too often stops signing for a while.
  */
 export class FreshProofs {
   /** When each sign-in was asked, in ms. */
@@ -46,7 +48,7 @@ export class FreshProofs {
   constructor(private readonly devicesOf: (mode: string) => ModeDevices | null) {}
 
   /**
-   * A promise only in the first minute of a sign-in, which may have been bound since its cookie was issued.
+   * A promise only in the first 75 seconds of a sign-in, which may have been bound after its cookie was issued.
    * @throws DEVICE_PROOF_REQUIRED, FreshProofWanted, STORE_UNAVAILABLE
    */
   require(request: FastifyRequest, found: Found, now: number): MaybePromise<void> {

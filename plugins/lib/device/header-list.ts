@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-/** Writes a mode's member of a list header (RFC 9651 §3.1). Two modes may each have one; the later one of a mode stands. */
+/** Writes a mode's member of a list header (RFC 9651 §3.1). Each mode has at most one: a later one replaces it. */
 export function putField(
   request: FastifyRequest,
   reply: FastifyReply,

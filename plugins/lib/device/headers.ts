@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify'
 import { type Compact, parseCompact } from '../jws/compact.js'
 
 /*
- * The header fields of Device Bound Session Credentials (W3C, draft). They are structured fields (RFC 9651). The suite's
- * own texts need no escapes in them.
+ * The header fields of Device Bound Session Credentials (W3C draft). They are structured fields (RFC 9651). No text of
+ * the suite contains a character that must be escaped there.
  */
 
 export const CHALLENGE = 'secure-session-challenge'
@@ -11,7 +11,7 @@ export const REGISTRATION = 'secure-session-registration'
 const RESPONSE = 'secure-session-response'
 const IDENTIFIER = 'sec-secure-session-id'
 
-/** A string of the suite's characters, with parameters that are ignored. Chromium sends it without the quotes. */
+/** A string of characters that the suite uses. Its parameters are ignored. Chromium sends it without quotes. */
 const STRING = /^(?:"([\w.-]+)"|([\w.-]+))\s*(?:;.*)?$/
 
 function stringOf(field: string | string[] | undefined): string | null {
@@ -33,7 +33,7 @@ export function identifierOf({ headers }: FastifyRequest): string | null {
   return stringOf(headers[IDENTIFIER])
 }
 
-/** A key of 4096 bits and its signature take 1400 characters, and the code up to 3800. */
+/** In characters. An RSA key of 4096 bits and its signature take 1400, and the code takes up to 3800. */
 const RESPONSE_MAX = 8192
 const ALGORITHMS: readonly unknown[] = ['ES256', 'RS256']
 

@@ -20,7 +20,10 @@ export interface BindableMode {
   issueBound?(request: FastifyRequest, reply: FastifyReply): void
 }
 
-/** What a credential needs. `open`: nothing yet. `none`: nothing. `device`: the proof. `refused`: it is not bound, and must be. */
+/**
+ * What a credential needs. `open`: nothing yet, since the browser may still be registering. `none`: nothing. `device`:
+ * the proof. `refused`: binding is required, and the sign-in is not bound. `gone`: the sign-in has ended.
+ */
 export type Demand = 'open' | Settled | 'refused'
 
 const UNBOUND = refusedAs('DEVICE_PROOF_REQUIRED')
@@ -30,7 +33,7 @@ export class ModeDevices extends ModeProofs {
   readonly #settlement: Settlement
   mode: BindableMode | null = null
 
-  /** @param spec of the cookie that holds the proof */
+  /** @param spec of the proof cookie */
   constructor(parts: DeviceParts, name: ModeName, spec: CookieSpec) {
     super(parts, name, spec)
     this.#settlement = new Settlement(parts)
@@ -40,7 +43,7 @@ export class ModeDevices extends ModeProofs {
     return this.#settlement
   }
 
-  /** Offers the browser to bind the sign-in that the answer begins. The proof of an earlier one goes. */
+  /** Offers to bind the sign-in that this answer begins. Clears the proof of an earlier sign-in. */
   offer(request: FastifyRequest, reply: FastifyReply, signIn: SignInRef): void {
     const { challenges, codes, settings, clock } = this.parts
     const [ref, now] = [this.refOf(signIn), clock()]
@@ -57,8 +60,9 @@ export class ModeDevices extends ModeProofs {
   }
 
   /**
-   * When a connection that the request opens ends although its sign-in goes on: with its proof. One that was opened without a
-   * question ends with that time, unless the sign-in was not bound meanwhile. Null: it does not.
+   * When a connection that this request opens must end although its sign-in goes on: when the request's proof expires.
+   * In the first 75 seconds there is no proof yet. Such a connection ends after them, unless the sign-in turns out not
+   * to be bound. Null: no such end.
    */
   deadlineOf(request: FastifyRequest, found: Found, now: number): Deadline | null {
     if (!(found instanceof Verified)) return null
@@ -80,7 +84,7 @@ export class ModeDevices extends ModeProofs {
     return kind === 'device' || kind === 'unknown'
   }
 
-  /** Until when (ms) a sign-in that offers registration is good without a question. */
+  /** Until when (ms) a new sign-in needs no proof. */
   openUntil(authTime: number): number {
     return authTime + PROVISIONAL_FOR
   }
@@ -101,14 +105,14 @@ export class ModeDevices extends ModeProofs {
       : this.#unlessUnbound(settled)
   }
 
-  /** The answer for a demand that no credential can meet. */
+  /** The answer to a demand that no request can meet. */
   refuse(demand: 'gone' | 'refused'): Resolution {
     return demand === 'gone' ? SIGNED_OUT : UNBOUND
   }
 
   /**
-   * The answer to a request with a verified credential. If it is bound, its proof must be in the request as well. That is
-   * verified once, and remembered beside the credential. No lookup.
+   * The answer to a request with a verified credential. If the credential is bound, the request must have its proof as
+   * well. A proof is verified once, and then remembered beside the credential. The store is not asked.
    */
   resolve(request: FastifyRequest, kept: Kept, now: number): MaybePromise<Resolution> {
     const live = kept.resolve(this.parts.signIns)

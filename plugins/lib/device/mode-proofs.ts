@@ -12,7 +12,7 @@ import { openProof, ProofSlot, proofFor, sealProof } from './proof.js'
 import type { DeviceRef } from './ref.js'
 import { BROWSER_AHEAD, PROOF_LEAST } from './times.js'
 
-/** How often a sign-in's refusals are told of, in ms. A client may send thousands of requests. */
+/** Refusals of one sign-in are reported once in this time, in ms. A client may send thousands of requests. */
 const TELL_EACH = 60_000
 const TOLD_MAX = 10_000
 
@@ -20,7 +20,7 @@ const TOLD_MAX = 10_000
 export class ModeProofs {
   readonly #told = new Newest<string, number>(TOLD_MAX)
 
-  /** @param spec of the cookie that holds the proof */
+  /** @param spec of the proof cookie */
   constructor(
     protected readonly parts: DeviceParts,
     readonly name: ModeName,
@@ -36,7 +36,9 @@ export class ModeProofs {
     removeCookie(request, reply, this.spec)
   }
 
-  /** Whether the request has the proof of that sign-in. If it ends soon, the answer has a challenge for the next one. */
+  /**
+   * Whether the request has a proof of that sign-in. If it expires soon, the answer gets a challenge for the next one.
+   */
   isProven(request: FastifyRequest, signIn: SignInRef, slot: ProofSlot, now: number): boolean {
     const reading = readCookie(request.headers.cookie, this.spec.name)
     if (reading.kind !== 'one') return false
@@ -59,7 +61,7 @@ export class ModeProofs {
       putField(request, reply, CHALLENGE, this.name, challengeField(challenge, identifier))
   }
 
-  /** Sets the proof for an answered challenge, with a challenge for the next one. */
+  /** Sets the proof for an answered challenge. Adds the challenge for the next proof, which saves a trip then. */
   prove(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -74,7 +76,7 @@ export class ModeProofs {
     this.challengeWith(request, challenges.derive(ref, 'p', clock()), identifier)
   }
 
-  /** Tells that a proof was missing or wrong, at most once a minute for each sign-in. */
+  /** Reports that a proof was missing or wrong, at most once a minute for each sign-in. */
   tellRefused(
     request: FastifyRequest,
     { accountId, signInId }: SignInRef,
@@ -88,7 +90,7 @@ export class ModeProofs {
     this.parts.audit.emit(report, request)
   }
 
-  /** Takes the proof from the browser, so that it renews it with a challenge that nobody has seen. */
+  /** Clears the proof, so that the browser makes a new one, for a challenge that nobody has seen. */
   askFresh(request: FastifyRequest, reply: FastifyReply, signIn: SignInRef, now: number): void {
     const { challenges, codes } = this.parts
     const ref = this.refOf(signIn)
@@ -96,7 +98,7 @@ export class ModeProofs {
     this.challengeWith(request, challenges.invent(ref, now), codes.identifier(ref))
   }
 
-  /** The request's own proof, which is not always the one that is remembered beside its credential. */
+  /** The proof of this very request. The one beside the credential may have come with another request. */
   proofOf(request: FastifyRequest, signIn: SignInRef, now: number): ProofSlot {
     const slot = new ProofSlot()
     return this.isProven(request, signIn, slot, now) ? slot : new ProofSlot()

@@ -4,21 +4,22 @@ import type { DeviceSettings } from './parts.js'
 
 export interface DeviceBindingOptions {
   /**
-   * `on`: browsers that can are bound. `required`: 75 seconds after a sign-in, only bound ones are admitted, so that people
-   * with other browsers must sign in again and again.
+   * `on`: sign-ins are bound in browsers with the feature, and work as before in others. `required`: a sign-in that is
+   * not bound after 75 seconds is refused, so people with other browsers must sign in again and again.
    */
   readonly mode: 'on' | 'required'
-  /** Of the browser's two routes: `<path>/register` and `<path>/refresh`. Defaults to `/device`. */
+  /** The two routes for browsers are `<path>/register` and `<path>/refresh`. Defaults to `/device`. */
   readonly path?: string
   /**
-   * Paths, such as `/static`, for which a browser renews no proof, nor for those below them. A guard there still asks for one.
-   * Defaults to none.
+   * A browser renews no proof for these paths, such as `/static`, and for all paths below them. A guard there still
+   * requires one. Defaults to none.
    */
   readonly exclude?: readonly string[]
   /**
-   * Whether the answer to a sign-out has `Clear-Site-Data: "storage"`, by which a browser forgets its key at once. It also
-   * deletes the site's storage: IndexedDB with a client's DPoP key, localStorage, service workers. Without it, the browser
-   * learns at its next refresh that the sign-in is over. The server refuses it in any case. Defaults to false.
+   * Whether the answer to a sign-out has `Clear-Site-Data: "storage"`, so that the browser forgets its key at once. The
+   * header also deletes the site's storage: localStorage, service workers, and IndexedDB with a client's DPoP key.
+   * Without it, the browser forgets the key at its next refresh. The server refuses an ended sign-in in both cases.
+   * Defaults to false.
    */
   readonly clearSiteData?: boolean
 }
@@ -30,7 +31,7 @@ const OPTIONS: Known<DeviceBindingOptions> = {
   clearSiteData: true,
 }
 
-/** Segments without anything that a header or a browser could read in another way. */
+/** Only characters that need no escape in a header or an address. */
 const PATH = /^(?:\/[\w.~-]+)+$/
 
 function checkPath(name: string, path: string): string {

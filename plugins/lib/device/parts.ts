@@ -8,9 +8,9 @@ import type { DeviceCodes } from './codes.js'
 
 /** Checked options. */
 export interface DeviceSettings {
-  /** Whether a sign-in that is not bound is refused once its browser could have bound it. */
+  /** Whether a sign-in that is not bound after 75 seconds is refused. */
   readonly isRequired: boolean
-  /** Of the two routes, without a slash at its end. */
+  /** Before `/register` and `/refresh`. No slash at its end. */
   readonly path: string
   /** Whether a sign-out also clears the site's storage in the browser. */
   readonly clearSiteData: boolean
@@ -18,7 +18,7 @@ export interface DeviceSettings {
   readonly excluded: readonly string[]
 }
 
-/** What device binding works with. */
+/** What the parts of device binding share. */
 export interface DeviceParts {
   readonly settings: DeviceSettings
   readonly codes: DeviceCodes

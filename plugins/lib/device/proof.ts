@@ -15,7 +15,7 @@ const isProof = Type.Object(
 )
 export type ProofContent = Static<typeof isProof>
 
-/** The proof for an answered challenge. It ends a fixed time after the challenge was issued. */
+/** The proof for an answered challenge. It expires a fixed time after the challenge was issued. */
 export function proofFor({ mode, signInId }: DeviceRef, { kind, issuedAt }: Challenge): ProofContent {
   const exp = Math.floor((issuedAt + PROOF_FOR) / 1000)
   const at = kind === 'f' ? { at: Math.floor(issuedAt / 1000) } : {}
@@ -26,7 +26,10 @@ export function sealProof(keys: PurposeKeys, content: ProofContent): string {
   return signValue(keys, encodeJson(content))
 }
 
-/** The content of a genuine proof of that sign-in, expired or not. Null for any other, which counts as none. */
+/**
+ * The content of a genuine proof of that sign-in, expired or not. Null for any other text, also another sign-in's
+ * proof.
+ */
 export function openProof(
   keys: PurposeKeys,
   text: string,
@@ -37,7 +40,7 @@ export function openProof(
   return isProof(content) && content.mode === mode && content.sid === signInId ? content : null
 }
 
-/** The proof that was last seen with a bound credential. Kept beside that, so that it is verified once. Times are in ms. */
+/** The last proof that came with a bound credential. It is kept there, and so verified only once. Times are in ms. */
 export class ProofSlot {
   text = ''
   until = 0

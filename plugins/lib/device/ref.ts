@@ -2,7 +2,7 @@ import type { ModeName, SignInRef } from '../contract.js'
 import { IdentityClaims } from '../credentials/identity-claims.js'
 import { type Static, Type } from '../shape.js'
 
-/** The sign-in that a device is bound to, or is to be bound to. */
+/** A sign-in that a device is bound to, or may be. */
 export interface DeviceRef extends SignInRef {
   readonly mode: ModeName
 }
@@ -24,7 +24,7 @@ export function refOfContent(content: RefContent): DeviceRef {
   return { mode: mode as ModeName, accountId, signInId, epoch, generation }
 }
 
-/** What the MACs of a sign-in's challenges and binding cover: which sign-in they are for. */
+/** Names a sign-in in the MACs of its challenges and its binding. */
 export function nameOfRef({ mode, accountId, signInId }: Omit<DeviceRef, 'epoch' | 'generation'>): string[] {
   return [mode, accountId, signInId]
 }

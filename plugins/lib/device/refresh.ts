@@ -12,13 +12,13 @@ import { identifierOf, responseOf } from './headers.js'
 import type { BindableMode, ModeDevices } from './mode-devices.js'
 import { refreshPathOf } from './parts.js'
 
-/** A bound sign-in that a browser wants to prove. */
+/** A request's claim to be a certain bound sign-in. */
 interface Claimed {
   readonly identifier: Identifier
   readonly devices: ModeDevices & { readonly mode: BindableMode }
 }
 
-/** @throws SIGNED_OUT: a forged identifier costs no lookup */
+/** Looks nothing up for a forged identifier. @throws SIGNED_OUT */
 async function readClaimed(binding: DeviceBinding, request: FastifyRequest): Promise<Claimed> {
   const { codes, signIns } = binding.parts
   const identifier = codes.readIdentifier(identifierOf(request) ?? '')
@@ -43,8 +43,9 @@ function readAnswer(binding: DeviceBinding, request: FastifyRequest, { identifie
 }
 
 /**
- * The record of the sign-in, if the request does not stand for another one. A browser refreshes without any cookies after a
- * link from another site.
+ * The record of the sign-in. If the request has the mode's own cookie, it must be of the same sign-in. There may be no
+ * cookie: after a link from another site, a browser refreshes without cookies.
+ * @throws SIGNED_OUT
  */
 async function findRecord(
   binding: DeviceBinding,
@@ -57,7 +58,7 @@ async function findRecord(
 }
 
 /**
- * Proves a bound sign-in. Sets nothing but the proof: so a refresh that is under way undoes no sign-out.
+ * Proves a bound sign-in. It sets only the proof cookie, so a refresh under way cannot undo a sign-out.
  * @throws DEVICE_PROOF_REQUIRED with a challenge, SIGNED_OUT, STORE_UNAVAILABLE
  */
 export async function refreshProof(
@@ -83,7 +84,7 @@ export async function refreshProof(
     throw refuse()
   }
   await devices.settlement.renew(ref, record, bound)
-  // After all lookups: the sign-in may have ended meanwhile.
+  // Last, because the sign-in may have ended during the lookups.
   if (!(await isLiveNow(signIns, refOfRecord(record)))) throw new SignedOut()
   devices.prove(request, reply, ref, text, answer.challenge)
   const { excluded } = settings

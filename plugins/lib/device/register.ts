@@ -11,14 +11,14 @@ import { responseOf } from './headers.js'
 import { refreshPathOf } from './parts.js'
 import type { DeviceRef } from './ref.js'
 
-/** A registration that is signed by the device's key, for a sign-in that was offered it. */
+/** A genuine registration: signed by the device's key, with the code of a sign-in. */
 interface Registration {
   readonly ref: DeviceRef
   readonly key: PublicKey
   readonly challenge: Challenge
 }
 
-/** Null unless code, challenge, key and signature are good and in time. The cheap checks come first. */
+/** Null unless code, challenge, key and signature are valid. The cheap checks come first. */
 function readRegistration({ parts }: DeviceBinding, request: FastifyRequest): Registration | null {
   const { codes, challenges, clock } = parts
   const now = clock()
@@ -32,8 +32,8 @@ function readRegistration({ parts }: DeviceBinding, request: FastifyRequest): Re
 }
 
 /**
- * The request's own cookie must stand for the same sign-in. Otherwise an attacker who has seen a code could bind somebody
- * else's sign-in, and so end it.
+ * The request must have the cookie of the same sign-in. Otherwise an attacker who has seen a code could bind another
+ * person's sign-in to their own key. That person's browser would then be refused.
  */
 async function requireOwn(request: FastifyRequest, mode: AuthMode, ref: DeviceRef): Promise<void> {
   const resolution = await mode.resolve(request)
@@ -43,7 +43,7 @@ async function requireOwn(request: FastifyRequest, mode: AuthMode, ref: DeviceRe
 }
 
 /**
- * Binds a sign-in to the device whose key has signed the registration. The first registration stands.
+ * Binds a sign-in to the device whose key has signed the registration. No later registration replaces it.
  * @throws DEVICE_PROOF_REQUIRED, SIGNED_OUT, STORE_UNAVAILABLE
  */
 export async function registerDevice(

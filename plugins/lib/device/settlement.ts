@@ -5,13 +5,13 @@ import type { Binding } from './bindings.js'
 import type { DeviceParts } from './parts.js'
 import type { DeviceRef } from './ref.js'
 
-/** `device`: only with its proof. `none`: never bound. `gone`: the sign-in has no record any more. */
+/** `device`: it needs its proof. `none`: it is not bound, and never will be. `gone`: it has no record any more. */
 export type Settled = 'device' | 'none' | 'gone'
 
-/** About 100 bytes each. Beyond the bound a record is read again. */
+/** About 100 bytes each. Beyond this number, a record is read again. */
 const KNOWN_MAX = 100_000
 
-/** Decides, once for each sign-in, whether it is bound. What was decided never changes, so it is remembered. */
+/** Decides once for each sign-in whether it is bound. The decision never changes, so it is remembered. */
 export class Settlement {
   readonly #known = new Newest<string, Settled>(KNOWN_MAX)
   /** By sign-in: parallel requests share one lookup, and its outcome. */
@@ -28,7 +28,10 @@ export class Settlement {
     return running
   }
 
-  /** Replaces a binding under a key that no longer signs: that key may leave the ring. If it fails, the next one tries again. */
+  /**
+   * Writes a binding anew if the current key has not signed it, because an older key may leave the ring. After a
+   * failure, the next refresh tries again.
+   */
   async renew(ref: DeviceRef, { binding: replaced }: SignInRecord, binding: Binding): Promise<void> {
     const isStale = 'isStale' in binding && binding.isStale
     const renewed = isStale ? this.parts.bindings.renewed(ref, binding) : null
@@ -52,7 +55,7 @@ export class Settlement {
     if (!record) return 'gone'
     const binding = bindings.read(ref.mode, record)
     await this.renew(ref, record, binding)
-    // A binding that nobody can verify counts as that of a device that nobody has.
+    // An open or unreadable binding counts as bound, so no request passes without a proof that nobody can make.
     return binding.kind === 'none' ? 'none' : 'device'
   }
 }

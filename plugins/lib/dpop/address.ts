@@ -1,8 +1,8 @@
 import { OptionInvalid } from '../errors.js'
 
 /*
- * The address of a request as a proof names it (`htu`, RFC 9449 §4.2): the origin from configuration, and the path as it
- * was sent. Never the request's `Host`, which its sender chooses.
+ * The address of a request as a proof names it (`htu`, RFC 9449 §4.2): the configured origin, and the path as it was
+ * sent. The request's `Host` is never used, because its sender chooses it.
  */
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
@@ -28,7 +28,7 @@ export function checkPublicOrigins(origins: unknown): readonly string[] {
 
 const UNRESERVED = /[\w.~-]/
 
-/** RFC 3986 §6.2.2: percent-encoded octets in one spelling. Two paths stay different if a router tells them apart. */
+/** Gives percent-encoded octets one spelling (RFC 3986 §6.2.2). Paths that a router tells apart stay different. */
 function normalise(path: string): string {
   if (!path.includes('%')) return path
   return path.replace(/%[\da-f]{2}/gi, (octet) => {
@@ -52,8 +52,8 @@ function readAddress(htu: string): { readonly origin: string; readonly path: str
 
 /**
  * Whether `htu` names the request's target at one of the origins.
- * @param target of the request line, as it was sent. Its dot segments are not resolved: the router does not resolve
- * them, and they would lead to another route.
+ * @param target of the request line, as it was sent. Dot segments are not resolved, because the router does not resolve
+ * them either.
  */
 export function isAddressOf(htu: string, origins: readonly string[], target: string): boolean {
   const path = pathOf(target)

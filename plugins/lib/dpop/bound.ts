@@ -16,7 +16,7 @@ export class BoundToken implements Kept {
   readonly from: number
   readonly until: number
   readonly bytes: number
-  /** The hash that a proof names it by. */
+  /** The hash by which a proof names the token. */
   readonly ath: string
   #key: KnownKey | null = null
 
@@ -34,7 +34,7 @@ export class BoundToken implements Kept {
     Object.freeze(this)
   }
 
-  /** The key, once a proof has shown it. Importing a key takes as long as checking a signature. */
+  /** The key, once a proof has shown it. It is kept because importing a key takes as long as checking a signature. */
   get key(): KnownKey | null {
     return this.#key
   }
@@ -79,7 +79,7 @@ export class BoundTokens {
     return INVALID
   }
 
-  /** The use of a proof is noted last, so that no refused request spends it (RFC 9449 §11.1). */
+  /** Notes the use of a proof last, so that no refused request spends it (RFC 9449 §11.1). */
   #spend(
     request: FastifyRequest,
     token: BoundToken,

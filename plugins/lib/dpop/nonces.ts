@@ -2,8 +2,8 @@ import { createHmac, type KeyObject } from 'node:crypto'
 import type { PurposeKeys } from '../credentials/keys.js'
 
 /*
- * A nonce is the time of a proof (RFC 9449 §8): nobody without the secret knows a nonce of the future, so no proof can be
- * made in advance. Nonces are derived from a bucket of time, and none is stored. All instances accept each other's.
+ * A nonce tells when a proof was made (RFC 9449 §8). Only the server can derive the nonces of the future, so nobody can
+ * make proofs in advance. A nonce is derived from a bucket of time, and none is stored. Instances accept each other's.
  */
 
 /** The length of a bucket, in ms. A nonce is good in its own bucket and in the next one. */
@@ -28,9 +28,9 @@ function derive(key: KeyObject, bucket: number): string {
 
 interface Bucket {
   readonly number: number
-  /** For clients. */
+  /** The one that clients get. */
   readonly nonce: string
-  /** Those under every secret of the ring: while secrets rotate, instances sign with different ones. */
+  /** One for each secret of the ring: during a rotation, instances sign with different secrets. */
   readonly all: ReadonlySet<string>
 }
 

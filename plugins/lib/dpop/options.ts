@@ -7,13 +7,13 @@ import { MemoryOfUse, StoreOfUse, type UsedProofs } from './used.js'
 
 export interface DpopOptions {
   /**
-   * The origins of this server as clients reach it, such as `https://example.com`. A proof must name one of them. `http`
-   * only for `localhost` and loopback addresses.
+   * The origins of this server as clients reach it, such as `https://example.com`. A proof must name one of them.
+   * `http` only for `localhost` and loopback addresses.
    */
   readonly origins: readonly string[]
   /**
-   * Asks the store, once for each proof, whether it was used. Then no instance accepts a proof that another one has
-   * accepted. Defaults to false: each instance remembers the proofs that it has accepted.
+   * Whether to ask the store, once for each proof, if it was used. Then no instance accepts a proof that another one
+   * has accepted. Defaults to false: each instance remembers only the proofs that it has accepted itself.
    */
   readonly strict?: boolean
   /** The most proofs that an instance remembers. When it is full, bound requests get 503. Defaults to 1000000. */
@@ -28,7 +28,7 @@ export interface DpopSettings {
 
 const OPTIONS: Known<DpopOptions> = { origins: true, strict: true, memory: true }
 const MEMORY = 1_000_000
-/** JavaScript's sets hold little more. */
+/** A set of JavaScript holds 16.7 million at most. */
 const MEMORY_MAX = 10_000_000
 
 function strictUse(app: FastifyInstance, memory: number | undefined): UsedProofs {

@@ -27,12 +27,14 @@ export interface ProvedRequest {
   readonly target: string
 }
 
-/** A first part whose key was imported before, which takes as long as a signature check. */
+/**
+ * The first part of a proof, with its key. It is kept because importing a key takes as long as checking a signature.
+ */
 export interface KnownKey extends KnownHead {
   readonly key: PublicKey
 }
 
-/** A proof whose signature was checked, for this request and with a good nonce. It may have been used before. */
+/** A proof with a verified signature and a valid nonce, for this request. It may have been used before. */
 export interface Proof {
   readonly key: KnownKey
   /** The hash of the access token that it is for, if any. */
@@ -42,7 +44,7 @@ export interface Proof {
   readonly id: string
 }
 
-/** Why a proof is refused. `nonce`: the client should repeat the request with the nonce that it is given. */
+/** Why a proof is refused. `nonce`: the client should repeat the request with the nonce of the answer. */
 export type ProofFault = 'malformed' | 'mismatch' | 'nonce' | 'signature'
 
 export interface ProofRules {
@@ -70,9 +72,10 @@ function faultOf(
 }
 
 /**
- * Checks a proof against its request (RFC 9449 §4.3, items 1 to 11). The signature comes last, because it takes longest.
+ * Checks a proof against its request (RFC 9449 §4.3, items 1 to 11). The signature comes last, because it takes
+ * longest.
  * @param text the value of the header. Node joins two lines with a comma, which no proof contains (item 1).
- * @param known a key whose proofs came before
+ * @param known the key of an earlier proof, if any
  * @param now in ms
  */
 export function checkProof(

@@ -9,7 +9,7 @@ import { checkProof, type KnownKey, type Proof, type ProofFault } from './proof.
 import { type Fault, wantsNonce } from './refused.js'
 import type { Spending } from './used.js'
 
-/** The proof of a request, and its use. Several guards may ask for it. */
+/** The proof of a request, and the result of its use. Several guards of one request share it. */
 interface Shown {
   readonly proof: Proof | ProofFault | null
   spending: MaybePromise<Spending> | null
@@ -23,11 +23,11 @@ declare module 'fastify' {
   }
 }
 
-/** The proofs of requests that get tokens: logins and refreshes. */
+/** Checks the proofs of logins and refreshes. */
 export interface IssueProofs {
   /** The request's proof. Null without one. */
   find(request: FastifyRequest): Proof | Fault | null
-  /** Notes its use. Call this after everything else was checked. @throws STORE_UNAVAILABLE also if the memory is full */
+  /** Notes its use. Call this after all other checks. @throws STORE_UNAVAILABLE also if the memory is full */
   spend(request: FastifyRequest, proof: Proof): MaybePromise<Fault | null>
   errorOf(fault: Fault): Error
 }
@@ -42,7 +42,9 @@ const FULL = 'the memory of used DPoP proofs is full'
 
 const codeOf = (fault: Fault) => (wantsNonce(fault) ? 'PROOF_NONCE_REQUIRED' : 'PROOF_INVALID')
 
-/** Without DPoP a request with a proof is refused. Otherwise its client would get a token that is bound to nothing. */
+/**
+ * For a server without DPoP. It refuses a request with a proof, because its client would get a token that is not bound.
+ */
 export const NO_PROOFS: IssueProofs = Object.freeze({
   find: ({ headers }: FastifyRequest) => (headers.dpop === undefined ? null : 'malformed'),
   spend: () => 'malformed',
@@ -64,7 +66,7 @@ export class Proofs implements IssueProofs {
   }
 
   /**
-   * @param known a key whose proofs came before
+   * @param known the key of an earlier proof, if any
    * @param now in ms
    */
   find(
@@ -80,7 +82,7 @@ export class Proofs implements IssueProofs {
     const now = this.clock()
     const shown = this.#shown(request, null, now)
     shown.spending ??= this.settings.used.spend(id, nonce.bucket, now)
-    // RFC 9449 §8.2: the client need not be refused to learn the next nonce.
+    // RFC 9449 §8.2: a client can get the next nonce without being refused first.
     if (!nonce.isCurrent) request[kReply]?.header('dpop-nonce', this.#nonces.current(now))
     const { spending } = shown
     return typeof spending === 'string' ? faultOf(spending) : spending.then(faultOf)
@@ -91,13 +93,13 @@ export class Proofs implements IssueProofs {
     return Object.assign(error, { headers: this.#nonceHeader() })
   }
 
-  /** The answer to a bound request whose proof does not count. */
+  /** The answer to a request with a bound token and a bad proof. */
   refusalOf(fault: Fault): Resolution {
     const { headers, ...refusal } = this.refuse(codeOf(fault))
     return { ...refusal, headers: { ...headers, ...this.#nonceHeader() } }
   }
 
-  /** The answer to a bound token that is refused, with the challenge of its scheme only. */
+  /** Refuses a bound token. The challenge names only its own scheme. */
   refuse(code: RefusalCode) {
     const word = WORDS[code] ?? 'invalid_token'
     return {
@@ -119,7 +121,7 @@ export class Proofs implements IssueProofs {
   #check(request: FastifyRequest, known: KnownKey | null, now: number): Proof | ProofFault | null {
     const { dpop } = request.headers
     if (dpop === undefined) return null
-    // As it was sent: before a rewritten URL, and before a prefix that a mounting framework has removed.
+    // The original URL: the server may have rewritten it, or a framework around it may have removed a prefix.
     const asked = { method: request.method, target: request.originalUrl }
     const rules = { origins: this.settings.origins, nonces: this.#nonces }
     return checkProof(dpop, asked, rules, known, now)

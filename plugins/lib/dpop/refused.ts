@@ -3,10 +3,10 @@ import type { Audit, ProofRefusal } from '../audit.js'
 import type { SignInRef } from '../contract.js'
 import type { ProofFault } from './proof.js'
 
-/** Why a request's proof does not count. */
+/** Why the proof of a request is refused. */
 export type Fault = ProofFault | 'missing' | 'spent' | 'late'
 
-/** Whether the client only lacks the newest nonce. An honest client does after each pause. */
+/** Whether the client only lacks the newest nonce. That happens to honest clients after each pause. */
 export function wantsNonce(fault: Fault | 'other_key'): boolean {
   return fault === 'nonce' || fault === 'late'
 }
@@ -15,7 +15,7 @@ function reasonOf(fault: Fault | 'other_key'): ProofRefusal {
   return fault === 'missing' || fault === 'spent' || fault === 'other_key' ? fault : 'invalid'
 }
 
-/** Reports a genuine token without a proof by its key: somebody may have stolen it. */
+/** Reports a genuine token that came without a proof by its key. It may be stolen. */
 export function tellRefused(
   audit: Audit,
   request: FastifyRequest,

@@ -2,12 +2,12 @@ import type { MaybePromise } from '../contract.js'
 import { endOfBucket } from './nonces.js'
 
 /**
- * `fresh`: the proof was not used before. `spent`: it was. `late`: its nonce is over. `full`: the memory has no room, so
- * nobody can tell.
+ * `fresh`: the proof was not used before. `spent`: it was. `late`: its nonce has expired. `full`: the memory has no
+ * room for another proof.
  */
 export type Spending = 'fresh' | 'spent' | 'late' | 'full'
 
-/** Knows the proofs that were used. */
+/** Remembers the proofs that were used. */
 export interface UsedProofs {
   /**
    * Notes the use of a proof. Of several calls with one id, one gets `fresh`.
@@ -20,13 +20,13 @@ export interface UsedProofs {
 }
 
 /**
- * Remembers used proofs until their nonces are over. It never forgets one early: when it is full, it refuses new ones.
- * Other instances have memories of their own.
+ * Remembers used proofs until their nonces expire. It never forgets one early: when it is full, it refuses new ones.
+ * Each instance has its own memory.
  */
 export class MemoryOfUse implements UsedProofs {
   /** Used proofs by the bucket of their nonce. */
   readonly #buckets = new Map<number, Set<string>>()
-  /** Proofs of this bucket and of those before are forgotten. */
+  /** The proofs of this bucket, and of all buckets before it, are forgotten. */
   #forgotten = Number.NEGATIVE_INFINITY
   #size = 0
 

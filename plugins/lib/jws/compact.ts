@@ -57,8 +57,8 @@ function bytesOf(part: string | undefined): Buffer | null {
 }
 
 /**
- * The object that a part encodes. Null for a name that occurs twice, which readers interpret differently (RFC 8259 §4):
- * the parser keeps the last one, so that the text has more names than the value.
+ * The object that a part encodes. Null if a name occurs twice, because parsers differ about that (RFC 8259 §4). Ours
+ * keeps the last one, so the text then has more names than the value.
  */
 function decodePart(part: string | undefined): JsonObject | null {
   const bytes = bytesOf(part)
@@ -71,7 +71,7 @@ function decodePart(part: string | undefined): JsonObject | null {
 /** A first part that was read before. */
 export type KnownHead = Pick<Compact, 'head' | 'header'>
 
-/** Null also with a critical extension (RFC 7515 §4.1.11), because none is known here. */
+/** Null also for a header with critical extensions (RFC 7515 §4.1.11), because this code knows none. */
 function readHead(head: string | undefined): JsonObject | null {
   const header = decodePart(head)
   return header && Object.hasOwn(header, 'crit') ? null : header
@@ -80,7 +80,7 @@ function readHead(head: string | undefined): JsonObject | null {
 /**
  * Reads a JWT in compact form (RFC 7515 §7.1) from a client.
  * @param maxLength in characters. A longer text is refused unread.
- * @param known is not read again if the text begins with it
+ * @param known the first part of an earlier text. If it is the same, it is not decoded again
  * @returns null unless it has three canonical parts, with an object of JSON in each of the first two. Never throws.
  */
 export function parseCompact(text: unknown, maxLength: number, known?: KnownHead): Compact | null {
@@ -94,12 +94,12 @@ export function parseCompact(text: unknown, maxLength: number, known?: KnownHead
 
 const ES256_BYTES = 64
 
-/** Whether the signature is that of the key, by the key's only algorithm, which the header must name. Never throws. */
+/** Whether the key made the signature. The header must name the key's only algorithm. Never throws. */
 export function verifyCompact({ header, signed, signature }: Compact, { key, alg }: PublicKey): boolean {
   if (!isNameOf(header.alg, alg) || (alg === 'ES256' && signature.length !== ES256_BYTES)) return false
   try {
     const data = Buffer.from(signed, 'latin1')
-    // RFC 7518 §3.4: two numbers of 32 bytes, not the ASN.1 of other protocols.
+    // RFC 7518 §3.4: the signature is two numbers of 32 bytes, without ASN.1.
     return verify(alg === 'EdDSA' ? null : 'sha256', data, { key, dsaEncoding: 'ieee-p1363' }, signature)
   } catch {
     return false

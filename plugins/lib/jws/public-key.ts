@@ -2,11 +2,11 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { Type } from '../shape.js'
 
 /*
- * Public keys that a client sends with what it has signed (RFC 7517). The client chooses its key. So each member is
- * checked, and nothing that was not checked is kept.
+ * Public keys that a client sends beside its signature (RFC 7517). The client chooses its key, so each member is
+ * checked, and only checked members are kept.
  */
 
-/** Each kind of key has exactly one (RFC 7518 §3.3, §3.4, RFC 8037 §3.1). */
+/** One for each kind of key (RFC 7518 §3.3, §3.4, RFC 8037 §3.1). */
 export type SignatureAlgorithm = 'ES256' | 'EdDSA' | 'RS256'
 
 /** A client's public key. */
@@ -15,7 +15,7 @@ export interface PublicKey {
   readonly alg: SignatureAlgorithm
   /** The required public members alone, in the order of thumbprints. */
   readonly jwk: Readonly<Record<string, string>>
-  /** SHA-256 thumbprint (RFC 7638), in base64url. It stands for the key in what the suite issues. */
+  /** SHA-256 thumbprint (RFC 7638), in base64url. It names the key in tokens. */
   readonly thumbprint: string
 }
 
@@ -26,7 +26,7 @@ const RSA_BITS_MIN = 2048
 const RSA_BITS_MAX = 4096
 /** FIPS 186-5 §5.1. With an exponent of 1 anybody could sign. */
 const RSA_EXPONENT_MIN = 65_537n
-/** Each bit costs the server a multiplication. */
+/** Each bit of the exponent makes the check of a signature slower. */
 const RSA_EXPONENT_BYTES = 8
 
 const isJwk = Type.Object({
@@ -80,7 +80,7 @@ const ALGORITHMS: Readonly<Record<string, SignatureAlgorithm>> = Object.freeze({
   RSA: 'RS256',
 })
 
-/** Whether a client's name of an algorithm means this one. `Ed25519` is the newer name of EdDSA on that curve (RFC 9864). */
+/** Whether a client means this algorithm. `Ed25519` is the newer name of EdDSA on that curve (RFC 9864). */
 export function isNameOf(name: unknown, alg: SignatureAlgorithm): boolean {
   return name === alg || (alg === 'EdDSA' && name === 'Ed25519')
 }
