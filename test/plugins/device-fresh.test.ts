@@ -75,6 +75,28 @@ for (const mode of ['cookie', 'session'] as const) {
     },
   )
 
+  t.test(
+    `${mode}: a request that was let in within 75 seconds is asked too, if it takes longer`,
+    async (t) => {
+      const { browser, signIn, app, clock, ran } = await keysApp(t, {
+        routes: (app) => {
+          // As long as a client takes to send its body.
+          const wait = async () => clock.advance(2)
+          const onRequest = [app.guard(), wait, app.guard({ proof: 'now' })]
+          app.post('/slow', { onRequest }, async ({ identity }) => ran.push(identity))
+        },
+      })
+      const client = browser()
+      client.registers = false
+      const [offer] = offersOf(await signIn(client, mode))
+      const cookie = client.cookies()
+      if (offer) await client.register(offer)
+      clock.advance(74)
+      t.equal((await app.inject({ method: 'POST', url: '/slow', headers: { cookie } })).statusCode, 307)
+      t.strictSame(ran, [])
+    },
+  )
+
   t.test(`${mode}: a sign-in that is not bound passes`, async (t) => {
     const { browser, signIn, clock, ran } = await keysApp(t)
     const client = browser()

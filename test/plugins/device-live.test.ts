@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
+import type { FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import deviceBinding from '../../plugins/device-binding.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { DeviceClient, offersOf } from '../helpers/device-client.js'
 import { startLive } from '../helpers/live.js'
-import { ALICE, cookieMode, faultyStore, sessionMode } from '../helpers/suite.js'
+import { ALICE, cookieMode, faultyStore, sessionMode, TestClock } from '../helpers/suite.js'
 
 const MODES = ['cookie', 'session'] as const
 const EXPIRED = [4408, 'credential_expired']
@@ -13,15 +14,21 @@ const MINUTE = 60
 
 async function started(t: Test, mode: (typeof MODES)[number], registers = true, store = createMemoryStore()) {
   const signals: AbortSignal[] = []
+  const clock = new TestClock()
   const live = await startLive(t, {
     store,
+    clock,
     modes: [
       async (app) => void (await app.register(deviceBinding, { mode: 'on' })),
       sessionMode({ secure: true }),
       cookieMode({ secure: true }),
     ],
     routes(app) {
-      app.get('/stream', { preHandler: app.guard() }, (request, reply) => {
+      // As long as a handler takes to look something up.
+      const wait = async ({ query }: FastifyRequest) => {
+        if (JSON.stringify(query) === '{"slow":""}') clock.advance(2)
+      }
+      app.get('/stream', { preHandler: [app.guard(), wait] }, (request, reply) => {
         signals.push(request.endSignal)
         reply.hijack()
         reply.raw.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -30,12 +37,12 @@ async function started(t: Test, mode: (typeof MODES)[number], registers = true, 
       })
     },
   })
-  const { app, clock, port } = live
+  const { app, port } = live
   const client = new DeviceClient(app, clock.read)
   client.registers = registers
   const login = await client.post(`/sign_in/${mode}`, { account: ALICE, options: {} })
-  const stream = async () => {
-    const request = get({ port, path: '/stream', headers: { cookie: client.cookies() }, agent: false })
+  const stream = async (path = '/stream', cookie = client.cookies()) => {
+    const request = get({ port, path, headers: { cookie }, agent: false })
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     response.resume()
     return once(response, 'end')
@@ -88,6 +95,16 @@ for (const mode of MODES) {
     peer.socket.send('too late')
     t.strictSame(await peer.closed, EXPIRED)
     t.strictSame(received, ['a'])
+  })
+
+  t.test(`${mode}: a stream whose handler takes until those are over ends at once`, async (t) => {
+    const { client, clock, login, signals, stream } = await started(t, mode, false)
+    const cookies = client.cookies()
+    const [offer] = offersOf(login)
+    if (offer) await client.register(offer)
+    clock.advance(74)
+    await stream('/stream?slow=', cookies)
+    t.match(signals[0]?.reason, { code: 'CREDENTIAL_EXPIRED' })
   })
 
   t.test(`${mode}: of a sign-in that was never bound, it goes on`, async (t) => {

@@ -48,7 +48,7 @@ export class FreshProofs {
   constructor(private readonly devicesOf: (mode: string) => ModeDevices | null) {}
 
   /**
-   * A promise only in the first 75 seconds of a sign-in, which may have been bound after its cookie was issued.
+   * A promise only for a request from the first 75 seconds of a sign-in, which may have been bound after its cookie was issued.
    * @throws DEVICE_PROOF_REQUIRED, FreshProofWanted, STORE_UNAVAILABLE
    */
   require(request: FastifyRequest, found: Found, now: number): MaybePromise<void> {
@@ -56,8 +56,7 @@ export class FreshProofs {
     const devices = this.devicesOf(found.identity.mode)
     if (!devices || !(found instanceof Verified)) return
     if (found.proof !== null) return this.#judge(request, devices, found, isMarked, now)
-    const isOpen = now < devices.openUntil(found.identity.authTime ?? 0)
-    if (!isOpen) return
+    if (!devices.isOpen(found)) return
     return devices.isBound(found).then((is) => {
       if (is) this.#judge(request, devices, found, isMarked, now)
     })

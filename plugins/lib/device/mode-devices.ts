@@ -67,8 +67,8 @@ export class ModeDevices extends ModeProofs {
   deadlineOf(request: FastifyRequest, found: Found, now: number): Deadline | null {
     if (!(found instanceof Verified)) return null
     if (found.proof !== null) return { at: this.proofOf(request, found, now).until, renew: null }
+    if (!this.isOpen(found)) return null
     const at = this.openUntil(found.identity.authTime ?? 0)
-    if (now >= at) return null
     const renew = async () => {
       const demand = this.#unlessUnbound(await this.#settlement.settle(this.refOf(found)))
       return demand === 'none' ? Number.POSITIVE_INFINITY : at
@@ -82,6 +82,15 @@ export class ModeDevices extends ModeProofs {
     if (!record) return true
     const { kind } = this.parts.bindings.read(this.name, record)
     return kind === 'device' || kind === 'unknown'
+  }
+
+  /**
+   * Whether the credential was verified while its sign-in needed no proof. A request can last longer than that time, so
+   * the present time does not count.
+   */
+  isOpen({ identity, from, until }: Verified): boolean {
+    const end = this.openUntil(identity.authTime ?? 0)
+    return from < end || until <= end
   }
 
   /** Until when (ms) a new sign-in needs no proof. */
