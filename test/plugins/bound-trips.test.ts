@@ -2,11 +2,13 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import deviceBinding from '../../plugins/device-binding.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
+import { deviceApp } from '../helpers/device-app.js'
 import { DeviceClient } from '../helpers/device-client.js'
 import { boundClient } from '../helpers/dpop.js'
 import { eventually, openFollowed } from '../helpers/followed.js'
 import { startRedis } from '../helpers/redis-server.js'
-import { ALICE, buildSuite, cookieMode, sessionMode, tokenMode } from '../helpers/suite.js'
+import { ALICE, buildSuite, cookieMode, faultyStore, sessionMode, tokenMode } from '../helpers/suite.js'
 
 const SIGN_IN = { account: ALICE, options: {} }
 const ORIGIN = 'https://example.com'
@@ -65,3 +67,26 @@ t.test('hot requests of bound sign-ins ask Redis nothing, in all three modes', a
     }, 10_000)
   }
 })
+
+for (const mode of ['cookie', 'session'] as const)
+  t.test(
+    `${mode}: no entry in the list of ended sign-ins is spent on binding, or on its absence`,
+    async (t) => {
+      const { store, calls } = faultyStore(createMemoryStore())
+      const { browser, signIn, clock } = await deviceApp(t, { store })
+      for (const registers of [true, false]) {
+        const client = browser()
+        client.registers = registers
+        await signIn(client, mode)
+        for (const seconds of [30, 60, 1200]) {
+          clock.advance(seconds)
+          t.equal((await client.get('/me')).statusCode, 200)
+        }
+      }
+      t.ok(calls.includes('settleBinding'))
+      t.strictSame(
+        calls.filter((name) => /^(end|raise|destroy)/.test(name)),
+        [],
+      )
+    },
+  )
