@@ -68,6 +68,7 @@ const MAKE: Operation = {
   description:
     'For a person who has signed in within the last ten minutes. The answer is the only one that contains the key. By default the key has both scopes, and expires after 90 days. A browser whose sign-in is bound to its device is first redirected to the same address (307), to prove the device again.',
   guarded: 'people',
+  isProved: true,
   status: 201,
   data: ApiKeyMade,
   says: 'API_KEY_MADE',

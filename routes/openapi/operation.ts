@@ -19,6 +19,8 @@ export interface Operation {
   readonly description?: string
   /** Whether it needs a credential: of any mode, or of any except an API key. */
   readonly guarded?: true | 'people'
+  /** Whether a browser with a bound sign-in is redirected once, to prove its device again. */
+  readonly isProved?: boolean
   /** An optional credential. */
   readonly takes?: 'token'
   /** 200 by default. */

@@ -14,7 +14,9 @@ interface Media {
 interface Response {
   readonly description: string
   readonly headers?: Readonly<Record<string, object>>
-  readonly content: Readonly<Record<string, Media>>
+  /** Without a body. */
+  readonly type?: 'null'
+  readonly content?: Readonly<Record<string, Media>>
 }
 
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait.' } }
@@ -27,6 +29,16 @@ function headersOf(status: number, codes: readonly Refusal[]): Pick<Response, 'h
   const challenge = codes.includes('NOT_SIGNED_IN') ? CHALLENGE : {}
   const headers = { ...challenge, ...(codes.includes('PROOF_NONCE_REQUIRED') ? NONCE : {}) }
   return Object.keys(headers).length > 0 ? { headers } : {}
+}
+
+/** The answer of a guard with `proof: 'now'`. */
+const REDIRECT: Response = {
+  type: 'null',
+  description: 'For a browser whose sign-in is bound: prove the device, and send the same request again.',
+  headers: {
+    Location: { type: 'string', description: 'The same address, with device_proof=asked in its query.' },
+    'Secure-Session-Challenge': { type: 'string', description: 'The challenge that the browser must sign.' },
+  },
 }
 
 /** One example for each code, by its name. */
@@ -69,6 +81,7 @@ export function responsesOf(operation: Operation): Record<string, Response> {
   }
   return {
     [operation.status ?? 200]: granted(operation),
+    ...(operation.isProved && { 307: REDIRECT }),
     ...Object.fromEntries([...byStatus].map(([status, codes]) => [status, refusal(status, codes)])),
   }
 }

@@ -89,3 +89,16 @@ t.test('what the browser asks has no business with the API: no limit, no origin,
   const { paths } = (await app.inject('/docs/json')).json()
   t.notOk(Object.keys(paths).some((path) => path.startsWith('/device')))
 })
+
+t.test('the document has the redirect that asks for a fresh proof, and its headers', async (t) => {
+  const { app, clock, client } = await signedIn(t, 'cookie', { ...SECURE, DOCS: 'true' })
+  clock.advance(100)
+  const headers = { cookie: client.cookies() }
+  const answer = await app.inject({ method: 'POST', url: '/api_keys', headers, payload: { name: 'x' } })
+  const { paths } = (await app.inject('/docs/json')).json()
+  const told = paths['/api_keys'].post.responses[answer.statusCode]
+  t.equal(answer.statusCode, 307)
+  t.strictSame(Object.keys(told?.headers ?? {}), ['Location', 'Secure-Session-Challenge'])
+  for (const name of Object.keys(told?.headers ?? {})) t.type(answer.headers[name.toLowerCase()], 'string')
+  t.equal(answer.body, '')
+})
