@@ -12,6 +12,7 @@ t.test('nothing asked for is nothing but a caller', async (t) => {
     scopes: null,
     allow: null,
     loginPage: null,
+    isProofFresh: false,
   })
   t.ok(Object.isFrozen(rules))
 })
@@ -29,6 +30,7 @@ t.test('what is asked for is copied and frozen', async (t) => {
     scopes: null,
     allow: null,
     loginPage: null,
+    isProofFresh: false,
   })
   t.ok(Object.isFrozen(rules.roles))
   t.ok(Object.isFrozen(rules.modes))
@@ -49,6 +51,8 @@ t.test('a refusal names the option', async (t) => {
     ['allow', { allow: undefined }],
     ['allow', { allow: true }],
     ['allow', { allow: async () => true }],
+    ['proof', { proof: undefined }],
+    ['proof', { proof: true }],
     ['loginPage', { loginPage: undefined }],
     ['loginPage', { loginPage: 'login' }],
     ['loginPage', { loginPage: '//evil.example/login' }],
