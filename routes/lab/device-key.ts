@@ -8,7 +8,7 @@ const CHALLENGE = /^"([^"]*)"/
 
 const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** The key that a browser makes for one sign-in, and what the browser does with it by itself. No copy of cookies has it. */
+/** Plays a browser's key for one sign-in: its registration, and the proofs. No copy of the cookies contains the key. */
 export class DeviceKey {
   readonly #pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   #challenge = ''

@@ -26,11 +26,11 @@ const TITLES = {
 
 const VERDICTS: Readonly<Record<'binds' | 'cannot', Text>> = {
   binds: {
-    en: 'The copy worked until its proof ran out, and then got 403 DEVICE_PROOF_REQUIRED, because only the browser has the key that signs the next proof.',
+    en: 'The copy worked until its proof expired, and then got 403 DEVICE_PROOF_REQUIRED, because only the browser has the key that signs the next proof.',
     zh: '副本一直可用到其中的证明过期，随后得到 403 DEVICE_PROOF_REQUIRED，因为只有浏览器持有签署下一份证明的密钥。',
   },
   cannot: {
-    en: 'The sign-in is bound to no key, so the copy worked like the original until the sign-out, and then got 403 SIGNED_OUT.',
+    en: 'The sign-in was not bound to a key, so the copy worked like the original until the sign-out, and then got 403 SIGNED_OUT.',
     zh: '这次登录没有绑定任何密钥，所以副本与原件一样可用，直到退出登录后得到 403 SIGNED_OUT。',
   },
 }
@@ -62,7 +62,7 @@ async function begin(lab: Lab, binds: boolean): Promise<Scene> {
   return { browser, key, steal, copy }
 }
 
-/** What a sign-out leaves of it: the browser itself gets no proof any more, and the copy is refused. */
+/** Signs out. After that, the browser gets no further proof, and the copy is refused. */
 async function end({ browser, key, steal }: Scene): Promise<void> {
   await browser.send({ title: TITLES.signOut, method: 'POST', path: '/logout_cookie' })
   await key?.refresh(TITLES.late, TITLES.again)
@@ -83,7 +83,7 @@ export const copiedJar: Experiment = {
   title: { en: 'Copy the jar to another browser', zh: '把全部 Cookie 复制到另一个浏览器' },
   claim: {
     en: 'Malware that copies all cookies of a browser is signed in as you, for as long as you are.',
-    zh: '恶意软件复制了浏览器的全部 Cookie，只要您还在登录状态，它就能以您的身份登录。',
+    zh: '恶意软件复制了浏览器的全部 Cookie 之后，只要您还处于登录状态，它就能一直冒充您。',
   },
   question: {
     en: 'A thief copies every cookie of your browser. What is the copy worth after 20 minutes, while you are still signed in?',
