@@ -96,6 +96,41 @@ t.test('a cookie of a sign-in that is bound to a device is told from others', as
   }
 })
 
+t.test('the proof of a device is judged beside its cookie, and alone', async (t) => {
+  const center = await start(t, { COOKIE_SECURE: 'true' })
+  const signedIn = async (mode: 'cookie' | 'session') => {
+    const client = new DeviceClient(center.app, center.clock)
+    await client.post(`/login_${mode}`, USER)
+    return client.cookies()
+  }
+  const proofIn = (jar: string) => jar.split('; ').find((pair) => pair.includes('_proof=')) ?? ''
+  for (const mode of ['cookie', 'session'] as const) {
+    const jar = await signedIn(mode)
+    const [proof, another] = [proofIn(jar), proofIn(await signedIn(mode))]
+    const good = await inspect(center, `Cookie: ${jar}`)
+    t.match([good.status, good.stdout.match(/kind:/g)?.length], [0, 1], 'one credential')
+    const other = await inspect(center, jar.replace(proof, another))
+    t.match(other.stdout, /refused as DEVICE_PROOF_REQUIRED\. The proof beside it .* names another sign-in/)
+    for (const text of [proof, proof.split('=', 2)[1] ?? '']) {
+      const alone = await inspect(center, text)
+      t.match(alone, { status: 0, stderr: '' })
+      t.match(alone.stdout, /kind: {7}proof of a device[\s\S]*genuine: {4}yes[\s\S]*"mode": "\w+"/)
+      t.match(
+        alone.stdout,
+        /expires: .*in \d+ minutes[\s\S]*accepted, beside the cookie of the sign-in that it names/,
+      )
+      hidesSecrets(t, text, alone.stdout)
+    }
+    t.match((await inspect(center, `${proof}x`)).stdout, /genuine: {4}no/)
+    center.clock.advance(20 * 60)
+    const late = await inspect(center, `Cookie: ${jar}`)
+    t.equal(late.status, 1)
+    t.match(late.stdout, /refused as DEVICE_PROOF_REQUIRED\. The proof beside it has expired/)
+    t.match((await inspect(center, `Cookie: ${jar}`, { DEVICE_BINDING: 'off' })).status, 0)
+    t.match((await inspect(center, proof)).stdout, /genuine: {4}yes[\s\S]*refused as DEVICE_PROOF_REQUIRED/)
+  }
+})
+
 t.test('cookies are found under the names that the server has for them', async (t) => {
   const center = await start(t, { COOKIE_NAME: 'a.b|c', SESSION_NAME: 'sid' })
   for (const [mode, kind] of [

@@ -2,6 +2,7 @@ import { readConfig } from '../config/config.js'
 import { createKeyRing } from '../credentials/keys.js'
 import { type Command, Refusal, type Terminal, UsageError } from './command.js'
 import { inspectApiKey, looksLikeApiKey } from './inspect/api-key.js'
+import { judgeProof } from './inspect/device-proof.js'
 import type { Finding, InspectParts } from './inspect/finding.js'
 import { type Liveness, livenessOf } from './inspect/liveness.js'
 import { credentialsIn, type Pasted } from './inspect/pasted.js'
@@ -55,7 +56,7 @@ async function askStore(parts: InspectParts, { subject }: Finding): Promise<Live
 /** @returns whether the server would accept it */
 async function inspectOne(parts: InspectParts, pasted: Pasted, terminal: Terminal): Promise<boolean> {
   const finding = await findingOf(parts, pasted, terminal)
-  const liveness = await askStore(parts, finding)
+  const liveness = judgeProof(parts, pasted, await askStore(parts, finding))
   terminal.stdout.write(printable(`${linesOf(parts, finding, liveness).join('\n')}\n`))
   return finding.fault === null && (liveness?.fault ?? null) === null
 }

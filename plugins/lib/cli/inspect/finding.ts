@@ -20,6 +20,7 @@ export interface Finding {
     | 'access token'
     | 'refresh token'
     | 'API key'
+    | 'proof of a device'
     | 'no credential of ours'
   /** Id of the key that it names. Null if it names none. */
   readonly keyId: string | null

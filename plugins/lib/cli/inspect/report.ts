@@ -48,7 +48,15 @@ function contentLines({ content, kind }: Finding): string[] {
 
 function verdict(finding: Finding, liveness: Liveness | null): string {
   const fault = finding.fault ?? liveness?.fault ?? null
-  return fault ? `verdict:    refused as ${fault.code}. ${fault.sentence}` : 'verdict:    accepted'
+  if (fault) return `verdict:    refused as ${fault.code}. ${fault.sentence}`
+  const isProof = finding.kind === 'proof of a device'
+  return `verdict:    accepted${isProof ? ', beside the cookie of the sign-in that it names' : ''}`
+}
+
+/** An expired credential, or a proof that has expired, is still genuine. */
+function isGenuine({ kind, fault }: Finding): boolean {
+  if (fault === null || fault.code.endsWith('_EXPIRED')) return true
+  return kind === 'proof of a device' && fault.code === 'DEVICE_PROOF_REQUIRED'
 }
 
 const AMBIENT: ReadonlySet<string> = new Set<Finding['kind']>(['auth cookie', 'session cookie'])
@@ -63,12 +71,11 @@ function boundLines({ kind, boundTo }: Finding, signIn: SignInRecord | null): st
 /** The report's lines. None of them works as a credential. */
 export function linesOf(parts: InspectParts, finding: Finding, liveness: Liveness | null): string[] {
   const { now } = parts
-  const { kind, expiresAt, fault } = finding
-  const isGenuine = fault === null || fault.code.endsWith('_EXPIRED')
+  const { kind, expiresAt } = finding
   return [
     `kind:       ${kind}`,
     `key:        ${keyLine(parts, finding)}`,
-    `genuine:    ${isGenuine ? 'yes' : 'no'}`,
+    `genuine:    ${isGenuine(finding) ? 'yes' : 'no'}`,
     ...contentLines(finding),
     ...boundLines(finding, liveness?.signIn ?? null),
     ...(expiresAt === null ? [] : [`expires:    ${moment(expiresAt, now)}`]),

@@ -7,15 +7,16 @@ import { openRefreshToken } from '../../token/refresh-token.js'
 import { decodeObject, expiryOf, type Fault, type Finding, type InspectParts, NOTHING } from './finding.js'
 import type { Pasted } from './pasted.js'
 
-type SignedPurpose = Extract<Purpose, 'cookie' | 'session-id' | 'refresh-token'>
+type SignedPurpose = Extract<Purpose, 'cookie' | 'session-id' | 'refresh-token' | 'device-proof'>
 
 const KINDS = {
   cookie: 'auth cookie',
   'session-id': 'session cookie',
   'refresh-token': 'refresh token',
+  'device-proof': 'proof of a device',
 } as const satisfies Record<SignedPurpose, Finding['kind']>
 
-const PURPOSES: readonly SignedPurpose[] = ['cookie', 'session-id', 'refresh-token']
+const PURPOSES: readonly SignedPurpose[] = ['cookie', 'session-id', 'refresh-token', 'device-proof']
 const SESSION_ID_BYTES = 32
 const SHAPE = /^v1\.([\w-]+)\.([\w-]+)\.([\w-]+)$/
 
@@ -54,14 +55,19 @@ function describe({ ring, config }: InspectParts, purpose: SignedPurpose, text: 
     const subject = content && ({ kind: 'sign-in', ref: refOf(content) } as const)
     return { content, expiresAt, subject, boundTo: undefined }
   }
+  if (purpose === 'device-proof') {
+    const content = decodeObject(payload)
+    return { content, expiresAt: expiryOf(content), subject: null, boundTo: undefined }
+  }
   const claims = openRefreshToken(ring.purpose(purpose), text)
   const subject = claims && ({ kind: 'refresh', claims } as const)
   return { content: claims, expiresAt: null, subject, boundTo: claims?.jkt }
 }
 
 const OVER: Fault = { code: 'CREDENTIAL_EXPIRED', sentence: 'It is genuine, but has expired.' }
+const PROOF_OVER: Fault = { ...OVER, code: 'DEVICE_PROOF_REQUIRED' }
 
-/** Inspects a signed value: an auth cookie, a session cookie or a refresh token. */
+/** Inspects a signed value: an auth cookie, a session cookie, a refresh token or the proof of a device. */
 export function inspectSigned(parts: InspectParts, pasted: Pasted): Finding {
   const { ring, now } = parts
   const [, keyId, payload] = SHAPE.exec(pasted.text) ?? []
@@ -76,6 +82,7 @@ export function inspectSigned(parts: InspectParts, pasted: Pasted): Finding {
   const { content, expiresAt, subject, boundTo } = describe(parts, purpose, pasted.text, payload)
   const isMisplaced = (wanted(pasted) ?? purpose) !== purpose
   const isOver = expiresAt !== null && expiresAt <= now
-  const fault = isMisplaced ? MISPLACED : isOver ? OVER : null
+  const over = purpose === 'device-proof' ? PROOF_OVER : OVER
+  const fault = isMisplaced ? MISPLACED : isOver ? over : null
   return { kind: KINDS[purpose], keyId, content, expiresAt, fault, subject, boundTo }
 }
