@@ -138,6 +138,20 @@ t.test('the proof of the request itself counts, not one that another request has
   t.equal(await answered, 307)
 })
 
+t.test('a fresh proof is asked for before a body is parsed, and refused as well', async (t) => {
+  const { bound, clock, app, ran } = await keysApp(t)
+  const client = await bound('cookie')
+  clock.advance(100)
+  const headers = { cookie: client.cookies(), 'content-type': 'application/json' }
+  const send = (url: string, payload: string) => app.inject({ method: 'POST', url, headers, payload })
+  const tooLong = `{"name":"${'x'.repeat(2 * 1024 * 1024)}"}`
+  t.equal((await send('/keys', '{"name":')).statusCode, 307)
+  t.equal((await send('/keys', tooLong)).statusCode, 307)
+  const marked = '/keys?device_proof=asked'
+  for (const body of ['{"name":', tooLong]) refused(t, await send(marked, body), 403, 'DEVICE_PROOF_REQUIRED')
+  t.strictSame(ran, [])
+})
+
 t.test('an answer to an older challenge is no fresh proof', async (t) => {
   const { bound, clock, app } = await keysApp(t)
   const client = await bound('cookie')
