@@ -5,9 +5,10 @@ import { type CookieSpec, clearCookie, readCookie, removeCookie, setCookie } fro
 import { kReply } from '../identity/sign-in.js'
 import { Newest } from '../newest.js'
 import type { Challenge } from './challenges.js'
+import { configurationOf } from './configuration.js'
 import { putField } from './header-list.js'
 import { CHALLENGE, challengeField } from './headers.js'
-import type { DeviceParts } from './parts.js'
+import { type DeviceParts, refreshPathOf } from './parts.js'
 import { openProof, ProofSlot, proofFor, sealProof } from './proof.js'
 import type { DeviceRef } from './ref.js'
 import { BROWSER_AHEAD, PROOF_LEAST } from './times.js'
@@ -61,19 +62,24 @@ export class ModeProofs {
       putField(request, reply, CHALLENGE, this.name, challengeField(challenge, identifier))
   }
 
-  /** Sets the proof for an answered challenge. Adds the challenge for the next proof, which saves a trip then. */
+  /**
+   * Sets the proof for an answered challenge. Adds the challenge for the next proof, which saves a trip then.
+   * @returns the configuration of the bound sign-in, which must be in the body of the answer
+   */
   prove(
     request: FastifyRequest,
     reply: FastifyReply,
     ref: DeviceRef,
     identifier: string,
     challenge: Challenge,
-  ): void {
-    const { challenges, proofKeys, clock } = this.parts
+  ): object {
+    const { challenges, proofKeys, settings, clock } = this.parts
     const proof = proofFor(ref, challenge)
     const left = proof.exp - Math.floor((clock() + BROWSER_AHEAD) / 1000)
     setCookie(reply, this.spec, sealProof(proofKeys, proof), left)
     this.challengeWith(request, challenges.derive(ref, 'p', clock()), identifier)
+    const { excluded } = settings
+    return configurationOf({ identifier, refreshPath: refreshPathOf(settings), spec: this.spec, excluded })
   }
 
   /** Reports that a proof was missing or wrong, at most once a minute for each sign-in. */

@@ -6,11 +6,9 @@ import { refOfRecord } from '../sign-ins/record.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { type Challenge, isAnswerable } from './challenges.js'
 import type { Identifier } from './codes.js'
-import { configurationOf } from './configuration.js'
 import type { DeviceBinding } from './device-binding.js'
 import { identifierOf, responseOf } from './headers.js'
 import type { BindableMode, ModeDevices } from './mode-devices.js'
-import { refreshPathOf } from './parts.js'
 
 /** A request's claim to be a certain bound sign-in. */
 interface Claimed {
@@ -58,6 +56,30 @@ async function findRecord(
 }
 
 /**
+ * The record of the sign-in, if its key has signed the answer. Null for another key.
+ * @throws SIGNED_OUT also for a sign-in that is not bound
+ */
+async function verifyAnswer(
+  binding: DeviceBinding,
+  request: FastifyRequest,
+  claimed: Claimed,
+  { response }: Answer,
+): Promise<SignInRecord | null> {
+  const { bindings, clock } = binding.parts
+  const { identifier, devices } = claimed
+  const { ref } = identifier
+  const record = await findRecord(binding, request, claimed)
+  const bound = bindings.read(ref.mode, record)
+  if (bound.kind !== 'device') throw new SignedOut()
+  if (!verifyCompact(response, bound.key)) {
+    devices.tellRefused(request, ref, 'other_key', clock())
+    return null
+  }
+  await devices.settlement.renew(ref, record, bound)
+  return record
+}
+
+/**
  * Proves a bound sign-in. It sets only the proof cookie, so a refresh under way cannot undo a sign-out.
  * @throws DEVICE_PROOF_REQUIRED with a challenge, SIGNED_OUT, STORE_UNAVAILABLE
  */
@@ -66,32 +88,17 @@ export async function refreshProof(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<object> {
-  const { bindings, challenges, settings, signIns, clock } = binding.parts
+  const { challenges, signIns, clock } = binding.parts
   const claimed = await readClaimed(binding, request)
   const { identifier, devices } = claimed
   const { ref, text } = identifier
-  const refuse = () => {
-    devices.challengeWith(request, challenges.derive(ref, 'p', clock()), text)
-    return new DeviceProofRequired()
-  }
   const answer = readAnswer(binding, request, claimed)
-  if (!answer) throw refuse()
-  const record = await findRecord(binding, request, claimed)
-  const bound = bindings.read(ref.mode, record)
-  if (bound.kind !== 'device') throw new SignedOut()
-  if (!verifyCompact(answer.response, bound.key)) {
-    devices.tellRefused(request, ref, 'other_key', clock())
-    throw refuse()
+  const record = answer && (await verifyAnswer(binding, request, claimed, answer))
+  if (!record) {
+    devices.challengeWith(request, challenges.derive(ref, 'p', clock()), text)
+    throw new DeviceProofRequired()
   }
-  await devices.settlement.renew(ref, record, bound)
   // Last, because the sign-in may have ended during the lookups.
   if (!(await isLiveNow(signIns, refOfRecord(record)))) throw new SignedOut()
-  devices.prove(request, reply, ref, text, answer.challenge)
-  const { excluded } = settings
-  return configurationOf({
-    identifier: text,
-    refreshPath: refreshPathOf(settings),
-    spec: devices.spec,
-    excluded,
-  })
+  return devices.prove(request, reply, ref, text, answer.challenge)
 }

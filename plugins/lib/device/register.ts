@@ -5,10 +5,8 @@ import { verifyCompact } from '../jws/compact.js'
 import { importPublicJwk, type PublicKey } from '../jws/public-key.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
 import { type Challenge, isAnswerable } from './challenges.js'
-import { configurationOf } from './configuration.js'
 import type { DeviceBinding } from './device-binding.js'
 import { responseOf } from './headers.js'
-import { refreshPathOf } from './parts.js'
 import type { DeviceRef } from './ref.js'
 
 /** A genuine registration: signed by the device's key, with the code of a sign-in. */
@@ -51,7 +49,7 @@ export async function registerDevice(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<object> {
-  const { signIns, bindings, codes, settings, audit } = binding.parts
+  const { signIns, bindings, codes, audit } = binding.parts
   const registration = readRegistration(binding, request)
   const devices = registration && binding.of(registration.ref.mode)
   if (!devices) throw new DeviceProofRequired()
@@ -64,8 +62,7 @@ export async function registerDevice(
   const { accountId, signInId, mode } = ref
   audit.emit({ type: 'sign_in_bound', accountId, signInId, mode }, request)
   const identifier = codes.identifier(ref)
-  devices.prove(request, reply, ref, identifier, challenge)
+  const configuration = devices.prove(request, reply, ref, identifier, challenge)
   devices.mode.issueBound?.(request, reply)
-  const { excluded } = settings
-  return configurationOf({ identifier, refreshPath: refreshPathOf(settings), spec: devices.spec, excluded })
+  return configuration
 }
