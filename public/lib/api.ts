@@ -49,7 +49,8 @@ function send(method: Method, path: string, body: unknown): Promise<Response> {
     method,
     headers,
     body: body === undefined ? null : JSON.stringify(body),
-    redirect: 'error',
+    // The server asks for a new proof of the device by a redirect to the same address. The page's policy allows no other server.
+    redirect: 'follow',
     signal: AbortSignal.timeout(TIMEOUT),
   })
 }

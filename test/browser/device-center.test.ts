@@ -26,13 +26,9 @@ for (const mode of ['cookie', 'session'] as const)
     const read = 'fetch("/sign_ins").then((answer) => answer.json()).then(({ data }) => data)'
     t.match(await page.evaluate(read), [{ auth_type: mode, bound: true }])
 
-    const init = {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"name":"deploy"}',
-    }
-    const made = `fetch('/api_keys', ${JSON.stringify(init)}).then(({ status }) => status)`
-    t.equal(await page.evaluate(made), 201)
+    await page.locator('#key-name').fill('deploy')
+    await page.locator('#make-key').click()
+    await page.locator('#new-key').waitFor()
     t.same(
       proxy
         .to('/api_keys')
