@@ -121,11 +121,11 @@ async function registerSuite(
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
   await app.register(signIns, { clock, cap: config.signInCap, longestTtl: longestTtl(config) })
   await app.register(apiKeyAuth, { cap: config.apiKeyCap, ttlMax: config.apiKeyTtlMax })
-  // Before the modes, which look for it.
+  // Before the modes, because they use it.
   if (config.deviceBinding) await app.register(deviceBinding, { mode: 'on' })
   await app.register(tokenAuth, {
     secure,
-    // Proofs name the server by its public address. So without it, no token can be bound to a key.
+    // A proof names the server's public address. Without that setting, no token can be bound to a key.
     ...(config.publicUrl !== null && { dpop: { origins: originsAt(config.publicUrl) } }),
     privateKeys: config.tokenKeys?.keys,
     issuer: config.tokenIssuer,

@@ -64,7 +64,10 @@ export type {
 type BuiltInMode = 'token' | 'session' | 'cookie'
 
 export interface SuiteOptions extends IdentityOptions, CsrfOptions {
-  /** Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{ memory: true }`. */
+  /**
+   * Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{
+   * memory: true }`.
+   */
   readonly state: StoresOptions
   /**
    * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, optionally with
@@ -87,7 +90,7 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   /** Registers live connections, `app.live` and `request.endSignal`: `{}`, or the maximum for each sign-in (`cap`). */
   readonly live?: LiveOptions
   /**
-   * Binds the sign-ins of cookie and session mode to their devices, in browsers that can (Device Bound Session Credentials).
+   * Binds the sign-ins of cookie and session mode to their devices, in browsers with Device Bound Session Credentials.
    * Needs secure cookies. Off by default.
    */
   readonly deviceBinding?: DeviceBindingOptions
@@ -122,7 +125,9 @@ const OPTIONS: Known<SuiteOptions> = {
   cookie: true,
 }
 
-/** The modes to register. @throws OPTION_INVALID for an unknown mode, or for options of a mode that is not registered */
+/**
+ * The modes to register. @throws OPTION_INVALID for an unknown mode, or for options of a mode that is not registered
+ */
 function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
   const modes = options.modes ?? ALL_MODES
   if (!Array.isArray(modes) || modes.length === 0 || !modes.every((name) => ALL_MODES.includes(name))) {
@@ -184,7 +189,7 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   await app.register(identity, { secrets, clock, onRefused, unauthenticatedStatus })
   await app.register(signIns, { clock, cap: options.signInCap })
   if (options.apiKey) await app.register(import('./api-key-auth.js'), options.apiKey)
-  // Before the modes, which look for it.
+  // Before the modes, because they use it.
   if (options.deviceBinding) await app.register(import('./device-binding.js'), options.deviceBinding)
   for (const name of modes) await registerMode(app, name, options)
   if (options.live) await app.register(import('./live.js'), options.live)

@@ -19,9 +19,9 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /**
-     * Aborted when the request's sign-in ends while the request runs, for whatever reason, on whatever instance. `reason` is
-     * an error with the code SIGNED_OUT, CREDENTIAL_EXPIRED or STORE_UNAVAILABLE. Nothing is watched until it is read. Only
-     * if the plugin `fastify-identity/live` was registered.
+     * Aborted when the request's sign-in ends while the request runs, for whatever reason, on whatever instance.
+     * `reason` is an error with the code SIGNED_OUT, CREDENTIAL_EXPIRED or STORE_UNAVAILABLE. Nothing is watched until
+     * it is read. Only if the plugin `fastify-identity/live` was registered.
      * @throws IDENTITY_UNGUARDED without a caller
      */
     readonly endSignal: AbortSignal
@@ -70,7 +70,7 @@ function makeWatch(app: FastifyInstance): Watch {
   return new Watch({ store, signIns, clock, endsAt: (mode, times) => endsAt(app, mode, times) })
 }
 
-/** A connection of a bound sign-in ends with the proof that it was opened with. */
+/** A connection of a bound sign-in ends when the proof expires that it was opened with. */
 function deadlineOf(app: FastifyInstance): LiveParts['deadlineOf'] {
   if (!app.hasDecorator('deviceBinding')) return () => null
   const { deviceBinding, identityClock: clock } = app

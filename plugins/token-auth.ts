@@ -13,7 +13,7 @@ import { type PairInCookie, type RefreshCookie, RefreshCookies } from './lib/tok
 import { Refresher, type RefreshTokens, type TokenPair } from './lib/token/refresher.js'
 import { combineTokenKeys } from './lib/token/signing-keys.js'
 
-// Here, and not beside the mode: the declarations of this file would not lead a compiler there.
+// Declared here and not beside the mode, because a compiler that reads the declarations of this file would not find it there.
 declare module './lib/contract.js' {
   interface AuthModes {
     token: TokenPair

@@ -134,8 +134,8 @@ async function endApiKey(request: FastifyRequest<Ending>) {
 }
 
 /**
- * An attacker with a copied cookie and its proof must not make a key, which would outlast both. Where sign-ins are bound to
- * devices, the guard runs before the body is read: the browser sends the request twice.
+ * An attacker with a copied cookie and its proof must not make a key, which would outlast both. With device binding,
+ * the guard runs before the body is read, because the browser sends the request twice.
  */
 function guardMaking(app: FastifyInstance) {
   if (!app.hasDecorator('deviceBinding')) return { preHandler: guardPeople(app, { fresh: true }) }

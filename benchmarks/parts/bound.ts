@@ -13,12 +13,12 @@ const DPOP_LIMIT = 20
 const DEVICE_LIMIT = 0.6
 
 const text = `
-CPU for one request in µs, without a socket. A request with a bound token (DPoP) carries a proof of its own, signed with ES256. The
-second row is a bare route that does nothing but check that signature. What the suite adds to it is the rest: reading the
-proof, comparing it with its request, and remembering it. The store is not asked.
+CPU for one request in µs, without a socket. Each request with a bound token (DPoP) has its own proof, signed with ES256. The second row
+is a bare route that only checks that signature. The suite does the rest: it reads the proof, compares it with the request, and remembers
+it. The store is not asked.
 
-A browser's bound sign-in carries its proof as a second cookie. It was verified before, and is compared with the text that is
-remembered beside the credential.
+A request of a browser's bound sign-in has its proof in a second cookie. The suite has verified it before, and only compares it with the
+text that it remembers beside the credential.
 `.trim()
 
 const ORIGIN = 'https://example.com'

@@ -13,8 +13,8 @@ export type EndedBy = 'self' | 'owner' | 'admin' | 'suite' | 'application'
 export type EndReason = 'asked' | 'replaced' | 'cap' | 'refresh_reuse'
 
 /**
- * Why the proof of a bound sign-in was refused: there was none, it was not valid for the request, it was used before, or
- * another key made it.
+ * Why the proof of a bound sign-in was refused: there was none, it was not valid for the request, it was used before,
+ * or another key made it.
  */
 export type ProofRefusal = 'missing' | 'invalid' | 'spent' | 'other_key'
 
@@ -44,7 +44,7 @@ export interface AuditDetails {
     readonly signInId: string | null
     readonly mode: string
   }
-  /** The sign-in's credentials are worth nothing without proofs by its client's key. */
+  /** From now on, the credentials of the sign-in need proofs by the key of its client. */
   sign_in_bound: OfMode
   /** A genuine credential of a bound sign-in came without a good proof: it may be stolen. */
   proof_refused: OfMode & { readonly reason: ProofRefusal }

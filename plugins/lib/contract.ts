@@ -46,8 +46,8 @@ export interface Profile<Id extends AccountId = string> extends Account<Id> {
   /** The name to show the account by. It identifies nobody: two accounts may have the same one. */
   readonly displayName?: string
   /**
-   * The sign-in that the change to this epoch did not end, if any. Without it, that sign-in's refreshes are refused until
-   * the revocation list has the change.
+   * The sign-in that the change to this epoch did not end, if any. Without it, that sign-in's refreshes are refused
+   * until the revocation list has the change.
    */
   readonly spared?: string | null
 }
@@ -82,7 +82,9 @@ export interface Identity {
   /** `auth_type` on the wire. */
   readonly mode: ModeName
   readonly signInId: string
-  /** The time of the sign-in (OpenID Connect Core §2 `auth_time`), in ms. No renewal moves it. Absent for an API key. */
+  /**
+   * The time of the sign-in (OpenID Connect Core §2 `auth_time`), in ms. No renewal moves it. Absent for an API key.
+   */
   readonly authTime?: number
   /** The application's additions at sign-in. */
   readonly claims: Claims
@@ -152,11 +154,11 @@ export interface AuthMode<N extends ModeName = ModeName> {
   readonly ambient: boolean
   /** The registered scheme for `WWW-Authenticate` (RFC 9110 §11.6.1), if any. */
   readonly scheme?: string
-  /** Further challenges for `WWW-Authenticate`, each a whole one, if the mode accepts credentials of several schemes. */
+  /** More challenges for `WWW-Authenticate`, if the mode accepts several schemes. Each is complete. */
   readonly challenges?: readonly string[]
   /**
-   * The same mode for guards that ask no other mode of its scheme, if that makes a difference: one of two modes that read
-   * the same header can leave it to the other to find the header malformed.
+   * The same mode for guards that ask no other mode of its scheme, if that makes a difference: one of two modes that
+   * read the same header can leave it to the other to find the header malformed.
    */
   readonly alone?: AuthMode<N>
   /** For metrics, if the mode keeps verified credentials. */
@@ -174,8 +176,8 @@ export interface AuthMode<N extends ModeName = ModeName> {
    */
   endsAt?(times: SignInTimes): number
   /**
-   * Throws if the mode would refuse to issue a credential to this request, whoever signs in. Called before a password is
-   * checked, so that such a request costs no attempt and tells nothing about the password.
+   * Throws if the mode would refuse to issue any credential to this request. Called before a password is checked, so
+   * that such a request costs no attempt and tells nothing about the password.
    */
   precheck?(request: FastifyRequest): void
   /** Begins a sign-in of the account, and sends or returns its credential. */

@@ -23,7 +23,7 @@ export const ProofNonceRequired = define(
   400,
 )
 
-/** Always 403: nobody can sign in with what is missing. */
+/** Always 403. A 401 would ask for other credentials, and these are genuine. */
 export const DeviceProofRequired = define(
   'DEVICE_PROOF_REQUIRED',
   'This sign-in needs the proof of the device that it is bound to.',

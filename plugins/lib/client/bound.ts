@@ -2,8 +2,8 @@ import type { Environment } from './environment.js'
 import { keyOf, type ProofKey } from './proof-key.js'
 
 /*
- * Binds the tokens to a key of this browser (DPoP, RFC 9449): whoever copies them has nothing. Loaded only for clients
- * that ask for it.
+ * Binds the tokens to a key of this browser (DPoP, RFC 9449), so that copies of them are worth nothing. Loaded only for
+ * clients with `bound: true`.
  */
 
 type Input = URL | Request
@@ -18,7 +18,7 @@ interface State {
 
 type Fetch = Environment['fetch']
 
-/** By the client's own fetch: on a server, each person's client has a key of its own. */
+/** By the `fetch` of the client. On a server, each person's client has its own key. */
 const states = new WeakMap<Fetch, State>()
 
 const encode = (data: string | ArrayBuffer): string =>
@@ -70,7 +70,7 @@ async function sendOnce(fetch: Fetch, base: URL, input: Input, { token, ...init 
   return answer
 }
 
-/** Imports nothing that the rest of the client has too: bundlers would cut that into a third file. */
+/** Shares no import with the rest of the client, because bundlers would put shared code into a third file. */
 const errorOf = (answer: Response): Promise<unknown> =>
   answer
     .clone()

@@ -1,13 +1,13 @@
 /*
- * The key of a browser, in IndexedDB: the private half cannot be read, not even by a script of the page. All tabs share
- * it. The declarations are local: the suite is compiled without the types of browsers.
+ * The key of a browser, in IndexedDB. Nobody can read the private key, not even a script of the page. All tabs share
+ * the key. The declarations are local, because the suite is compiled without the types of browsers.
  */
 
 type CryptoKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>
 
 export interface ProofKey {
   readonly privateKey: CryptoKey
-  /** The public half. */
+  /** The public key. */
   readonly jwk: object
 }
 
@@ -58,7 +58,7 @@ async function openDatabase(): Promise<Database> {
 const isKey = (value: unknown): value is ProofKey =>
   typeof value === 'object' && value !== null && 'privateKey' in value && 'jwk' in value
 
-/** Two tabs may make a key at the same moment. The first one that is stored is that of both. */
+/** Two tabs may make a key at the same moment. Both then use the one that was stored first. */
 async function keepFirst(database: Database, name: string, made: ProofKey): Promise<ProofKey> {
   const store = database.transaction(STORE, 'readwrite').objectStore(STORE)
   const stored = await answerOf(store.get(name))

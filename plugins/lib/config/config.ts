@@ -67,7 +67,7 @@ function readTrustProxy(env: Environment, production: boolean): readonly string[
   return entries
 }
 
-/** No browser binds a sign-in whose cookies are not secure. */
+/** Off without secure cookies, because no browser binds such a sign-in. */
 function isDeviceBindingOn(env: Environment, production: boolean): boolean {
   const isSecure = read.flag(env, 'COOKIE_SECURE', production)
   const isOn = read.choice(env, 'DEVICE_BINDING', ['on', 'off'], isSecure ? 'on' : 'off') === 'on'
@@ -81,7 +81,7 @@ function isDeviceBindingOn(env: Environment, production: boolean): boolean {
  */
 const SETTINGS = {
   host: (env) => read.text(env, 'HOST', '127.0.0.1'),
-  /** The origin of this server as people reach it. null: nobody said it. */
+  /** The origin of this server as people reach it. null: not set. */
   publicUrl: (env, production) => read.publicUrl(env, production),
   dataDir: (env) => read.text(env, 'DATA_DIR', './data'),
   redisUrl: (env) => read.redisUrl(env),
@@ -112,7 +112,7 @@ const SETTINGS = {
   /** The longest lifetime of an API key. */
   apiKeyTtlMax: (env) => read.seconds(env, 'API_KEY_TTL_MAX', KEY_TTL_MAX),
   cookieSecure: (env, production) => read.flag(env, 'COOKIE_SECURE', production),
-  /** Whether browsers that can bind their sign-ins to the device. */
+  /** Whether sign-ins are bound to their devices, in browsers with this feature. */
   deviceBinding: isDeviceBindingOn,
   /** Before the `__Host-` prefix. */
   cookieName: (env) => readCookieName(env, 'COOKIE_NAME', 'identity'),

@@ -12,8 +12,8 @@ const REDIS_WANTED = 'must be a redis://, rediss://, redis+sentinel:// or redis+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /*
- * Each function reads one variable, and throws CONFIG_INVALID for a wrong value. An empty variable counts as not set. No
- * message quotes a value: it may be a misplaced secret.
+ * Each function reads one variable, and throws CONFIG_INVALID for a wrong value. An empty variable counts as not set.
+ * No message quotes a value: it may be a misplaced secret.
  */
 
 export function text(env: Environment, name: string, fallback: string): string {
@@ -62,7 +62,7 @@ export function port(env: Environment): void {
   whole(env, 'PORT', 3000, { unit: 'a port number', least: 0, most: 65_535 })
 }
 
-/** In development this machine, unless it is set. Never taken from a request: its sender chooses the `Host`. */
+/** Defaults to this machine in development. Never taken from a request, because its sender chooses the `Host`. */
 export function publicUrl(env: Environment, production: boolean): string | null {
   // An origin does not name the default port.
   const here = new URL(`http://localhost:${text(env, 'PORT', '3000')}`).origin

@@ -40,8 +40,8 @@ const SERVES_FOR = 60_000
 const RENEWALS_MAX = 100_000
 
 /**
- * What a request's cookie must become. Null if the answer sets or clears the cookie in another way. `isChanged`: the payload
- * is not that of the cookie, and must be set even if no renewal is due.
+ * The payload for the renewed cookie of a request. Null if the answer sets or clears the cookie in another way.
+ * `isChanged`: the payload differs from the cookie's, and must be set even if no renewal is due.
  */
 const kRenewal = Symbol('fastify-identity.cookie-renewal')
 
@@ -57,8 +57,9 @@ declare module 'fastify' {
 }
 
 /**
- * Renews a cookie after half its life: the same sign-in and `auth_time`, sealed under the current signing key, and never
- * beyond the absolute limit. A renewal is stored at most once a minute. Meanwhile the old cookie gets the same new one.
+ * Renews a cookie after half its life: the same sign-in and `auth_time`, sealed under the current signing key, and
+ * never beyond the absolute limit. A renewal is stored at most once a minute. Meanwhile the old cookie gets the same
+ * new one.
  *
  * As in the session mode, reading the cookie only notes the renewal. It is done at the end of the request. So a sign-in
  * that the request itself ended is not renewed.
@@ -94,8 +95,8 @@ export class CookieRenewal {
   }
 
   /**
-   * Sets the renewed cookie if a guard admitted the request by the old one. A failure is logged and leaves the answer as it
-   * is; the next request tries again.
+   * Sets the renewed cookie if a guard admitted the request by the old one. A failure is logged and leaves the answer
+   * as it is; the next request tries again.
    */
   async #settle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const noted = request[kRenewal]

@@ -63,7 +63,9 @@ export class CookieVerification {
     return live instanceof Promise ? live.then(proceed) : proceed(live)
   }
 
-  /** The cookie as a verified credential. It is kept, unless the answer replaces it by one that says what was decided. */
+  /**
+   * The cookie as a verified credential. Not kept if the answer replaces it, because its binding was decided just now.
+   */
   #admit(
     request: FastifyRequest,
     text: string,

@@ -18,15 +18,15 @@ export interface GuardOptions {
   /** All of these scopes (`SCOPE_REQUIRED`, 403). Only an API key lacks any: other modes have all scopes. */
   readonly scope?: string | readonly string[]
   /**
-   * The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal or refresh resets
-   * it, and an API key never passes.
+   * The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal or refresh
+   * resets it, and an API key never passes.
    */
   readonly fresh?: true | number
   /**
-   * `now`: a sign-in that is bound to a device proves it again, at most a minute before (`DEVICE_PROOF_REQUIRED`, 403). For
-   * what gives something that lasts, such as an API key. The browser is redirected once to the same address (307), with
-   * `device_proof=asked` in the query, which the guard removes. Use the guard as `onRequest`, so that no body is parsed
-   * before. It makes no difference for a sign-in that is not bound, and needs `deviceBinding`.
+   * `now`: a sign-in that is bound to a device needs a proof that is at most a minute old (`DEVICE_PROOF_REQUIRED`,
+   * 403). For routes that give something that lasts, such as an API key. The browser is redirected once to the same
+   * address (307), with `device_proof=asked` in the query, which the guard removes. Use the guard as `onRequest`, so
+   * that no body is parsed before. A sign-in that is not bound passes. Needs `deviceBinding`.
    */
   readonly proof?: 'now'
   /** Only these modes are asked. A caller of another mode, from an earlier guard, is refused (`MODE_REQUIRED`, 403). */
@@ -34,8 +34,8 @@ export interface GuardOptions {
   /** Overrides the suite's setting, and the effect of `optional` on a refused credential. */
   readonly onRefused?: OnRefused
   /**
-   * A rule of the application, checked after all others. Only `true` admits the caller (`NOT_ALLOWED`, 403). It must answer
-   * at once: a promise or an error is a 500. For a lookup, add a hook after the guard.
+   * A rule of the application, checked after all others. Only `true` admits the caller (`NOT_ALLOWED`, 403). It must
+   * answer at once: a promise or an error is a 500. For a lookup, add a hook after the guard.
    */
   readonly allow?: (identity: Identity) => boolean
   /**
@@ -81,7 +81,10 @@ export function checkOnRefused(value: OnRefused): OnRefused {
   return value
 }
 
-/** An empty list would refuse everybody, and an undefined one (a missing setting) would admit everybody: both are mistakes. */
+/**
+ * An empty list would refuse everybody, and an undefined one (a missing setting) would admit everybody: both are
+ * mistakes.
+ */
 function checkNames<N extends string>(option: string, names: unknown, given: readonly N[]): readonly N[] {
   const isList = Array.isArray(names) && names.length > 0
   if (!isList || names.some((name) => typeof name !== 'string' || name === '')) {

@@ -2,11 +2,11 @@ import type { Clock } from '../contract.js'
 import { CredentialExpired, StoreUnavailable } from '../errors.js'
 import type { Member } from './watched.js'
 
-/** When a connection ends although its sign-in goes on: with the proof that it was opened with. */
+/** When a connection ends although its sign-in goes on: when the proof expires that it was opened with. */
 export interface Deadline {
   /** In ms, by the suite's clock. */
   at: number
-  /** Asks at that time whether it goes on. Null: it does not. @returns the next time, in ms */
+  /** Called at that time. @returns the next deadline, in ms. Null: the connection ends without a question */
   readonly renew: (() => Promise<number>) | null
 }
 
@@ -34,8 +34,9 @@ export class Deadlines {
   }
 
   /**
-   * Whether a message of the connection may pass now. If its time is over, it was ended. null: that is being asked.
-   * @param sure called when it goes on
+   * Whether a message of the connection may pass now. False: its time is over, and it was ended. Null: `renew` was
+   * called, and has not answered yet.
+   * @param sure called if the connection goes on
    */
   check(member: Member, sure = () => {}): boolean | null {
     const deadline = this.#all.get(member)

@@ -12,12 +12,14 @@ import type { StoredSession } from './records.js'
  * application's data is never cached: it is read from the store each time.
  */
 
-/** How long an unknown session is cached, in ms. It cannot appear later: a session is stored before its id is issued. */
+/**
+ * How long an unknown session is cached, in ms. It cannot appear later: a session is stored before its id is issued.
+ */
 const UNKNOWN_FOR = 2000
 
-/** What device binding asks of a session. */
+/** The conditions of device binding for a session. */
 export interface SessionBounds {
-  /** Until when (ms) it is good without a question. */
+  /** Until when (ms) it needs no proof. */
   readonly openUntil: number
   /** For a session that is bound. */
   readonly proof: ProofSlot | null

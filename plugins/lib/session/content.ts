@@ -16,7 +16,7 @@ const isSessionSignIn = Type.Object(
     auth_time: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 }),
     remember: Type.Boolean,
     claims: AnyObject,
-    // Device binding was offered at the sign-in. Its record tells what came of that.
+    // Device binding was offered at the sign-in. Its record tells whether it was bound.
     dev: Type.Optional(Type.Literal(1)),
   },
   { additionalProperties: false },

@@ -13,7 +13,7 @@ import { renewalOf, SessionTurn } from './turn.js'
 import type { SessionParts } from './use.js'
 
 export const INVALID = refusedAs('CREDENTIAL_INVALID')
-/** By this header a browser says that it could not renew the proof just now. It may be able to later. */
+/** A browser sends this header if it could not renew the proof. It may succeed later. */
 const SKIPPED = 'secure-session-skipped'
 
 /** Verifies session cookies that are not in the cache, and loads their sessions. */
@@ -42,8 +42,9 @@ export class SessionVerification {
   }
 
   /**
-   * Reads the session for `request.session`. A bound one without its proof counts as none: a copied cookie must read no data.
-   * @throws DEVICE_PROOF_REQUIRED if the browser only lacks the proof for now: a new session would replace its cookie
+   * Reads the session for `request.session`. A bound session without its proof counts as none, because a copied cookie
+   * must read no data.
+   * @throws DEVICE_PROOF_REQUIRED if the browser only lacks the proof for now. A new session would replace its cookie
    */
   async loadProven(request: FastifyRequest, credential: SessionCredential): Promise<StoredSession | null> {
     const stored = await this.load(credential)

@@ -68,10 +68,10 @@ export interface SignIns {
    */
   rotate(accountId: string, id: string, rotation: Omit<Rotation, 'now'>): Promise<RotationResult>
   /**
-   * Settles what a sign-in is bound to, unless that is settled already: of several calls, the first one decides.
-   * @param binding authenticated by the caller: an attacker may be able to write to the store
-   * @param replaced instead, a binding that is replaced if it still stands: the same one, under an old key
-   * @returns the record with the binding that stands; null if the sign-in has no record any more
+   * Sets the binding of a sign-in, unless it has one. Of several calls, the first one decides.
+   * @param binding authenticated by the caller, because an attacker may be able to write to the store
+   * @param replaced the same binding under an old key, which may be replaced
+   * @returns the record with its binding; null if the sign-in has no record any more
    */
   settleBinding(
     accountId: string,

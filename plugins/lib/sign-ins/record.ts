@@ -21,7 +21,7 @@ export interface SignInStart {
   readonly refreshKeyId?: string
   /** Token mode: claims for access tokens issued later. Checked by the mode. */
   readonly claims?: Claims
-  /** What the sign-in is bound to from its beginning, for lists. */
+  /** The key that the sign-in is bound to from its beginning. For lists. */
   readonly binding?: string
   /** For a mode with a RecordKeeper: stores the record there. Such a sign-in does not count for the cap. */
   readonly keep?: (record: SignInRecord) => Promise<void>
@@ -30,7 +30,7 @@ export interface SignInStart {
 }
 
 const USER_AGENT_MAX = 256
-/** The binding of a sign-in that is bound to no device, for good. See lib/device/bindings.ts. */
+/** The binding of a sign-in that can never be bound to a device. See lib/device/bindings.ts. */
 const UNBOUND = /^d1\.[\w-]+\.none\./
 
 /** The record of a sign-in that starts `now` (ms). */
@@ -62,10 +62,7 @@ export function makeRecord(
   }
 }
 
-/**
- * Whether credentials of the sign-in are worth nothing without proofs by its client's key. For lists: the binding's MAC
- * is not verified.
- */
+/** Whether credentials of the sign-in need proofs by the key of its client. For lists: no MAC is verified. */
 export function isBound({ binding }: Pick<SignInRecord, 'binding'>): boolean {
   return typeof binding === 'string' && !UNBOUND.test(binding)
 }

@@ -31,7 +31,7 @@ export class SealedRecords {
     return stored && this.#genuine(stored)
   }
 
-  /** Settles what the sign-in is bound to, unless that is settled. The binding in the record that is returned stands. */
+  /** Sets the binding of the sign-in, unless it has one. @returns the record with the binding that it has then */
   async settle(
     accountId: string,
     id: string,

@@ -53,8 +53,8 @@ export interface RevocationStore {
   revision?(): number
   /**
    * Revokes the sign-in first, then removes its record and its session. Idempotent: it also revokes a sign-in without a
-   * record, and one whose record is another account's. The revocation is kept until `until` (ms), or, if the account has
-   * a record of the sign-in, until an hour after the record's absolute limit, if that is earlier.
+   * record, and one whose record is another account's. The revocation is kept until `until` (ms), or, if the account
+   * has a record of the sign-in, until an hour after the record's absolute limit, if that is earlier.
    * @returns whether a record existed
    */
   endSignIn(accountId: string, id: string, until: number): Promise<boolean>
@@ -93,9 +93,9 @@ export interface SignInStore {
    */
   resealSignIn?(record: SignInRecord, seal: string): Promise<void>
   /**
-   * Sets the sign-in's binding if it has none, in one step. Of several callers, the first one decides. Without this method,
-   * no sign-in can be bound to a device.
-   * @param replaced instead, a binding that is replaced if it still stands
+   * Sets the sign-in's binding if it has none, in one step. Of several callers, the first one decides. Without this
+   * method, no sign-in can be bound to a device.
+   * @param replaced a binding that may be replaced
    * @returns the record as it is then; null if there is none, or it is past its limits at `now` (ms)
    */
   settleBinding?(
@@ -126,7 +126,8 @@ export interface SessionStore {
 /** Things that may happen once. Optional: without it, DPoP cannot be strict. */
 export interface OnceStore {
   /**
-   * Notes that something was used up. Of all calls with one key, also between processes, one gets true. Redis: one command.
+   * Notes that something was used up. Of all calls with one key, also between processes, one gets true. Redis: one
+   * command.
    * @param until when the key no longer matters, in ms; kept five minutes longer, because clocks differ
    * @param now in ms
    */
@@ -139,8 +140,8 @@ export interface StoreUpkeep {
   /** Present if the store answers `isLive` from a copy in this process. */
   readonly feed?: Feed
   /**
-   * Calls the listener soon after this process has learned of revocations, its own or others'. One call may stand for many.
-   * Without it, live connections ask twice a second.
+   * Calls the listener soon after this process has learned of revocations, its own or others'. One call may stand for
+   * many. Without it, live connections ask twice a second.
    * @returns a function that ends the subscription
    */
   onRevoked?(listener: () => void): () => void

@@ -37,8 +37,8 @@ export interface SignInRecord {
    */
   readonly seal?: string | null
   /**
-   * What the sign-in is bound to: a device's key, or nothing for good. Written once. Absent or null until then. The suite
-   * authenticates the text.
+   * The binding of the sign-in: a device's key, or that it can never be bound. Absent or null until it is decided. The
+   * suite authenticates the text.
    */
   readonly binding?: string | null
 }

@@ -24,7 +24,7 @@ interface About {
   readonly accountId: string | null
 }
 
-/** Whether the client caused the error, and not a fault of ours. A client that needs a nonce has guessed nothing yet. */
+/** Whether the error counts as an attempt of the client. A fault of the server does not, nor does a missing nonce. */
 function isRefused(error: unknown): boolean {
   if (error instanceof ProofNonceRequired) return false
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500

@@ -79,7 +79,7 @@ export class TokenMode implements AuthMode<'token'> {
   #verify(request: FastifyRequest, header: string, now: number): MaybePromise<Resolution> {
     const token = bearerOf(header)
     if (token === null) return this.#verifyBound(request, header, now)
-    // A key of another mode is not looked at as a token, whatever that mode makes of it.
+    // A text with the prefix of another mode, such as an API key, is left to that mode.
     if (isClaimedBearer(this.parts.app, token)) return ABSENT
     const claims = this.parts.access.open(token, now)
     if (!claims) return INVALID
@@ -148,7 +148,7 @@ export class TokenMode implements AuthMode<'token'> {
     return proof.key.key.thumbprint
   }
 
-  /** Needs no proof: whoever holds a token may end its sign-in. A thief could do nothing else with it. */
+  /** Needs no proof. Anybody with a token may end its sign-in, and a thief can do nothing else with it. */
   async signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const { app, access, refreshCookie } = this.parts
     const header = readAuthorization(request)

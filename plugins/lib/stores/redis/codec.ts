@@ -3,11 +3,10 @@ import { claimsOrNull, list, text, textOrNull, whole } from '../narrow.js'
 
 /*
  * Records in Redis are text with numbers in base 36. No other format that scripts can read needs less memory.
- *   sign-in:  <idle>,<last seen>,<absolute>,<refresh>\n<JSON of the fields that never change>
- *   refresh:  <counter>,<rotated at>,<key id>, or nothing
- *   session:  <version>,<idle>,<absolute>\n<sealed>
- * Account and id of a sign-in are in the key and the field. A binding is written once, as the last of the fields: a list
- * of its own, so that a script can tell and append it without parsing JSON. Versions before 0.3 skip it.
+ * sign-in:  <idle>,<last seen>,<absolute>,<refresh>\n<JSON of the fields that never change>   refresh:
+ * <counter>,<rotated at>,<key id>, or nothing   session:  <version>,<idle>,<absolute>\n<sealed> Account and id of a
+ * sign-in are in the key and the field. A binding is written once, as the last of the fields: a list of its own, so
+ * that a script can tell and append it without parsing JSON. Versions before 0.3 skip it.
  */
 
 /** A whole number from 0 to 2^53 - 1. */
@@ -43,7 +42,7 @@ export function encodeBinding(binding: string): string {
   return JSON.stringify([binding])
 }
 
-/** The seal, and behind it the binding. An empty seal keeps the place of one that does not exist. */
+/** The seal, followed by the binding. Without a seal, an empty text takes its place. */
 function encodeLast({ seal, binding }: SignInRecord): unknown[] {
   if (typeof binding === 'string') return [seal ?? '', [binding]]
   return seal ? [seal] : []
