@@ -64,10 +64,7 @@ export type {
 type BuiltInMode = 'token' | 'session' | 'cookie'
 
 export interface SuiteOptions extends IdentityOptions, CsrfOptions {
-  /**
-   * Where sign-ins, sessions and revocations live: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{
-   * memory: true }`.
-   */
+  /** The place of all state: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{ memory: true }`. */
   readonly state: StoresOptions
   /**
    * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, optionally with
@@ -125,9 +122,7 @@ const OPTIONS: Known<SuiteOptions> = {
   cookie: true,
 }
 
-/**
- * The modes to register. @throws OPTION_INVALID for an unknown mode, or for options of a mode that is not registered
- */
+/** The modes to register. @throws OPTION_INVALID for an unknown mode, or for options of another mode */
 function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
   const modes = options.modes ?? ALL_MODES
   if (!Array.isArray(modes) || modes.length === 0 || !modes.every((name) => ALL_MODES.includes(name))) {
