@@ -1,11 +1,12 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import {
   type AccountChange,
   type AccountDetails,
   canonicalUsername,
   tellOnceStored,
 } from 'fastify-identity/accounts'
+import type { Static } from 'typebox'
 import { answer, forgetOwn } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
 import { guardPeople } from './http/people.js'
@@ -79,12 +80,33 @@ const CHANGE: Operation = {
   tag: 'Accounts',
   summary: 'Change the role of an account, disable or enable it (administrators)',
   description:
-    'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled.',
+    'Ends every sign-in of the account. The last administrator can be neither demoted nor disabled. A browser whose sign-in is bound to its device must prove the device again (307) before it makes an administrator or enables an account.',
   guarded: 'people',
+  isProved: true,
   data: Account,
   says: 'ACCOUNT_CHANGED',
   bodyExample: { role: 'admin' },
   refusals: [...UNSAFE, ...BODY, 'ROLE_REQUIRED', 'NOT_FOUND', 'LAST_ADMIN'],
+}
+
+/**
+ * An attacker with an administrator's copied cookie and its proof must not give an account of their own what would outlast
+ * both. What takes something away is not delayed.
+ */
+function proveGiving(app: FastifyInstance) {
+  if (!app.hasDecorator('deviceBinding')) return []
+  const prove = app.guard({ proof: 'now' })
+  return [
+    function proveBeforeGiving(
+      request: FastifyRequest<{ Body: Static<typeof Change> }>,
+      reply: FastifyReply,
+      done: HookHandlerDoneFunction,
+    ) {
+      const { role, disabled } = request.body
+      if (role === 'admin' || disabled === false) prove(request, reply, done)
+      else done()
+    },
+  ]
 }
 
 /** Lists and changes accounts, for administrators. Left out if the application has its own accounts. */
@@ -92,6 +114,7 @@ export async function accountRoutes(scope: FastifyInstance): Promise<void> {
   if (!scope.hasOwnAccounts) return
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const preHandler = guardPeople(app, { role: 'admin' })
+  const changing = [...preHandler, ...proveGiving(app)]
 
   app.get(
     '/accounts',
@@ -106,7 +129,7 @@ export async function accountRoutes(scope: FastifyInstance): Promise<void> {
 
   app.patch(
     '/accounts/:username',
-    { schema: { params: NameParams, body: Change }, preHandler, config: { operation: CHANGE } },
+    { schema: { params: NameParams, body: Change }, preHandler: changing, config: { operation: CHANGE } },
     async function changeAccount(request, reply) {
       const found = await app.accounts.findByUsername(request.params.username)
       if (!found) throw new NotFound()

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { DeviceClient } from '../helpers/device-client.js'
-import { refused, USER } from '../helpers/http.js'
+import { ADMIN, refused, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const SECURE = { COOKIE_SECURE: 'true', COOKIE_NAME: 'center', SESSION_NAME: 'sid' }
@@ -62,6 +62,25 @@ for (const mode of MODES) {
       403,
       'MODE_REQUIRED',
     )
+  })
+
+  t.test(`${mode}: making an administrator and enabling an account take a fresh proof`, async (t) => {
+    const { app, clock } = await startUserCenter(t, SECURE)
+    const client = new DeviceClient(app, clock)
+    await client.post(`/login_${mode}`, ADMIN)
+    clock.advance(100)
+    const headers = { cookie: client.cookies() }
+    const thief = (payload: object, mark = '') =>
+      app.inject({ method: 'PATCH', url: `/accounts/user1${mark}`, headers, payload })
+    t.equal((await thief({ disabled: true })).statusCode, 200, 'what takes something away does not wait')
+    for (const payload of [{ disabled: false }, { role: 'admin' }]) {
+      t.match(await thief(payload), { statusCode: 307, headers: { location: '?device_proof=asked' } })
+      refused(t, await thief(payload, '?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED')
+    }
+    t.match(await app.accounts.findByUsername('user1'), { role: 'user', disabled: true })
+    const payload = { role: 'admin', disabled: false }
+    t.equal((await client.send({ method: 'PATCH', url: '/accounts/user1', payload })).statusCode, 200)
+    t.match(await app.accounts.findByUsername('user1'), payload)
   })
 
   t.test(`${mode}: without secure cookies, or if it is off, nothing is offered`, async (t) => {
