@@ -1,6 +1,6 @@
-import { build } from 'esbuild'
 import type { BrowserContext, Page } from 'playwright-core'
 import { type Test, test } from 'tap'
+import { bundleClient } from '../helpers/bundled-client.js'
 import { startChromium, untilTrue } from '../helpers/chromium.js'
 import { listen, USER } from '../helpers/http.js'
 import { startTlsProxy } from '../helpers/tls-proxy.js'
@@ -9,24 +9,13 @@ import { startUserCenter, testClock } from '../helpers/user-center.js'
 /** One page of the test's own, so that nothing but the client asks. */
 const PAGE = '/bound-test'
 
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: ['plugins/lib/client/client.ts'],
-    bundle: true,
-    format: 'iife',
-    globalName: 'identity',
-    write: false,
-  })
-  return outputFiles[0]?.text ?? ''
-}
-
 /** The user center behind TLS, and profiles of a browser that do not know each other. */
 async function start(t: Test, storage: 'cookie' | 'session') {
   const proxy = await startTlsProxy(t, 0)
   const env = { PUBLIC_URL: proxy.origin, COOKIE_SECURE: 'true', LOGIN_LIMIT_ADDRESS: '100000' }
   const center = await startUserCenter(t, env, testClock())
   proxy.lead(await listen(center.app))
-  const script = `${await bundle()}
+  const script = `${await bundleClient()}
 window.out = []
 window.client = identity.createClient({ storage: '${storage}', bound: true, onSignedOut: (error) => out.push(error) })
 window.ask = () => client.fetch('/user_info').then((response) => response.status, String)`

@@ -1,6 +1,6 @@
-import { build } from 'esbuild'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { type Test, test } from 'tap'
+import { bundleClient } from '../helpers/bundled-client.js'
 import { type Site, startChromium, startSite, untilTrue } from '../helpers/chromium.js'
 import { USER } from '../helpers/http.js'
 
@@ -9,18 +9,6 @@ const ROUNDS = Number(process.env.CLIENT_ROUNDS ?? 12)
 const TABS = 8
 /** One page of the test's own, so that nothing but the client asks. */
 const PAGE = '/client-test'
-
-/** The client as an application would bundle it. */
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: ['plugins/lib/client/client.ts'],
-    bundle: true,
-    format: 'iife',
-    globalName: 'identity',
-    write: false,
-  })
-  return outputFiles[0]?.text ?? ''
-}
 
 const script = (client: string, storage: string) => `${client}
 window.out = []
@@ -41,7 +29,7 @@ async function start(t: Test, init = '', storage: 'cookie' | 'session' = 'cookie
   const site = await startSite(t, { LOGIN_LIMIT_ADDRESS: '100000' })
   const context = await browser.newContext()
   t.teardown(() => context.close())
-  const html = `<!doctype html><title>Client</title><script>${init}\n${script(await bundle(), storage)}</script>`
+  const html = `<!doctype html><title>Client</title><script>${init}\n${script(await bundleClient(), storage)}</script>`
   await context.route(`${site.origin}${PAGE}`, (route) =>
     route.fulfill({ contentType: 'text/html', body: html }),
   )
