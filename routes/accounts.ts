@@ -90,8 +90,8 @@ const CHANGE: Operation = {
 }
 
 /**
- * An attacker with an administrator's copied cookie and its proof must not give an account of their own what would outlast
- * both. What takes something away is not delayed.
+ * An attacker with an administrator's copied cookie and its proof must not make their own account an administrator, which
+ * would outlast both. Changes that only take rights away need no fresh proof.
  */
 function proveGiving(app: FastifyInstance) {
   if (!app.hasDecorator('deviceBinding')) return []
