@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { DeviceClient } from '../helpers/device-client.js'
+import { movedBy } from '../helpers/exposition.js'
 import { ADMIN, refused, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -121,3 +122,19 @@ t.test('the document has the redirect that asks for a fresh proof, and its heade
   for (const name of Object.keys(told?.headers ?? {})) t.type(answer.headers[name.toLowerCase()], 'string')
   t.equal(answer.body, '')
 })
+
+for (const mode of MODES)
+  t.test(`${mode}: metrics count bound sign-ins, and copies without their key`, async (t) => {
+    const { app, clock } = await startUserCenter(t, SECURE)
+    const client = new DeviceClient(app, clock)
+    const except = /^(store|resolve|cache|hash|refusals)_/
+    t.same(await movedBy(app, () => client.post(`/login_${mode}`, USER), except), {
+      [`sign_ins_total{mode="${mode}"}`]: 1,
+      [`bound_sign_ins_total{mode="${mode}"}`]: 1,
+    })
+    clock.advance(80)
+    const headers = { cookie: withoutProof(client.cookies()) }
+    t.same(await movedBy(app, () => app.inject({ url: '/user_info', headers }), except), {
+      [`proofs_refused_total{mode="${mode}",reason="missing"}`]: 1,
+    })
+  })
