@@ -21,7 +21,7 @@ for (const mode of MODES) {
     t.test(
       `${mode}: a browser binds its sign-in with ${algorithm}, and stays signed in for hours`,
       async (t) => {
-        const { bound, clock, records, app } = await deviceApp(t)
+        const { bound, clock, records, app, withCookies } = await deviceApp(t)
         const events: AuditEvent[] = []
         app.audit.subscribe((event) => void events.push(event))
         const client = await bound(mode, algorithm)
@@ -35,6 +35,17 @@ for (const mode of MODES) {
         }
         t.equal((await records())[0]?.binding, record?.binding)
         t.notOk(events.some(({ type }) => type === 'proof_refused'))
+        const renewed = client
+          .cookies()
+          .split('; ')
+          .find((pair) => !pair.includes('_proof'))
+        refused(
+          t,
+          await withCookies(renewed ?? ''),
+          403,
+          'DEVICE_PROOF_REQUIRED',
+          'renewal keeps the binding',
+        )
       },
     )
   }
