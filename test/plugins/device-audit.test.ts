@@ -5,7 +5,7 @@ import { keyPair } from '../helpers/signing-key.js'
 import { ALICE, refused } from '../helpers/suite.js'
 
 for (const mode of ['cookie', 'session'] as const) {
-  t.test(`${mode}: whoever uses a bound credential without its key is an event, once a minute`, async (t) => {
+  t.test(`${mode}: a bound credential without its key causes an event, once a minute`, async (t) => {
     const routes: Parameters<typeof deviceApp>[1] = {
       routes: (app) => app.post('/keys', { onRequest: app.guard({ proof: 'now' }) }, async () => null),
     }
@@ -35,6 +35,6 @@ for (const mode of ['cookie', 'session'] as const) {
     }
     clock.advance(3000)
     t.equal((await client.get('/me')).statusCode, 200)
-    t.strictSame(events, [], 'an honest browser is none, after a pause as well')
+    t.strictSame(events, [], 'an honest browser causes none, also after a pause')
   })
 }
