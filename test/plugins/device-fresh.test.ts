@@ -179,7 +179,7 @@ t.test('an answer to an older challenge is no fresh proof', async (t) => {
   t.equal((await bare(client)).statusCode, 307)
 })
 
-t.test('a caller who may not, is not asked', async (t) => {
+t.test('a caller who is not allowed is not asked for a proof', async (t) => {
   const { bound, app, clock } = await keysApp(t, {
     routes: (app) =>
       app.get('/admin', { onRequest: app.guard({ role: 'king', proof: 'now' }) }, async () => 'in'),

@@ -86,7 +86,7 @@ t.test('a request without the proof does not keep the session alive', async (t) 
 })
 
 for (const url of ['/regenerate', '/destroy']) {
-  t.test(`${url} ends the bound sign-in, and what comes after is nobody's`, async (t) => {
+  t.test(`${url} ends the bound sign-in, and no later request has a caller`, async (t) => {
     const { client, records, clock } = await cartApp(t)
     const jar = client.cookies()
     await client.post(url)

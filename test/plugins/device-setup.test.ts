@@ -73,7 +73,7 @@ for (const mode of MODES) {
   })
 }
 
-t.test('the routes are where the option says', async (t) => {
+t.test('the option sets the path of the routes', async (t) => {
   const { app, signIn, browser } = await deviceApp(t, { device: { path: '/auth/bind' } })
   const client = browser()
   const [offer] = offersOf(await signIn(client, 'cookie'))
@@ -115,7 +115,7 @@ t.test('the suite binds sign-ins with one option, and does not without it', asyn
   t.notOk(plain.app.hasDecorator('deviceBinding'))
 })
 
-t.test('where it would do nothing, the application does not start', async (t) => {
+t.test('if it would do nothing, the application does not start', async (t) => {
   const refusals: Partial<SuiteOptions>[] = [{ secure: false }, { modes: ['token'] }]
   for (const options of refusals) {
     await t.rejects(suiteApp({ ...options, deviceBinding: { mode: 'on' } }), {

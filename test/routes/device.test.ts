@@ -98,17 +98,20 @@ for (const mode of MODES) {
   })
 }
 
-t.test('what the browser asks has no business with the API: no limit, no origin, no document', async (t) => {
-  const { app, client } = await signedIn(t, 'cookie', { ...SECURE, LOGIN_LIMIT_ADDRESS: '1', DOCS: 'true' })
-  const bound = client.bound.get('__Host-center_proof')
-  const headers = { 'sec-secure-session-id': bound?.id ?? '', 'sec-fetch-site': 'cross-site' }
-  const refresh = () =>
-    app.inject({ method: 'POST', url: '/device/refresh', headers, payload: 'x'.repeat(20_000) })
-  for (let times = 0; times < 20; times++) t.equal((await refresh()).statusCode, 403)
-  t.match((await refresh()).headers, { 'secure-session-challenge': /^"p\./, 'cache-control': 'no-store' })
-  const { paths } = (await app.inject('/docs/json')).json()
-  t.notOk(Object.keys(paths).some((path) => path.startsWith('/device')))
-})
+t.test(
+  'the browser’s own requests meet no limit and no origin check, and no document shows them',
+  async (t) => {
+    const { app, client } = await signedIn(t, 'cookie', { ...SECURE, LOGIN_LIMIT_ADDRESS: '1', DOCS: 'true' })
+    const bound = client.bound.get('__Host-center_proof')
+    const headers = { 'sec-secure-session-id': bound?.id ?? '', 'sec-fetch-site': 'cross-site' }
+    const refresh = () =>
+      app.inject({ method: 'POST', url: '/device/refresh', headers, payload: 'x'.repeat(20_000) })
+    for (let times = 0; times < 20; times++) t.equal((await refresh()).statusCode, 403)
+    t.match((await refresh()).headers, { 'secure-session-challenge': /^"p\./, 'cache-control': 'no-store' })
+    const { paths } = (await app.inject('/docs/json')).json()
+    t.notOk(Object.keys(paths).some((path) => path.startsWith('/device')))
+  },
+)
 
 t.test('the document has the redirect that asks for a fresh proof, and its headers', async (t) => {
   const { app, clock, client } = await signedIn(t, 'cookie', { ...SECURE, DOCS: 'true' })

@@ -61,7 +61,7 @@ t.test('in development every variable has a default', async (t) => {
   t.strictSame(readConfig({}), DEVELOPMENT_DEFAULTS)
 })
 
-t.test('where cookies are secure, sign-ins are bound to devices', async (t) => {
+t.test('with secure cookies, sign-ins are bound to devices', async (t) => {
   const secure = { ...DEVELOPMENT_DEFAULTS, cookieSecure: true }
   t.strictSame(readConfig({ COOKIE_SECURE: 'true' }), { ...secure, deviceBinding: true })
   t.strictSame(readConfig({ COOKIE_SECURE: 'true', DEVICE_BINDING: 'off' }), secure)

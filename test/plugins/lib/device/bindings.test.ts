@@ -47,7 +47,7 @@ t.test('nobody without the key writes a binding, not even to nothing', async () 
   )
 })
 
-t.test('what stands behind a good MAC is a key that can be used, or unknown', async (t) => {
+t.test('a binding with a genuine MAC holds a usable key, or is unknown', async (t) => {
   const { id, key } = keys.signing
   const { jwk } = publicKey()
   const signed = (payload: string) =>

@@ -50,7 +50,7 @@ t.test('nobody makes one up under a key of the ring', async () => {
   )
 })
 
-t.test('what stands behind a good MAC is of the right form, or nothing', async () => {
+t.test('a code with a genuine MAC has the right form, or is refused', async () => {
   const content = { k: 'r', iat: START / 1000, ...contentOfRef(REF) }
   fc.assert(
     fc.property(hostilePayloads(content), hostilePayloads({ ...content, k: 'i' }), (code, identifier) => {

@@ -22,7 +22,7 @@ t.test('a nonce is good in its own bucket and in the next one, and not a millise
   t.equal(nonces.find(nonce, START - 1), null, 'nor before it is made')
 })
 
-t.test('what is no nonce is refused', async (t) => {
+t.test('a text that is no nonce is refused', async (t) => {
   const nonces = noncesOf(NEW)
   const nonce = nonces.current(START)
   for (const text of [

@@ -28,7 +28,7 @@ t.test('answers without a promise where the contract allows it', async (t) => {
   t.equal(store.readSession('none', 0), null)
 })
 
-t.test('what was used up is forgotten when no clock can need it', async (t) => {
+t.test('a spent key is forgotten when no clock can need it', async (t) => {
   const store = createMemoryStore()
   t.equal(await store.spendOnce?.('key', 1000, 0), true)
   t.equal(await store.spendOnce?.('key', 1000, 1000 + SPENT_MARGIN - 1), false)

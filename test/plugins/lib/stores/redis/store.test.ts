@@ -137,7 +137,7 @@ t.test('a URL that cannot be used is refused without repeating it', async (t) =>
   }
 })
 
-t.test('what was used up costs one command, and leaves Redis when no clock can need it', async (t) => {
+t.test('a spent key costs one command, and leaves Redis when no clock can need it', async (t) => {
   const { store, client } = await openStore(t, 'once:')
   const before = await client.info('commandstats')
   t.equal(await store.spendOnce('key', NOW + 240_000, NOW), true)

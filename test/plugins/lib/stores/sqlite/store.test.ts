@@ -216,7 +216,7 @@ t.test(
   },
 )
 
-t.test('what was used up leaves the file when no clock can need it, a few rows with each use', async (t) => {
+t.test('spent keys leave the file when no clock can need them, a few rows with each use', async (t) => {
   const { store, database } = await openStore(t, newFile())
   const count = () => database.connection.prepare('SELECT count(*) FROM spent').raw().get()
   const until = NOW + 240_000
