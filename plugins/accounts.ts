@@ -5,14 +5,22 @@ import type { AccountEvents, Accounts } from './lib/accounts/contract.js'
 import { distributeEpochs } from './lib/accounts/epoch-distribution.js'
 import type { HashQueue } from './lib/accounts/hash-queue.js'
 import { keepEvents } from './lib/accounts/keep-events.js'
+import {
+  type AccountsOptions,
+  type BroughtAccountsOptions,
+  OPTIONS,
+  type OwnAccountsOptions,
+  type PostgresAccountsOptions,
+} from './lib/accounts/options.js'
 import { createPasswordPolicy, type PasswordPolicy } from './lib/accounts/password-policy.js'
 import { passwords, passwordsFor } from './lib/accounts/passwords.js'
 import { withTextIds } from './lib/accounts/text-ids.js'
-import type { AccountId, AccountSource, Clock } from './lib/contract.js'
+import type { AccountSource } from './lib/contract.js'
 import { type AccountsDatabase, databaseFile, openDatabase } from './lib/database/embedded.js'
-import type { PostgresOptions } from './lib/database/postgres/options.js'
 import { OptionInvalid } from './lib/errors.js'
-import { type Known, refuseUnknown } from './lib/options.js'
+import type { AccountMail } from './lib/mail/account-mail.js'
+import { keepMail } from './lib/mail/keep-mail.js'
+import { refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -22,6 +30,10 @@ declare module 'fastify' {
     readonly accounts: Accounts
     /** The recent audit events of accounts. @throws OPTION_INVALID without the option `events` */
     readonly accountEvents: AccountEvents
+    /** Verified addresses and password resets. @throws OPTION_INVALID without the option `mail` */
+    readonly accountMail: AccountMail
+    /** Whether there is `accountMail`. */
+    readonly hasAccountMail: boolean
     /** Decides which passwords may be chosen. @throws OPTION_INVALID if the application has its own accounts */
     readonly passwordPolicy: PasswordPolicy
     /** Whether the suite has the accounts: only then can they be changed. */
@@ -43,76 +55,20 @@ export type {
   Role,
 } from './lib/accounts/contract.js'
 export { ROLES } from './lib/accounts/contract.js'
+export type {
+  AccountsOptions,
+  BroughtAccountsOptions,
+  OwnAccountsOptions,
+  PostgresAccountsOptions,
+} from './lib/accounts/options.js'
 export type { PasswordFault, PasswordPolicy } from './lib/accounts/password-policy.js'
 export { hasSeedPassword, seedDevelopmentAccounts } from './lib/accounts/seed.js'
 export { isStored, tellOnceStored } from './lib/accounts/stored-change.js'
 export { canonicalUsername } from './lib/accounts/usernames.js'
 export type { PostgresOptions } from './lib/database/postgres/options.js'
-
-interface SuiteAccountsOptions {
-  readonly clock?: Clock
-  /** Words that no password may contain, such as the product's name. Each has at least 3 characters. */
-  readonly passwordWords?: readonly string[]
-  /**
-   * How many passwords are hashed at once. Sixteen more can wait for each; further ones are refused with BUSY. Defaults to
-   * the number of cores, at most 3: hashes run in libuv's pool of 4 threads (`UV_THREADPOOL_SIZE`), like files and DNS.
-   */
-  readonly hashesAtOnce?: number
-  /**
-   * Keeps the newest 50 audit events of each type for each account, in the accounts' database: `app.accountEvents`. They
-   * contain addresses of clients. Defaults to false.
-   */
-  readonly events?: boolean
-  readonly source?: undefined
-}
-
-/** Accounts in the embedded database of a directory. */
-export interface OwnAccountsOptions extends SuiteAccountsOptions {
-  /** Created with mode 0700 if it does not exist. */
-  readonly dataDir: string
-  readonly databaseUrl?: undefined
-  readonly pool?: undefined
-}
-
-/**
- * Accounts in a PostgreSQL database, which any number of processes share. It is migrated at boot: if that may take long,
- * raise Fastify's `pluginTimeout`.
- */
-export interface PostgresAccountsOptions extends SuiteAccountsOptions {
-  /**
-   * `postgres://user:password@host:port/database`, with user and password percent-encoded. Parameters:
-   * `sslmode=verify-full` for TLS (`require` and `verify-ca` mean the same, `no-verify` trusts any server), `sslrootcert`
-   * for the path of the certificates to trust, and `host` for the directory of a Unix socket.
-   */
-  readonly databaseUrl: string
-  readonly pool?: PostgresOptions
-  readonly dataDir?: undefined
-}
-
-/** The application's own accounts. */
-export interface BroughtAccountsOptions {
-  readonly source: AccountSource<AccountId>
-  readonly dataDir?: undefined
-  readonly databaseUrl?: undefined
-  readonly pool?: undefined
-  readonly clock?: undefined
-  readonly passwordWords?: undefined
-  readonly hashesAtOnce?: undefined
-  readonly events?: undefined
-}
-
-export type AccountsOptions = OwnAccountsOptions | PostgresAccountsOptions | BroughtAccountsOptions
-
-const OPTIONS: Known<AccountsOptions> = {
-  source: true,
-  dataDir: true,
-  databaseUrl: true,
-  pool: true,
-  clock: true,
-  passwordWords: true,
-  hashesAtOnce: true,
-  events: true,
-}
+export type { AccountMail } from './lib/mail/account-mail.js'
+export { emailOf } from './lib/mail/address.js'
+export type * from './lib/mail/contract.js'
 
 /** @throws OPTION_INVALID, CONFIG_INVALID if a database cannot be used, DEPENDENCY_MISSING, all at boot */
 async function accountsPlugin(app: FastifyInstance, options: AccountsOptions): Promise<void> {
@@ -132,7 +88,8 @@ function useSource(app: FastifyInstance, { source, ...rest }: BroughtAccountsOpt
   meter(app, passwords.queue)
   app.decorate('accountSource', withTextIds(source))
   app.decorate('hasOwnAccounts', false)
-  for (const name of ['accounts', 'accountEvents', 'passwordPolicy'] as const) {
+  app.decorate('hasAccountMail', false)
+  for (const name of ['accounts', 'accountEvents', 'accountMail', 'passwordPolicy'] as const) {
     app.decorate(name, {
       getter() {
         throw new OptionInvalid('source', `brings its own accounts: there is no app.${name}`)
@@ -161,17 +118,25 @@ async function useDatabase(app: FastifyInstance, options: DatabaseOptions): Prom
   const database = await open(app, options)
   const told = distributeEpochs(app, database)
   const { kysely: db, probe } = database
-  const accounts = createAccounts({ db, probe, passwords: hasher, clock, ...told })
+  const context = { db, probe, passwords: hasher, clock, ...told }
+  const accounts = createAccounts(context)
   const events = options.events ? keepEvents(app, database) : null
+  const mail = options.mail ? keepMail(app, context, options.mail) : null
   app.decorate('accountSource', accounts)
   app.decorate('hasOwnAccounts', true)
-  app.decorate('accountEvents', { getter: () => events ?? refuseEvents() })
+  app.decorate('hasAccountMail', mail !== null)
+  app.decorate('accountEvents', {
+    getter: () => events ?? refuse('events', 'is not true: there is no app.accountEvents'),
+  })
+  app.decorate('accountMail', {
+    getter: () => mail ?? refuse('mail', 'is missing: there is no app.accountMail'),
+  })
   app.decorate('accounts', { getter: () => accounts })
   app.decorate('passwordPolicy', { getter: () => policy })
 }
 
-function refuseEvents(): never {
-  throw new OptionInvalid('events', 'is not true: there is no app.accountEvents')
+function refuse(option: string, why: string): never {
+  throw new OptionInvalid(option, why)
 }
 
 async function open(

@@ -68,12 +68,15 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly state: StoresOptions
   /**
    * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, optionally with
-   * `passwordWords`, `hashesAtOnce` and `events`.
+   * `passwordWords`, `hashesAtOnce`, `events` and `mail`.
    */
   readonly accounts:
     | AccountSource<AccountId>
-    | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords' | 'hashesAtOnce' | 'events'>
-    | Pick<PostgresAccountsOptions, 'databaseUrl' | 'pool' | 'passwordWords' | 'hashesAtOnce' | 'events'>
+    | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords' | 'hashesAtOnce' | 'events' | 'mail'>
+    | Pick<
+        PostgresAccountsOptions,
+        'databaseUrl' | 'pool' | 'passwordWords' | 'hashesAtOnce' | 'events' | 'mail'
+      >
   /** The modes, in the order in which guards try them. Defaults to token, session, cookie. */
   readonly modes?: readonly BuiltInMode[]
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true. Use false over plain HTTP. */

@@ -18,8 +18,11 @@ export type EndReason = 'asked' | 'replaced' | 'cap' | 'refresh_reuse'
  */
 export type ProofRefusal = 'missing' | 'invalid' | 'spent' | 'other_key'
 
-/** Who created or changed an account. Nobody is signed in at the command line or at a registration. */
-export type ChangedBy = 'owner' | 'admin' | 'command_line' | 'registration'
+/**
+ * Who created or changed an account. Nobody is signed in at the command line, at a registration, or with the token of a mail
+ * (`recovery`).
+ */
+export type ChangedBy = 'owner' | 'admin' | 'command_line' | 'registration' | 'recovery'
 
 interface OfSignIn {
   readonly accountId: string
@@ -86,10 +89,10 @@ export interface AuditDetails {
     readonly ended: number
   }
   account_created: OfAccount & { readonly role: string }
-  /** An `epoch_raised` of the account tells how many sign-ins that ended. */
+  /** An `epoch_raised` of the account tells how many sign-ins that ended. A new address (`email`) ends none. */
   account_changed: OfAccount & {
-    readonly changed: 'password' | 'role' | 'disabled'
-    /** The new role, `true` or `false`; null for a password. */
+    readonly changed: 'password' | 'role' | 'disabled' | 'email'
+    /** The new role, `true` or `false`; null for a password or an address. */
     readonly to: string | boolean | null
   }
   /**

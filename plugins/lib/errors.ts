@@ -60,6 +60,13 @@ export const DisplayNameInvalid = define(
   'A display name is 1 to 64 characters, at least one of them visible.',
   400,
 )
+export const EmailInvalid = define(
+  'EMAIL_INVALID',
+  'This is no e-mail address that mails can be sent to.',
+  400,
+)
+export const CodeRefused = define('CODE_REFUSED', 'The code is wrong or has expired.', 401)
+export const ResetRefused = define('RESET_REFUSED', 'The link is not valid any more.', 401)
 export const RegistrationClosed = define('REGISTRATION_CLOSED', 'Nobody can register here.', 403)
 export const UsernameTaken = define('USERNAME_TAKEN', 'This username is taken.', 409)
 const PasswordRefusal = define('PASSWORD_REFUSED', 'This password cannot be used: %s.', 422)

@@ -15,7 +15,7 @@ import type {
 } from './contract.js'
 import { displayNameOf } from './display-names.js'
 import { listAccounts } from './listing.js'
-import { first, guarded, IDENTIFYING, SHOWN, toAccount, toDetails, toProfile } from './rows.js'
+import { first, guarded, IDENTIFYING, SHOWN, toAccount, toDetails, toProfile, WITHOUT_EMAIL } from './rows.js'
 import { canonicalUsername } from './usernames.js'
 
 /** Reads hash and epoch together: a login that races a change gets the epoch of the hash that it matched. */
@@ -62,11 +62,13 @@ async function find({ db }: Context, id: string): Promise<OwnProfile | null> {
   const row = await first(
     db
       .selectFrom('accounts')
-      .select([...SHOWN, 'spared_sign_in'])
+      .select([...SHOWN, 'spared_sign_in', 'email'])
       .where('id', '=', id)
       .where('disabled', '=', 0),
   )
-  return row && Object.freeze({ ...toProfile(row), spared: row.spared_sign_in })
+  if (!row) return null
+  const { spared_sign_in: spared, email } = row
+  return Object.freeze({ ...toProfile(row), spared, ...(email === null ? {} : { email }) })
 }
 
 async function findByUsername({ db }: Context, username: string): Promise<AccountDetails | null> {
@@ -99,6 +101,8 @@ async function create(context: Context, { username, password, role }: NewAccount
         disabled: 0,
         avatar: null,
         display_name: null,
+        ...WITHOUT_EMAIL,
+        epoch_raised_at: 0,
         created_at: now,
         updated_at: now,
       })

@@ -23,11 +23,11 @@ type Values = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | '
 type ChangedRow = ShownRow & Pick<AccountRow, 'spared_sign_in'>
 
 /** Changes the row and raises its epoch in one statement, which ends all earlier sign-ins, also one spared before. */
-function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values: Values) {
+export function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values: Values) {
   return db
     .updateTable('accounts')
     .set({ spared_sign_in: null, ...values })
-    .set((row) => ({ epoch: row('epoch', '+', 1), updated_at: clock() }))
+    .set((row) => ({ epoch: row('epoch', '+', 1), updated_at: clock(), epoch_raised_at: clock() }))
     .where('id', '=', id)
     .returning([...SHOWN, 'spared_sign_in'])
 }
@@ -37,7 +37,7 @@ function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values
  * @returns the changed row, or null
  * @throws STORE_UNAVAILABLE; marked by `markStored` if the change is stored
  */
-async function apply(
+export async function apply(
   { onRaised, onDoubt }: Context,
   work: () => Promise<ChangedRow | undefined>,
 ): Promise<ChangedRow | null> {

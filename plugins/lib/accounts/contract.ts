@@ -16,7 +16,11 @@ export interface NewAccount {
 }
 
 /** A profile that always has an epoch. */
-export type OwnProfile = Profile & CheckedAccount
+export type OwnProfile = Profile &
+  CheckedAccount & {
+    /** The verified address. Only `find` reads it. */
+    readonly email?: string
+  }
 
 /** An account as an administrator sees it. Times are in ms. */
 export interface AccountDetails extends OwnProfile {

@@ -21,6 +21,16 @@ export type ShownRow = Pick<AccountRow, (typeof SHOWN)[number]>
 /** The columns that a credential contains. */
 export const IDENTIFYING = ['id', 'username', 'role', 'epoch'] as const
 
+/** No address waits for its code. */
+export const NO_PENDING_EMAIL = {
+  email_pending: null,
+  email_change: null,
+  email_code: null,
+  email_code_until: 0,
+  email_code_tries: 0,
+} as const
+export const WITHOUT_EMAIL = { email: null, email_key: null, ...NO_PENDING_EMAIL } as const
+
 /** Only the fields that a credential contains. */
 export function toAccount({ id, username, role, epoch }: CheckedAccount): CheckedAccount {
   return Object.freeze({ id, username, role, epoch })

@@ -4,12 +4,13 @@ import { ConfigInvalid } from '../errors.js'
 import { CAP_MAX } from '../sign-ins/cap.js'
 import { LIMIT_MAX } from '../throttle/options.js'
 import { type CookieNames, readCookieName } from './cookie-names.js'
+import { type MailServer, readMail } from './mail.js'
 import { isOneSentence, startFault } from './start-fault.js'
 import { readTokenKeys } from './token-keys.js'
 import type { Environment } from './values.js'
 import * as read from './values.js'
 
-export type { CookieNames, Environment }
+export type { CookieNames, Environment, MailServer }
 export { isOneSentence, startFault }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
@@ -129,6 +130,8 @@ const SETTINGS = {
   metrics: (env, production) => read.flag(env, 'METRICS', !production),
   /** Whether anybody may create an account. */
   registrationOpen: isRegistrationOpen,
+  /** null: mails are not sent. */
+  mail: readMail,
   /** No password may contain one of them. */
   passwordWords: (env) => read.passwordWords(env),
 } satisfies Record<string, (env: Environment, production: boolean) => unknown>

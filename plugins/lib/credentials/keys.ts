@@ -19,6 +19,7 @@ const ALGORITHMS = {
   'device-code': 'HMAC-SHA256',
   'device-challenge': 'HMAC-SHA256',
   'device-proof': 'HMAC-SHA256',
+  mail: 'HMAC-SHA256',
 } as const
 
 /** Each purpose has its own key, so that no credential passes for one of another kind. */

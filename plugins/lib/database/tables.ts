@@ -13,6 +13,22 @@ export interface AccountRow {
   disabled: number
   avatar: string | null
   display_name: string | null
+  /** The verified address, with its domain in ASCII. */
+  email: string | null
+  /** `email` in lower case, for lookups. */
+  email_key: string | null
+  /** The address that a code has yet to verify. */
+  email_pending: string | null
+  /** The id of the outbox row that sends the code. */
+  email_change: string | null
+  /** A keyed MAC of the code. Null until the mail is sent. */
+  email_code: string | null
+  /** The code is valid before this time, in ms. */
+  email_code_until: number
+  /** How often the code was tried. */
+  email_code_tries: number
+  /** The time of the newest epoch, in ms; 0 if it was never raised. */
+  epoch_raised_at: number
   created_at: number
   updated_at: number
 }
@@ -49,9 +65,43 @@ export interface AccountEventRow {
   details: string
 }
 
+/** The stored row of a mail to be sent. It contains no token and no code. Times are in ms. */
+export interface OutboxRow {
+  /** All repeats of the mail have it in their Message-ID. */
+  id: string
+  kind: string
+  account_id: string | null
+  /** JSON: what the worker needs to compose the mail. Emptied once the mail is sent. */
+  details: string
+  language: string
+  created_at: number
+  /** The mail is dropped at this time. */
+  expires_at: number
+  /** Nobody may claim the row before this time. */
+  due_at: number
+  attempts: number
+  sent_at: number | null
+  /** The address that it was sent to, in lower case. */
+  mailbox: string | null
+}
+
+/** The stored row of a reset token. Times are in ms. */
+export interface ResetTokenRow {
+  /** SHA-256 of the token, in base64url. */
+  hash: string
+  account_id: string
+  /** The token is void under any other epoch. */
+  epoch: number
+  /** The token is void if the account's address is another one. */
+  email: string
+  expires_at: number
+}
+
 /** The tables that kysely reads and writes. */
 export interface Tables {
   accounts: AccountRow
   api_keys: ApiKeyRow
   account_events: AccountEventRow
+  outbox: OutboxRow
+  reset_tokens: ResetTokenRow
 }

@@ -2,9 +2,11 @@ import type { Migration } from 'kysely/migration'
 import { accountEvents } from './account-events.js'
 import { accounts, byteOrder, displayNames, distributedEpochs } from './accounts.js'
 import { apiKeys } from './api-keys.js'
+import { mail } from './mail.js'
 import { sealedSignIns, signInBindings, spentOnce, state, throttle } from './state.js'
 
-/* Migrations run in the order of their names. A released one never changes. Both lists have those of accounts, keys and events. */
+/* Migrations run in the order of their names. A released one never changes. Both lists have those of accounts, keys,
+ * events and mails. */
 
 /** Every migration of the embedded file. */
 export const migrations: Record<string, Migration> = {
@@ -18,9 +20,10 @@ export const migrations: Record<string, Migration> = {
   '0008_account_events': accountEvents,
   '0009_sign_in_bindings': signInBindings,
   '0010_spent_once': spentOnce,
+  '0011_mail': mail,
 }
 
-/** Every migration of a PostgreSQL database: it holds accounts, their API keys and their events. */
+/** Every migration of a PostgreSQL database: it holds accounts, their API keys, events and mails. */
 export const postgresMigrations: Record<string, Migration> = {
   '0001_accounts': accounts,
   '0001_accounts_collation': byteOrder,
@@ -28,4 +31,5 @@ export const postgresMigrations: Record<string, Migration> = {
   '0006_api_keys': apiKeys,
   '0007_display_names': displayNames,
   '0008_account_events': accountEvents,
+  '0011_mail': mail,
 }

@@ -40,6 +40,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   lab: true,
   metrics: true,
   registrationOpen: true,
+  mail: null,
   passwordWords: [],
 }
 
@@ -109,7 +110,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'SIGN_IN_CAP',
     'COOKIE_SECURE',
   )
-  names.push('COOKIE_NAME', 'SESSION_NAME', 'PUBLIC_URL', 'DEVICE_BINDING')
+  names.push('COOKIE_NAME', 'SESSION_NAME', 'PUBLIC_URL', 'DEVICE_BINDING', 'MAIL_URL', 'MAIL_FROM')
   names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS', 'LAB')
   for (const blank of ['', ' ', '\t\r']) {
     const env = Object.fromEntries(names.map((name) => [name, blank]))
@@ -464,6 +465,53 @@ t.test('in production the public address is one of https', async (t) => {
   refused(t, { ...PRODUCTION, PUBLIC_URL: 'http://center.example' }, 'PUBLIC_URL')
   const { publicUrl } = readConfig({ ...PRODUCTION, PUBLIC_URL: 'https://center.example' })
   t.equal(publicUrl, 'https://center.example')
+})
+
+const FROM = 'center@mail.example'
+
+t.test('MAIL_URL and MAIL_FROM say where mails are handed over, and whom they come from', async (t) => {
+  const mailOf = (env: Environment) => readConfig({ MAIL_FROM: FROM, ...env }).mail
+  const from = { name: '', address: FROM }
+  const plain = { host: 'mail.example', port: 587, tls: false, auth: null, from }
+  t.same(mailOf({ MAIL_URL: 'smtp://mail.example' }), plain)
+  t.same(mailOf({ MAIL_URL: 'smtp://[::1]:2525' }), { ...plain, host: '::1', port: 2525 })
+  const auth = { user: 'a@b', pass: 'p:w/d' }
+  const secured = { ...plain, port: 465, tls: true, auth }
+  t.same(mailOf({ MAIL_URL: 'smtps://a%40b:p%3Aw%2Fd@mail.example' }), secured)
+  for (const named of [`The Center <${FROM}>`, `"The Center" <${FROM}>`]) {
+    const mail = mailOf({ MAIL_URL: 'smtp://mail.example', MAIL_FROM: named })
+    t.same(mail?.from, { name: 'The Center', address: FROM })
+  }
+})
+
+t.test('without PUBLIC_URL or MAIL_FROM, mails are refused at the start', async (t) => {
+  const env = { MAIL_URL: 'smtp://mail.example', MAIL_FROM: FROM }
+  refused(t, { ...PRODUCTION, ...env }, 'PUBLIC_URL')
+  refused(t, { ...PRODUCTION, ...env }, 'MAIL_URL')
+  t.ok(readConfig({ ...PRODUCTION, ...env, PUBLIC_URL: 'https://center.example' }).mail)
+  refused(t, { MAIL_URL: env.MAIL_URL }, 'MAIL_FROM')
+  refused(t, { MAIL_FROM: FROM }, 'MAIL_FROM')
+  const addresses = [
+    'mail.example',
+    'http://mail.example',
+    'smtp://',
+    'smtp://mail.example/x',
+    'smtp://m.example?x=1',
+  ]
+  const people = [
+    'smtp://alice@mail.example',
+    'smtp://:secret-word@mail.example',
+    'smtp://%ff:secret-word@mail.example',
+  ]
+  for (const MAIL_URL of [...addresses, ...people]) refused(t, { ...env, MAIL_URL }, 'MAIL_URL')
+  const names = [
+    'center',
+    `a@b.example, ${FROM}`,
+    `Center\r\nBcc: x <${FROM}>`,
+    `a@b.example <${FROM}>`,
+    `<${FROM}`,
+  ]
+  for (const MAIL_FROM of names) refused(t, { ...env, MAIL_FROM }, 'MAIL_FROM')
 })
 
 t.test('one name for both cookies is refused, and both variables are named', async (t) => {

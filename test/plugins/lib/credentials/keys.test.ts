@@ -25,6 +25,7 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'device-code': '51ec5fcff740c485b20935e47945edc52a74c345a91ba6d656fb0b9ee4de7d70',
       'device-challenge': 'ce479b291a729679d150ee3c37a5fdbac912bcf0ea38af6091fd90880c64b59f',
       'device-proof': 'f500ce633962ad30c136d97517651da93b77579712cc0b8f49b619eca7e0225c',
+      mail: 'ba9a6c014ba4c7c079bedc58911a4d542bb53d4fc93292a1e5e7c6fe90966e72',
     },
   },
   [UMLAUT]: {
@@ -43,6 +44,7 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'device-code': 'ad1b9dcdf7a526f5f909f4305743a61e20240e4e687d01fdd9182299234844a1',
       'device-challenge': '06b7a82eb6ea739de82b730a9660fa6d0c52d58d916b9ddbc0c806e46f191794',
       'device-proof': '32df32393c7b31ebbec28189094e3cf8686130ada7d3c740b290b139df50b8f3',
+      mail: '63372dec64577ca5f35cf65a6515693f558fe17d9d4d390ec7df293a7cfd7294',
     },
   },
 }
@@ -61,6 +63,7 @@ const PURPOSES = [
   'device-code',
   'device-challenge',
   'device-proof',
+  'mail',
 ] as const satisfies readonly Purpose[]
 
 const hex = (secrets: readonly string[], purpose: Purpose) =>
