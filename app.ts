@@ -24,6 +24,7 @@ import stores from 'fastify-identity/stores'
 import throttle from 'fastify-identity/throttle'
 import tokenAuth from 'fastify-identity/token-auth'
 import { seedForDevelopment } from './config/development-accounts.js'
+import { mailOptions } from './config/mail.js'
 import { originsAt } from './config/public-origins.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
@@ -116,6 +117,7 @@ async function registerSuite(
     clock,
     passwordWords,
     events: true,
+    mail: await mailOptions(config, app.log),
   })
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Account, ApiKeyInfo } from 'fastify-identity'
+import type { ApiKeyInfo } from 'fastify-identity'
 import { isKeyName } from 'fastify-identity/api-key-auth'
 import { type Static, Type } from 'typebox'
 import { answer } from './http/answer.js'
 import { BodyInvalid, NotFound } from './http/errors.js'
-import { endedMeanwhile } from './http/failures.js'
-import { guardPeople } from './http/people.js'
+import { liveAccount } from './http/live-account.js'
+import { guardPeople, guardRecently } from './http/people.js'
 import { BODY, PEOPLE, UNSAFE } from './openapi/failures.js'
 import { ApiKeyMade, ApiKeys } from './openapi/key-schemas.js'
 import type { Operation } from './openapi/operation.js'
@@ -43,22 +43,6 @@ export function showKey({ id, name, scopes, createdAt, lastUsedAt, expiresAt }: 
     last_used_at: lastUsedAt === null ? null : iso(lastUsedAt),
     expires_at: iso(expiresAt),
   }
-}
-
-/**
- * The caller's account, for a key under its present epoch. The database may have raised the epoch a moment before all
- * processes know that the caller's sign-in has ended. A thief must not turn that moment into a key that lives on.
- * @throws SIGNED_OUT (403)
- */
-async function accountOf({ identity, server }: FastifyRequest): Promise<Account> {
-  const { accountId, signInId } = identity
-  const [account, record] = await Promise.all([
-    server.accountSource.find(accountId),
-    server.signIns.find(accountId, signInId),
-  ])
-  const isSpared = account?.spared === signInId
-  if (account && record && (isSpared || record.epoch >= (account.epoch ?? 0))) return account
-  throw endedMeanwhile()
 }
 
 const MAKE: Operation = {
@@ -107,7 +91,7 @@ interface Ending {
 async function makeApiKey(request: FastifyRequest<Making>, reply: FastifyReply) {
   const { name, expires_in: expiresIn, scopes = SCOPES } = request.body
   if (!isKeyName(name) || name.trim() === '') throw new BodyInvalid()
-  const account = await accountOf(request)
+  const account = await liveAccount(request)
   const apiKey = { name, scopes, ...(expiresIn === undefined ? {} : { expiresIn }) }
   // Every key counts: an ended one is remembered until it would have expired.
   const make = () => request.signIn('api_key', account, { apiKey })
@@ -133,22 +117,17 @@ async function endApiKey(request: FastifyRequest<Ending>) {
   return answer(request, 'ENDED', { data: { ended: 1 } })
 }
 
-/**
- * An attacker with a copied cookie and its proof must not make a key, which would outlast both. With device binding,
- * the guard runs before the body is read, because the browser sends the request twice.
- */
-function guardMaking(app: FastifyInstance) {
-  if (!app.hasDecorator('deviceBinding')) return { preHandler: guardPeople(app, { fresh: true }) }
-  return { onRequest: guardPeople(app, { fresh: true, proof: 'now' }) }
-}
-
 /** Makes, lists and ends API keys. None of it can be done with an API key. */
 export async function apiKeyRoutes(
   app: FastifyInstance,
   { apiKeyTtlMax }: ApiKeyRoutesOptions,
 ): Promise<void> {
   const preHandler = guardPeople(app)
-  const making = { schema: { body: newKey(apiKeyTtlMax) }, ...guardMaking(app), config: { operation: MAKE } }
+  const making = {
+    schema: { body: newKey(apiKeyTtlMax) },
+    ...guardRecently(app),
+    config: { operation: MAKE },
+  }
   app.post<Making>('/api_keys', making, makeApiKey)
   app.get('/api_keys', { preHandler, config: { operation: LIST } }, listApiKeys)
   const ending = { schema: { params: IdParams }, preHandler, config: { operation: END } }

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify'
 import { accountRoute } from './account.js'
 import { accountRoutes } from './accounts.js'
 import { type ApiKeyRoutesOptions, apiKeyRoutes } from './api-keys.js'
+import { emailRoutes } from './email.js'
+import { forgottenPasswordRoutes } from './forgotten-password.js'
 import { healthRoutes } from './health.js'
 import { handleFailures } from './http/failures.js'
 import { readJsonOnly } from './http/json.js'
@@ -40,6 +42,8 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   await app.register(liveRoutes)
   await app.register(apiKeyRoutes, options)
   await app.register(passwordRoutes)
+  await app.register(emailRoutes)
+  await app.register(forgottenPasswordRoutes)
   await app.register(settingsRoutes, options)
   await app.register(inspectorRoutes, options)
   await app.register(registrationRoutes, options)

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { tellOnceStored } from 'fastify-identity/accounts'
 import { CredentialsRefused } from 'fastify-identity/errors'
 import { answer } from './http/answer.js'
+import { noticeByMail } from './http/mail-notice.js'
 import { guardPeople } from './http/people.js'
 import { BODY, UNSAFE } from './openapi/failures.js'
 import type { Operation } from './openapi/operation.js'
@@ -60,6 +61,7 @@ export async function passwordRoutes(scope: FastifyInstance): Promise<void> {
         app.audit.emit({ type: 'password_refused', accountId, signInId, mode }, request)
         throw new CredentialsRefused()
       }
+      await noticeByMail(request, { accountId, what: 'password_changed' })
       return answer(request, 'PASSWORD_CHANGED', { auth_type: mode })
     },
   )

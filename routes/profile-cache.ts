@@ -33,6 +33,8 @@ export interface LastSignIn {
 export interface ShownProfile {
   readonly avatar: string
   readonly display_name: string | null
+  /** Confirmed; null if there is none. */
+  readonly email: string | null
   readonly last_sign_ins: readonly LastSignIn[]
 }
 
@@ -82,7 +84,8 @@ export class ProfileCache {
     const [found, signIns] = await Promise.all([accounts.find(accountId), lastSignIns(events, accountId)])
     if (!found) throw endedMeanwhile()
     const { avatar = initialAvatar(username), displayName = null } = found
-    const profile = Object.freeze({ avatar, display_name: displayName, last_sign_ins: signIns })
+    const email = 'email' in found && typeof found.email === 'string' ? found.email : null
+    const profile = Object.freeze({ avatar, display_name: displayName, email, last_sign_ins: signIns })
     this.#keep(accountId, { profile, from })
     return profile
   }

@@ -36,6 +36,7 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
   const fixed = {
     registration: registrationOpen ? 'open' : 'closed',
     inspector: !production,
+    mail: app.hasAccountMail,
     docs: options.docs,
     cookie_names,
   }

@@ -6,6 +6,7 @@ import type { Operation } from './operation.js'
 import {
   Account,
   AccountPage,
+  Email,
   Ended,
   Events,
   Exposition,
@@ -98,9 +99,11 @@ const EXAMPLES = new Map<unknown, unknown>([
       role: 'user',
       avatar: 'https://example.com/zoe.png',
       display_name: 'Zoë Zweig',
+      email: 'zoe@example.com',
       last_sign_ins: [{ auth_type: 'session', time: BEGAN, ip: signIn.ip }],
     },
   ],
+  [Email, { email: 'zoe@example.com' }],
   [ProfileChanged, { display_name: 'Zoë Zweig' }],
   [TokenPair, pair],
   [SignIns, [signIn]],
@@ -135,6 +138,7 @@ const EXAMPLES = new Map<unknown, unknown>([
     {
       registration: 'open',
       inspector: true,
+      mail: true,
       docs: true,
       lab: true,
       cookie_names: { cookie: 'identity', session: 'session' },

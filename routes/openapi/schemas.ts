@@ -23,6 +23,7 @@ export const User = Type.Object(
     role: Type.String(),
     avatar: Type.String({ description: 'An image, as a URL.' }),
     display_name: DisplayName,
+    email: Type.Union([Type.String(), Type.Null()], { description: 'Confirmed by a code. Null: none.' }),
     last_sign_ins: Type.Array(
       Type.Object(
         { auth_type: AuthType, time: Moment, ip: Type.Union([Type.String(), Type.Null()]) },
@@ -35,6 +36,8 @@ export const User = Type.Object(
 )
 
 export const ProfileChanged = Type.Object({ display_name: DisplayName }, closed)
+
+export const Email = Type.Object({ email: Type.String() }, closed)
 
 export const TokenPair = Type.Object(
   {
@@ -105,6 +108,9 @@ export const Settings = Type.Object(
   {
     registration: Type.Enum(['open', 'closed']),
     inspector: Type.Boolean({ description: 'Whether GET /inspector exists.' }),
+    mail: Type.Boolean({
+      description: 'Whether this server sends mails, so that forgotten passwords can be reset.',
+    }),
     docs: Type.Boolean({ description: 'Whether this document exists.' }),
     lab: Type.Boolean({ description: 'Whether the experiments at /lab are served to the caller.' }),
     cookie_names: Type.Object({ cookie: Type.String(), session: Type.String() }, closed),

@@ -182,6 +182,8 @@ const FOR_PEOPLE = [
   ['DELETE', '/sign_ins?except=current'],
   ['DELETE', '/sign_ins/AAAAAAAAAAAAAAAA'],
   ['POST', '/password', { current_password: 'admin123', new_password: 'three quiet ravens' }],
+  ['POST', '/email', { email: 'a@mail.example' }],
+  ['POST', '/email/confirm', { code: '12345678' }],
   ['GET', '/accounts'],
   ['PATCH', '/accounts/user1', { role: 'admin' }],
   ['DELETE', '/accounts/user1/sign_ins'],
@@ -210,6 +212,8 @@ test('403 MODE_REQUIRED for a key at every route for people, even an administrat
 
 const BODIES: Readonly<Record<string, object>> = {
   '/api_keys': { name: 'x' },
+  '/email': { email: 'a@mail.example' },
+  '/email/confirm': { code: '12345678' },
   '/password': { current_password: 'a', new_password: 'b' },
   '/accounts/{username}': { disabled: true },
   '/user_info': { display_name: 'x' },

@@ -22,7 +22,7 @@ test('GET /user_info says who is asking and how it knew', async (t) => {
     const body = response.json()
     t.same(Object.keys(body).sort(), ['auth_type', 'code', 'data', 'msg'])
     t.match(body, { code: 200, auth_type: mode, data: { username: 'admin', role: 'admin' } })
-    t.same(Object.keys(body.data), ['username', 'role', 'avatar', 'display_name', 'last_sign_ins'])
+    t.same(Object.keys(body.data), ['username', 'role', 'avatar', 'display_name', 'email', 'last_sign_ins'])
     t.ok(URL.canParse(body.data.avatar))
     t.equal(response.headers['cache-control'], 'no-store')
     t.equal(response.headers['set-cookie'], undefined)

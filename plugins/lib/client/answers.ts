@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'BODY_INVALID'
   | 'BODY_TOO_LARGE'
   | 'BUSY'
+  | 'CODE_REFUSED'
   | 'CONTENT_TYPE_UNSUPPORTED'
   | 'CREDENTIALS_REFUSED'
   | 'CREDENTIAL_AMBIGUOUS'
@@ -45,6 +46,7 @@ export type ErrorCode =
   | 'CROSS_SITE'
   | 'DEVICE_PROOF_REQUIRED'
   | 'DISPLAY_NAME_INVALID'
+  | 'EMAIL_INVALID'
   | 'HOST_AMBIGUOUS'
   | 'INTERNAL'
   | 'LAST_ADMIN'
@@ -58,6 +60,7 @@ export type ErrorCode =
   | 'PROOF_NONCE_REQUIRED'
   | 'REFRESH_REFUSED'
   | 'REGISTRATION_CLOSED'
+  | 'RESET_REFUSED'
   | 'ROLE_REQUIRED'
   | 'SCOPE_REQUIRED'
   | 'SIGNED_OUT'
@@ -90,6 +93,8 @@ export interface User {
   readonly avatar: string
   /** Null: show the username. */
   readonly display_name: string | null
+  /** Confirmed by a code. Null: none. */
+  readonly email: string | null
   /** The newest first, at most five. */
   readonly last_sign_ins: readonly LastSignIn[]
 }
@@ -114,6 +119,8 @@ export interface NewApiKey extends Pick<ApiKey, 'id' | 'name' | 'scopes' | 'expi
 export interface Settings {
   readonly registration: 'open' | 'closed'
   readonly inspector: boolean
+  /** Whether forgotten passwords can be reset by mail. */
+  readonly mail: boolean
   readonly docs: boolean
   readonly cookie_names: { readonly cookie: string; readonly session: string }
   readonly cookie_sent: boolean
@@ -137,6 +144,10 @@ export interface Answers {
   'DELETE /accounts/:username/sign_ins': Answer<Ended>
   'POST /register': Answer<Pick<User, 'username' | 'role'>>
   'POST /password': Answer
+  'POST /password/forgot': Answer
+  'POST /password/reset': Answer
+  'POST /email': Answer
+  'POST /email/confirm': Answer<{ readonly email: string }>
   'GET /accounts': Answer<{ readonly accounts: readonly Account[]; readonly next: string | null }>
   'GET /accounts/:username': Answer<AccountShown>
   'PATCH /accounts/:username': Answer<Account>

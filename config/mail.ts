@@ -1,0 +1,70 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Deliver, MailMessage, MailOptions } from 'fastify-identity/accounts'
+import type { Config } from 'fastify-identity/config'
+import { writeMail } from './mail-texts.js'
+
+type Server = NonNullable<Config['mail']>
+
+/** In ms. The suite aborts a delivery after 45 s. */
+const TIMEOUTS = { connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000 }
+
+const LOOPBACK = /^(localhost|127\..*|::1)$/
+
+/** Passwords go only over TLS, unless the server is this machine. Otherwise somebody on the way could strip it. */
+function transportOptions({ host, port, tls: secure, auth }: Server) {
+  const requireTLS = !secure && auth !== null && !LOOPBACK.test(host)
+  const nothingElse = { disableFileAccess: true, disableUrlAccess: true }
+  return { host, port, secure, requireTLS, ...(auth && { auth }), ...TIMEOUTS, ...nothingElse }
+}
+
+/**
+ * The error without the server's words, which may repeat our password or somebody's address. A refused recipient is never
+ * tried again.
+ */
+function deliveryFault(error: unknown): Error {
+  const { code, responseCode }: { code?: unknown; responseCode?: unknown } = Object(error)
+  const status = typeof responseCode === 'number' ? ` ${responseCode}` : ''
+  const fault = new Error(`The mail server failed: ${typeof code === 'string' ? code : 'no code'}${status}`)
+  const isPermanent = code === 'EENVELOPE' && typeof responseCode === 'number' && responseCode >= 500
+  return Object.assign(fault, { permanent: isPermanent })
+}
+
+async function deliverBySmtp(server: Server, publicUrl: string): Promise<Deliver> {
+  const { createTransport } = await import('nodemailer')
+  const transport = createTransport(transportOptions(server))
+  const { hostname } = new URL(publicUrl)
+  return async (message: MailMessage, signal: AbortSignal) => {
+    const { subject, text } = writeMail(message, publicUrl)
+    const mail = {
+      from: server.from,
+      to: { name: '', address: message.to },
+      subject,
+      text,
+      messageId: `<${message.id}@${hostname}>`,
+      // RFC 3834 §5: no automatic answers.
+      headers: { 'Auto-Submitted': 'auto-generated' },
+      signal,
+    }
+    await transport.sendMail(mail).catch((error: unknown) => {
+      throw deliveryFault(error)
+    })
+  }
+}
+
+/** In development only: the log then contains tokens and codes. */
+function deliverToLog(log: FastifyBaseLogger, publicUrl: string): Deliver {
+  return async (message) => {
+    const mail = { to: message.to, ...writeMail(message, publicUrl) }
+    log.info({ mail }, 'a mail, which MAIL_URL would send')
+  }
+}
+
+/** How this server sends mails; undefined if it sends none. Links name `PUBLIC_URL`, and never the `Host` of a request. */
+export async function mailOptions(
+  { mail, publicUrl, production }: Config,
+  log: FastifyBaseLogger,
+): Promise<MailOptions | undefined> {
+  if (publicUrl === null) return undefined
+  if (mail !== null) return { deliver: await deliverBySmtp(mail, publicUrl) }
+  return production ? undefined : { deliver: deliverToLog(log, publicUrl) }
+}

@@ -1,0 +1,144 @@
+import { test } from 'tap'
+import type { AuditEvent } from '../../plugins/audit.js'
+import { ADMIN, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { ADDRESS, codeIn, confirmAddress, FROM, SITE, startMailCenter } from '../helpers/mail-center.js'
+import { startUserCenter } from '../helpers/user-center.js'
+
+test('POST /email sends a code, and POST /email/confirm makes the address count', async (t) => {
+  const { app, mailServer } = await startMailCenter(t)
+  const { credential } = await signIn(app, 'session')
+  const emailOf = async () => (await userInfo(app, credential)).json().data.email
+  t.equal(await emailOf(), null)
+  const asked = await post(app, '/email', { email: 'User1@MAIL.example' }, credential)
+  t.same([asked.statusCode, asked.json().code, asked.json().data], [202, 202, undefined])
+  t.equal(asked.headers['cache-control'], 'no-store')
+  const mail = await mailServer.next()
+  t.same([mail.to, mail.from], [['User1@mail.example'], FROM])
+  t.match(mail.head, /^From: Center <center@mail\.example>$/m)
+  t.match(mail.head, /^Auto-Submitted: auto-generated$/m)
+  t.match(mail.id, /^<[\w-]{22}@center\.example>$/)
+  t.match(mail.text, SITE)
+  t.notMatch(mail.text, 'user1', 'whoever chose the name may not own the mailbox')
+  t.equal(await emailOf(), null)
+  const confirmed = await post(app, '/email/confirm', { code: codeIn(mail.text) }, credential)
+  t.match(confirmed.json(), { code: 200, auth_type: 'session', data: { email: 'User1@mail.example' } })
+  // The profile is cached for a second of real time.
+  while ((await emailOf()) === null) await new Promise(setImmediate)
+  t.equal(await emailOf(), 'User1@mail.example')
+  t.equal((await userInfo(app, credential)).statusCode, 200, 'no sign-in ends')
+  const again = await post(app, '/email/confirm', { code: codeIn(mail.text) }, credential)
+  refused(t, again, 401, 'CODE_REFUSED', 'once')
+})
+
+test('a code that is malformed, wrong, late or another account’s is refused', async (t) => {
+  const { app, mailServer, clock } = await startMailCenter(t)
+  const { credential } = await signIn(app, 'session')
+  const other = (await signIn(app, 'cookie', ADMIN)).credential
+  await post(app, '/email', { email: ADDRESS }, credential)
+  const code = codeIn((await mailServer.next()).text)
+  const fullWidth = [...code].map((digit) => String.fromCodePoint(0xff10 + Number(digit))).join('')
+  const malformed = ['', code.slice(1), `${code}0`, ` ${code}`, fullWidth, `${code}\n`, Number(code), null]
+  for (const wrong of malformed)
+    refused(t, await post(app, '/email/confirm', { code: wrong }, credential), 400, 'BODY_INVALID')
+  refused(t, await post(app, '/email/confirm', { code }, other), 401, 'CODE_REFUSED')
+  refused(t, await post(app, '/email/confirm', { code }), 403, 'NOT_SIGNED_IN')
+  clock.advance(15 * 60)
+  refused(t, await post(app, '/email/confirm', { code }, credential), 401, 'CODE_REFUSED')
+  t.equal(
+    (await app.accounts.find(String((await app.accounts.findByUsername('user1'))?.id)))?.email,
+    undefined,
+  )
+})
+
+test('an address is asked for by somebody who signed in recently, by any mode for people', async (t) => {
+  const { app, clock, mailServer } = await startMailCenter(t)
+  refused(t, await post(app, '/email', { email: ADDRESS }), 403, 'NOT_SIGNED_IN')
+  for (const mode of MODES) {
+    const { credential } = await signIn(app, mode)
+    t.equal((await post(app, '/email', { email: ADDRESS }, credential)).statusCode, 202, mode)
+    await mailServer.next()
+    clock.advance(601)
+    refused(t, await post(app, '/email', { email: ADDRESS }, credential), 403, 'SIGN_IN_TOO_OLD', mode)
+  }
+  const crossSite = { ...(await signIn(app, 'cookie')).credential, 'sec-fetch-site': 'cross-site' }
+  refused(t, await post(app, '/email', { email: ADDRESS }, crossSite), 403, 'CROSS_SITE')
+})
+
+test('what is no address is refused, and no mail is sent', async (t) => {
+  const { app, mailServer } = await startMailCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  const bad = [
+    'a',
+    'a@b.example\r\nBcc: c@d.example',
+    'a@b.example, c@d.example',
+    'а@b.example',
+    'a@[127.0.0.1]',
+  ]
+  for (const email of bad) refused(t, await post(app, '/email', { email }, credential), 400, 'EMAIL_INVALID')
+  for (const body of [
+    {},
+    { email: '' },
+    { email: 'a'.repeat(257) },
+    { email: ['a@b.example'] },
+    { email: 'a@b.example', x: 1 },
+  ])
+    refused(t, await post(app, '/email', body, credential), 400, 'BODY_INVALID')
+  await app.accountMail.flush()
+  t.same(mailServer.mails, [])
+})
+
+test('an account asks for five codes in an hour, then it is 429 with Retry-After', async (t) => {
+  const { app, mailServer, clock } = await startMailCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  for (let count = 0; count < 5; count++) {
+    t.equal((await post(app, '/email', { email: `a${count}@mail.example` }, credential)).statusCode, 202)
+    await mailServer.next()
+  }
+  const answer = await post(app, '/email', { email: ADDRESS }, credential)
+  refused(t, answer, 429, 'THROTTLED')
+  t.equal(answer.headers['retry-after'], '3600')
+  clock.advance(3601)
+  const fresh = (await signIn(app, 'cookie')).credential
+  t.equal((await post(app, '/email', { email: ADDRESS }, fresh)).statusCode, 202)
+})
+
+test('the address before gets a notice, and several accounts may share one', async (t) => {
+  const center = await startMailCenter(t)
+  const { app, mailServer } = center
+  const events: AuditEvent[] = []
+  app.audit.subscribe((event) => void events.push(event))
+  await confirmAddress(center)
+  await confirmAddress(center, ADDRESS, ADMIN)
+  await confirmAddress(center, 'new@mail.example')
+  const notice = await mailServer.next()
+  t.same(notice.to, [ADDRESS])
+  t.match(notice.text, /address was changed[\s\S]*user1[\s\S]*127\.0\.0\.1/)
+  t.notMatch(notice.text, 'new@mail.example')
+  const changes = events.filter(({ type }) => type === 'account_changed')
+  t.match(changes, Array(3).fill({ changed: 'email', to: null, by: 'owner' }))
+  t.notMatch(JSON.stringify(events), 'mail.example', 'no address is in the audit')
+  await confirmAddress(center, 'new@mail.example')
+  await app.accountMail.flush()
+  t.equal(mailServer.mails.length, 5, 'no notice of nothing')
+})
+
+test('a mail is in the language of its request', async (t) => {
+  const { app, mailServer } = await startMailCenter(t)
+  const { credential } = await signIn(app, 'cookie')
+  await post(app, '/email', { email: ADDRESS }, { ...credential, 'accept-language': 'zh-CN' })
+  t.match((await mailServer.next()).text, '验证码')
+})
+
+test('without a mail server: in development mails go to the log, in production there are none', async (t) => {
+  const { app } = await startUserCenter(t)
+  t.equal((await app.inject('/settings')).json().data.mail, true)
+  const production = {
+    NODE_ENV: 'production',
+    SINGLE_INSTANCE: 'true',
+    AUTH_SECRETS: '5f1e8a40c9d2b7736e0f4a9b8c1d2e3f5a6b7c8d',
+  }
+  const silent = (await startUserCenter(t, { ...production, PUBLIC_URL: SITE })).app
+  t.equal((await silent.inject('/settings')).json().data.mail, false)
+  for (const url of ['/email', '/email/confirm', '/password/forgot', '/password/reset'])
+    refused(t, await post(silent, url, {}), 404, 'NOT_FOUND')
+})
