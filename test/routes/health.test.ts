@@ -58,10 +58,12 @@ t.test('accounts in the embedded file are asked as well, where sign-ins are in R
   t.teardown(() => server.stop())
   const center = await startUserCenter(t, { REDIS_URL: server.url })
   await isReady(t, center)
-  const { connection, close } = await openDatabase(databaseFile(center.dataDir))
-  t.teardown(close)
-  connection.pragma('query_only=ON')
+  const moved = `${center.dataDir}-moved`
+  t.teardown(() => rmSync(moved, { recursive: true, force: true }))
+  renameSync(center.dataDir, moved)
   await isNotReady(t, center)
+  renameSync(moved, center.dataDir)
+  await isReady(t, center)
 })
 
 t.test('a full disk is not ready, and the process lives', async (t) => {
