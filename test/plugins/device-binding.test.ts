@@ -174,6 +174,32 @@ for (const mode of MODES) {
     t.equal((await old.me({ cookie: longOf(client.cookies()) })).statusCode, 200)
   })
 
+  t.test(
+    `${mode}: an attacker who writes to the store unbinds nothing by removing the binding`,
+    async (t) => {
+      const { store, clock, browser, signIn, records } = await deviceApp(t)
+      const client = browser()
+      client.registers = false
+      const [offer] = offersOf(await signIn(client, mode))
+      const copied = client.cookies()
+      if (offer) await client.register(offer)
+      const [{ id = '' } = {}] = await records()
+      const stored = await store.findSignIn(ALICE.id, id, clock.now)
+      if (!stored) return t.fail('no record')
+      for (const after of [0, 80]) {
+        clock.advance(after)
+        await store.addSignIn({ ...stored, binding: null })
+        const fresh = await deviceApp(t, {
+          ...{ store, clock },
+          routes: (app) => app.get('/key', { onRequest: app.guard({ proof: 'now' }) }, async () => 'in'),
+        })
+        t.equal((await fresh.withCookies(copied, '/key')).statusCode, after === 0 ? 307 : 403)
+      }
+      const [{ binding } = {}] = await records()
+      t.notOk(binding, 'it is not settled anew')
+    },
+  )
+
   t.test(`${mode}: login and logout take the proof with them`, async (t) => {
     const { bound, signIn, clock, records, withCookies } = await deviceApp(t)
     const client = await bound(mode)

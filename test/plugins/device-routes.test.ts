@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { createKeyRing } from '../../plugins/lib/credentials/keys.js'
 import { Challenges } from '../../plugins/lib/device/challenges.js'
 import { DeviceCodes } from '../../plugins/lib/device/codes.js'
+import { isBound } from '../../plugins/lib/sign-ins/record.js'
 import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { type DeviceApp, type DeviceAppOptions, deviceApp, proofOf } from '../helpers/device-app.js'
 import { challengesOf, type DeviceClient, type Offer, offersOf, signedJwt } from '../helpers/device-client.js'
@@ -108,7 +109,7 @@ for (const mode of MODES) {
       refused(t, answer, 403, 'DEVICE_PROOF_REQUIRED', how)
       t.strictSame(answer.cookies, [], how)
     }
-    t.strictSame((await app.records()).filter(({ binding }) => binding).length, 1, 'the identifier’s')
+    t.strictSame((await app.records()).filter(isBound).length, 1, 'the identifier’s')
     t.equal(client.cookies(), jar)
     t.equal((await send(client, registration(offer))).statusCode, 200, 'the genuine one is as good as before')
   })

@@ -76,7 +76,14 @@ export class CookieMode implements AuthMode<'cookie'>, BindableMode {
     const { ttl, rememberTtl, absoluteTtl } = this.settings
     const remember = options.remember === true
     const idleTtl = remember ? rememberTtl : ttl
-    const start = { mode: this.name, account, options, idleTtl, absoluteTtl }
+    const start = {
+      mode: this.name,
+      account,
+      options,
+      idleTtl,
+      absoluteTtl,
+      ...this.devices?.startOf(account),
+    }
     const record = await this.#signIns.begin(request, start)
     const claims = claimsOf(record, account, ext, record.createdAt, idleTtl)
     const expiresIn = claims.exp - claims.iat

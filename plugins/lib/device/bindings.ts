@@ -8,14 +8,16 @@ import { type DeviceRef, nameOfRef } from './ref.js'
 
 /*
  * A record's binding is `d1.<key id>.<payload>.<random>.<MAC>`. The payload is the device's key as JSON, or the word
- * none. The random bytes make each text unique. So of several registrations with one code, only one finds its own text
- * in the record. The MAC covers the sign-in as well: an attacker who can write to the store can neither put in another
- * key nor unbind a sign-in.
+ * none, or open until that is settled. The random bytes make each text unique. So of several registrations with one code,
+ * only one finds its own text in the record. The MAC covers the sign-in as well: an attacker who can write to the store
+ * cannot put in another key. A removed binding counts as unreadable. To unbind a sign-in, an attacker would need the copy
+ * of its record from before it was bound.
  */
 
 const SHAPE = new RegExp(`^d1\\.([\\w-]{8})\\.([\\w-]+)\\.([\\w-]{8})\\.(${MAC_SHAPE})$`)
-/** Cannot be confused with a key: it is not the base64url of any JSON. */
+/** These cannot be confused with a key: neither is the base64url of any JSON. */
 const NONE = 'none'
+const OPEN = 'open'
 const VERSION = 'd1'
 const RANDOM_BYTES = 6
 
@@ -26,10 +28,10 @@ export type Binding =
   /** To nothing. That never changes. */
   | { readonly kind: 'none'; readonly isStale: boolean }
   | { readonly kind: 'device'; readonly key: PublicKey; readonly isStale: boolean }
-  /** Unreadable: forged, or its secret has left the ring. No proof is accepted for it. */
+  /** Unreadable: missing, forged, or its secret has left the ring. No proof is accepted for it. */
   | { readonly kind: 'unknown' }
 
-const OPEN: Binding = Object.freeze({ kind: 'open' })
+const UNSETTLED: Binding = Object.freeze({ kind: 'open' })
 const UNKNOWN: Binding = Object.freeze({ kind: 'unknown' })
 
 type Named = Omit<DeviceRef, 'epoch' | 'generation'>
@@ -42,17 +44,22 @@ export class Bindings {
     return this.#write(ref, encodeJson(jwk))
   }
 
+  /** For a sign-in that begins. */
+  toBeSettled(ref: Named): string {
+    return this.#write(ref, OPEN)
+  }
+
   toNothing(ref: Named): string {
     return this.#write(ref, NONE)
   }
 
   /** @param mode of the sign-in, which the record must have as well */
   read(mode: DeviceRef['mode'], { mode: own, accountId, id, binding }: SignInRecord): Binding {
-    if (typeof binding !== 'string') return OPEN
-    const [, keyId = '', payload = '', random = '', mac = ''] = SHAPE.exec(binding) ?? []
+    const [, keyId = '', payload = '', random = '', mac = ''] = SHAPE.exec(binding ?? '') ?? []
     const key = this.keys.find(keyId)
     const name = nameOfRef({ mode, accountId, signInId: id })
     if (!key || own !== mode || !isMacOf(mac, key, VERSION, ...name, payload, random)) return UNKNOWN
+    if (payload === OPEN) return UNSETTLED
     const isStale = keyId !== this.keys.signing.id
     if (payload === NONE) return Object.freeze({ kind: 'none', isStale })
     const device = importPublicJwk(decodeJson(payload))

@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { MaybePromise, ModeName, Resolution, SignInRef } from '../contract.js'
+import type { CheckedAccount, MaybePromise, ModeName, Resolution, SignInRef } from '../contract.js'
 import { type CookieSpec, readCookie } from '../http/cookies.js'
 import type { Found } from '../identity/caller.js'
 import type { Deadline } from '../live/deadlines.js'
+import { newSignInId } from '../sign-ins/record-seal.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { type Kept, refusedAs, SIGNED_OUT, Verified } from '../verified/verified.js'
 import { putField } from './header-list.js'
@@ -41,6 +42,12 @@ export class ModeDevices extends ModeProofs {
 
   get settlement(): Settlement {
     return this.#settlement
+  }
+
+  /** The id of a sign-in that begins, and its binding, which is to be settled. */
+  startOf({ id: accountId }: CheckedAccount): { readonly id: string; readonly binding: string } {
+    const id = newSignInId()
+    return { id, binding: this.parts.bindings.toBeSettled({ mode: this.name, accountId, signInId: id }) }
   }
 
   /** Offers to bind the sign-in that this answer begins. Clears the proof of an earlier sign-in. */

@@ -56,7 +56,7 @@ export async function registerDevice(
   const { ref, key, challenge } = registration
   await requireOwn(request, request.server.authModes.get(ref.mode), ref)
   const text = bindings.toDevice(ref, key)
-  const record = await signIns.settleBinding(ref.accountId, ref.signInId, text)
+  const record = await devices.settlement.bind(ref, text)
   if (!record || !(await isLiveNow(signIns, ref))) throw new SignedOut()
   if (record.binding !== text) throw new DeviceProofRequired()
   const { accountId, signInId, mode } = ref

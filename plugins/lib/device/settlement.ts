@@ -39,6 +39,17 @@ export class Settlement {
     await this.parts.signIns.settleBinding(ref.accountId, ref.signInId, renewed, replaced).catch(() => null)
   }
 
+  /**
+   * Writes what the sign-in is bound to, unless that is settled.
+   * @returns the record with the binding that stands; null if there is none any more
+   */
+  async bind(ref: DeviceRef, text: string): Promise<SignInRecord | null> {
+    const { signIns, bindings } = this.parts
+    const record = await signIns.find(ref.accountId, ref.signInId)
+    if (!record?.binding || bindings.read(ref.mode, record).kind !== 'open') return record
+    return signIns.settleBinding(ref.accountId, ref.signInId, text, record.binding)
+  }
+
   #look(ref: DeviceRef): Promise<Settled> {
     const looking = this.#read(ref)
     const done = () => void this.#running.delete(ref.signInId)
@@ -50,8 +61,8 @@ export class Settlement {
   }
 
   async #read(ref: DeviceRef): Promise<Settled> {
-    const { signIns, bindings } = this.parts
-    const record = await signIns.settleBinding(ref.accountId, ref.signInId, bindings.toNothing(ref))
+    const { bindings } = this.parts
+    const record = await this.bind(ref, bindings.toNothing(ref))
     if (!record) return 'gone'
     const binding = bindings.read(ref.mode, record)
     await this.renew(ref, record, binding)

@@ -26,7 +26,14 @@ export async function beginSession(
   const key = sessionKeyOf(id)
   const lifetime = lifetimeOf(ttls, options.remember === true)
   const replaced = options.replaces ?? (legacy.signIn ? refOf(legacy.signIn) : undefined)
-  const start = { mode: 'session' as const, account, ...lifetime, sessionKey: key, leaving: replaced }
+  const start = {
+    mode: 'session' as const,
+    account,
+    ...lifetime,
+    sessionKey: key,
+    leaving: replaced,
+    ...devices?.startOf(account),
+  }
   const record = await signIns.begin(request, { ...start, options: { ...options, replaces: undefined } })
   try {
     const content = contentOfSignIn(record, account, options, legacy, devices !== null)

@@ -70,7 +70,7 @@ export interface SignIns {
   /**
    * Sets the binding of a sign-in, unless it has one. Of several calls, the first one decides.
    * @param binding authenticated by the caller, because an attacker may be able to write to the store
-   * @param replaced the same binding under an old key, which may be replaced
+   * @param replaced a binding that may be replaced: one to be settled, or the same one under an old key
    * @returns the record with its binding; null if the sign-in has no record any more
    */
   settleBinding(

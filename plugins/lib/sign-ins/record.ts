@@ -21,17 +21,17 @@ export interface SignInStart {
   readonly refreshKeyId?: string
   /** Token mode: claims for access tokens issued later. Checked by the mode. */
   readonly claims?: Claims
-  /** The key that the sign-in is bound to from its beginning. For lists. */
+  /** What the sign-in is bound to from its beginning, or that this is still to be settled. */
   readonly binding?: string
   /** For a mode with a RecordKeeper: stores the record there. Such a sign-in does not count for the cap. */
   readonly keep?: (record: SignInRecord) => Promise<void>
-  /** For such a mode: an id that its keeper owns. */
+  /** An id that the mode has made. */
   readonly id?: string
 }
 
 const USER_AGENT_MAX = 256
-/** The binding of a sign-in that can never be bound to a device. See lib/device/bindings.ts. */
-const UNBOUND = /^d1\.[\w-]+\.none\./
+/** The binding of a sign-in that is not bound to a device: for good, or until that is settled. See lib/device/bindings.ts. */
+const UNBOUND = /^d1\.[\w-]+\.(?:none|open)\./
 
 /** The record of a sign-in that starts `now` (ms). */
 export function makeRecord(

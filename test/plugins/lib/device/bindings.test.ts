@@ -32,11 +32,20 @@ t.test('of two that bind to one device, each knows its own text', async (t) => {
   t.not(bindings.toDevice(REF, key), bindings.toDevice(REF, key))
 })
 
-t.test('a record is open until it says what it is bound to', async (t) => {
-  t.equal(kindOf(null), 'open')
-  t.equal(bindings.read('cookie', signInRecord()).kind, 'open')
-  t.strictSame(bindings.read('cookie', recordWith(bindings.toNothing(REF))), { kind: 'none', isStale: false })
-})
+t.test(
+  'a record is open until it says what it is bound to; one without a binding is unreadable',
+  async (t) => {
+    t.equal(kindOf(bindings.toBeSettled(REF)), 'open')
+    for (const { mode, accountId, signInId: id } of OTHERS)
+      t.equal(kindOf(bindings.toBeSettled(REF), { mode, accountId, id }), 'unknown', 'of another sign-in')
+    t.equal(kindOf(null), 'unknown')
+    t.equal(bindings.read('cookie', signInRecord()).kind, 'unknown')
+    t.strictSame(bindings.read('cookie', recordWith(bindings.toNothing(REF))), {
+      kind: 'none',
+      isStale: false,
+    })
+  },
+)
 
 t.test('nobody without the key writes a binding, not even to nothing', async () => {
   const genuine = [bindings.toNothing(REF), bindings.toDevice(REF, publicKey())]

@@ -14,6 +14,7 @@ t.test('a sign-in counts as bound if its record names a key', async (t) => {
   t.equal(isBound({}), false)
   t.equal(isBound({ binding: null }), false)
   t.equal(isBound({ binding: bindings.toNothing(ref) }), false)
+  t.equal(isBound({ binding: bindings.toBeSettled(ref) }), false)
   t.equal(isBound({ binding: key && bindings.toDevice(ref, key) }), true)
   t.equal(isBound({ binding: `dpop:${key?.thumbprint}` }), true)
 })
