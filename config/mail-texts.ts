@@ -63,7 +63,7 @@ const ZH: Words = {
 
 /** The token is in the fragment, which browsers send to no server and in no `Referer` (RFC 9110 §10.1.3). */
 function writeReset({ offers, expiresAt }: ResetMail, words: Words, site: string): WrittenMail {
-  const links = offers.map(({ username, token }) => `${username}\n${site}/#reset=${token}`)
+  const links = offers.map(({ username, token }) => `${username}\n${site}/forgotten#reset=${token}`)
   return words.reset(links.join('\n\n'), words.moment(expiresAt), site)
 }
 

@@ -14,6 +14,7 @@ export const settings = shape({
   registration: oneOf('open', 'closed'),
   inspector: flag,
   docs: flag,
+  mail: flag,
   lab: flag,
   cookie_names: shape({ cookie: text, session: text }),
   cookie_sent: flag,

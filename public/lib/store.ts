@@ -24,6 +24,7 @@ export type Place =
   | 'password'
   | 'accounts'
   | 'inspector'
+  | 'forgotten'
 
 export interface State {
   readonly settings: Settings | null

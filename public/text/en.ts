@@ -23,6 +23,7 @@ export const en = {
     remember: 'Keep me signed in on this device',
     noRemember: 'A refresh cookie keeps you signed in for a week at most.',
     submit: (mode: string) => `Sign in by ${mode.toLowerCase()}`,
+    forgot: 'Forgotten your password?',
     unkept: 'Your browser stores no cookies for this page. A reload will therefore sign you out.',
     forgotten:
       'The reload signed you out, because your browser stores no cookies for this page. The sign-in has ended on the server too.',

@@ -25,6 +25,7 @@ export const zh: Text = {
     remember: '在此设备上保持登录',
     noRemember: '刷新令牌保存在 Cookie 中，最多保持登录一周。',
     submit: (mode) => `以 ${mode} 方式登录`,
+    forgot: '忘记密码？',
     unkept: '浏览器未保存本页的 Cookie，刷新页面后将退出登录。',
     forgotten: '浏览器未保存本页的 Cookie，刷新页面后您已退出登录，服务器上的登录也已结束。',
     sample: '开发环境账户：admin / admin123，或 user1 / user123。',

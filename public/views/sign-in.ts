@@ -74,6 +74,7 @@ function signInForm(): HTMLElement {
     rememberMe(),
     outcome('sign-in'),
     button('sign-in-button', words.submit(modes[state().chosen]), null, { class: 'primary' }),
+    state().settings?.mail && h('p', {}, h('a', { href: '/forgotten' }, words.forgot)),
     state().settings?.inspector && h('p', { class: 'fine sample' }, words.sample),
   )
 }

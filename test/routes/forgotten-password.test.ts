@@ -30,7 +30,7 @@ test('POST /password/forgot mails a link, and POST /password/reset sets the pass
   t.same([asked.statusCode, asked.headers['set-cookie']], [202, undefined])
   const mail = await mailServer.next()
   t.same(mail.to, [ADDRESS])
-  t.match(mail.text, `${SITE}/#reset=`)
+  t.match(mail.text, `${SITE}/forgotten#reset=`)
   t.notMatch(mail.text, 'evil.example')
   const token = tokenIn(mail.text)
   const answer = await reset(token)

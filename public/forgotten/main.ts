@@ -1,0 +1,161 @@
+import { call } from '../lib/api.js'
+import { ask, doing } from '../lib/asking.js'
+import { anything } from '../lib/decode.js'
+import { byId, type Child, fill, h } from '../lib/dom.js'
+import { brand } from '../lib/elements.js'
+import { language, t } from '../lib/language.js'
+import { languages } from '../lib/languages.js'
+import { focusOn, repaint } from '../lib/painting.js'
+import { complain, tell } from '../lib/say.js'
+import { onChange, state, update } from '../lib/store.js'
+import { loadTexts, useTexts } from '../lib/texts.js'
+import { en as pageEn, type Text } from '../text/en.js'
+import { zh as pageZh } from '../text/zh.js'
+import { button, faulty, field, form, isComplete, outcome, typed } from '../views/parts.js'
+import { en, type Words, zh } from './text.js'
+
+/* The page for a forgotten password. Its link in a mail has a token behind `#`, which no server sees. */
+
+const PLACE = 'forgotten'
+
+let token = ''
+/** Whether the password was set. */
+let isSet = false
+
+const words = (): Words => (language() === 'zh' ? zh : en)
+
+const withAdvice = (text: Text, { advice }: Words): Text => ({
+  ...text,
+  failure: { ...text.failure, advice: { ...text.failure.advice, ...advice } },
+})
+
+/** Takes the token out of the address, so that it is neither in the history nor in what somebody copies. */
+function takeToken(): void {
+  const [, found] = /^#reset=([\w-]{1,256})$/.exec(location.hash) ?? []
+  if (found === undefined) return
+  token = found
+  isSet = false
+  history.replaceState(null, '', location.pathname)
+  update({ failures: {}, notices: {} })
+}
+
+async function send(): Promise<void> {
+  const [username, email] = [typed('username'), typed('email')]
+  if ((username === '') === (email === '')) {
+    complain(PLACE, {
+      status: 0,
+      code: 'ONE_OF_TWO',
+      msg: words().advice.ONE_OF_TWO,
+      reason: null,
+      retryAt: null,
+    })
+    return focusOn('username')
+  }
+  const body = username === '' ? { email } : { username }
+  await doing(PLACE, async () => {
+    if (await ask(PLACE, call('POST', '/password/forgot', anything, body))) tell(PLACE, words().ask.done)
+  })
+}
+
+async function reset(): Promise<void> {
+  if (!isComplete(PLACE, 'new-password')) return
+  const body = { token, new_password: typed('new-password') }
+  await doing(PLACE, async () => {
+    if (!(await ask(PLACE, call('POST', '/password/reset', anything, body)))) return
+    token = ''
+    isSet = true
+    tell(PLACE, words().reset.done)
+    focusOn('title')
+  })
+}
+
+function startAgain(): void {
+  token = ''
+  update({ failures: {}, notices: {} })
+  focusOn('username')
+}
+
+function askView(): Child {
+  const { username, email, submit } = words().ask
+  return form(
+    'ask-form',
+    send,
+    field('username', username, {
+      autocomplete: 'username',
+      autocapitalize: 'none',
+      spellcheck: 'false',
+      maxlength: 256,
+      ...faulty(PLACE, 'username', ['ONE_OF_TWO']),
+    }),
+    field('email', email, {
+      type: 'email',
+      autocomplete: 'email',
+      maxlength: 254,
+      ...faulty(PLACE, 'email', ['ONE_OF_TWO']),
+    }),
+    outcome(PLACE),
+    button('send', submit, null, { class: 'primary' }),
+  )
+}
+
+function resetView(): Child {
+  const { password, submit, again } = words().reset
+  const isRefused = state().failures[PLACE]?.code === 'RESET_REFUSED'
+  return form(
+    'reset-form',
+    reset,
+    field(
+      'new-password',
+      password,
+      {
+        type: 'password',
+        autocomplete: 'new-password',
+        required: true,
+        ...faulty(PLACE, 'new-password', ['PASSWORD_REFUSED']),
+      },
+      t().register.rule,
+    ),
+    outcome(PLACE),
+    button('set', submit, null, { class: 'primary' }),
+    isRefused && button('again', again, startAgain),
+  )
+}
+
+function mainView(): Child {
+  const { title, lead } = token !== '' || isSet ? words().reset : words().ask
+  const inside = token !== '' ? resetView() : isSet ? outcome(PLACE) : askView()
+  const link = h('p', {}, h('a', { href: '/' }, words().home))
+  return [
+    h('h1', { id: 'title', tabindex: -1 }, title),
+    !isSet && h('p', { class: 'lead' }, lead),
+    h('section', { class: 'panel', 'aria-labelledby': 'title' }, inside),
+    link,
+  ]
+}
+
+async function translate(): Promise<void> {
+  await loadTexts()
+  // Earlier outcomes are in the other language.
+  update({ failures: {}, notices: isSet ? { [PLACE]: words().reset.done } : {} })
+}
+
+function paint(): void {
+  document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
+  const { title } = token !== '' || isSet ? words().reset : words().ask
+  document.title = `${title} · ${t().title}`
+  byId('skip').textContent = t().skip
+  fill('top', [brand(t().title), languages(t().language, translate)])
+  fill('main', mainView())
+  byId('main').removeAttribute('aria-busy')
+}
+
+async function start(): Promise<void> {
+  useTexts({ language: 'en', own: withAdvice(pageEn, en), loadOther: async () => withAdvice(pageZh, zh) })
+  await loadTexts()
+  onChange(() => repaint(paint))
+  takeToken()
+  repaint(paint)
+  window.addEventListener('hashchange', takeToken)
+}
+
+void start()
