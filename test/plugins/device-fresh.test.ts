@@ -179,6 +179,31 @@ t.test('an answer to an older challenge is no fresh proof', async (t) => {
   t.equal((await bare(client)).statusCode, 307)
 })
 
+t.test(
+  'only a person whom the guard does not recognise goes to the login page, and returns unmarked',
+  async (t) => {
+    const { bound, clock, app } = await keysApp(t, {
+      routes: (app) =>
+        app.get('/page', { onRequest: app.guard({ proof: 'now', loginPage: '/login' }) }, async () => 'in'),
+    })
+    const client = await bound('cookie')
+    clock.advance(100)
+    const visit = (query: string) =>
+      app.inject({ url: `/page${query}`, headers: { cookie: client.cookies(), accept: 'text/html' } })
+    t.match(await visit('?a=b'), { statusCode: 307, headers: { location: '?a=b&device_proof=asked' } })
+    refused(t, await visit('?a=b&device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED', 'a login would not help')
+    // The browser could not renew the proof that the redirect has cleared.
+    client.jar.delete(proofOf('cookie'))
+    for (const [query = '', next] of [
+      ['?a=b&device_proof=asked', '%2Fpage%3Fa%3Db'],
+      ['?device_proof=asked', '%2Fpage'],
+      ['?device_proof=asked&a=?', '%2Fpage%3Fa%3D%3F'],
+      ['?device_proof=other', '%2Fpage%3Fdevice_proof%3Dother'],
+    ])
+      t.match(await visit(query), { statusCode: 303, headers: { location: `/login?next=${next}` } })
+  },
+)
+
 t.test('a caller who is not allowed is not asked for a proof', async (t) => {
   const { bound, app, clock } = await keysApp(t, {
     routes: (app) =>

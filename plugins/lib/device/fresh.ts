@@ -4,12 +4,10 @@ import { DeviceProofRequired } from '../errors.js'
 import type { Found } from '../identity/caller.js'
 import { Newest } from '../newest.js'
 import { Verified } from '../verified/verified.js'
+import { markedAddress, takeMark } from './mark.js'
 import type { ModeDevices } from './mode-devices.js'
 import { AHEAD_MAX, ASKS_MAX, ASKS_WITHIN, FRESH_FOR } from './times.js'
 
-/** Marks the query of a redirected request. */
-const MARK = 'device_proof'
-const MARKED = 'asked'
 /** About 150 bytes each. */
 const ASKED_MAX = 10_000
 
@@ -20,19 +18,9 @@ export class FreshProofWanted extends Error {
   }
 }
 
-/** Removes the mark from the query, because a schema of the route could refuse it. @returns whether it was there */
-function takeMark({ query }: FastifyRequest): boolean {
-  if (typeof query !== 'object' || query === null || Reflect.get(query, MARK) !== MARKED) return false
-  return Reflect.deleteProperty(query, MARK)
-}
-
-/**
- * The same address, marked. A query alone keeps the browser's path, which a proxy may have shortened for the server.
- */
-function markedAddress({ originalUrl }: FastifyRequest): string {
-  const at = originalUrl.indexOf('?')
-  const query = at === -1 ? '' : originalUrl.slice(at + 1)
-  return `?${query}${query === '' ? '' : '&'}${MARK}=${MARKED}`
+/** The caller is known, but has no fresh proof. Not the refusal itself: for that, a guard may send people to a login page. */
+export class FreshProofMissing extends Error {
+  readonly refusal = new DeviceProofRequired()
 }
 
 /**
@@ -49,7 +37,7 @@ export class FreshProofs {
 
   /**
    * A promise only for a request from the first 75 seconds of a sign-in, which may have been bound after its cookie was issued.
-   * @throws DEVICE_PROOF_REQUIRED, FreshProofWanted, STORE_UNAVAILABLE
+   * @throws FreshProofWanted, FreshProofMissing, STORE_UNAVAILABLE
    */
   require(request: FastifyRequest, found: Found, now: number): MaybePromise<void> {
     const isMarked = takeMark(request)
@@ -74,7 +62,7 @@ export class FreshProofs {
     if (isFresh) return
     if (isMarked || !this.#mayAsk(found, now)) {
       devices.tellRefused(request, found, 'missing', now)
-      throw new DeviceProofRequired()
+      throw new FreshProofMissing()
     }
     throw new FreshProofWanted((reply) => {
       devices.askFresh(request, reply, found, now)

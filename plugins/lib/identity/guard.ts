@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { AuthMode, Clock, Identity, MaybePromise, ModeName } from '../contract.js'
-import { type FreshProofs, FreshProofWanted } from '../device/fresh.js'
+import { FreshProofMissing, type FreshProofs, FreshProofWanted } from '../device/fresh.js'
 import { ModeRequired, NotAllowed, OptionInvalid, RoleRequired, SignInTooOld } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import type { SignIns } from '../sign-ins/contract.js'
@@ -132,6 +132,10 @@ function fail(
   request[kCaller] ??= null
   if (thrown instanceof FreshProofWanted) {
     thrown.answer(reply)
+    return
+  }
+  if (thrown instanceof FreshProofMissing) {
+    done(thrown.refusal)
     return
   }
   const address = loginPage !== null && isNobody(thrown) ? loginAddress(request, loginPage) : null

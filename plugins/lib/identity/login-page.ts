@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { unmarked } from '../device/mark.js'
 import { isHandshake } from '../http/same-origin.js'
 
 /** A person who follows a link or types an address, not a script or a program (W3C Fetch Metadata §2.2). */
@@ -18,5 +19,5 @@ const pathOf = (url: string) => url.split('?', 1)[0]
 export function loginAddress(request: FastifyRequest, loginPage: string): string | null {
   if (!isNavigation(request) || pathOf(request.url) === pathOf(loginPage)) return null
   const separator = loginPage.includes('?') ? '&' : '?'
-  return `${loginPage}${separator}next=${encodeURIComponent(request.url)}`
+  return `${loginPage}${separator}next=${encodeURIComponent(unmarked(request.url))}`
 }
