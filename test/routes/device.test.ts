@@ -65,6 +65,17 @@ for (const mode of MODES) {
     )
   })
 
+  t.test(`${mode}: a new e-mail address takes a fresh proof`, async (t) => {
+    const { app, clock, client } = await signedIn(t, mode)
+    clock.advance(100)
+    const headers = { cookie: client.cookies() }
+    const payload = { email: 'user1@mail.example' }
+    const thief = (mark = '') => app.inject({ method: 'POST', url: `/email${mark}`, headers, payload })
+    t.match(await thief(), { statusCode: 307, headers: { location: '?device_proof=asked' } })
+    refused(t, await thief('?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED')
+    t.equal((await client.post('/email', payload)).statusCode, 202)
+  })
+
   t.test(`${mode}: making an administrator and enabling an account take a fresh proof`, async (t) => {
     const { app, clock } = await startUserCenter(t, SECURE)
     const client = new DeviceClient(app, clock)
