@@ -6,6 +6,7 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { answer } from './http/answer.js'
 import { BodyInvalid } from './http/errors.js'
+import { noticeNewDevice } from './http/new-device.js'
 import { BODY, LOGIN, PROOF } from './openapi/failures.js'
 import type { Mode, Operation } from './openapi/operation.js'
 import { TokenPair as TokenPairSchema } from './openapi/schemas.js'
@@ -133,6 +134,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     async function loginByCookie(request) {
       const { remember, ...credentials } = request.body
       await app.throttle.signIn(request, 'cookie', credentials, { remember })
+      await noticeNewDevice(request, credentials.username)
       return answer(request, 'SIGNED_IN', { auth_type: 'cookie' })
     },
   )
@@ -143,6 +145,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     async function loginBySession(request) {
       const { remember, ...credentials } = request.body
       await app.throttle.signIn(request, 'session', credentials, { remember })
+      await noticeNewDevice(request, credentials.username)
       return answer(request, 'SIGNED_IN', { auth_type: 'session' })
     },
   )
@@ -153,6 +156,7 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     async function loginByToken(request, reply) {
       const { refresh_cookie, ...credentials } = request.body
       const issued = await app.throttle.signIn(request, 'token', credentials)
+      await noticeNewDevice(request, credentials.username)
       const pair = refresh_cookie ? await app.refreshCookie.set(request, reply, issued) : issued
       return answer(request, 'SIGNED_IN', { auth_type: 'token', data: tokenData(pair) })
     },

@@ -68,6 +68,10 @@ export class Attempts implements Throttle {
     })
   }
 
+  async knowsDevice(request: FastifyRequest, username: string): Promise<boolean> {
+    return (await this.parts.devices.recognise(request, username)) !== null
+  }
+
   guess<T>(
     request: FastifyRequest,
     { username, accountId }: Pick<Identity, 'username' | 'accountId'>,

@@ -25,6 +25,10 @@ export interface Throttle {
     options?: SignInOptions,
   ): Promise<AuthModes[N]>
   /**
+   * Whether the request has the device cookie of an earlier sign-in of this account. Only modes of ambient authority set it.
+   */
+  knowsDevice(request: FastifyRequest, username: string): Promise<boolean>
+  /**
    * Checks a password that a signed-in person gives again. The right one resets nothing.
    * @param verify returns null for a wrong password
    */
