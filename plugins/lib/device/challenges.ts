@@ -46,7 +46,8 @@ export class Challenges {
 
   /** Null for a text that is no challenge for that sign-in. Does not check its age. */
   read(ref: DeviceRef, text: unknown): Challenge | null {
-    const [, kind = '', time = '', random = '', keyId = '', mac = ''] = SHAPE.exec(String(text)) ?? []
+    if (typeof text !== 'string') return null
+    const [, kind = '', time = '', random = '', keyId = '', mac = ''] = SHAPE.exec(text) ?? []
     const key = this.keys.find(keyId)
     if (!key || !isMacOf(mac, key, kind, time, random, ...nameOfRef(ref))) return null
     return { kind: kind as ChallengeKind, issuedAt: Number.parseInt(time, 36) }

@@ -43,7 +43,7 @@ export class DeviceCodes {
 
   /** The sign-in of a genuine code that has not expired, or null. @param now in ms */
   readRegistration(text: unknown, now: number): DeviceRef | null {
-    const payload = verifyValue(this.keys, String(text))
+    const payload = typeof text === 'string' ? verifyValue(this.keys, text) : null
     const content = payload === null ? null : decodeJson(payload)
     if (!isCode(content)) return null
     const age = now - content.iat * 1000

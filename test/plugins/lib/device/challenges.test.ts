@@ -34,6 +34,7 @@ t.test('a challenge is for one sign-in, under the keys of the ring', async (t) =
     t.equal(challenges.read({ ...REF, epoch: 9, generation: 1 }, text)?.issuedAt, START, 'ids name a sign-in')
     t.equal(rotated.read(REF, text)?.issuedAt, START)
     t.equal(stranger.read(REF, text), null)
+    t.equal(challenges.read(REF, [text]), null, 'a list of one is no text')
   }
 })
 

@@ -19,6 +19,7 @@ t.test('a code is good for 60 seconds, for the sign-in that it names', async (t)
   t.equal(codes.readRegistration(code, START - 60_001), null)
   t.equal(codes.readRegistration(code, Number.NaN), null)
   t.equal(codes.readRegistration(undefined, START), null)
+  t.equal(codes.readRegistration([code], START), null, 'a list of one is no text')
 })
 
 t.test('an identifier is always the same, and no code', async (t) => {
