@@ -136,7 +136,7 @@ for (const mode of MODES) {
   t.test(
     `${mode}: where binding is required, a browser that cannot bind is refused after 75 seconds`,
     async (t) => {
-      const { browser, signIn, clock, bound, withCookies } = await deviceApp(t, {
+      const { browser, signIn, clock, bound, withCookies, records } = await deviceApp(t, {
         device: { mode: 'required' },
       })
       const [client, other] = [browser(), await bound(mode)]
@@ -150,6 +150,7 @@ for (const mode of MODES) {
       t.equal((await other.get('/me')).statusCode, 200)
       client.registers = true
       await signIn(client, mode)
+      t.equal((await records()).length, 2, 'the refused sign-in has ended')
       clock.advance(100)
       t.equal((await client.get('/me')).statusCode, 200, 'a login always works')
       refused(t, await withCookies(longOf(client.cookies())), 403, 'DEVICE_PROOF_REQUIRED')

@@ -48,7 +48,7 @@ export class CookieVerification {
     now: number,
   ): MaybePromise<Resolution> {
     const answer = (demand: Demand): MaybePromise<Resolution> => {
-      if (demand === 'gone' || demand === 'refused') return devices.refuse(demand)
+      if (demand === 'gone' || demand === 'refused') return devices.refuse(demand, refOf(payload))
       return devices.resolve(request, this.#admit(request, text, payload, now, demand), now)
     }
     const ask = (): MaybePromise<Resolution> => {

@@ -5,7 +5,7 @@ import type { Found } from '../identity/caller.js'
 import type { Deadline } from '../live/deadlines.js'
 import { newSignInId } from '../sign-ins/record-seal.js'
 import type { SignInRecord } from '../stores/contract.js'
-import { type Kept, refusedAs, SIGNED_OUT, Verified } from '../verified/verified.js'
+import { type Kept, SIGNED_OUT, Verified } from '../verified/verified.js'
 import { putField } from './header-list.js'
 import { REGISTRATION, registrationField } from './headers.js'
 import { ModeProofs } from './mode-proofs.js'
@@ -27,7 +27,10 @@ export interface BindableMode {
  */
 export type Demand = 'open' | Settled | 'refused'
 
-const UNBOUND = refusedAs('DEVICE_PROOF_REQUIRED')
+/** A login replaces the sign-in. */
+function proofRequired({ accountId, signInId }: SignInRef): Resolution {
+  return { kind: 'refused', code: 'DEVICE_PROOF_REQUIRED', signIn: { accountId, signInId } }
+}
 
 /** Device binding for one mode. */
 export class ModeDevices extends ModeProofs {
@@ -122,8 +125,8 @@ export class ModeDevices extends ModeProofs {
   }
 
   /** The answer to a demand that no request can meet. */
-  refuse(demand: 'gone' | 'refused'): Resolution {
-    return demand === 'gone' ? SIGNED_OUT : UNBOUND
+  refuse(demand: 'gone' | 'refused', signIn: SignInRef): Resolution {
+    return demand === 'gone' ? SIGNED_OUT : proofRequired(signIn)
   }
 
   /**
@@ -151,7 +154,6 @@ export class ModeDevices extends ModeProofs {
     this.challenge(request, kept, now)
     const isMissing = readCookie(request.headers.cookie, this.spec.name).kind === 'absent'
     this.tellRefused(request, kept, isMissing ? 'missing' : 'invalid', now)
-    const { accountId, signInId } = kept
-    return { kind: 'refused', code: 'DEVICE_PROOF_REQUIRED', signIn: { accountId, signInId } }
+    return proofRequired(kept)
   }
 }

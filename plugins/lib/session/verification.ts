@@ -82,7 +82,7 @@ export class SessionVerification {
     const { signIn } = stored.content
     if (devices === null || !signIn) return this.admit(request, credential, stored)
     return whenReady(demandOf(devices, signIn, clock()), (demand) => {
-      if (demand === 'gone' || demand === 'refused') return devices.refuse(demand)
+      if (demand === 'gone' || demand === 'refused') return devices.refuse(demand, refOf(signIn))
       return this.resolveBound(request, credential, stored, boundsOf(devices, signIn, demand))
     })
   }
