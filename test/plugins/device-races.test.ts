@@ -8,7 +8,7 @@ import { PLACES, raceAll } from '../helpers/races.js'
 const ROUNDS = 200 * Number(process.env.FC_RUNS ?? 1)
 
 // For machines with more to do.
-t.setTimeout(600_000)
+t.setTimeout(600_000 + 300 * ROUNDS)
 
 for (const [name, open] of Object.entries(PLACES))
   for (const what of ['refresh', 'registration'] as const)

@@ -8,7 +8,7 @@ const ROUNDS = 200 * Number(process.env.FC_RUNS ?? 1)
 const TOKEN = { dpop: { origins: ['https://example.com'] } }
 
 // For machines with more to do.
-t.setTimeout(600_000)
+t.setTimeout(600_000 + 300 * ROUNDS)
 
 for (const [name, open] of Object.entries(PLACES))
   for (const [what, isBound] of Object.entries({ rotation: false, 'rotation with a proof (DPoP)': true }))
