@@ -112,8 +112,9 @@ export function servePage(app: FastifyInstance, { url, folder, onRequest }: Page
   app.get(url, hooks, serveHtml(place))
 }
 
-/** The user center's page, and the one for forgotten passwords. They are the same for everybody, and ask the API for the rest. */
+/** The user center's page, and two small ones. They are the same for everybody, and ask the API for the rest. */
 export async function pageRoutes(app: FastifyInstance): Promise<void> {
   servePage(app, { url: '/', folder: '' })
-  if (app.hasAccountMail) servePage(app, { url: '/forgotten', folder: 'forgotten' })
+  if (!app.hasAccountMail) return
+  for (const folder of ['forgotten', 'address']) servePage(app, { url: `/${folder}`, folder })
 }

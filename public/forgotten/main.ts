@@ -2,15 +2,12 @@ import { call } from '../lib/api.js'
 import { ask, doing } from '../lib/asking.js'
 import { anything } from '../lib/decode.js'
 import { byId, type Child, fill, h } from '../lib/dom.js'
-import { brand } from '../lib/elements.js'
 import { language, t } from '../lib/language.js'
-import { languages } from '../lib/languages.js'
+import { paintFrame, useOwnTexts } from '../lib/own-page.js'
 import { focusOn, repaint } from '../lib/painting.js'
 import { complain, tell } from '../lib/say.js'
 import { onChange, state, update } from '../lib/store.js'
-import { loadTexts, useTexts } from '../lib/texts.js'
-import { en as pageEn, type Text } from '../text/en.js'
-import { zh as pageZh } from '../text/zh.js'
+import { loadTexts } from '../lib/texts.js'
 import { button, faulty, field, form, isComplete, outcome, typed } from '../views/parts.js'
 import { en, type Words, zh } from './text.js'
 
@@ -23,11 +20,6 @@ let token = ''
 let isSet = false
 
 const words = (): Words => (language() === 'zh' ? zh : en)
-
-const withAdvice = (text: Text, { advice }: Words): Text => ({
-  ...text,
-  failure: { ...text.failure, advice: { ...text.failure.advice, ...advice } },
-})
 
 /** Takes the token out of the address, so that it is neither in the history nor in what somebody copies. */
 function takeToken(): void {
@@ -140,18 +132,14 @@ async function translate(): Promise<void> {
 }
 
 function paint(): void {
-  document.documentElement.lang = language() === 'zh' ? 'zh-CN' : 'en'
   const { title } = token !== '' || isSet ? words().reset : words().ask
-  document.title = `${title} · ${t().title}`
-  byId('skip').textContent = t().skip
-  fill('top', [brand(t().title), languages(t().language, translate)])
+  paintFrame(title, translate)
   fill('main', mainView())
   byId('main').removeAttribute('aria-busy')
 }
 
 async function start(): Promise<void> {
-  useTexts({ language: 'en', own: withAdvice(pageEn, en), loadOther: async () => withAdvice(pageZh, zh) })
-  await loadTexts()
+  await useOwnTexts({ en: en.advice, zh: zh.advice })
   onChange(() => repaint(paint))
   takeToken()
   repaint(paint)

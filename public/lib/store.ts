@@ -25,6 +25,7 @@ export type Place =
   | 'accounts'
   | 'inspector'
   | 'forgotten'
+  | 'address'
 
 export interface State {
   readonly settings: Settings | null

@@ -147,6 +147,7 @@ export const enSignedIn = {
     hint: 'How this page should address you. Leave it empty to use your username.',
     submit: 'Save',
     done: 'Your profile is saved.',
+    email: 'E-mail address',
     last: 'Your last sign-ins',
     none: 'There are none on record.',
   },

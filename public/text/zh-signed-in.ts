@@ -142,6 +142,7 @@ export const zhSignedIn: SignedInText = {
     hint: '本页对您的称呼。留空则使用用户名。',
     submit: '保存',
     done: '个人资料已保存。',
+    email: '邮箱地址',
     last: '最近登录',
     none: '暂无记录。',
   },

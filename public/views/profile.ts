@@ -2,6 +2,7 @@ import type { User } from '../lib/answers.js'
 import { h } from '../lib/dom.js'
 import { fromNow, tSignedIn } from '../lib/language.js'
 import { changeDisplayName } from '../lib/profile-actions.js'
+import { state } from '../lib/store.js'
 import { badge, button, faulty, field, form, outcome, panel, typed, typeInto, when } from './parts.js'
 
 async function submit(): Promise<void> {
@@ -36,6 +37,7 @@ export function profileView({ display_name, last_sign_ins }: User): HTMLElement 
       outcome('profile'),
       button('save-profile', words.submit, null),
     ),
+    state().settings?.mail && h('p', {}, h('a', { href: '/address' }, words.email)),
     h('h3', { id: 'last-sign-ins' }, words.last),
     rows.length === 0
       ? h('p', { class: 'fine' }, words.none)
