@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { CheckedAccount, Clock } from '../contract.js'
-import type { AccountsDatabase } from '../database/embedded.js'
+import type { AccountsDatabase } from '../database/accounts-database.js'
 import type { AccountRow, Tables } from '../database/tables.js'
 import { LastAdmin } from '../errors.js'
 import { lockAdmins, otherAdmins } from './admins.js'

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { AccountsDatabase } from '../database/embedded.js'
+import type { AccountsDatabase } from '../database/accounts-database.js'
 import type { RaisedAccount } from './contract.js'
 import { EpochDistributor } from './epoch-distributor.js'
 import { createEpochLedger } from './epoch-ledger.js'

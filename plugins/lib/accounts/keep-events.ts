@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { AccountsDatabase } from '../database/embedded.js'
+import type { AccountsDatabase } from '../database/accounts-database.js'
 import type { AccountEvents, EventsQuery } from './contract.js'
 import { EventLog } from './event-log.js'
 import { insertEvents, listEvents } from './events.js'

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
 import type Database from 'libsql'
 import { ConfigInvalid, DependencyMissing, StoreUnavailable } from '../errors.js'
+import type { AccountsDatabase } from './accounts-database.js'
 import { createPrivateFile, loadLibsql } from './data-dir.js'
 import { fileFault, isBusy, migrationFault } from './faults.js'
 import { migrations } from './migrations/index.js'
@@ -9,15 +9,6 @@ import type { Tables } from './tables.js'
 import { type FileIdentity, identify, takeWrite } from './write-probe.js'
 
 export { databaseFile, lockDataDir } from './data-dir.js'
-
-/** The database of the accounts, at the newest schema. */
-export interface AccountsDatabase {
-  readonly kysely: Kysely<Tables>
-  /** Resolves when the database has taken a write. @throws STORE_UNAVAILABLE */
-  probe(): Promise<void>
-  /** Idempotent. */
-  close(): Promise<void>
-}
 
 /**
  * The embedded database: one connection with two interfaces. No transaction on it may span an `await`: it would include
