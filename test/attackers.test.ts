@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
+import * as askers from './attackers/askers.js'
 import * as bound from './attackers/bound.js'
 import * as browser from './attackers/browser.js'
 import * as devices from './attackers/devices.js'
@@ -27,6 +28,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'a guesser of API keys': guessers.keyGuesser,
   'a peer of an open socket or stream': peers.peer,
   'a guesser of passwords': guessers.passwordGuesser,
+  'somebody who asks for the owner’s password': askers.passwordAsker,
   'a reader of the database': stores.databaseReader,
   'a writer of the database': stores.databaseWriter,
   'a reader of Redis, or of the embedded file': stores.redisReader,
