@@ -161,7 +161,7 @@ function testOutbox(t: Test, open: OpenDatabase): void {
   })
 
   t.test('a process that closes waits for no mail server, and another one sends the mail', async (t) => {
-    const { add, run, time, mails, mail } = await start(t, open)
+    const { add, run, time, mails, mail, warnings } = await start(t, open)
     await add('alice')
     let begin = () => {}
     const begun = new Promise<void>((resolve) => {
@@ -175,6 +175,7 @@ function testOutbox(t: Test, open: OpenDatabase): void {
     worker.kick()
     await begun
     await worker.close()
+    t.same(warnings, [], 'no failure')
     time.now += MINUTE
     await mail.flush()
     t.equal(mails.length, 1)
