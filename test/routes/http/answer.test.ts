@@ -9,7 +9,7 @@ test('an answer has the parts that it was given and no others', async (t) => {
   t.same(response.json(), { code: 200, msg: 'You are signed in.', auth_type: 'cookie' })
   const { code, msg, data, auth_type, ...others } = (await userInfo(app, credential)).json()
   t.match({ code, msg, auth_type }, { code: 200, msg: 'You are recognised.', auth_type: 'cookie' })
-  t.same(Object.keys(data), ['username', 'role', 'avatar', 'display_name', 'last_sign_ins'])
+  t.same(Object.keys(data), ['username', 'role', 'avatar', 'display_name', 'email', 'last_sign_ins'])
   t.same(others, {})
 })
 
