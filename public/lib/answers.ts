@@ -42,6 +42,7 @@ const signIn = shape({
   ip: text,
   user_agent: text,
   current: flag,
+  bound: flag,
 })
 export type SignIn = ReturnType<typeof signIn>
 export const signIns = listOf(signIn)

@@ -32,6 +32,7 @@ export const enSignedIn = {
     title: 'Where you are signed in',
     lead: 'Each line is one sign-in by cookie, session, token or API key. You can end any of them here. “Everywhere else” leaves API keys alone.',
     current: 'This device',
+    bound: 'Bound to its device',
     since: (when: string) => `signed in ${when}`,
     seen: (when: string) => `last active ${when}`,
     ends: (when: string) => `expires ${when}`,

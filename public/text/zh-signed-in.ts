@@ -30,6 +30,7 @@ export const zhSignedIn: SignedInText = {
     title: '已登录的设备',
     lead: '每行是一次登录（Cookie、Session、Token 或 API 密钥），均可在此退出。“退出其他设备”不影响 API 密钥。',
     current: '当前设备',
+    bound: '已绑定设备',
     since: (when) => `登录于 ${when}`,
     seen: (when) => `最近活动：${when}`,
     ends: (when) => `到期：${when}`,

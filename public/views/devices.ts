@@ -44,6 +44,7 @@ export function deviceLines(signIn: SignIn): HTMLElement[] {
       ' ',
       badge(signIn.auth_type),
       signIn.current && [' ', h('span', { class: 'badge this' }, words.current)],
+      signIn.bound && [' ', h('span', { class: 'badge this bound' }, words.bound)],
     ),
     h(
       'p',

@@ -25,6 +25,7 @@ for (const mode of ['cookie', 'session'] as const)
     await isSignedIn()
     const read = 'fetch("/sign_ins").then((answer) => answer.json()).then(({ data }) => data)'
     t.match(await page.evaluate(read), [{ auth_type: mode, bound: true }])
+    await page.locator('.device.current .badge.bound').waitFor()
 
     await page.locator('#key-name').fill('deploy')
     await page.locator('#make-key').click()
