@@ -23,7 +23,7 @@ export function testApiKeyContract(t: Test, open: (t: Test) => Promise<KeysUnder
     t.equal(account, null)
     let made = 0
     const make = (more: Partial<StoredApiKey> = {}): StoredApiKey => ({
-      id: `key${++made}`.padEnd(16, '0'),
+      id: `key${++made}`.padEnd(16, 'x'),
       accountId,
       name: 'deploy, «日本»',
       scopes: ['read', 'write'],
