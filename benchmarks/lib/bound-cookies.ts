@@ -27,7 +27,7 @@ async function suiteApp(): Promise<FastifyInstance> {
 
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
 
-/** What a browser sends to bind the sign-in that the answer offers. */
+/** The registration that a browser would send after this answer. */
 function registrationFor(answer: LightMyRequestResponse): string {
   const offer = String(answer.headers['secure-session-registration'])
   const [, jti, authorization] = /challenge="([^"]*)";authorization="([^"]*)"/.exec(offer) ?? []
