@@ -1,9 +1,5 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { type Clock, developmentSecret } from 'fastify-identity'
-import accounts from 'fastify-identity/accounts'
-import apiKeyAuth from 'fastify-identity/api-key-auth'
-import audit from 'fastify-identity/audit'
 import {
   type Config,
   type Environment,
@@ -12,20 +8,8 @@ import {
   readConfig,
   startFault,
 } from 'fastify-identity/config'
-import cookieAuth from 'fastify-identity/cookie-auth'
-import csrf from 'fastify-identity/csrf'
-import deviceBinding from 'fastify-identity/device-binding'
-import identity from 'fastify-identity/identity'
-import live from 'fastify-identity/live'
-import metrics from 'fastify-identity/metrics'
-import sessionAuth from 'fastify-identity/session-auth'
-import signIns from 'fastify-identity/sign-ins'
-import stores from 'fastify-identity/stores'
-import throttle from 'fastify-identity/throttle'
-import tokenAuth from 'fastify-identity/token-auth'
 import { seedForDevelopment } from './config/development-accounts.js'
-import { mailOptions } from './config/mail.js'
-import { originsAt } from './config/public-origins.js'
+import { registerSuite, type SuiteClocks } from './config/suite.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
 import { drainConnections } from './routes/http/drain.js'
@@ -34,12 +18,9 @@ import { answerUnroutable, useSecurityHeaders } from './routes/http/security-hea
 import { logDestination } from './routes/log-destination.js'
 import { pageRoutes } from './routes/page.js'
 
-export interface UserCenterOptions {
+export interface UserCenterOptions extends SuiteClocks {
   /** Defaults to `process.env`. */
   readonly env?: Environment
-  readonly clock?: Clock
-  /** Replaces Redis' own clock, in tests whose clock is not the machine's. */
-  readonly referenceClock?: Clock
   /** True if the user center owns the process: an invalid environment then ends it with one sentence, not a stack. */
   readonly standalone?: boolean
 }
@@ -88,74 +69,6 @@ function prepareServer(app: FastifyInstance): void {
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   useSecurityHeaders(app)
   drainConnections(app)
-}
-
-/** The longest life of any sign-in, in seconds. The end of a sign-in is remembered for this time. */
-function longestTtl(config: Config): number {
-  const { refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax } = config
-  return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax)
-}
-
-/** Registers the suite in the order of its dependencies, and the modes in the order of the search. */
-async function registerSuite(
-  app: FastifyInstance,
-  config: Config,
-  { clock = Date.now, referenceClock }: UserCenterOptions,
-): Promise<void> {
-  const { dataDir, redisUrl, databaseUrl, cookieSecure: secure, rememberTtl, passwordWords } = config
-  const evictionRisk = config.production ? 'refuse' : 'warn'
-  const secrets = config.secrets ?? [developmentSecret(dataDir)]
-  // The metrics come first, because they measure only the plugins after them.
-  if (config.metrics) await app.register(metrics)
-  await app.register(audit, { clock })
-  await app.register(
-    stores,
-    redisUrl === null ? { dataDir, clock } : { redisUrl, clock, evictionRisk, referenceClock },
-  )
-  await app.register(accounts, {
-    ...(databaseUrl === null ? { dataDir } : { databaseUrl }),
-    clock,
-    passwordWords,
-    events: true,
-    mail: await mailOptions(config, app.log),
-  })
-  await app.register(csrf, { allowedOrigins: config.allowedOrigins })
-  await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })
-  await app.register(signIns, { clock, cap: config.signInCap, longestTtl: longestTtl(config) })
-  await app.register(apiKeyAuth, { cap: config.apiKeyCap, ttlMax: config.apiKeyTtlMax })
-  // Before the modes, because they use it.
-  if (config.deviceBinding) await app.register(deviceBinding, { mode: 'on' })
-  await app.register(tokenAuth, {
-    secure,
-    // A proof names the server's public address. Without that setting, no token can be bound to a key.
-    ...(config.publicUrl !== null && { dpop: { origins: originsAt(config.publicUrl) } }),
-    privateKeys: config.tokenKeys?.keys,
-    issuer: config.tokenIssuer,
-    audience: config.tokenAudience,
-    accessTtl: config.accessTokenTtl,
-    refreshTtl: config.refreshTokenTtl,
-    refreshGrace: config.refreshGrace,
-  })
-  await app.register(sessionAuth, {
-    secure,
-    name: config.sessionName,
-    idleTtl: config.sessionIdleTtl,
-    absoluteTtl: config.sessionAbsoluteTtl,
-    rememberTtl,
-  })
-  await app.register(cookieAuth, {
-    secure,
-    name: config.cookieName,
-    ttl: config.cookieTtl,
-    rememberTtl,
-    absoluteTtl: config.cookieAbsoluteTtl,
-  })
-  await app.register(live)
-  await app.register(throttle, {
-    secure,
-    accountLimit: config.loginLimitAccount,
-    addressLimit: config.loginLimitAddress,
-  })
 }
 
 /** Only a warning: secrets mounted into a container have such modes, and no other user is there. */
