@@ -1,41 +1,23 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
-import { CredentialsRefused, ProofNonceRequired, Throttled } from '../errors.js'
-import { clientAddress } from '../http/client-address.js'
+import { CredentialsRefused } from '../errors.js'
 import type { AddressCount, Credentials, Throttle } from './contract.js'
-import type { Device, DeviceCookie } from './device-cookie.js'
-import type { FailoverSteps } from './failover.js'
-import { type Demand, type HeldAttempt, holdAttempt, type Refused, refusalOf } from './held-attempt.js'
-import type { ThrottleSettings } from './options.js'
-import type { Subjects } from './subjects.js'
+import type { DeviceCookie } from './device-cookie.js'
+import type { Demand } from './held-attempt.js'
+import { type About, isRefused, Limits, type LimitsParts, orSettle } from './limits.js'
 import { UnderWay } from './under-way.js'
 
-interface Parts {
-  readonly app: FastifyInstance
-  readonly settings: ThrottleSettings
-  readonly steps: FailoverSteps
-  readonly subjects: Subjects
+interface Parts extends LimitsParts {
   readonly devices: DeviceCookie
-}
-
-/** The subject of an attempt. Only a credential proves an account id: a typed name does not. */
-interface About {
-  readonly what: string
-  readonly accountId: string | null
-}
-
-/** Whether the error counts as an attempt of the client. A fault of the server does not, nor does a missing nonce. */
-function isRefused(error: unknown): boolean {
-  if (error instanceof ProofNonceRequired) return false
-  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
-  return typeof status === 'number' && status < 500
 }
 
 export class Attempts implements Throttle {
   readonly #underWay: UnderWay
+  readonly #limits: Limits
 
   constructor(private readonly parts: Parts) {
     this.#underWay = new UnderWay(() => parts.app.accountSource.isBusy?.() ?? false)
+    this.#limits = new Limits(parts)
   }
 
   signIn<N extends ModeName>(
@@ -53,8 +35,9 @@ export class Attempts implements Throttle {
       asked.precheck?.(request)
       const device = await devices.recognise(request, username)
       const about = { what: 'sign_in', accountId: device?.accountId ?? null }
-      const attempt = await this.#holdAtName(request, username, device, about)
-      const { account, issued } = await this.#orSettle(attempt, async () => {
+      const demands = this.#limits.ofName(request, username, device)
+      const attempt = await this.#limits.hold(request, demands, about)
+      const { account, issued } = await orSettle(attempt, async () => {
         const account = await app.accountSource.verify(username, password)
         if (!account) {
           app.audit.emit({ type: 'sign_in_refused', mode, reason: 'credentials' }, request)
@@ -79,8 +62,9 @@ export class Attempts implements Throttle {
   ): Promise<T | null> {
     return this.#underWay.run(async () => {
       const device = await this.parts.devices.recognise(request, username)
-      const attempt = await this.#holdAtName(request, username, device, { what: 'password', accountId })
-      const result = await this.#orSettle(attempt, verify)
+      const demands = this.#limits.ofName(request, username, device)
+      const attempt = await this.#limits.hold(request, demands, { what: 'password', accountId })
+      const result = await orSettle(attempt, verify)
       await (result === null ? attempt.fail() : attempt.giveBack())
       return result
     })
@@ -93,10 +77,10 @@ export class Attempts implements Throttle {
     counts: AddressCount = 'refusals',
   ): Promise<T> {
     const about = { what, accountId: null }
-    const demand = this.#address(request)
+    const demand = this.#limits.address(request)
     if (counts === 'afterwards') return this.#countAfterwards(request, demand, about, work)
-    const attempt = await this.#hold(request, [[demand]], about)
-    const result = await this.#orSettle(attempt, work)
+    const attempt = await this.#limits.hold(request, [[demand]], about)
+    const result = await orSettle(attempt, work)
     await (counts === 'all' ? attempt.fail() : attempt.giveBack())
     return result
   }
@@ -107,71 +91,11 @@ export class Attempts implements Throttle {
     about: About,
     work: () => Promise<T>,
   ): Promise<T> {
-    const refusal = await refusalOf(this.#limits, demand)
-    if (refusal) this.#refuse(request, refusal, about)
+    await this.#limits.check(request, demand, about)
     try {
       return await work()
     } catch (error) {
-      if (isRefused(error)) await this.#countFailure(demand)
-      throw error
-    }
-  }
-
-  /** Adds nothing if others have filled the round meanwhile. */
-  async #countFailure(demand: Demand): Promise<void> {
-    const outcome = await holdAttempt(this.#limits, [[demand]])
-    if (!('retryAfter' in outcome)) await outcome.fail()
-  }
-
-  get #limits() {
-    const { steps, app } = this.parts
-    return { steps, clock: app.identityClock }
-  }
-
-  /** A known device has a counter of its own, which nobody else can fill. */
-  #holdAtName(
-    request: FastifyRequest,
-    username: string,
-    device: Device | null,
-    about: About,
-  ): Promise<HeldAttempt> {
-    const { settings, subjects } = this.parts
-    const rule = settings.account
-    if (device) {
-      return this.#hold(request, [[{ by: 'device', rule, subject: subjects.device(device.id) }]], about)
-    }
-    const account: Demand = { by: 'account', rule, subject: subjects.account(username) }
-    const inPair = subjects.pair(username, clientAddress(request))
-    const pair: Demand = { by: 'pair', rule: settings.pair, subject: inPair }
-    return this.#hold(request, [[this.#address(request)], [account, pair]], about)
-  }
-
-  #address(request: FastifyRequest): Demand {
-    const { settings, subjects } = this.parts
-    return { by: 'address', rule: settings.address, subject: subjects.address(clientAddress(request)) }
-  }
-
-  /** @throws THROTTLED */
-  async #hold(
-    request: FastifyRequest,
-    groups: readonly (readonly Demand[])[],
-    about: About,
-  ): Promise<HeldAttempt> {
-    const outcome = await holdAttempt(this.#limits, groups)
-    return 'retryAfter' in outcome ? this.#refuse(request, outcome, about) : outcome
-  }
-
-  /** @throws THROTTLED */
-  #refuse(request: FastifyRequest, { by, retryAfter }: Refused, about: About): never {
-    this.parts.app.audit.emit({ type: 'throttled', ...about, by }, request)
-    throw new Throttled(retryAfter)
-  }
-
-  async #orSettle<T>(attempt: HeldAttempt, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      await (isRefused(error) ? attempt.fail() : attempt.giveBack())
+      if (isRefused(error)) await this.#limits.countFailure(demand)
       throw error
     }
   }

@@ -1,0 +1,91 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { ProofNonceRequired, Throttled } from '../errors.js'
+import { clientAddress } from '../http/client-address.js'
+import type { Device } from './device-cookie.js'
+import type { FailoverSteps } from './failover.js'
+import { type Demand, type HeldAttempt, holdAttempt, type Refused, refusalOf } from './held-attempt.js'
+import type { ThrottleSettings } from './options.js'
+import type { Subjects } from './subjects.js'
+
+export interface LimitsParts {
+  readonly app: FastifyInstance
+  readonly settings: ThrottleSettings
+  readonly steps: FailoverSteps
+  readonly subjects: Subjects
+}
+
+/** The subject of an attempt. Only a credential proves an account id: a typed name does not. */
+export interface About {
+  readonly what: string
+  readonly accountId: string | null
+}
+
+/** Limits that are asked in order. See `holdAttempt`. */
+export type DemandGroups = readonly (readonly Demand[])[]
+
+/** Whether the error counts as an attempt of the client. A fault of the server does not, nor does a missing nonce. */
+export function isRefused(error: unknown): boolean {
+  if (error instanceof ProofNonceRequired) return false
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
+  return typeof status === 'number' && status < 500
+}
+
+/** Settles the attempt if the work fails. */
+export async function orSettle<T>(attempt: HeldAttempt, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await (isRefused(error) ? attempt.fail() : attempt.giveBack())
+    throw error
+  }
+}
+
+/** The limits that a request is subject to, and the refusals by them. */
+export class Limits {
+  constructor(private readonly parts: LimitsParts) {}
+
+  address(request: FastifyRequest): Demand {
+    const { settings, subjects } = this.parts
+    return { by: 'address', rule: settings.address, subject: subjects.address(clientAddress(request)) }
+  }
+
+  /** A known device has a counter of its own, which nobody else can fill. */
+  ofName(request: FastifyRequest, username: string, device: Device | null): DemandGroups {
+    const { settings, subjects } = this.parts
+    const rule = settings.account
+    if (device) return [[{ by: 'device', rule, subject: subjects.device(device.id) }]]
+    const account: Demand = { by: 'account', rule, subject: subjects.account(username) }
+    const inPair = subjects.pair(username, clientAddress(request))
+    const pair: Demand = { by: 'pair', rule: settings.pair, subject: inPair }
+    return [[this.address(request)], [account, pair]]
+  }
+
+  /** @throws THROTTLED */
+  async hold(request: FastifyRequest, groups: DemandGroups, about: About): Promise<HeldAttempt> {
+    const outcome = await holdAttempt(this.#counters, groups)
+    return 'retryAfter' in outcome ? this.#refuse(request, outcome, about) : outcome
+  }
+
+  /** Takes nothing. @throws THROTTLED if no attempt is left */
+  async check(request: FastifyRequest, demand: Demand, about: About): Promise<void> {
+    const refusal = await refusalOf(this.#counters, demand)
+    if (refusal) this.#refuse(request, refusal, about)
+  }
+
+  /** Adds nothing if others have filled the round meanwhile. */
+  async countFailure(demand: Demand): Promise<void> {
+    const outcome = await holdAttempt(this.#counters, [[demand]])
+    if (!('retryAfter' in outcome)) await outcome.fail()
+  }
+
+  get #counters() {
+    const { steps, app } = this.parts
+    return { steps, clock: app.identityClock }
+  }
+
+  /** @throws THROTTLED */
+  #refuse(request: FastifyRequest, { by, retryAfter }: Refused, about: About): never {
+    this.parts.app.audit.emit({ type: 'throttled', ...about, by }, request)
+    throw new Throttled(retryAfter)
+  }
+}
