@@ -6,10 +6,13 @@ import type {
   AccountId,
   AuthModes,
   Clock,
+  FactorMethod,
+  GivenFactor,
   Identity,
   ModeName,
   RefusalCode,
   SignInOptions,
+  StepUpOptions,
 } from './lib/contract.js'
 import { createKeyRing, type KeyRing } from './lib/credentials/keys.js'
 import { IdentityUnguarded, OptionInvalid } from './lib/errors.js'
@@ -39,6 +42,8 @@ declare module 'fastify' {
     guard(options?: GuardOptions): Guard
     /** The redirect target after a login: the path in `?next=`, or `/` if that path could lead to another server. */
     safeNext(request: Pick<FastifyRequest, 'query'>): string
+    /** Which accounts have a second factor, if the application knows. Then guards with `fresh` ask these for two factors. */
+    readonly secondFactors?: SecondFactors
   }
   interface FastifyRequest {
     /** The caller. @throws IDENTITY_UNGUARDED on a route without a guard, or if an optional guard found nobody */
@@ -63,6 +68,18 @@ declare module 'fastify' {
       options?: SignInOptions,
     ): Promise<AuthModes[N]>
     /**
+     * Makes the caller's sign-in stronger, or recent again, by factors that the application has just verified; a method
+     * without a time was given now. The sign-in keeps its id, its place in the list, its binding, its open connections and
+     * its absolute end. `request.identity` keeps the factors from before.
+     * @returns what a sign-in by the caller's mode returns
+     * @throws IDENTITY_UNGUARDED, OPTION_INVALID, MODE_REQUIRED for an API key, SIGNED_OUT if the sign-in has ended,
+     * REFRESH_REFUSED, STORE_UNAVAILABLE
+     */
+    stepUp(
+      factors: readonly (FactorMethod | GivenFactor)[],
+      options?: StepUpOptions,
+    ): Promise<AuthModes[ModeName]>
+    /**
      * Ends the sign-in of the request's credential of this mode, and any sign-in that `signIn` began in this request.
      * Clears both credentials.
      * @returns whether there was a genuine credential
@@ -73,6 +90,12 @@ declare module 'fastify' {
 }
 
 export type { ModeRegistry }
+
+/** The question of guards with `fresh`. A decorator, `app.secondFactors`. */
+export interface SecondFactors {
+  /** Whether a sign-in of the account needs a second factor. */
+  has(accountId: string): Promise<boolean>
+}
 
 export interface IdentityOptions {
   /** At least 32 bytes each. The first signs, all verify. */

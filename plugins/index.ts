@@ -38,7 +38,7 @@ export { AUDIT_CHANNEL } from './audit.js'
 export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
 export type { CsrfOptions } from './csrf.js'
 export type { DeviceBindingOptions } from './device-binding.js'
-export type { IdentityOptions, ModeRegistry } from './identity.js'
+export type { IdentityOptions, ModeRegistry, SecondFactors } from './identity.js'
 export { developmentSecret } from './lib/config/development-secret.js'
 // A star, so that an application can add a mode by `declare module 'fastify-identity' { interface AuthModes … }`.
 export * from './lib/contract.js'

@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CheckedAccount } from './account.js'
+import type { FactorMethod, GivenFactor } from './credentials/given-factors.js'
 
 export type { Account, AccountId, AccountSource, CheckedAccount, Profile } from './account.js'
+export type { FactorMethod, GivenFactor } from './credentials/given-factors.js'
 
 /** A promise only if I/O was needed. */
 export type MaybePromise<T> = T | Promise<T>
@@ -52,6 +54,10 @@ export interface Identity {
    * The time of the sign-in (OpenID Connect Core §2 `auth_time`), in ms. No renewal moves it. Absent for an API key.
    */
   readonly authTime?: number
+  /**
+   * How and when the caller proved who they are, each method once. A step-up adds to them. Absent for an API key.
+   */
+  readonly factors?: readonly GivenFactor[]
   /** The application's additions at sign-in. */
   readonly claims: Claims
   /** The scopes that the credential is limited to. Absent if it is not limited: only API keys are. */
@@ -88,8 +94,19 @@ export interface SignInOptions {
   readonly remember?: boolean
   /** Fields to carry in the credential; names of secrets are refused (`CLAIM_SENSITIVE`). */
   readonly claims?: Claims
+  /**
+   * How the account was authenticated; a method without a time was given now. Defaults to the password, now. Modes get
+   * them with their times.
+   */
+  readonly factors?: readonly (FactorMethod | GivenFactor)[]
   /** The sign-in that this one replaces. Set by the suite, from the request's own credential. */
   readonly replaces?: Pick<SignInRef, 'accountId' | 'signInId'>
+}
+
+/** Options of one step-up. */
+export interface StepUpOptions {
+  /** Token mode: the newest refresh token of the sign-in, which the step-up rotates. */
+  readonly refreshToken?: string | null
 }
 
 export interface Begun<N extends ModeName = ModeName> {
@@ -153,6 +170,18 @@ export interface AuthMode<N extends ModeName = ModeName> {
     account: CheckedAccount,
     options: SignInOptions,
   ): Promise<Begun<N>>
+  /**
+   * Adds factors that the caller has just given to the sign-in of the request's credential, and sends or returns a
+   * credential that has them. Everything else of the sign-in stays. Without this method, the mode's sign-ins stay as
+   * they began.
+   * @throws SIGNED_OUT if the sign-in has ended; REFRESH_REFUSED for another sign-in's refresh token
+   */
+  stepUp?(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    factors: readonly GivenFactor[],
+    options: StepUpOptions,
+  ): Promise<AuthModes[N]>
   /**
    * Ends the sign-in of the request's credential if that is genuine, expired or not, and clears the credential from the
    * client. Resolves after the end is stored.

@@ -44,6 +44,11 @@ export const SignInTooOld = define(
   'This needs a recent sign-in: give your password again.',
   403,
 )
+export const FactorRequired = define(
+  'FACTOR_REQUIRED',
+  'This needs another factor: prove who you are once more.',
+  403,
+)
 export const NotAllowed = define('NOT_ALLOWED', 'You are not allowed to do this.', 403)
 export const ModeRequired = define('MODE_REQUIRED', 'This way of signing in does not allow this.', 403)
 export const ScopeRequired = define('SCOPE_REQUIRED', 'This credential lacks a scope that this needs.', 403)
