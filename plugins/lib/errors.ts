@@ -70,6 +70,24 @@ export const EmailInvalid = define(
   'This is no e-mail address that mails can be sent to.',
   400,
 )
+const FactorAsked = define('SECOND_FACTOR_REQUIRED', 'Now give your second factor.', 401)
+/** How to finish a sign-in whose password was right. */
+export interface SecondFactorData {
+  /** Names the pending sign-in. In cookie and session mode it works only together with the cookie `pending`. */
+  readonly pending: string
+  /** The kinds of factors that the account may give. */
+  readonly factors: readonly ('totp' | 'passkey' | 'recovery_code')[]
+  /** In seconds. */
+  readonly expires_in: number
+}
+/** A client must receive `data`. A reset of a password has no pending sign-in, so it names the factors only. */
+export class SecondFactorRequired extends FactorAsked {
+  constructor(readonly data: Pick<SecondFactorData, 'factors'> & Partial<SecondFactorData>) {
+    super()
+  }
+}
+export const FactorRefused = define('FACTOR_REFUSED', 'The second factor was refused.', 401)
+export const FactorLimit = define('FACTOR_LIMIT', 'This account has as many factors as it may.', 409)
 export const CodeRefused = define('CODE_REFUSED', 'The code is wrong or has expired.', 401)
 export const ResetRefused = define('RESET_REFUSED', 'The link is not valid any more.', 401)
 export const RegistrationClosed = define('REGISTRATION_CLOSED', 'Nobody can register here.', 403)

@@ -81,6 +81,12 @@ const MESSAGES = {
     '显示名称须为 1 至 64 个字符，不含控制字符，且至少有一个可见字符。',
   ],
   EMAIL_INVALID: ['Mails cannot be sent to this address.', '该邮箱地址无法使用。'],
+  SECOND_FACTOR_REQUIRED: ['Now give your second factor.', '请完成两步验证。'],
+  FACTOR_REFUSED: ['The code or passkey was refused. Try again.', '验证码或通行密钥无效，请重试。'],
+  FACTOR_LIMIT: [
+    'You have as many factors as you may. Remove one first.',
+    '验证方式数量已达上限，请先移除一个。',
+  ],
   CODE_REFUSED: ['The code is wrong or has expired.', '验证码错误或已过期。'],
   RESET_REFUSED: ['This link is not valid any more. Ask for a new one.', '该链接已失效，请重新申请。'],
   REGISTRATION_CLOSED: ['Registration is closed.', '此处不开放注册。'],

@@ -20,6 +20,9 @@ const ALGORITHMS = {
   'device-challenge': 'HMAC-SHA256',
   'device-proof': 'HMAC-SHA256',
   mail: 'HMAC-SHA256',
+  factor: 'AES-256-GCM',
+  pending: 'AES-256-GCM',
+  'passkey-challenge': 'HMAC-SHA256',
 } as const
 
 /** Each purpose has its own key, so that no credential passes for one of another kind. */

@@ -26,6 +26,9 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'device-challenge': 'ce479b291a729679d150ee3c37a5fdbac912bcf0ea38af6091fd90880c64b59f',
       'device-proof': 'f500ce633962ad30c136d97517651da93b77579712cc0b8f49b619eca7e0225c',
       mail: 'ba9a6c014ba4c7c079bedc58911a4d542bb53d4fc93292a1e5e7c6fe90966e72',
+      factor: 'd1e1bacebf6af3107a787b05c90bdb52dc4c139bccb5c1ca35d7cb0cdf891c9b',
+      pending: '04032c0b57c562b92c4e89ea4f614b117f6d3436e3cea99109d776ba2c4b7cd5',
+      'passkey-challenge': '8b5716ca10c7bfed071dd3cda96e3acfaf7f58f9f34b2b497870bfcf259d7261',
     },
   },
   [UMLAUT]: {
@@ -45,6 +48,9 @@ const VECTORS: Record<string, { id: string; keys: Record<Purpose, string> }> = {
       'device-challenge': '06b7a82eb6ea739de82b730a9660fa6d0c52d58d916b9ddbc0c806e46f191794',
       'device-proof': '32df32393c7b31ebbec28189094e3cf8686130ada7d3c740b290b139df50b8f3',
       mail: '63372dec64577ca5f35cf65a6515693f558fe17d9d4d390ec7df293a7cfd7294',
+      factor: '365506bf18b24f5516fc3d03dba4a06d366fc6ff6a9961a2efa30816a8224c76',
+      pending: '38c8fe2758fbd77510425f15594ecbdfa1cdda37c1307f0e570591d278e2f1ba',
+      'passkey-challenge': '129e869518c963b4fc6dbda4b82ae5f6eb4b3c5d0a0c38f183f3302297d1e8b2',
     },
   },
 }
@@ -64,6 +70,9 @@ const PURPOSES = [
   'device-challenge',
   'device-proof',
   'mail',
+  'factor',
+  'pending',
+  'passkey-challenge',
 ] as const satisfies readonly Purpose[]
 
 const hex = (secrets: readonly string[], purpose: Purpose) =>
