@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { findRefusal, isRefusal, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
+import { findRefusal, forget, isRefusal, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
 import { type LimitRule, unpackRound } from '../plugins/lib/throttle/rounds.js'
 import type { Steps } from '../plugins/lib/throttle/steps.js'
 import { TestClock } from './helpers/suite.js'
@@ -34,6 +34,7 @@ function subjectsOf(steps: Steps, rule: LimitRule, subject: string, clock: TestC
     async fail(times: number) {
       for (let count = 0; count < times; count++) await (await taken()).fail(clock.now)
     },
+    forget: () => forget(steps, { rule, subject }),
     /** For how many seconds an attempt is refused; null where it is not, and then it is given back. */
     async wait(): Promise<number | null> {
       const outcome = await attempt()
@@ -231,6 +232,32 @@ export function stepsContract(t: Test, name: string, open: OpenSteps): void {
     await (await account.taken()).reset()
     await account.fail(10)
     t.equal(await account.wait(), 60, 'the first delay again')
+  })
+
+  t.test(`${name}: failures are forgotten without an attempt, and by another process too`, async (t) => {
+    const views = await open(t)
+    const clock = new TestClock()
+    const here = subjectsOf(views[0], ACCOUNT, '{forget}', clock)
+    const there = subjectsOf(views[1], ACCOUNT, '{forget}', clock)
+    await there.forget()
+    t.equal(await readNumber(views[0], '{forget}'), 0, 'nothing is written where nothing failed')
+    await here.fail(9)
+    t.equal((await there.taken()).failures, 10)
+    await there.forget()
+    const first = await here.taken()
+    t.equal(first.failures, 1)
+    await first.giveBack()
+    await here.fail(10)
+    clock.advance(60)
+    const single = await there.taken()
+    t.equal(single.failures, 11)
+    await single.fail(clock.now)
+    t.equal(await here.wait(), 120)
+    await there.forget()
+    t.equal(await here.wait(), null)
+    await there.forget()
+    await there.fail(9)
+    t.equal((await here.taken()).failures, 10)
   })
 
   t.test(`${name}: the last of a round that was reset meanwhile closes nothing`, async (t) => {

@@ -58,7 +58,7 @@ export interface AuditDetails {
   sign_in_refused: { readonly mode: string; readonly reason: 'credentials' }
   /** An attempt was refused before it was verified, because too many have failed. It has no username either. */
   throttled: {
-    /** The kind of attempt: `sign_in`, `password`, `refresh`, `register`, or a word of the application. */
+    /** The kind of attempt: `sign_in`, `password`, `factor`, `refresh`, `register`, or a word of the application. */
     readonly what: string
     /** The limit that refused it. */
     readonly by: 'account' | 'address' | 'pair' | 'device'

@@ -21,13 +21,16 @@ const LIMITS: ReadonlySet<string> = new Set<AuditDetails['throttled']['by']>([
 ])
 /** Attempts with a username are limited in four ways, the others by address. */
 const NAMED = ['sign_in', 'password']
+/** Attempts at the second factor of a known account. */
+const FACTOR = 'factor'
 const UNNAMED = ['refresh', 'register', 'api_key']
-const ATTEMPTS = new Set([...NAMED, ...UNNAMED])
+const ATTEMPTS = new Set([...NAMED, FACTOR, ...UNNAMED])
 const PROOF_REASONS: ReadonlySet<string> = new Set<ProofRefusal>(['missing', 'invalid', 'spent', 'other_key'])
 const OUTCOMES = new Set(['rotated', 'repeated', 'reused'])
 
 const LIMIT_SERIES = [
   ...NAMED.flatMap((what) => [...LIMITS].map((by) => ({ what, by }))),
+  ...['account', 'address', 'device'].map((by) => ({ what: FACTOR, by })),
   ...UNNAMED.map((what) => ({ what, by: 'address' })),
 ]
 

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
+import type { Account, AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 import { CredentialsRefused } from '../errors.js'
 import type { AddressCount, Credentials, Throttle } from './contract.js'
 import type { DeviceCookie } from './device-cookie.js'
@@ -13,6 +13,8 @@ interface Parts extends LimitsParts {
 
 export class Attempts implements Throttle {
   readonly #underWay: UnderWay
+  /** The hasher may be busy: no hash is needed for a factor. */
+  readonly #guessingFactors = new UnderWay(() => false)
   readonly #limits: Limits
 
   constructor(private readonly parts: Parts) {
@@ -46,7 +48,7 @@ export class Attempts implements Throttle {
         return { account, issued: await request.signIn(mode, account, options) }
       })
       await attempt.grant()
-      if (asked.ambient) devices.remember(request, account, username, device)
+      if (asked.ambient) devices.remember(request, account, username, device, false)
       return issued
     })
   }
@@ -68,6 +70,33 @@ export class Attempts implements Throttle {
       await (result === null ? attempt.fail() : attempt.giveBack())
       return result
     })
+  }
+
+  guessFactor<T>(
+    request: FastifyRequest,
+    { id, username }: Pick<Account, 'id' | 'username'>,
+    verify: (failures: number) => Promise<T | null>,
+  ): Promise<T | null> {
+    return this.#guessingFactors.run(async () => {
+      const device = await this.parts.devices.recognise(request, username)
+      const demands = this.#limits.ofFactor(request, id, device)
+      const attempt = await this.#limits.hold(request, demands, { what: 'factor', accountId: id })
+      const result = await orSettle(attempt, () => verify(attempt.failures))
+      await (result === null ? attempt.fail() : attempt.grant())
+      return result
+    })
+  }
+
+  async noteSignIn(
+    request: FastifyRequest,
+    mode: ModeName,
+    account: Account,
+    username: string,
+  ): Promise<void> {
+    const { app, devices } = this.parts
+    const device = await devices.recognise(request, username).catch(() => null)
+    await this.#limits.forgetName(request, username, device)
+    if (app.authModes.get(mode).ambient) devices.remember(request, account, username, device, true)
   }
 
   async byAddress<T>(

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
+import type { Account, AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
 
 /** A username and a password, as typed. */
 export interface Credentials {
@@ -37,6 +37,23 @@ export interface Throttle {
     who: Pick<Identity, 'username' | 'accountId'>,
     verify: () => Promise<T | null>,
   ): Promise<T | null>
+  /**
+   * Verifies a second factor. Counts by account, whatever asks for it and from wherever; a device that signed in with
+   * two factors before has a count of its own. These counts are apart from those of passwords. Success resets them.
+   * @param verify returns null for a wrong one. It gets the number of failures in a row, if this one fails too
+   * @throws THROTTLED, and what `verify` throws
+   */
+  guessFactor<T>(
+    request: FastifyRequest,
+    account: Pick<Account, 'id' | 'username'>,
+    verify: (failures: number) => Promise<T | null>,
+  ): Promise<T | null>
+  /**
+   * After a sign-in with two factors: resets the account's counters of passwords, and sets the device cookie if the mode
+   * is of ambient authority. So does `signIn` when a password is enough. Never throws.
+   * @param username as typed
+   */
+  noteSignIn(request: FastifyRequest, mode: ModeName, account: Account, username: string): Promise<void>
   /**
    * Counts by address alone, for requests that name no account: a refresh, a registration.
    * @param what a word for the audit event

@@ -20,6 +20,8 @@ const isPayload = Type.Object(
     name: Type.String({ pattern: '^[\\w-]{22}$' }),
     epoch: Whole,
     exp: Instant,
+    /** It signed in with two factors. */
+    two: Type.Optional(Type.Literal(1)),
   },
   { additionalProperties: false },
 )
@@ -29,6 +31,11 @@ type DevicePayload = Static<typeof isPayload>
 export interface Device {
   readonly id: string
   readonly accountId: string
+  /**
+   * Whether a sign-in from it had two factors. Somebody who only knows the password may have signed in before there was
+   * a second factor, from many devices. These have no counters of their own for it.
+   */
+  readonly hasTwoFactors: boolean
 }
 
 interface Parts {
@@ -65,13 +72,24 @@ export class DeviceCookie {
     if (!found || found.name !== nameDigest(found.id, username)) return null
     const account = await this.parts.accounts().find(found.sub)
     const isCurrent = account !== null && account.id === found.sub && (account.epoch ?? 0) === found.epoch
-    return isCurrent ? { id: found.id, accountId: found.sub } : null
+    const hasTwoFactors = found.two === 1
+    return isCurrent ? { id: found.id, accountId: found.sub, hasTwoFactors } : null
   }
 
-  /** After a sign-in, sets the cookie with the answer. A recognised device keeps its id. */
-  remember(request: FastifyRequest, account: Account, username: string, device: Device | null): void {
+  /**
+   * After a sign-in, sets the cookie with the answer. A recognised device keeps its id.
+   * @param hadTwo whether the sign-in has two factors
+   */
+  remember(
+    request: FastifyRequest,
+    account: Account,
+    username: string,
+    device: Device | null,
+    hadTwo: boolean,
+  ): void {
     const { spec, keys, ttl, clock } = this.parts
-    const id = device?.accountId === account.id ? device.id : randomBytes(16).toString('base64url')
+    const known = device?.accountId === account.id ? device : null
+    const id = known?.id ?? randomBytes(16).toString('base64url')
     const content: DevicePayload = {
       v: 1,
       id,
@@ -79,6 +97,7 @@ export class DeviceCookie {
       name: nameDigest(id, username),
       epoch: account.epoch ?? 0,
       exp: Math.floor(clock() / 1000) + ttl,
+      ...(hadTwo || known?.hasTwoFactors ? { two: 1 as const } : {}),
     }
     const value = signValue(keys, encodeJson(content))
     // After the credential: a session sets its cookie no earlier.

@@ -1,6 +1,14 @@
 import type { Clock } from '../contract.js'
 import type { FailoverSteps } from './failover.js'
-import { findRefusal, isRefusal, type Limited, type Refusal, type Reservation, reserve } from './limit.js'
+import {
+  findRefusal,
+  forget,
+  isRefusal,
+  type Limited,
+  type Refusal,
+  type Reservation,
+  reserve,
+} from './limit.js'
 import type { Steps } from './steps.js'
 
 /** The subject that an attempt is counted by: account, client address, both together, or a known device. */
@@ -18,6 +26,8 @@ export interface Refused extends Refusal {
 
 /** An attempt that may go on. It counts as failed until it is settled. Settling never throws. */
 export interface HeldAttempt {
+  /** How many attempts in a row will have failed at the account or the device if this one fails. */
+  readonly failures: number
   /** The guess was wrong. */
   fail(): Promise<void>
   /** Nothing was guessed (shed, or a store failed), or the guess was right and grants no sign-in. */
@@ -52,6 +62,13 @@ export async function holdAttempt(
 export async function refusalOf({ steps, clock }: Parts, demand: Demand): Promise<Refused | null> {
   const refusal = await steps.use((each) => findRefusal(each, demand, clock()))
   return refusal && { by: demand.by, ...refusal }
+}
+
+/** Forgets the failures of an account or a device, without an attempt. Never throws. */
+export async function forgetFailures({ steps }: Parts, demands: readonly Demand[]): Promise<void> {
+  const noteFault = (error: unknown) => steps.noteFault(error)
+  const work = (each: Steps) => Promise.all(demands.map((demand) => forget(each, demand)))
+  await steps.use(work).catch(noteFault)
 }
 
 async function holdAll(
@@ -99,6 +116,11 @@ class Settling implements HeldAttempt {
     private readonly parts: Parts,
     private readonly held: readonly Held[],
   ) {}
+
+  get failures(): number {
+    const own = this.held.filter(({ by }) => by === 'account' || by === 'device')
+    return Math.max(0, ...own.map(({ reservation }) => reservation.failures))
+  }
 
   fail(): Promise<void> {
     const now = this.parts.clock()

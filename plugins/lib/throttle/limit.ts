@@ -13,6 +13,8 @@ import type { Steps } from './steps.js'
 
 /** An attempt that counts as failed until it is settled, once. */
 export interface Reservation {
+  /** How many attempts in a row will have failed if this one fails. */
+  readonly failures: number
   /** The attempt failed, at `now` (ms). The last failure of a round starts the delay. */
   fail(now: number): Promise<void>
   /** It does not count as an attempt. */
@@ -82,6 +84,34 @@ export function findRefusal(steps: Steps, limited: Limited, now: number): Promis
   })
 }
 
+/** Forgets the subject's failures. Rejects on a store's fault. */
+export async function forget(steps: Steps, { rule, subject }: Limited): Promise<void> {
+  // Not `expect`, because that is a guess. The name of the counter does not matter here.
+  const { stored } = await steps.look(subject, `${subject}:0`)
+  await follow(steps, { rule, subject }, stored, over)
+}
+
+/** The stored round, marked as over. A subject without a round has no failures. */
+function over(current: number): Round | null {
+  return current === 0 ? null : overRound(unpackRound(current))
+}
+
+/** Writes the round that follows the stored one; decides again if that has changed meanwhile. */
+async function follow(
+  steps: Steps,
+  { rule, subject }: Limited,
+  expected: number,
+  decide: (current: number) => Round | null,
+): Promise<void> {
+  for (let current = expected; ; ) {
+    const next = decide(current)
+    if (next === null || packRound(next) === current) return
+    const stored = await steps.replace(subject, current, packRound(next), keepFor(rule, next).round)
+    if (stored === current) return
+    current = stored
+  }
+}
+
 /** Asks with the expected number; if another one is stored, asks again with that. */
 async function onStored<T>(
   steps: Steps,
@@ -104,12 +134,17 @@ class Taken implements Reservation {
     private readonly count: number,
   ) {}
 
+  get failures(): number {
+    const { level } = this.place.round
+    return level === 0 ? this.count : this.limited.rule.limit + level
+  }
+
   async fail(now: number): Promise<void> {
     const { seen, round, isNew, most } = this.place
     const { delays } = this.limited.rule
     const closing = this.count === most && delays !== null ? roundAfter(round, delays, now) : null
     if (!closing && !isNew) return
-    await this.#replace(seen, (current) => {
+    await follow(this.steps, this.limited, seen, (current) => {
       if (!this.#isUnderWay(current)) return null
       return closing ?? (current === seen ? round : null)
     })
@@ -122,9 +157,9 @@ class Taken implements Reservation {
   async reset(): Promise<void> {
     const { seen, isNew, counter } = this.place
     const found = await this.steps.release(this.limited.subject, counter)
-    await this.#replace(found, (current) => {
+    await follow(this.steps, this.limited, found, (current) => {
       const isBegun = !isNew || current !== seen
-      return isBegun && current !== 0 ? overRound(unpackRound(current)) : null
+      return isBegun ? over(current) : null
     })
   }
 
@@ -134,17 +169,5 @@ class Taken implements Reservation {
     if (current === seen) return true
     const { number, level, time } = unpackRound(current)
     return number === round.number && level === round.level && time > 0
-  }
-
-  /** Writes the round that follows the stored one; decides again if that has changed meanwhile. */
-  async #replace(expected: number, follow: (current: number) => Round | null): Promise<void> {
-    const { rule, subject } = this.limited
-    for (let current = expected; ; ) {
-      const next = follow(current)
-      if (next === null || packRound(next) === current) return
-      const stored = await this.steps.replace(subject, current, packRound(next), keepFor(rule, next).round)
-      if (stored === current) return
-      current = stored
-    }
   }
 }

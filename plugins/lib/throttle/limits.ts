@@ -3,7 +3,14 @@ import { ProofNonceRequired, Throttled } from '../errors.js'
 import { clientAddress } from '../http/client-address.js'
 import type { Device } from './device-cookie.js'
 import type { FailoverSteps } from './failover.js'
-import { type Demand, type HeldAttempt, holdAttempt, type Refused, refusalOf } from './held-attempt.js'
+import {
+  type Demand,
+  forgetFailures,
+  type HeldAttempt,
+  holdAttempt,
+  type Refused,
+  refusalOf,
+} from './held-attempt.js'
 import type { ThrottleSettings } from './options.js'
 import type { Subjects } from './subjects.js'
 
@@ -58,6 +65,28 @@ export class Limits {
     const inPair = subjects.pair(username, clientAddress(request))
     const pair: Demand = { by: 'pair', rule: settings.pair, subject: inPair }
     return [[this.address(request)], [account, pair]]
+  }
+
+  /**
+   * For the second factor of an account. All attempts count together: at sign-ins, step-ups and resets.
+   * @param device only one that gave two factors before has a counter of its own
+   */
+  ofFactor(request: FastifyRequest, accountId: string, device: Device | null): DemandGroups {
+    const { settings, subjects } = this.parts
+    const rule = settings.factor
+    if (device?.hasTwoFactors && device.accountId === accountId)
+      return [[{ by: 'device', rule, subject: subjects.factorDevice(device.id) }]]
+    const account: Demand = { by: 'account', rule, subject: subjects.factor(accountId) }
+    return [[this.address(request)], [account]]
+  }
+
+  /** Forgets failed passwords of an account or a device, and not those of an address. Never throws. */
+  forgetName(request: FastifyRequest, username: string, device: Device | null): Promise<void> {
+    const demands = this.ofName(request, username, device).flat()
+    return forgetFailures(
+      this.#counters,
+      demands.filter(({ by }) => by !== 'address'),
+    )
   }
 
   /** @throws THROTTLED */

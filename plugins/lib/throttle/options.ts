@@ -35,6 +35,8 @@ export interface ThrottleSettings {
   readonly account: LimitRule
   readonly address: LimitRule
   readonly pair: LimitRule
+  /** For the second factor of one account. */
+  readonly factor: LimitRule
   readonly spec: CookieSpec
   readonly deviceTtl: number
 }
@@ -76,6 +78,22 @@ function checkAccountRule(options: ThrottleOptions): LimitRule {
   return Object.freeze({ limit, window, delays: Object.freeze({ first, longest, forget }) })
 }
 
+/** How much longer the second factor's durations are than those of a password. */
+const FACTOR_WINDOWS = 96
+const FACTOR_DELAYS = 4
+
+/**
+ * A day, and an hour between attempts, if the defaults are not changed. Somebody who knows the password can guess for
+ * months, and a code of six digits is far easier to guess than a password.
+ */
+function factorRule({ limit, window, delays }: LimitRule): LimitRule {
+  const first = delays?.first ?? window
+  const longest = Math.min(FACTOR_DELAYS * (delays?.longest ?? window), WINDOW_MAX)
+  const day = Math.min(FACTOR_WINDOWS * window, WINDOW_MAX)
+  const forget = Math.max(day, delays?.forget ?? 0)
+  return Object.freeze({ limit, window: day, delays: Object.freeze({ first, longest, forget }) })
+}
+
 /** More than the delays allow in the default windows, so that a person meets the delays first. */
 function defaultPairLimit({ limit }: LimitRule): number {
   return Math.min(Math.max(2 * limit, limit + 10), LIMIT_MAX)
@@ -104,6 +122,7 @@ export function checkThrottle(options: ThrottleOptions): ThrottleSettings {
     account,
     address,
     pair: checkPairRule(options, account),
+    factor: factorRule(account),
     spec: cookieSpec(options.deviceName ?? 'device', options.secure ?? true),
     deviceTtl: checkDuration('deviceTtl', options.deviceTtl ?? 7_776_000, COOKIE_MAX),
   })

@@ -63,5 +63,8 @@ export function createSubjects({ signing }: PurposeKeys) {
     pair: (username: string, ip: string) => name('pair', addressBlock(ip), comparableName(username)),
     /** @param id from a device cookie */
     device: (id: string) => name('device', id),
+    factor: (accountId: string) => name('factor', accountId),
+    /** @param id from a device cookie */
+    factorDevice: (id: string) => name('factor-device', id),
   }
 }
