@@ -4,9 +4,10 @@
  */
 import { once } from 'node:events'
 import { openPostgres } from '../../plugins/lib/database/postgres/database.js'
+import { PATIENT } from './postgres-server.js'
 
 async function open(): Promise<string> {
-  const database = await openPostgres({ databaseUrl: process.env.DATABASE_URL ?? '' })
+  const database = await openPostgres({ databaseUrl: process.env.DATABASE_URL ?? '', pool: PATIENT })
   const accounts = await database.kysely.selectFrom('accounts').select('id').execute()
   await database.close()
   return `opened, ${accounts.length} accounts`

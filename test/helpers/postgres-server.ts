@@ -38,6 +38,9 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
+/** For tests that are not about time: a busy machine may take its time. In ms. */
+export const PATIENT = { connectTimeout: 60_000, queryTimeout: 60_000, startTimeout: 120_000 } as const
+
 /** The administrator, and who runs it where we are root. */
 const ADMIN = 'postgres'
 const USER = 'identity'

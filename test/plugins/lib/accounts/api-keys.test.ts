@@ -6,7 +6,7 @@ import { openPostgres } from '../../../../plugins/lib/database/postgres/database
 import { StoreUnavailable } from '../../../../plugins/lib/errors.js'
 import { type KeysUnderTest, testApiKeyContract } from '../../../api-key-contract.js'
 import { memoryApiKeys } from '../../../helpers/memory-api-keys.js'
-import { startPostgres } from '../../../helpers/postgres-server.js'
+import { PATIENT, startPostgres } from '../../../helpers/postgres-server.js'
 
 /** Quick: what argon2 costs is tested where it is used. */
 const passwords: Passwords = {
@@ -41,7 +41,7 @@ t.test('over SQLite', async (t) => {
 t.test('over PostgreSQL', async (t) => {
   const server = await startPostgres()
   t.teardown(() => server.stop())
-  const database = await openPostgres({ databaseUrl: await server.createDatabase() })
+  const database = await openPostgres({ databaseUrl: await server.createDatabase(), pool: PATIENT })
   t.teardown(database.close)
   testApiKeyContract(t, async () => {
     for (const table of ['accounts', 'api_keys'] as const) await database.kysely.deleteFrom(table).execute()

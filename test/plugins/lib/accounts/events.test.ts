@@ -6,7 +6,7 @@ import { openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { openPostgres } from '../../../../plugins/lib/database/postgres/database.js'
 import type { AccountEventRow } from '../../../../plugins/lib/database/tables.js'
 import { StoreUnavailable } from '../../../../plugins/lib/errors.js'
-import { startPostgres } from '../../../helpers/postgres-server.js'
+import { PATIENT, startPostgres } from '../../../helpers/postgres-server.js'
 
 type Open = (t: Test) => Promise<Pick<Awaited<ReturnType<typeof openDatabase>>, 'kysely'>>
 
@@ -73,14 +73,15 @@ t.test('over PostgreSQL', async (t) => {
   t.teardown(() => server.stop())
   const databaseUrl = await server.createDatabase()
   testEvents(t, async (t) => {
-    const database = await openPostgres({ databaseUrl })
+    const database = await openPostgres({ databaseUrl, pool: PATIENT })
     t.teardown(database.close)
     await database.kysely.deleteFrom('account_events').execute()
     return database
   })
 
   t.test('two processes that write events of one account at once do not stop each other', async (t) => {
-    const [here, there] = await Promise.all([openPostgres({ databaseUrl }), openPostgres({ databaseUrl })])
+    const open = () => openPostgres({ databaseUrl, pool: PATIENT })
+    const [here, there] = await Promise.all([open(), open()])
     t.teardown(() => Promise.all([here.close(), there.close()]))
     const write = ({ kysely }: typeof here) =>
       insertEvents(kysely, rowsOf(numbers(KEPT_EVENTS + 10).map((time) => signedIn('raced', time))))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { openPostgres } from '../../../../plugins/lib/database/postgres/database.js'
-import { startPostgres } from '../../../helpers/postgres-server.js'
+import { PATIENT, startPostgres } from '../../../helpers/postgres-server.js'
 import { testMailContract } from '../../../mail-contract.js'
 
 t.test('over SQLite', async (t) => {
@@ -15,7 +15,7 @@ t.test('over SQLite', async (t) => {
 t.test('over PostgreSQL', async (t) => {
   const server = await startPostgres()
   t.teardown(() => server.stop())
-  const database = await openPostgres({ databaseUrl: await server.createDatabase() })
+  const database = await openPostgres({ databaseUrl: await server.createDatabase(), pool: PATIENT })
   t.teardown(database.close)
   // Each test begins with no account; the schema is made once.
   testMailContract(t, async () => {

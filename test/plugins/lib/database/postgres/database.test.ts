@@ -9,7 +9,7 @@ import type { AccountsDatabase } from '../../../../../plugins/lib/database/accou
 import { postgresMigrations } from '../../../../../plugins/lib/database/migrations/index.js'
 import { type OpenPostgres, openPostgres } from '../../../../../plugins/lib/database/postgres/database.js'
 import { ownTime } from '../../../../helpers/own-time.js'
-import { startPostgres } from '../../../../helpers/postgres-server.js'
+import { PATIENT, startPostgres } from '../../../../helpers/postgres-server.js'
 import { modulePath } from '../../../../helpers/processes.js'
 
 const CHILD = modulePath('../../../../helpers/postgres-child', import.meta.url)
@@ -18,7 +18,7 @@ const server = await startPostgres()
 t.teardown(() => server.stop())
 
 async function open(t: Test, databaseUrl: string, options: Partial<OpenPostgres> = {}) {
-  const database = await openPostgres({ databaseUrl, ...options })
+  const database = await openPostgres({ databaseUrl, ...options, pool: { ...PATIENT, ...options.pool } })
   t.teardown(database.close)
   return database
 }
@@ -92,7 +92,7 @@ async function startChild(t: Test, url: string) {
 
 t.test('an empty database is migrated once, and holds accounts, API keys and events only', async (t) => {
   const url = await server.createDatabase()
-  await (await openPostgres({ databaseUrl: url })).close()
+  await (await openPostgres({ databaseUrl: url, pool: PATIENT })).close()
   t.same(await tables(url), TABLES)
   t.same(await migrated(url), MIGRATED)
   const stamps = () => server.asAdmin(url, (client) => client.query('SELECT * FROM kysely_migration'))
@@ -172,7 +172,7 @@ t.test(
 
 t.test('a database that a newer version has migrated, or that holds another table, is refused', async (t) => {
   const url = await server.createDatabase()
-  await (await openPostgres({ databaseUrl: url })).close()
+  await (await openPostgres({ databaseUrl: url, pool: PATIENT })).close()
   const later = "INSERT INTO kysely_migration VALUES ('9999_later', '2099-01-01T00:00:00.000Z')"
   await server.asAdmin(url, (client) => client.query(later))
   await t.rejects(openPostgres({ databaseUrl: url }), {
@@ -436,7 +436,7 @@ t.test('a server that crashed: refused at once, and served again when it is back
   t.equal(await ask(database), '')
   await server.kill()
   t.not(await ask(database), '')
-  const starting = open(t, url, { pool: { startTimeout: 120_000 } })
+  const starting = open(t, url)
   await delay(200)
   await server.start()
   t.equal(await ask(await starting), '', 'one that starts meanwhile waits for it')
