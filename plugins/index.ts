@@ -1,18 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import accounts, {
-  type AccountsOptions,
-  type OwnAccountsOptions,
-  type PostgresAccountsOptions,
-} from './accounts.js'
+import accounts from './accounts.js'
 import type { ApiKeyAuthOptions } from './api-key-auth.js'
 import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
 import csrf, { type CsrfOptions } from './csrf.js'
 import type { DeviceBindingOptions } from './device-binding.js'
 import identity, { type IdentityOptions } from './identity.js'
-import type { AccountId, AccountSource, ModeName } from './lib/contract.js'
-import { OptionInvalid } from './lib/errors.js'
+import type { ModeName } from './lib/contract.js'
 import { type Known, refuseUnknown } from './lib/options.js'
+import {
+  accountsOptions,
+  type BuiltInMode,
+  checkModes,
+  type SuiteAccounts,
+  storesOptions,
+} from './lib/suite-options.js'
 import type { LiveOptions } from './live.js'
 import type { MetricsOptions } from './metrics.js'
 import sessionAuth, { type SessionAuthOptions } from './session-auth.js'
@@ -61,8 +63,6 @@ export type {
   TokenPair,
 } from './token-auth.js'
 
-type BuiltInMode = 'token' | 'session' | 'cookie'
-
 export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   /** The place of all state: `{ dataDir }`, `{ redisUrl }`, `{ redis }`, `{ store }` or `{ memory: true }`. */
   readonly state: StoresOptions
@@ -70,13 +70,7 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
    * The application's own accounts, or `{ dataDir }` or `{ databaseUrl, pool }` for the suite's, optionally with
    * `passwordWords`, `hashesAtOnce`, `events` and `mail`.
    */
-  readonly accounts:
-    | AccountSource<AccountId>
-    | Pick<OwnAccountsOptions, 'dataDir' | 'passwordWords' | 'hashesAtOnce' | 'events' | 'mail'>
-    | Pick<
-        PostgresAccountsOptions,
-        'databaseUrl' | 'pool' | 'passwordWords' | 'hashesAtOnce' | 'events' | 'mail'
-      >
+  readonly accounts: SuiteAccounts
   /** The modes, in the order in which guards try them. Defaults to token, session, cookie. */
   readonly modes?: readonly BuiltInMode[]
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true. Use false over plain HTTP. */
@@ -101,8 +95,6 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
   readonly cookie?: Omit<CookieAuthOptions, 'secure'>
 }
 
-const ALL_MODES: readonly BuiltInMode[] = ['token', 'session', 'cookie']
-
 const OPTIONS: Known<SuiteOptions> = {
   secrets: true,
   state: true,
@@ -123,45 +115,6 @@ const OPTIONS: Known<SuiteOptions> = {
   token: true,
   session: true,
   cookie: true,
-}
-
-/** The modes to register. @throws OPTION_INVALID for an unknown mode, or for options of another mode */
-function checkModes(options: SuiteOptions): readonly BuiltInMode[] {
-  const modes = options.modes ?? ALL_MODES
-  if (!Array.isArray(modes) || modes.length === 0 || !modes.every((name) => ALL_MODES.includes(name))) {
-    throw new OptionInvalid('modes', 'wants some of "token", "session" and "cookie"')
-  }
-  for (const name of ALL_MODES) {
-    if (options[name] && !modes.includes(name))
-      throw new OptionInvalid(name, 'would do nothing: its mode is not in modes')
-  }
-  return modes
-}
-
-const WANTS_ACCOUNTS = 'wants { verify, find }, { dataDir } or { databaseUrl }'
-
-/** @throws OPTION_INVALID */
-function accountsOptions({ accounts: given, clock }: SuiteOptions): AccountsOptions {
-  if (typeof given !== 'object' || given === null) {
-    throw new OptionInvalid('accounts', WANTS_ACCOUNTS)
-  }
-  if ('dataDir' in given || 'databaseUrl' in given) return { ...given, clock }
-  for (const name of ['verify', 'find'] as const) {
-    if (typeof given[name] !== 'function')
-      throw new OptionInvalid('accounts', `${WANTS_ACCOUNTS}; it has no function ${name}`)
-  }
-  return { source: given }
-}
-
-/** @throws OPTION_INVALID */
-function storesOptions({ state, clock }: SuiteOptions): StoresOptions {
-  if (typeof state !== 'object' || state === null) {
-    throw new OptionInvalid(
-      'state',
-      'wants { dataDir }, { redisUrl }, { redis }, { store } or { memory: true }',
-    )
-  }
-  return 'store' in state ? state : { clock, ...state }
 }
 
 async function registerMode(app: FastifyInstance, name: ModeName, options: SuiteOptions): Promise<void> {
