@@ -37,7 +37,7 @@ const CONFIRM: Operation = {
   tag: 'Accounts',
   summary: 'Confirm the new e-mail address by its code',
   description:
-    'Within 15 minutes and five tries. No sign-in ends. The address that was confirmed before gets a notice.',
+    'Within ten minutes and five tries. No sign-in ends. The address that was confirmed before gets a notice.',
   guarded: 'people',
   data: Email,
   authType: 'any',

@@ -131,6 +131,28 @@ export function testAccountContract(t: Test, open: OpenDatabase): void {
     },
   )
 
+  t.test('an operator sets and removes the e-mail address, which ends no sign-in', async (t) => {
+    const { accounts, stored } = await start(t, open)
+    const { id } = await accounts.create(alice)
+    await accounts.create({ ...alice, username: 'Bob' })
+    t.same(await accounts.setEmail(id, 'Alice@BÜCHER.example'), { previous: null })
+    const email = 'Alice@xn--bcher-kva.example'
+    t.match(await accounts.find(id), { email, epoch: 1 })
+    t.match(await stored(), [{ email, email_key: email.toLowerCase() }, { email: null }])
+    for (const typed of [
+      '',
+      'alice',
+      'a@mail.example\r\nBcc: b@mail.example',
+      'a@mail.example,b@mail.example',
+    ])
+      await t.rejects(accounts.setEmail(id, typed), { code: 'EMAIL_INVALID', statusCode: 400 })
+    t.same(await accounts.setEmail(id, null), { previous: email })
+    t.notHas(await accounts.find(id), { email })
+    t.equal(await accounts.setEmail(NOBODY, email), null)
+    await accounts.setDisabled(id, true)
+    t.same(await accounts.setEmail(id, email), { previous: null }, 'disabled or not')
+  })
+
   t.test('of several who ask for one name at once, one gets it', async (t) => {
     const { accounts, stored } = await start(t, open)
     const names = ['Bob', 'bob', 'BOB', 'ｂｏｂ', 'bOb']

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { startMailServer } from '../helpers/mail-server.js'
 import { startPostgres } from '../helpers/postgres-server.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { input, runCommand } from '../helpers/terminal.js'
@@ -68,6 +69,29 @@ t.test('what was changed is what the server goes by', async (t) => {
   await run(['role', 'user1', 'admin'])
   const { credential } = await signIn(app, 'token', { ...USER, password: NEW })
   t.equal((await userInfo(app, credential)).json().data.role, 'admin')
+})
+
+t.test('an address set by the command line counts, and the one before gets a notice', async (t) => {
+  const mails = await startMailServer(t)
+  const env = { MAIL_URL: mails.url, MAIL_FROM: 'center@mail.example', PUBLIC_URL: 'https://center.example' }
+  const { app, run } = await start(t, env)
+  const { credential } = await signIn(app, 'cookie')
+  const set = await run(['email', 'user1', 'one@mail.example'])
+  t.match(set, { status: 0, stdout: 'user1 has the e-mail address one@mail.example.\n', stderr: '' })
+  t.equal((await post(app, '/password/forgot', { username: 'user1' })).statusCode, 202)
+  t.same((await mails.next()).to, ['one@mail.example'])
+  t.match(await run(['email', 'user1', 'none']), { status: 0, stdout: /has no e-mail address any more/ })
+  await app.accountMail.flush()
+  const notice = await mails.next()
+  t.same(notice.to, ['one@mail.example'])
+  t.match(notice.text, /address was changed[\s\S]*user1/)
+  await post(app, '/password/forgot', { username: 'user1' })
+  await app.accountMail.flush()
+  t.equal(mails.mails.length, 2, 'there is nowhere to send a link to')
+  t.equal((await userInfo(app, credential)).statusCode, 200, 'no sign-in ends')
+  const { status, stderr, stdout } = await run(['email', 'user1', 'a@mail.example\r\nBcc: b@mail.example'])
+  t.same([status, stdout], [1, ''])
+  t.match(stderr, /address/)
 })
 
 t.test('everybody is listed, a line for each', async (t) => {

@@ -14,6 +14,7 @@ import type {
   Role,
 } from './contract.js'
 import { displayNameOf } from './display-names.js'
+import { setEmail } from './emails.js'
 import { listAccounts } from './listing.js'
 import { first, guarded, IDENTIFYING, SHOWN, toAccount, toDetails, toProfile, WITHOUT_EMAIL } from './rows.js'
 import { canonicalUsername } from './usernames.js'
@@ -145,6 +146,7 @@ export function createAccounts(context: Context): Accounts {
     raiseEpoch: (id: string) => raiseEpoch(context, id),
     update: (id: string, change: AccountChange) => update(context, id, change),
     setDisplayName: (id: string, displayName: string | null) => setDisplayName(context, id, displayName),
+    setEmail: (id: string, email: string | null) => setEmail(context, id, email),
     setRole: (id: string, role: Role) => update(context, id, { role }).then(identifying),
     setDisabled: (id: string, disabled: boolean) => update(context, id, { disabled }).then(identifying),
     list: (query: ListQuery) => listAccounts(context.db, query),

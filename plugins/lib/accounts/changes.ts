@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { CheckedAccount, Clock } from '../contract.js'
 import type { AccountsDatabase } from '../database/accounts-database.js'
 import type { AccountRow, Tables } from '../database/tables.js'
@@ -22,12 +22,26 @@ export interface Context extends Partial<Pick<AccountsDatabase, 'probe'>> {
 type Values = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | 'spared_sign_in'>>
 type ChangedRow = ShownRow & Pick<AccountRow, 'spared_sign_in'>
 
+/**
+ * The time of a new epoch: now, or that of the newest reset that was asked for. A process whose clock is ahead may have
+ * stored it, and no reset from before the change may seem to come after it.
+ */
+function raisedAt(accounts: ExpressionBuilder<Tables, 'accounts'>, now: number) {
+  const latest = accounts
+    .selectFrom('outbox')
+    .select((outbox) => outbox.fn.max('created_at').as('latest'))
+    .where('kind', '=', 'reset')
+    .where('created_at', '>', now)
+  return accounts.fn.coalesce(latest, accounts.val(now))
+}
+
 /** Changes the row and raises its epoch in one statement, which ends all earlier sign-ins, also one spared before. */
 export function change({ db, clock }: Pick<Context, 'db' | 'clock'>, id: string, values: Values) {
+  const now = clock()
   return db
     .updateTable('accounts')
     .set({ spared_sign_in: null, ...values })
-    .set((row) => ({ epoch: row('epoch', '+', 1), updated_at: clock(), epoch_raised_at: clock() }))
+    .set((row) => ({ epoch: row('epoch', '+', 1), updated_at: now, epoch_raised_at: raisedAt(row, now) }))
     .where('id', '=', id)
     .returning([...SHOWN, 'spared_sign_in'])
 }

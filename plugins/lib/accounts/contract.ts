@@ -104,6 +104,13 @@ export interface Accounts extends AccountSource {
    * @throws DISPLAY_NAME_INVALID
    */
   setDisplayName(id: string, displayName: string | null): Promise<OwnProfile | null>
+  /**
+   * Sets the verified address without a code: for operators. Null removes it. Voids reset tokens and codes; ends no
+   * sign-in.
+   * @returns the address before, or null when there is no such account
+   * @throws EMAIL_INVALID
+   */
+  setEmail(id: string, email: string | null): Promise<{ readonly previous: string | null } | null>
   /** `update` of the role alone. */
   setRole(id: string, role: Role): Promise<CheckedAccount | null>
   /** `update` of the disabled flag alone. */

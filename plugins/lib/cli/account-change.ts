@@ -1,13 +1,19 @@
 import { parseArgs } from 'node:util'
+import type { Kysely } from 'kysely'
 import type { Accounts } from '../accounts/contract.js'
-import { tellOnceStored } from '../accounts/stored-change.js'
+import { markStored, tellOnceStored } from '../accounts/stored-change.js'
 import type { AuditDetails } from '../audit.js'
+import { text } from '../config/values.js'
+import type { Tables } from '../database/tables.js'
+import { notify } from '../mail/notices.js'
+import { Outbox } from '../mail/outbox.js'
 import { type Command, Refusal, readRole, type Terminal, UsageError } from './command.js'
 import { audit, BY_COMMAND_LINE, withAccounts } from './open-accounts.js'
 import { readNewPassword, refusePasswordArgument } from './password-input.js'
 
 interface Target {
   readonly accounts: Accounts
+  readonly db: Kysely<Tables>
   readonly accountId: string
   readonly username: string
   readonly terminal: Terminal
@@ -35,11 +41,11 @@ async function changeAccount(
   username: string,
   change: (target: Target) => Promise<Change>,
 ): Promise<void> {
-  await withAccounts(terminal, async (accounts) => {
+  await withAccounts(terminal, async (accounts, db) => {
     const account = await accounts.findByUsername(username)
     if (!account) throw new Refusal(`There is no account named ${username}.`)
     const { id: accountId } = account
-    const { storing, report, done } = await change({ accounts, accountId, username, terminal })
+    const { storing, report, done } = await change({ accounts, db, accountId, username, terminal })
     await tellOnceStored(storing, () => {
       if (report) audit.emit({ type: 'account_changed', accountId, ...report, ...BY_COMMAND_LINE })
     })
@@ -113,3 +119,32 @@ export const accountEndSignIns = changeCommand(
     done: 'is signed out everywhere',
   }),
 )
+
+/** The server sends it, if it sends mails. */
+async function noticeBefore({ db, accountId, terminal }: Target, to: string): Promise<void> {
+  if (text(terminal.env, 'MAIL_URL', '') === '') return
+  const notice = { accountId, what: 'email_changed', language: 'en', ip: null, to } as const
+  await notify({ outbox: new Outbox(db, Date.now) }, notice).catch((error: unknown) => {
+    throw markStored(error)
+  })
+}
+
+async function setEmail(target: Target, email: string | null): Promise<void> {
+  const set = await target.accounts.setEmail(target.accountId, email)
+  if (set && set.previous !== null && set.previous !== email) await noticeBefore(target, set.previous)
+}
+
+export const accountEmail: Command = {
+  name: 'account email',
+  usage: 'NAME ADDRESS',
+  summary: 'Sets the e-mail address, as if its owner had confirmed it. The word none removes it.',
+  async run(args, terminal) {
+    const [username = '', address = ''] = wordsOf(this, args)
+    const email = address === 'none' ? null : address
+    await changeAccount(terminal, username, async (target) => ({
+      storing: setEmail(target, email),
+      report: { changed: 'email', to: null },
+      done: email === null ? 'has no e-mail address any more' : `has the e-mail address ${email}`,
+    }))
+  },
+}

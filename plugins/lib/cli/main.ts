@@ -1,6 +1,7 @@
 import { accountAdd } from './account-add.js'
 import {
   accountDisable,
+  accountEmail,
   accountEnable,
   accountEndSignIns,
   accountPasswd,
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   accountList,
   accountPasswd,
   accountRole,
+  accountEmail,
   accountDisable,
   accountEnable,
   accountEndSignIns,

@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely'
 import { createAccounts } from '../accounts/accounts.js'
 import type { Accounts, RaisedAccount } from '../accounts/contract.js'
 import { createEpochLedger, type EpochLedger } from '../accounts/epoch-ledger.js'
@@ -8,6 +9,7 @@ import type { AccountsDatabase } from '../database/accounts-database.js'
 import { databaseFile, openDatabase } from '../database/embedded.js'
 import { fileFault } from '../database/faults.js'
 import { openPostgres } from '../database/postgres/database.js'
+import type { Tables } from '../database/tables.js'
 import { StoreUnavailable } from '../errors.js'
 import { endBelowEpoch, LONGEST_TTL } from '../sign-ins/epoch.js'
 import { Refusal, type Terminal } from './command.js'
@@ -63,7 +65,7 @@ async function endSignIns(place: StatePlace, ledger: EpochLedger, raised: Raised
  */
 export async function withAccounts<T>(
   terminal: Terminal,
-  work: (accounts: Accounts) => Promise<T>,
+  work: (accounts: Accounts, db: Kysely<Tables>) => Promise<T>,
 ): Promise<T> {
   const { env } = terminal
   const dataDir = text(env, 'DATA_DIR', './data')
@@ -74,7 +76,7 @@ export async function withAccounts<T>(
     const ledger = createEpochLedger(db)
     const onRaised = (raised: RaisedAccount) => endSignIns(state, ledger, raised)
     const accounts = createAccounts({ db, probe, passwords, clock: Date.now, onRaised })
-    return await work(accounts).finally(close)
+    return await work(accounts, db).finally(close)
   } catch (error) {
     throw error instanceof StoreUnavailable ? place.explain(error.cause) : error
   }

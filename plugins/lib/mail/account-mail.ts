@@ -19,7 +19,7 @@ export interface AccountMail {
    */
   requestAddress(accountId: string, email: string, language: string): Promise<void>
   /**
-   * Verifies the address of the newest request, within 15 minutes and five tries. Ends no sign-in.
+   * Verifies the address of the newest request, within ten minutes and five tries. Ends no sign-in.
    * @returns null if the code is wrong, or there is none
    */
   confirmAddress(accountId: string, code: string): Promise<ConfirmedAddress | null>

@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely'
-import { guarded, NO_PENDING_EMAIL } from '../accounts/rows.js'
+import { voidResetTokens } from '../accounts/emails.js'
+import { first, guarded, NO_PENDING_EMAIL } from '../accounts/rows.js'
 import type { OutboxRow, Tables } from '../database/tables.js'
 import { EmailInvalid, Throttled } from '../errors.js'
 import { emailKey, emailOf } from './address.js'
 import type { CodeMail } from './contract.js'
 import { CLAIM, type Claimed, REMEMBERED } from './outbox.js'
-import { ACCOUNT_LIMIT, CODE_TRIES, type MailParts, SECRETS_LIMIT, VALID_FOR } from './parts.js'
+import { ACCOUNT_LIMIT, CODE_LIFETIME, CODE_TRIES, type MailParts, SECRETS_LIMIT } from './parts.js'
 
 const COLUMNS = [
   ...(['id', 'kind', 'account_id', 'details', 'language', 'created_at', 'expires_at'] as const),
@@ -66,7 +67,8 @@ export async function requestAddress(
 ): Promise<void> {
   const email = emailOf(typed)
   if (email === null) throw new EmailInvalid()
-  const row = outbox.newRow({ kind: 'email_code', accountId, details: {}, language, lifetime: VALID_FOR })
+  const mail = { kind: 'email_code', accountId, details: {}, language, lifetime: CODE_LIFETIME } as const
+  const row = outbox.newRow(mail)
   const throttled: unknown[] = []
   await guarded(async () => {
     await askAlone(outbox.db, row, email).catch((error: unknown) => {
@@ -128,6 +130,7 @@ export async function confirmAddress(
     .where('email_change', '=', tried.email_change)
     .where('disabled', '=', 0)
     .returning('id')
-  const row = await guarded(() => confirming.executeTakeFirst())
-  return row ? { email: confirmed, previous: email } : null
+  if (!(await first(confirming))) return null
+  await voidResetTokens(outbox, accountId)
+  return { email: confirmed, previous: email }
 }

@@ -17,7 +17,7 @@ export interface Notice {
 }
 
 /** The address is read now, because the next change may replace it. @see AccountMail.notify */
-export async function notify({ outbox }: MailParts, notice: Notice): Promise<void> {
+export async function notify({ outbox }: Pick<MailParts, 'outbox'>, notice: Notice): Promise<void> {
   const { accountId, what, language, ip } = notice
   const query = outbox.db.selectFrom('accounts').select(['username', 'email']).where('id', '=', accountId)
   const account = await first(query)

@@ -1,4 +1,5 @@
 import { apply, change } from '../accounts/changes.js'
+import { voidResetTokens } from '../accounts/emails.js'
 import { first, guarded, toAccount } from '../accounts/rows.js'
 import { canonicalUsername } from '../accounts/usernames.js'
 import type { CheckedAccount } from '../contract.js'
@@ -6,7 +7,7 @@ import { text } from '../stores/narrow.js'
 import { emailKey, emailOf } from './address.js'
 import type { ResetMail, ResetOffer } from './contract.js'
 import type { Claimed } from './outbox.js'
-import { type MailParts, SECRETS_LIMIT, VALID_FOR } from './parts.js'
+import { type MailParts, SECRETS_LIMIT, TOKEN_LIFETIME } from './parts.js'
 import { hashToken } from './secrets.js'
 
 /** The account that has forgotten its password, as typed. */
@@ -21,7 +22,7 @@ export async function forget({ outbox }: MailParts, who: Forgetful, language: st
     'username' in who
       ? { by: 'canonical', key: canonicalUsername(who.username) ?? '' }
       : { by: 'email_key', key: emailKey(emailOf(who.email) ?? '') }
-  await outbox.add({ kind: 'reset', accountId: null, details, language, lifetime: VALID_FOR })
+  await outbox.add({ kind: 'reset', accountId: null, details, language, lifetime: TOKEN_LIFETIME })
 }
 
 function detailsOf(row: Claimed) {
@@ -103,7 +104,7 @@ export async function findReset({ outbox }: MailParts, token: string): Promise<R
  * @see AccountMail.reset
  */
 export async function reset(
-  { context, outbox }: MailParts,
+  { context }: MailParts,
   { accountId, email, epoch }: ResetGrant,
   replacement: string,
 ): Promise<CheckedAccount | null> {
@@ -114,7 +115,6 @@ export async function reset(
     .where('disabled', '=', 0)
   const row = await apply(context, () => query.executeTakeFirst())
   if (!row) return null
-  const spent = outbox.db.deleteFrom('reset_tokens').where('account_id', '=', accountId)
-  await guarded(() => spent.execute())
+  await voidResetTokens(context, accountId)
   return toAccount(row)
 }
