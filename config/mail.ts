@@ -1,7 +1,7 @@
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Deliver, MailMessage, MailOptions } from 'fastify-identity/accounts'
 import type { Config } from 'fastify-identity/config'
-import { writeMail } from './mail-texts.js'
+import { type WrittenMail, writeMail } from './mail-texts.js'
 
 type Server = NonNullable<Config['mail']>
 
@@ -51,20 +51,41 @@ async function deliverBySmtp(server: Server, publicUrl: string): Promise<Deliver
   }
 }
 
-/** In development only: the log then contains tokens and codes. */
-function deliverToLog(log: FastifyBaseLogger, publicUrl: string): Deliver {
+/** A mail that `MAIL_URL` would send. */
+export interface ShownMail extends WrittenMail {
+  /** In ms. */
+  readonly time: number
+  readonly to: string
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** In development without a mail server: the newest mails, the newest first. */
+    shownMails?: readonly ShownMail[]
+  }
+}
+
+/** How many mails are kept for the lab. */
+const SHOWN = 20
+
+/** In development only: the log and the lab then contain tokens and codes. */
+function deliverToLog(app: FastifyInstance, publicUrl: string): Deliver {
+  const shown: ShownMail[] = []
+  app.decorate('shownMails', shown)
   return async (message) => {
     const mail = { to: message.to, ...writeMail(message, publicUrl) }
-    log.info({ mail }, 'a mail, which MAIL_URL would send')
+    app.log.info({ mail }, 'a mail, which MAIL_URL would send')
+    shown.unshift({ time: Date.now(), ...mail })
+    shown.splice(SHOWN)
   }
 }
 
 /** How this server sends mails; undefined if it sends none. Links name `PUBLIC_URL`, and never the `Host` of a request. */
 export async function mailOptions(
+  app: FastifyInstance,
   { mail, publicUrl, production }: Config,
-  log: FastifyBaseLogger,
 ): Promise<MailOptions | undefined> {
   if (publicUrl === null) return undefined
   if (mail !== null) return { deliver: await deliverBySmtp(mail, publicUrl) }
-  return production ? undefined : { deliver: deliverToLog(log, publicUrl) }
+  return production ? undefined : { deliver: deliverToLog(app, publicUrl) }
 }

@@ -51,7 +51,7 @@ export async function registerSuite(
     clock,
     passwordWords,
     events: true,
-    mail: await mailOptions(config, app.log),
+    mail: await mailOptions(app, config),
   })
   await app.register(csrf, { allowedOrigins: config.allowedOrigins })
   await app.register(identity, { secrets, clock, unauthenticatedStatus: 403 })

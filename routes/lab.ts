@@ -9,6 +9,7 @@ import { USUAL_ORIGIN } from './lab/curl.js'
 import type { Experiment, Outcome } from './lab/experiment.js'
 import { EXPERIMENTS } from './lab/experiments.js'
 import { hideFromOthers, ownOrigin } from './lab/gate.js'
+import { mailsRoute } from './lab/mails.js'
 import { otherSiteRoutes } from './lab/other-site.js'
 import { say } from './lab/text.js'
 import { Turns } from './lab/turns.js'
@@ -83,6 +84,7 @@ export async function labRoutes(scope: FastifyInstance): Promise<void> {
   const app = scope.withTypeProvider<TypeBoxTypeProvider>()
   const turns = new Turns(RUNS_AT_ONCE)
   await scope.register(otherSiteRoutes)
+  await scope.register(mailsRoute)
 
   servePage(scope, { url: '/lab', folder: 'lab', onRequest: hideFromOthers })
 

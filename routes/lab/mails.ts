@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify'
+import type { ShownMail } from '../../config/mail.js'
+import { languageOf } from '../http/messages.js'
+import { hideFromOthers } from './gate.js'
+
+const TEXTS = {
+  en: {
+    title: 'Mails',
+    about: 'This server has no mail server (MAIL_URL). It shows here what it would send, the newest first.',
+    none: 'No mail yet. Ask for a new password, or set an e-mail address.',
+    again: 'Look again',
+    to: 'To',
+    back: 'User center',
+  },
+  zh: {
+    title: '邮件',
+    about: '此服务器未配置邮件服务器（MAIL_URL）。本应发送的邮件显示在这里，最新的在最前。',
+    none: '暂无邮件。请先重置密码或设置邮箱地址。',
+    again: '刷新',
+    to: '收件人',
+    back: '用户中心',
+  },
+} as const
+
+const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+
+/** A mail contains names that people chose. */
+const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '')
+
+/** The link that sets a new password can be followed. Others stay text. */
+const linked = (text: string) =>
+  escaped(text).replace(/^https?:\/\/\S+\/forgotten#reset=[\w-]+$/gm, '<a href="$&">$&</a>')
+
+type Texts = (typeof TEXTS)['en' | 'zh']
+
+function article({ time, to, subject, text }: ShownMail, texts: Texts): string {
+  return `<article>
+<h2>${escaped(subject)}</h2>
+<p>${texts.to}: ${escaped(to)} · <time>${new Date(time).toISOString()}</time></p>
+<pre>${linked(text)}</pre>
+</article>`
+}
+
+function render(mails: readonly ShownMail[], language: 'en' | 'zh'): string {
+  const texts = TEXTS[language]
+  const list = mails.map((mail) => article(mail, texts))
+  return `<!doctype html>
+<html lang="${language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${texts.title}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/guide/guide.css">
+</head>
+<body>
+<nav><a href="/">${texts.back}</a> <a href="/lab/mails">${texts.again}</a></nav>
+<main>
+<h1>${texts.title}</h1>
+<p>${texts.about}</p>
+${list.length === 0 ? `<p>${texts.none}</p>` : list.join('\n')}
+</main>
+</body>
+</html>
+`
+}
+
+/**
+ * The mails that a mail server would send, so that a learner can follow a reset or a code. Only in development without a
+ * mail server, and only for this machine.
+ */
+export async function mailsRoute(app: FastifyInstance): Promise<void> {
+  const { shownMails } = app
+  if (!shownMails) return
+  app.get('/lab/mails', { onRequest: hideFromOthers }, async function labMails(request, reply) {
+    reply.type('text/html; charset=utf-8')
+    return render(shownMails, languageOf(request))
+  })
+}
