@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { FastifyInstance } from 'fastify'
-import { type Test, test } from 'tap'
+import tap, { type Test, test } from 'tap'
 import { databaseFile, openDatabase } from '../plugins/lib/database/embedded.js'
+import { type DatabaseEnv, onDatabases } from './helpers/databases.js'
 import { post, signIn } from './helpers/http.js'
 import { ADDRESS, mailEnv, startMailCenter } from './helpers/mail-center.js'
 import { startMailServer, startRawServer } from './helpers/mail-server.js'
@@ -11,6 +12,8 @@ import { modulePath } from './helpers/processes.js'
 import { makeDataDir, startUserCenter } from './helpers/user-center.js'
 
 /* Real mail servers that are away, slow, refuse or talk nonsense, and processes that are killed. */
+
+const testOnDatabases = onDatabases(tap)
 
 /** Somebody asks for a code. The answer must come whatever the mail server does. */
 async function ask(app: FastifyInstance, email = ADDRESS): Promise<void> {
@@ -122,9 +125,10 @@ const inspectAll = (part: unknown): string =>
     value instanceof Error ? { ...value, text: String(value.stack) } : value,
   )
 
-async function startChild(t: Test, dataDir: string, url: string) {
+async function startChild(t: Test, dataDir: string, url: string, { DATABASE_URL }: DatabaseEnv) {
   const path = modulePath('./helpers/mail-child', import.meta.url)
-  const child = spawn(process.execPath, [...process.execArgv, path, dataDir, url])
+  const args = [dataDir, url, ...(DATABASE_URL ? [DATABASE_URL] : [])]
+  const child = spawn(process.execPath, [...process.execArgv, path, ...args])
   t.teardown(() => child.kill('SIGKILL'))
   child.stderr.pipe(process.stderr)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
@@ -143,50 +147,67 @@ async function startChild(t: Test, dataDir: string, url: string) {
   return { forget, kill }
 }
 
-test('a process that is killed loses no mail that it has answered for', async (t) => {
-  const COUNT = 20
-  const dataDir = makeDataDir(t)
-  // Some are accepted. From then on the server takes a mail and never says so.
+/** Accepts some mails. From then on it takes a mail and never says so. */
+async function startHoldingServer(t: Test, most: number) {
   let accepted = 0
   let hold = () => {}
   const isHolding = new Promise<void>((resolve) => {
     hold = resolve
   })
-  const held = await startMailServer(t, {
+  const server = await startMailServer(t, {
     onMailFrom(_address, _session, callback) {
       accepted += 1
-      if (accepted <= 7) callback()
+      if (accepted <= most) callback()
       else hold()
     },
   })
-  const real = Object.assign(() => Date.now(), { advance: () => {} })
-  const prepared = await startMailCenter(t, { DATA_DIR: dataDir }, undefined, real)
+  return { ...server, isHolding }
+}
+
+/** A clock of the machine, as a process sees it whose clock is ahead. In ms. */
+const machineClock = (ahead = 0) => Object.assign(() => Date.now() + ahead, { advance: () => {} })
+
+testOnDatabases('a process that is killed loses no mail that it has answered for', async (t, database) => {
+  const COUNT = 20
+  const ACCEPTED = 7
+  const dataDir = makeDataDir(t)
+  const env = { ...database, DATA_DIR: dataDir }
+  const held = await startHoldingServer(t, ACCEPTED)
+  const prepared = await startMailCenter(t, env, undefined, machineClock())
   const names = Array.from({ length: COUNT }, (_, index) => `person ${index}`)
   for (const username of names) {
-    const { id } = await prepared.app.accounts.create({
-      username,
-      password: 'three quiet ravens',
-      role: 'user',
-    })
-    const to = `${username.replace(' ', '-')}@mail.example`
-    const values = { email: to, email_key: to }
-    const database = await openDatabase(databaseFile(dataDir))
-    await database.kysely.updateTable('accounts').set(values).where('id', '=', id).execute()
-    await database.close()
+    const person = { username, password: 'three quiet ravens', role: 'user' } as const
+    const { id } = await prepared.app.accounts.create(person)
+    await prepared.app.accounts.setEmail(id, `${username.replace(' ', '-')}@mail.example`)
   }
   await prepared.app.close()
-  const child = await startChild(t, dataDir, held.url)
+  const child = await startChild(t, dataDir, held.url, database)
   for (const username of names) await child.forget(username)
-  await isHolding
+  await held.isHolding
   await child.kill()
   // The next process. By its clock, the claims are over.
-  const later = Object.assign(() => Date.now() + 61_000, { advance: () => {} })
   const rest = await startMailServer(t)
-  const { app } = await startMailCenter(t, { DATA_DIR: dataDir }, rest, later)
+  const { app } = await startMailCenter(t, env, rest, machineClock(61_000))
   await app.accountMail.flush()
   const delivered = new Set([...held.mails, ...rest.mails].flatMap(({ to }) => to))
   t.equal(delivered.size, COUNT, `${held.mails.length} before, ${rest.mails.length} after the kill`)
   const ids = new Set([...held.mails, ...rest.mails].map(({ id }) => id))
   t.equal(ids.size, COUNT, 'a repeat has its first Message-ID')
-  t.ok(rest.mails.length >= COUNT - 7 && held.mails.length <= 7)
+  t.ok(rest.mails.length >= COUNT - ACCEPTED && held.mails.length <= ACCEPTED)
+})
+
+testOnDatabases('two thousand mails are sent once each, by all processes together', async (t, database) => {
+  const COUNT = 2000
+  const mailServer = await startMailServer(t)
+  const start = () => startMailCenter(t, database, mailServer, machineClock())
+  const { app } = await start()
+  const apps = [app, ...(database.DATABASE_URL ? [(await start()).app] : [])]
+  const accountId = String((await app.accounts.findByUsername('user1'))?.id)
+  const notice = { accountId, what: 'email_changed', language: 'en', ip: null } as const
+  const began = Date.now()
+  const names = Array.from({ length: COUNT }, (_, index) => `a${index}@mail.example`)
+  await Promise.all(names.map((to) => app.accountMail.notify({ ...notice, to })))
+  await Promise.all(apps.map(({ accountMail }) => accountMail.flush()))
+  t.comment(`${Math.round((COUNT * 1000) / (Date.now() - began))} mails a second`)
+  t.same(mailServer.mails.flatMap(({ to }) => to).sort(), names.sort())
 })

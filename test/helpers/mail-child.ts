@@ -1,5 +1,5 @@
 /*
- * A user center in a process of its own, on a data directory and a mail server. For each line on its standard input, a
+ * A user center in a process of its own, on a data directory, a mail server and perhaps a PostgreSQL database. For each line on its standard input, a
  * name, it says `stored` once the answer has come to a forgotten password of that account. A test ends it by SIGKILL.
  */
 import { createInterface } from 'node:readline'
@@ -7,12 +7,13 @@ import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import userCenter, { serverOptions } from '../../app.js'
 
-const [dataDir = '', url = ''] = process.argv.slice(2)
+const [dataDir = '', url = '', databaseUrl] = process.argv.slice(2)
 const env = {
   DATA_DIR: dataDir,
   MAIL_URL: url,
   MAIL_FROM: 'center@mail.example',
   PUBLIC_URL: 'https://center.example',
+  ...(databaseUrl && { DATABASE_URL: databaseUrl }),
 }
 const app = Fastify(serverOptions(env))
 await app.register(fp(userCenter), { env })

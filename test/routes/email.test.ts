@@ -1,11 +1,14 @@
-import { test } from 'tap'
+import t from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
+import { onDatabases } from '../helpers/databases.js'
 import { ADMIN, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
 import { ADDRESS, codeIn, confirmAddress, FROM, SITE, startMailCenter } from '../helpers/mail-center.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
-test('POST /email sends a code, and POST /email/confirm makes the address count', async (t) => {
-  const { app, mailServer } = await startMailCenter(t)
+const test = onDatabases(t)
+
+test('POST /email sends a code, and POST /email/confirm makes the address count', async (t, env) => {
+  const { app, mailServer } = await startMailCenter(t, env)
   const { credential } = await signIn(app, 'session')
   const emailOf = async () => (await userInfo(app, credential)).json().data.email
   t.equal(await emailOf(), null)
@@ -30,8 +33,8 @@ test('POST /email sends a code, and POST /email/confirm makes the address count'
   refused(t, again, 401, 'CODE_REFUSED', 'once')
 })
 
-test('a code that is malformed, wrong, late or another account’s is refused', async (t) => {
-  const { app, mailServer, clock } = await startMailCenter(t)
+test('a code that is malformed, wrong, late or another account’s is refused', async (t, env) => {
+  const { app, mailServer, clock } = await startMailCenter(t, env)
   const { credential } = await signIn(app, 'session')
   const other = (await signIn(app, 'cookie', ADMIN)).credential
   await post(app, '/email', { email: ADDRESS }, credential)
@@ -50,8 +53,8 @@ test('a code that is malformed, wrong, late or another account’s is refused', 
   )
 })
 
-test('an address is asked for by somebody who signed in recently, by any mode for people', async (t) => {
-  const { app, clock, mailServer } = await startMailCenter(t)
+test('an address is asked for by somebody who signed in recently, by any mode for people', async (t, env) => {
+  const { app, clock, mailServer } = await startMailCenter(t, env)
   refused(t, await post(app, '/email', { email: ADDRESS }), 403, 'NOT_SIGNED_IN')
   for (const mode of MODES) {
     const { credential } = await signIn(app, mode)
@@ -64,8 +67,8 @@ test('an address is asked for by somebody who signed in recently, by any mode fo
   refused(t, await post(app, '/email', { email: ADDRESS }, crossSite), 403, 'CROSS_SITE')
 })
 
-test('what is no address is refused, and no mail is sent', async (t) => {
-  const { app, mailServer } = await startMailCenter(t)
+test('what is no address is refused, and no mail is sent', async (t, env) => {
+  const { app, mailServer } = await startMailCenter(t, env)
   const { credential } = await signIn(app, 'cookie')
   const bad = [
     'a',
@@ -87,8 +90,8 @@ test('what is no address is refused, and no mail is sent', async (t) => {
   t.same(mailServer.mails, [])
 })
 
-test('an account asks for five codes in an hour, then it is 429 with Retry-After', async (t) => {
-  const { app, mailServer, clock } = await startMailCenter(t)
+test('an account asks for five codes in an hour, then it is 429 with Retry-After', async (t, env) => {
+  const { app, mailServer, clock } = await startMailCenter(t, env)
   const { credential } = await signIn(app, 'cookie')
   for (let count = 0; count < 5; count++) {
     t.equal((await post(app, '/email', { email: `a${count}@mail.example` }, credential)).statusCode, 202)
@@ -102,8 +105,8 @@ test('an account asks for five codes in an hour, then it is 429 with Retry-After
   t.equal((await post(app, '/email', { email: ADDRESS }, fresh)).statusCode, 202)
 })
 
-test('the address before gets a notice, and several accounts may share one', async (t) => {
-  const center = await startMailCenter(t)
+test('the address before gets a notice, and several accounts may share one', async (t, env) => {
+  const center = await startMailCenter(t, env)
   const { app, mailServer } = center
   const events: AuditEvent[] = []
   app.audit.subscribe((event) => void events.push(event))
@@ -122,15 +125,15 @@ test('the address before gets a notice, and several accounts may share one', asy
   t.equal(mailServer.mails.length, 5, 'no notice of nothing')
 })
 
-test('a mail is in the language of its request', async (t) => {
-  const { app, mailServer } = await startMailCenter(t)
+test('a mail is in the language of its request', async (t, env) => {
+  const { app, mailServer } = await startMailCenter(t, env)
   const { credential } = await signIn(app, 'cookie')
   await post(app, '/email', { email: ADDRESS }, { ...credential, 'accept-language': 'zh-CN' })
   t.match((await mailServer.next()).text, '验证码')
 })
 
-test('without a mail server: in development mails go to the log, in production there are none', async (t) => {
-  const { app } = await startUserCenter(t)
+test('without a mail server: in development mails go to the log, in production there are none', async (t, env) => {
+  const { app } = await startUserCenter(t, env)
   t.equal((await app.inject('/settings')).json().data.mail, true)
   const production = {
     NODE_ENV: 'production',

@@ -1,12 +1,15 @@
-import { test } from 'tap'
+import t, { type Test } from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
+import { type DatabaseEnv, onDatabases } from '../helpers/databases.js'
 import { ADMIN, MODES, post, refused, type SignedIn, signIn, USER, userInfo } from '../helpers/http.js'
 import { ADDRESS, confirmAddress, SITE, startMailCenter, tokenIn } from '../helpers/mail-center.js'
 
+const test = onDatabases(t)
+
 const NEXT = 'three quiet ravens'
 
-async function start(t: Parameters<typeof startMailCenter>[0]) {
-  const center = await startMailCenter(t)
+async function start(t: Test, env: DatabaseEnv) {
+  const center = await startMailCenter(t, env)
   const { app, mailServer } = center
   await confirmAddress(center)
   const forgot = (body: object, headers = {}) => post(app, '/password/forgot', body, headers)
@@ -19,8 +22,8 @@ async function start(t: Parameters<typeof startMailCenter>[0]) {
   return { ...center, forgot, tokenFor, reset }
 }
 
-test('POST /password/forgot mails a link, and POST /password/reset sets the password once', async (t) => {
-  const { app, mailServer, forgot, reset } = await start(t)
+test('POST /password/forgot mails a link, and POST /password/reset sets the password once', async (t, env) => {
+  const { app, mailServer, forgot, reset } = await start(t, env)
   const own: SignedIn[] = []
   for (const mode of MODES) own.push(await signIn(app, mode))
   const bystander = await signIn(app, 'cookie', ADMIN)
@@ -55,8 +58,8 @@ test('POST /password/forgot mails a link, and POST /password/reset sets the pass
   t.notMatch(JSON.stringify(events), token)
 })
 
-test('the answer is the same for known, unknown, address-less and disabled accounts', async (t) => {
-  const { app, forgot, mailServer } = await start(t)
+test('the answer is the same for known, unknown, address-less and disabled accounts', async (t, env) => {
+  const { app, forgot, mailServer } = await start(t, env)
   const before = mailServer.mails.length
   const bodies = [
     ...[{ username: 'user1' }, { username: 'nobody' }, { username: 'admin' }, { username: ADDRESS }],
@@ -80,8 +83,8 @@ test('the answer is the same for known, unknown, address-less and disabled accou
   )
 })
 
-test('a body with both, neither or more is refused', async (t) => {
-  const { forgot, reset } = await start(t)
+test('a body with both, neither or more is refused', async (t, env) => {
+  const { forgot, reset } = await start(t, env)
   for (const body of [
     {},
     { username: 'a', email: ADDRESS },
@@ -95,8 +98,8 @@ test('a body with both, neither or more is refused', async (t) => {
   refused(t, await reset(''), 400, 'BODY_INVALID')
 })
 
-test('a token that is truncated, altered, late, or older than a password change is refused', async (t) => {
-  const { app, tokenFor, reset, clock } = await start(t)
+test('a token that is truncated, altered, late, or older than a password change is refused', async (t, env) => {
+  const { app, tokenFor, reset, clock } = await start(t, env)
   const token = await tokenFor()
   for (const wrong of [token.slice(1), `${token}A`, token.toUpperCase(), `${token}\0`, 'A'.repeat(22)])
     refused(t, await reset(wrong), 401, 'RESET_REFUSED')
@@ -109,8 +112,8 @@ test('a token that is truncated, altered, late, or older than a password change 
   t.equal((await post(app, '/login_token', { ...USER, password: 'my own new password' })).statusCode, 200)
 })
 
-test('a token expires after 15 minutes, and is void for a disabled account', async (t) => {
-  const { app, tokenFor, reset, clock } = await start(t)
+test('a token expires after 15 minutes, and is void for a disabled account', async (t, env) => {
+  const { app, tokenFor, reset, clock } = await start(t, env)
   const late = await tokenFor()
   clock.advance(15 * 60)
   refused(t, await reset(late), 401, 'RESET_REFUSED', 'late')
@@ -119,16 +122,16 @@ test('a token expires after 15 minutes, and is void for a disabled account', asy
   refused(t, await reset(token), 401, 'RESET_REFUSED', 'disabled')
 })
 
-test('a refused password does not spend the token', async (t) => {
-  const { tokenFor, reset } = await start(t)
+test('a refused password does not spend the token', async (t, env) => {
+  const { tokenFor, reset } = await start(t, env)
   const token = await tokenFor()
   const answer = await reset(token, 'user1')
   refused(t, answer, 422, 'PASSWORD_REFUSED')
   t.equal((await reset(token)).statusCode, 200)
 })
 
-test('of ten resets at once by one token one wins', async (t) => {
-  const { app, tokenFor, reset } = await start(t)
+test('of ten resets at once by one token one wins', async (t, env) => {
+  const { app, tokenFor, reset } = await start(t, env)
   const token = await tokenFor()
   const passwords = Array.from({ length: 10 }, (_, index) => `three quiet ravens ${index}`)
   const answers = await Promise.all(passwords.map((password) => reset(token, password)))
@@ -138,8 +141,8 @@ test('of ten resets at once by one token one wins', async (t) => {
   t.equal((await post(app, '/login_token', { ...USER, password: granted[0] })).statusCode, 200)
 })
 
-test('requests count for the address of the client, and a mailbox gets five mails in an hour', async (t) => {
-  const center = await start(t)
+test('requests count for the address of the client, and a mailbox gets five mails in an hour', async (t, env) => {
+  const center = await start(t, env)
   const { app, forgot, mailServer, reset } = center
   const before = mailServer.mails.length
   // The code of the address was one of the five.
