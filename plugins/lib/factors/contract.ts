@@ -122,7 +122,10 @@ export interface FinishedSignIn {
   readonly issued: AuthModes[ModeName]
   /** How many recovery codes are left, if one was spent. */
   readonly left?: number
-  /** What the application handed to `throttle.signIn`, as it was. */
+  readonly account: CheckedAccount
+  /** As typed with the password. */
+  readonly username: string
+  /** What the application handed to `throttle.signIn`, as it was. Null without it. */
   readonly memo: unknown
 }
 
@@ -186,6 +189,13 @@ export interface Factors {
     mode: N,
     answer: { readonly pending: string; readonly response: unknown; readonly remember?: boolean },
   ): Promise<AuthModes[N]>
-  /** Finishes a sign-in whose password was right. @throws FACTOR_REFUSED, THROTTLED */
+  /** Options to prove a passkey of a pending sign-in's account. @throws FACTOR_REFUSED, THROTTLED */
+  challengePending(request: FastifyRequest, pending: string): Promise<PasskeyOptions>
+  /**
+   * Finishes a sign-in whose password was right, with the mode and the options that it began with. Of several calls, one
+   * succeeds.
+   * @throws FACTOR_REFUSED for a wrong factor, and for a pending sign-in that is unknown, used, expired, of another browser,
+   * tried five times, or older than a change of the account's epoch; THROTTLED; what `request.signIn` throws
+   */
   finishSignIn(request: FastifyRequest, pending: string, proof: FactorProof): Promise<FinishedSignIn>
 }

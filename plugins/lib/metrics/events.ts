@@ -23,7 +23,7 @@ const LIMITS: ReadonlySet<string> = new Set<AuditDetails['throttled']['by']>([
 const NAMED = ['sign_in', 'password']
 /** Attempts at the second factor of a known account. */
 const FACTOR = 'factor'
-const UNNAMED = ['refresh', 'register', 'api_key']
+const UNNAMED = ['passkey', 'refresh', 'register', 'api_key']
 const ATTEMPTS = new Set([...NAMED, FACTOR, ...UNNAMED])
 const PROOF_REASONS: ReadonlySet<string> = new Set<ProofRefusal>(['missing', 'invalid', 'spent', 'other_key'])
 const OUTCOMES = new Set(['rotated', 'repeated', 'reused'])

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import type { Account, AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
+import type { Account, AuthModes, Identity, ModeName } from '../contract.js'
 import { CredentialsRefused } from '../errors.js'
+import { kAskFactor, type PasswordSignInOptions } from '../factors/hand-over.js'
 import type { AddressCount, Credentials, Throttle } from './contract.js'
 import type { DeviceCookie } from './device-cookie.js'
 import type { Demand } from './held-attempt.js'
@@ -26,7 +27,7 @@ export class Attempts implements Throttle {
     request: FastifyRequest,
     mode: N,
     credentials: Credentials,
-    options?: SignInOptions,
+    options: PasswordSignInOptions = {},
   ): Promise<AuthModes[N]> {
     const { app, devices } = this.parts
     return this.#underWay.run(async () => {
@@ -39,18 +40,33 @@ export class Attempts implements Throttle {
       const about = { what: 'sign_in', accountId: device?.accountId ?? null }
       const demands = this.#limits.ofName(request, username, device)
       const attempt = await this.#limits.hold(request, demands, about)
-      const { account, issued } = await orSettle(attempt, async () => {
-        const account = await app.accountSource.verify(username, password)
-        if (!account) {
-          app.audit.emit({ type: 'sign_in_refused', mode, reason: 'credentials' }, request)
-          throw new CredentialsRefused()
-        }
-        return { account, issued: await request.signIn(mode, account, options) }
-      })
+      const account = await orSettle(attempt, () => this.#verify(request, mode, username, password))
+      const step = { mode, account, username, options }
+      const wanted = await orSettle(attempt, async () => app[kAskFactor]?.(request, step) ?? null)
+      if (wanted) {
+        // Half of a sign-in resets no count, and its device does not become a known one.
+        await attempt.giveBack()
+        throw wanted
+      }
+      const issued = await orSettle(attempt, () => request.signIn(mode, account, options))
       await attempt.grant()
       if (asked.ambient) devices.remember(request, account, username, device, false)
       return issued
     })
+  }
+
+  /** @throws CREDENTIALS_REFUSED */
+  async #verify(
+    request: FastifyRequest,
+    mode: ModeName,
+    username: string,
+    password: string,
+  ): Promise<Account> {
+    const { app } = this.parts
+    const account = await app.accountSource.verify(username, password)
+    if (account) return account
+    app.audit.emit({ type: 'sign_in_refused', mode, reason: 'credentials' }, request)
+    throw new CredentialsRefused()
   }
 
   async knowsDevice(request: FastifyRequest, username: string): Promise<boolean> {

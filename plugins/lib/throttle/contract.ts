@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import type { Account, AuthModes, Identity, ModeName, SignInOptions } from '../contract.js'
+import type { Account, AuthModes, Identity, ModeName } from '../contract.js'
+import type { PasswordSignInOptions } from '../factors/hand-over.js'
 
 /** A username and a password, as typed. */
 export interface Credentials {
@@ -16,13 +17,16 @@ export interface Throttle {
   /**
    * Verifies the password with the application's account source, and signs in. Success resets the account's
    * counters. A mode of ambient authority also sets a device cookie.
-   * @throws THROTTLED, CREDENTIALS_REFUSED, and what the account source and `request.signIn` throw
+   *
+   * If the account has a second factor, nobody is signed in: the attempt does not count, no counter is reset, and the
+   * SECOND_FACTOR_REQUIRED names a pending sign-in for `app.factors.finishSignIn`.
+   * @throws THROTTLED, CREDENTIALS_REFUSED, SECOND_FACTOR_REQUIRED, and what the account source and `request.signIn` throw
    */
   signIn<N extends ModeName>(
     request: FastifyRequest,
     mode: N,
     credentials: Credentials,
-    options?: SignInOptions,
+    options?: PasswordSignInOptions,
   ): Promise<AuthModes[N]>
   /**
    * Whether the request has the device cookie of an earlier sign-in of this account. Only modes of ambient authority set it.

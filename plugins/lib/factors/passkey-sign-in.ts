@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { AuthModes, ModeName } from '../contract.js'
+import { FactorRefused } from '../errors.js'
+import { checkAccount } from '../identity/account-check.js'
+import type { BrowserHalf } from './browser-half.js'
+import type { PasskeyOptions } from './contract.js'
+import type { Passkeys } from './passkeys.js'
+
+interface Parts {
+  readonly app: FastifyInstance
+  readonly passkeys: Passkeys
+  readonly half: BrowserHalf
+}
+
+/** What a browser gives for a sign-in by passkey. */
+export interface PasskeySignIn {
+  readonly pending: string
+  readonly response: unknown
+  readonly remember?: boolean
+}
+
+/** The other half of the browser's. The challenge's MAC covers it. */
+function pendingOf(half: string): string {
+  return createHash('sha256').update(`passkey.${half}`).digest('base64url')
+}
+
+const scopeOf = (pending: string) => ({ purpose: 'login', subject: pending, accountId: null }) as const
+
+/** Sign-ins by a passkey alone. Nobody gives a name or a password. */
+export class PasskeySignIns {
+  constructor(private readonly parts: Parts) {}
+
+  /** @see Factors.beginPasskeySignIn */
+  async begin(request: FastifyRequest): Promise<{ options: PasskeyOptions; pending: string }> {
+    const { half, passkeys } = this.parts
+    const pending = pendingOf(half.give(request))
+    return { options: await passkeys.options(scopeOf(pending)), pending }
+  }
+
+  /** @see Factors.passkeySignIn */
+  async signIn<N extends ModeName>(
+    request: FastifyRequest,
+    name: N,
+    { pending, response, remember = false }: PasskeySignIn,
+  ): Promise<AuthModes[N]> {
+    const { app, half } = this.parts
+    const mode = app.authModes.get(name)
+    mode.precheck?.(request)
+    const account = await app.throttle.byAddress(request, 'passkey', () => {
+      // Otherwise an attacker's page could sign people in as the attacker.
+      if (mode.ambient && !this.#isOfBrowser(request, pending)) throw new FactorRefused()
+      return this.#accountOf(pending, response)
+    })
+    const factors = [{ method: 'passkey' as const, at: app.identityClock() }]
+    const issued = await request.signIn(name, account, { remember, factors })
+    await app.throttle.noteSignIn(request, name, account, account.username)
+    half.clear(request)
+    return issued
+  }
+
+  #isOfBrowser(request: FastifyRequest, pending: string): boolean {
+    const half = this.parts.half.read(request)
+    return half !== null && pendingOf(half) === pending
+  }
+
+  /** @throws FACTOR_REFUSED, also if the account is gone or disabled */
+  async #accountOf(pending: string, response: unknown) {
+    const { app, passkeys } = this.parts
+    const accountId = typeof pending === 'string' ? await passkeys.verify(scopeOf(pending), response) : null
+    const account = accountId === null ? null : await app.accountSource.find(accountId)
+    if (account === null || account.id !== accountId) throw new FactorRefused()
+    return checkAccount(account)
+  }
+}

@@ -1,0 +1,104 @@
+import type { Static } from '../shape.js'
+import { CHALLENGE_FOR } from './challenges.js'
+import type { ChallengeScope, PasskeyOptions, StoredFactor } from './contract.js'
+import { challengeOf, isAssertion } from './passkey-answer.js'
+import {
+  credentialOf,
+  credentialsOf,
+  expectedOf,
+  loadServer,
+  type PasskeyParts,
+  passkeyRowId,
+  userHandleOf,
+} from './passkey-credential.js'
+
+/** Verifies passkeys. All of them verify the person: each counts as two factors. */
+export class Passkeys {
+  constructor(private readonly parts: PasskeyParts) {}
+
+  /** @see Factors.challenge */
+  async options(scope: ChallengeScope): Promise<PasskeyOptions> {
+    const { settings, challenges } = this.parts
+    const { generateAuthenticationOptions } = await loadServer()
+    const own = scope.accountId === null ? null : await credentialsOf(this.parts.source, scope.accountId)
+    const options = await generateAuthenticationOptions({
+      rpID: settings.rpId,
+      challenge: challenges.make(scope),
+      timeout: CHALLENGE_FOR,
+      userVerification: 'required',
+      ...(own ? { allowCredentials: own } : {}),
+    })
+    return { ...options }
+  }
+
+  /**
+   * Verifies an answer, and spends its challenge.
+   * @returns the account; null for anything that is not right
+   * @throws STORE_UNAVAILABLE
+   */
+  async verify(scope: ChallengeScope, response: unknown): Promise<string | null> {
+    const { source, challenges } = this.parts
+    if (!isAssertion(response)) return null
+    const text = challengeOf(response.response.clientDataJSON)
+    if (text === null || !challenges.isFor(scope, text)) return null
+    const row = await source.find(passkeyRowId(response.id))
+    if (row?.kind !== 'passkey' || !isOf(row, scope, response.response.userHandle)) return null
+    const counter = await this.#verifyAssertion(row, response, text)
+    if (counter === null || !(await challenges.spend(text))) return null
+    return (await this.#spend(row, counter)) ? row.accountId : null
+  }
+
+  /** @returns the counter of the answer; null if it is not right */
+  async #verifyAssertion(
+    row: StoredFactor,
+    response: Static<typeof isAssertion>,
+    challenge: string,
+  ): Promise<number | null> {
+    const { verifyAuthenticationResponse } = await loadServer()
+    const known = credentialOf(row)
+    if (!known) return null
+    const { userHandle, ...rest } = response.response
+    const outcome = await verifyAuthenticationResponse({
+      response: { ...response, response: rest, clientExtensionResults: {} },
+      ...expectedOf(this.parts.settings, challenge),
+      // The counter is judged when it is written, so that a clone is told from a fault.
+      credential: {
+        id: known.id,
+        publicKey: new Uint8Array(Buffer.from(known.key, 'base64url')),
+        counter: 0,
+      },
+    }).catch(() => null)
+    return outcome?.verified ? outcome.authenticationInfo.newCounter : null
+  }
+
+  /** A counter that does not grow means that somebody has a copy of the key (WebAuthn §6.1.1). 0 means that there is none. */
+  async #spend(row: StoredFactor, counter: number): Promise<boolean> {
+    const { source, clock, audit } = this.parts
+    // Another answer of the same passkey may have been written meanwhile. Or it was removed, and belongs to somebody else.
+    for (let known: StoredFactor | null = row; isSame(known, row); known = await source.find(row.id)) {
+      const { accountId, id, counter: before } = known
+      if (counter <= before && (counter > 0 || before > 0)) {
+        audit.emit({ type: 'passkey_cloned', accountId, factorId: id })
+        return false
+      }
+      if (await source.spend(accountId, id, before, { counter, at: clock() })) return true
+    }
+    return false
+  }
+}
+
+function isSame(known: StoredFactor | null, { accountId, secret }: StoredFactor): known is StoredFactor {
+  return known !== null && known.accountId === accountId && known.secret === secret
+}
+
+/** A sign-in by passkey alone names its account by the user handle (WebAuthn §7.2 step 6). */
+function isOf(
+  { accountId }: StoredFactor,
+  scope: ChallengeScope,
+  userHandle: string | null | undefined,
+): boolean {
+  const given = userHandle ?? null
+  const own = Buffer.from(userHandleOf(accountId)).toString('base64url')
+  if (given !== null && given !== own) return false
+  return scope.accountId === null ? given !== null : scope.accountId === accountId
+}

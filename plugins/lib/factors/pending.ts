@@ -1,0 +1,146 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Clock } from '../contract.js'
+import { Whole } from '../credentials/identity-claims.js'
+import type { PurposeKeys } from '../credentials/keys.js'
+import { seal, unseal } from '../session/seal.js'
+import { type Static, Type } from '../shape.js'
+import type { SessionRecord, SessionStore } from '../stores/contract.js'
+
+/** How long a person has for the second factor, in seconds. */
+export const PENDING_FOR = 300
+/** Tries of one pending sign-in. The throttle also counts all tries of an account. */
+export const TRIES = 5
+
+/** In ms. */
+const Time = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 })
+
+const isContent = Type.Object(
+  {
+    mode: Type.String({ minLength: 1 }),
+    sub: Type.String({ minLength: 1, maxLength: 256 }),
+    /** The username, as typed. */
+    name: Type.String(),
+    epoch: Whole,
+    /** When the right password was given. */
+    at: Time,
+    /** Inside of the seal, because an attacker who can write to the store could move the limits outside of it. */
+    exp: Time,
+    tries: Type.Integer({ minimum: 0, maximum: TRIES }),
+    remember: Type.Boolean,
+    claims: Type.Unknown,
+    memo: Type.Unknown,
+  },
+  { additionalProperties: false },
+)
+type Content = Static<typeof isContent>
+
+/** A sign-in whose password was right. */
+export type PendingContent = Omit<Content, 'exp' | 'tries'>
+
+/** A pending sign-in in the store. */
+export interface Pending {
+  /** The key of its record. It names the pending sign-in, and does not help to finish it. */
+  readonly key: string
+  readonly version: number
+  readonly content: Content
+}
+
+/** `b`: it goes on only in the browser in which it began. `t`: it has no cookie. */
+const SHAPE = /^[bt][\w-]{43}$/
+const RANDOM_BYTES = 32
+
+export function needsBrowser(text: string): boolean {
+  return text.startsWith('b')
+}
+
+/**
+ * Of both halves: who knows one of them finds nothing. No session has such a key, because a session's is the hash of a
+ * shorter text. Nor would a record open as one of the other kind: their keys differ.
+ */
+function keyOf(text: string, half: string | null): string {
+  const both = JSON.stringify(['pending', text, half])
+  return createHash('sha256').update(both).digest('base64url')
+}
+
+interface Parts {
+  readonly store: SessionStore
+  readonly keys: PurposeKeys
+  readonly clock: Clock
+}
+
+/**
+ * Sign-ins that wait for a second factor, as records of the state store. They are in no list, and nothing but the factor
+ * gets at them. Every method may throw STORE_UNAVAILABLE.
+ */
+export class PendingSignIns {
+  constructor(private readonly parts: Parts) {}
+
+  /**
+   * @param half of the browser; null if the mode has no cookie
+   * @returns the value that names it
+   */
+  async create(pending: PendingContent, half: string | null): Promise<string> {
+    const text = `${half === null ? 't' : 'b'}${randomBytes(RANDOM_BYTES).toString('base64url')}`
+    const key = keyOf(text, half)
+    const content = { ...pending, exp: this.parts.clock() + PENDING_FOR * 1000, tries: 0 }
+    await this.parts.store.createSession(key, this.#close({ key, version: 1, content }))
+    return text
+  }
+
+  /** Null if there is none, it has expired, or it began in another browser. */
+  async find(text: unknown, half: string | null): Promise<Pending | null> {
+    if (typeof text !== 'string' || !SHAPE.test(text)) return null
+    if (needsBrowser(text) && half === null) return null
+    return this.#read(keyOf(text, needsBrowser(text) ? half : null))
+  }
+
+  /** Counts a try, before anything is verified. Null if none is left. */
+  async countTry({ key }: Pending): Promise<Pending | null> {
+    return this.#change(key, (tries) => (tries < TRIES ? tries + 1 : null))
+  }
+
+  /** Nothing was verified: the try does not count. */
+  async giveBackTry({ key }: Pending): Promise<void> {
+    await this.#change(key, (tries) => Math.max(tries - 1, 0))
+  }
+
+  /** Of several calls, one gets true. */
+  take({ key }: Pending): Promise<boolean> {
+    return this.parts.store.destroySession(key)
+  }
+
+  async #change(key: string, next: (tries: number) => number | null): Promise<Pending | null> {
+    for (;;) {
+      const found = await this.#read(key)
+      const tries = found && next(found.content.tries)
+      if (!found || tries === null) return null
+      const changed = { key, version: found.version + 1, content: { ...found.content, tries } }
+      const outcome = await this.parts.store.replaceSession(key, this.#close(changed))
+      if (outcome === 'replaced') return changed
+      if (outcome === 'gone') return null
+    }
+  }
+
+  async #read(key: string): Promise<Pending | null> {
+    const { store, keys, clock } = this.parts
+    const now = clock()
+    const record = await store.readSession(key, now)
+    const text = record && unseal(keys, key, record.sealed)
+    const content = text ? parse(text) : null
+    return record && content && now < content.exp ? { key, version: record.version, content } : null
+  }
+
+  #close({ key, version, content }: Pending): SessionRecord {
+    const sealed = seal(this.parts.keys, key, JSON.stringify(content))
+    return { version, sealed, idleExpiresAt: content.exp, absoluteExpiresAt: content.exp }
+  }
+}
+
+function parse(text: string): Content | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isContent(value) ? value : null
+  } catch {
+    return null
+  }
+}
