@@ -9,8 +9,9 @@ import { createTokenCodecs, sharedTokenKeys } from './lib/token/codecs.js'
 import { type PublicJwk, type PublicKeySet, publicKeySet } from './lib/token/jwks.js'
 import { TokenMode } from './lib/token/mode.js'
 import { checkTokenOptions, type TokenAuthOptions, type TokenSettings } from './lib/token/options.js'
+import type { TokenPair } from './lib/token/pair.js'
 import { type PairInCookie, type RefreshCookie, RefreshCookies } from './lib/token/refresh-cookie.js'
-import { Refresher, type RefreshTokens, type TokenPair } from './lib/token/refresher.js'
+import { Refresher, type RefreshTokens } from './lib/token/refresher.js'
 import { combineTokenKeys } from './lib/token/signing-keys.js'
 
 // Declared here and not beside the mode, because a compiler that reads the declarations of this file would not find it there.

@@ -21,8 +21,8 @@ import { VerifiedCache } from '../verified/cache.js'
 import { ABSENT, type Kept, refusedAs, Verified } from '../verified/verified.js'
 import type { AccessClaims, AccessTokens } from './access-token.js'
 import type { TokenSettings } from './options.js'
+import { tokenPair } from './pair.js'
 import type { RefreshCookies } from './refresh-cookie.js'
-import { tokenPair } from './refresher.js'
 
 const INVALID = refusedAs('TOKEN_INVALID')
 const EXPIRED = refusedAs('TOKEN_EXPIRED')

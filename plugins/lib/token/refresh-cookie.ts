@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { type CookieSpec, readCookie, removeCookie, setCookie } from '../http/cookies.js'
 import type { SignIns } from '../sign-ins/contract.js'
+import type { TokenPair } from './pair.js'
 import { openRefreshToken } from './refresh-token.js'
-import type { TokenPair } from './refresher.js'
 
 /** A pair of tokens whose refresh token is in a cookie. */
 export type PairInCookie = Omit<TokenPair, 'refreshToken'>
