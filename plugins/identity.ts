@@ -29,6 +29,7 @@ import { createModeRegistry, type ModeRegistry } from './lib/identity/mode-regis
 import { kUnauthenticatedStatus, type UnauthenticatedStatus } from './lib/identity/refused.js'
 import type { OnRefused } from './lib/identity/search.js'
 import { kReply, rememberReply, signIn, signOut } from './lib/identity/sign-in.js'
+import { stepUp } from './lib/identity/step-up.js'
 import { checkClock, type Known, refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
@@ -178,6 +179,7 @@ async function identity(app: FastifyInstance, options: IdentityOptions): Promise
   app.decorateRequest('refusedWith', { getter: readRefusal })
   app.decorateRequest('signIn', signIn)
   app.decorateRequest('signOut', signOut)
+  app.decorateRequest('stepUp', stepUp)
   app.addHook('onRequest', rememberReply)
   app.addHook('onError', settleFailure)
   app.addHook('onSend', finishAnswer)

@@ -70,22 +70,20 @@ async function tokenAuth(app: FastifyInstance, options: TokenAuthOptions): Promi
   const { refreshCookie: spec } = settings
   const refreshCookie = new RefreshCookies({ spec, keys: refreshKeys, signIns: app.signIns })
   const proofs = proofsFor(app, settings)
-  app.authModes.add(new TokenMode({ app, settings, access, refreshCookie, proofs }))
+  const refresher = new Refresher({
+    signIns: app.signIns,
+    clock: app.identityClock,
+    accounts: settings.accounts,
+    access,
+    keys: refreshKeys,
+    proofs: proofs ?? NO_PROOFS,
+    refreshGrace: settings.refreshGrace,
+  })
+  app.authModes.add(new TokenMode({ app, settings, access, refreshCookie, proofs, refresher }))
   claimCookieName(app, 'refreshCookieName', spec)
   app.decorate('refreshCookie', refreshCookie)
   app.decorate('tokenKeys', Object.freeze({ jwks: () => structuredClone(published) }))
-  app.decorate(
-    'refreshTokens',
-    new Refresher({
-      signIns: app.signIns,
-      clock: app.identityClock,
-      accounts: settings.accounts,
-      access,
-      keys: refreshKeys,
-      proofs: proofs ?? NO_PROOFS,
-      refreshGrace: settings.refreshGrace,
-    }),
-  )
+  app.decorate('refreshTokens', refresher)
 }
 
 export default fp(tokenAuth, {

@@ -1,6 +1,12 @@
 import type { LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
-import type { ModeName, RefusalCode } from '../plugins/lib/contract.js'
+import type {
+  GivenFactor,
+  ModeName,
+  RefusalCode,
+  SignInOptions,
+  StepUpOptions,
+} from '../plugins/lib/contract.js'
 import { createMemoryStore } from '../plugins/lib/stores/memory/store.js'
 import {
   type AddMode,
@@ -10,6 +16,7 @@ import {
   cookieMode,
   faultyStore,
   type Headers,
+  heldStore,
   NEXT_SECRET,
   type Operation,
   refused,
@@ -38,8 +45,12 @@ export interface ModeUnderTest {
   readonly lifetime: number
   /** True where the client cannot read the claims, so that none is too sensitive. */
   readonly claimsStayHere?: boolean
-  /** What its identity has in place of the time of the sign-in. */
+  /** What its identity has in place of the time and the factors of the sign-in. */
   readonly inPlaceOfAuthTime?: object
+  /** What a step-up needs besides factors, by the answer of the sign-in. Absent for a mode that has none. */
+  readonly stepUpWith?: (answer: LightMyRequestResponse) => StepUpOptions
+  /** How long the credential from before a step-up keeps working, in seconds. Defaults to `lifetime`. */
+  readonly outlivesStepUp?: number
   /** True for a mode that answers by promise even where the store does not. */
   readonly alwaysPromises?: boolean
   /** False for a mode that keeps its credentials in the process. */
@@ -93,7 +104,9 @@ export function modeContract(t: Test, name: ModeName, mode: ModeUnderTest): void
         routes(app) {
           app.get('/frozen', { preHandler: app.guard() }, async ({ identity }) => ({
             identity,
-            frozen: [identity, identity.claims, identity.claims.team].every(Object.isFrozen),
+            frozen: [identity, identity.claims, identity.claims.team, ...(identity.factors ?? [])].every(
+              Object.isFrozen,
+            ),
           }))
         },
       })
@@ -107,7 +120,10 @@ export function modeContract(t: Test, name: ModeName, mode: ModeUnderTest): void
           role: 'admin',
           mode: name,
           signInId: record?.id,
-          ...(mode.inPlaceOfAuthTime ?? { authTime: START }),
+          ...(mode.inPlaceOfAuthTime ?? {
+            authTime: START,
+            factors: [{ method: 'password', at: START }],
+          }),
           claims: { team: { id: 7 }, beta: true },
         },
         frozen: true,
@@ -241,7 +257,8 @@ export function modeContract(t: Test, name: ModeName, mode: ModeUnderTest): void
       const said = JSON.stringify([answer.headers, answer.body, (await me(mode.present(answer))).body])
       const decoded = said.split(/[^\w-]+/).map((part) => Buffer.from(part, 'base64url').toString())
       for (const text of [said, ...decoded]) {
-        if (/argon2id|password/.test(text)) t.fail(`leaks: ${text.slice(0, 80)}`)
+        if (text.includes(ALICE.password) || text.includes(ALICE.password_hash))
+          t.fail(`leaks: ${text.slice(0, 80)}`)
       }
       t.equal(answer.headers['cache-control'], 'no-store')
     })
@@ -293,8 +310,209 @@ export function modeContract(t: Test, name: ModeName, mode: ModeUnderTest): void
       refused(t, await after.me(headers), 401, expected)
     })
 
+    if (mode.inPlaceOfAuthTime === undefined) factorContract(t, name, setUp)
+    if (mode.stepUpWith) stepUpContract(t, name, mode, mode.stepUpWith, setUp)
     if (mode.outlivesProcess !== false) keyContract(t, setUp, mode)
   })
+}
+
+/** For modes that sign in people. */
+function factorContract(
+  t: Test,
+  name: ModeName,
+  setUp: (t: Test, options?: Partial<SuiteOptions>) => Promise<Setting>,
+): void {
+  t.test('identity and list have the factors of the sign-in, each with its time', async (t) => {
+    const { enter, me, app } = await setUp(t)
+    const second = Math.floor(START / 1000) * 1000
+    const given: [SignInOptions['factors'], GivenFactor[]][] = [
+      [undefined, [{ method: 'password', at: START }]],
+      [['external'], [{ method: 'external', at: second }]],
+      [
+        ['totp', { method: 'password', at: START - 90_000 }],
+        [
+          { method: 'password', at: second - 90_000 },
+          { method: 'totp', at: second },
+        ],
+      ],
+      [
+        ['passkey', 'recovery_code'],
+        [...(['recovery_code', 'passkey'] as const)].map((method) => ({ method, at: second })),
+      ],
+      [['totp', { method: 'totp', at: START - 5000 }], [{ method: 'totp', at: second }]],
+    ]
+    for (const [factors, expected] of given) {
+      const headers = await enter(factors && { factors })
+      const identity = (await me(headers)).json()
+      t.strictSame(identity.factors, expected)
+      t.equal(identity.authTime, START)
+      t.strictSame((await app.signIns.find(ALICE.id, identity.signInId))?.factors, expected, 'in the list')
+    }
+  })
+
+  t.test('what is no factor signs nobody in, and ends nothing', async (t) => {
+    const { enter, me, signInIds, signIn } = await setUp(t)
+    const headers = await enter()
+    const before = await signInIds()
+    const bad = [
+      [],
+      ['sms'],
+      'totp',
+      [{ method: 'totp' }],
+      [{ method: 'totp', at: 'now' }],
+      [null],
+      ['__proto__'],
+    ]
+    const late = [[{ method: 'totp', at: START + 301_000 }], [{ method: 'totp', at: -1 }]]
+    for (const factors of [...bad, ...late]) {
+      const answer = await signIn(name, { headers, factors: factors as never })
+      refused(t, answer, 500, 'OPTION_INVALID', JSON.stringify(factors))
+      t.equal(answer.headers['set-cookie'], undefined)
+    }
+    t.strictSame(await signInIds(), before)
+    t.equal((await me(headers)).statusCode, 200)
+  })
+}
+
+/** For modes whose sign-ins can get stronger. */
+function stepUpContract(
+  t: Test,
+  name: ModeName,
+  mode: ModeUnderTest,
+  stepUpWith: NonNullable<ModeUnderTest['stepUpWith']>,
+  setUp: (t: Test, options?: Partial<SuiteOptions>) => Promise<Setting>,
+): void {
+  const enterWeak = async (suite: Setting, options?: Parameters<Suite['signIn']>[1]) => {
+    const answer = await suite.signIn(name, options)
+    return { headers: mode.present(answer), more: stepUpWith(answer) }
+  }
+  const methodsOf = (answer: LightMyRequestResponse) =>
+    answer.json().factors?.map(({ method }: GivenFactor) => method)
+
+  t.test('a step-up adds factors, and everything else of the sign-in stays', async (t) => {
+    const suite = await setUp(t)
+    const { me, clock, app, stepUp } = suite
+    const { headers, more } = await enterWeak(suite, { claims: { team: 'blue' }, remember: true })
+    const before = (await me(headers)).json()
+    const record = (await app.signIns.list(ALICE.id))[0]
+    clock.advance(60)
+    const answer = await stepUp(headers, ['totp'], more)
+    t.equal(answer.statusCode, 200)
+    t.equal(answer.headers['cache-control'], 'no-store')
+    t.equal(answer.json().issued.signInId, before.signInId)
+    const at = Math.floor(clock.now / 1000) * 1000
+    const factors = [
+      { method: 'password', at: before.factors[0].at },
+      { method: 'totp', at },
+    ]
+    t.strictSame((await me(mode.present(answer))).json(), { ...before, factors })
+    const [now, ...others] = await app.signIns.list(ALICE.id)
+    t.equal(others.length, 0, 'it is one entry of the list')
+    const { createdAt, absoluteExpiresAt, epoch, generation } = record ?? {}
+    t.match(now, { createdAt, absoluteExpiresAt, epoch, generation })
+    t.strictSame(
+      now?.factors?.map(({ method }) => method),
+      ['password', 'totp'],
+    )
+  })
+
+  t.test('the credential from before stays as weak as it was', async (t) => {
+    const suite = await setUp(t)
+    const { me, clock, stepUp } = suite
+    const { headers, more } = await enterWeak(suite)
+    t.strictSame(methodsOf(await me(headers)), ['password'])
+    const strong = mode.present(await stepUp(headers, ['passkey'], more))
+    const { outlivesStepUp = mode.lifetime } = mode
+    clock.now += outlivesStepUp * 1000 - 1
+    t.strictSame(methodsOf(await me(headers)), ['password'])
+    clock.now += 1
+    t.equal((await me(headers)).statusCode, 401)
+    if (outlivesStepUp < mode.lifetime) t.strictSame(methodsOf(await me(strong)), ['password', 'passkey'])
+  })
+
+  t.test('a factor that is given again has the new time', async (t) => {
+    const suite = await setUp(t)
+    const { me, clock, stepUp } = suite
+    const { headers, more } = await enterWeak(suite)
+    clock.advance(30)
+    const strong = mode.present(await stepUp(headers, ['password'], more))
+    const at = Math.floor(clock.now / 1000) * 1000
+    t.match((await me(strong)).json(), { authTime: START, factors: [{ method: 'password', at }] })
+  })
+
+  t.test('what is no factor makes nothing stronger', async (t) => {
+    const suite = await setUp(t)
+    const { headers, more } = await enterWeak(suite)
+    for (const factors of [[], ['sms' as never]]) {
+      const answer = await suite.stepUp(headers, factors, more)
+      refused(t, answer, 500, 'OPTION_INVALID')
+      t.equal(answer.headers['set-cookie'], undefined)
+    }
+    t.strictSame(methodsOf(await suite.me(headers)), ['password'])
+    t.strictSame((await suite.app.signIns.list(ALICE.id))[0]?.factors, [{ method: 'password', at: START }])
+  })
+
+  for (const [how, end] of Object.entries(ENDS)) {
+    for (const [operation, nth] of STEPS) {
+      t.test(`a sign-in that is ${how} at the ${nth}. ${operation} of a step-up stays ended`, async (t) => {
+        const { store, hold } = heldStore(createMemoryStore())
+        const suite = await setUp(t, { store })
+        const { headers, more } = await enterWeak(suite)
+        await suite.me(headers)
+        const held = hold(operation, nth)
+        const stepping = suite.stepUp(headers, ['totp'], more).then((answer) => answer)
+        await held.reached
+        await end(suite)
+        held.release()
+        const answer = await stepping
+        t.equal(answer.statusCode, 401, answer.body)
+        t.notMatch(String(answer.headers['set-cookie']), /=v1/, 'no credential is handed out')
+        t.notOk('issued' in answer.json())
+        t.strictSame(await suite.app.signIns.list(ALICE.id), [])
+        refused(t, await suite.me(headers), 401, 'SIGNED_OUT')
+      })
+    }
+  }
+
+  t.test('when the store cannot answer, a step-up is 503 and the credential stays good', async (t) => {
+    const { store, failing } = faultyStore(createMemoryStore())
+    const suite = await setUp(t, { store })
+    const { headers, more } = await enterWeak(suite)
+    for (const operation of ['findSignIn', 'resealSignIn'] as const) {
+      failing.add(operation)
+      const answer = await suite.stepUp(headers, ['totp'], more)
+      refused(t, answer, 503, 'STORE_UNAVAILABLE', operation)
+      t.equal(answer.headers['set-cookie'], undefined)
+      failing.clear()
+      t.strictSame(methodsOf(await suite.me(headers)), ['password'])
+    }
+  })
+
+  t.test('over a store that cannot replace a seal, a step-up is refused', async (t) => {
+    const inner = createMemoryStore()
+    const store = new Proxy(inner, {
+      get(target, operation) {
+        const value: unknown = operation === 'resealSignIn' ? undefined : Reflect.get(target, operation)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const suite = await setUp(t, { store })
+    const { headers, more } = await enterWeak(suite)
+    refused(t, await suite.stepUp(headers, ['totp'], more), 503, 'STORE_UNAVAILABLE')
+    t.strictSame(methodsOf(await suite.me(headers)), ['password'])
+  })
+}
+
+/** The store's operations of every step-up. */
+const STEPS = [
+  ['findSignIn', 1],
+  ['findSignIn', 2],
+  ['resealSignIn', 1],
+] as const
+
+const ENDS: Record<string, (suite: Setting) => Promise<unknown>> = {
+  'signed out': async ({ app }) => app.signIns.endAll(ALICE.id),
+  'ended by a new password': async ({ app }) => app.signIns.raiseEpoch({ id: ALICE.id, epoch: 1 }),
 }
 
 /** For modes whose credentials are made with the ring's keys. */

@@ -1,3 +1,5 @@
+import type { FactorMethod } from './contract.js'
+
 /* The types of audit events. `audit.ts` reports them. */
 
 /**
@@ -47,6 +49,8 @@ export interface AuditDetails {
     readonly signInId: string | null
     readonly mode: string
   }
+  /** A signed-in person proved who they are once more, and their sign-in is stronger or recent again. */
+  stepped_up: OfMode & { readonly factors: readonly FactorMethod[] }
   /** From now on, the credentials of the sign-in need proofs by the key of its client. */
   sign_in_bound: OfMode
   /** A genuine credential of a bound sign-in came without a good proof: it may be stolen. */
@@ -136,6 +140,7 @@ const BY = { by: true, actorId: true } as const
 /** The level and the fields of each type. */
 export const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   signed_in: { level: 'info', fields: OF_MODE },
+  stepped_up: { level: 'info', fields: { ...OF_MODE, factors: true } },
   sign_in_bound: { level: 'info', fields: OF_MODE },
   proof_refused: { level: 'info', fields: { ...OF_MODE, reason: true } },
   sign_in_refused: { level: 'info', fields: { mode: true, reason: true } },

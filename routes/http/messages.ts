@@ -63,6 +63,10 @@ const MESSAGES = {
   REFRESH_REFUSED: ['The refresh token is not valid.', '刷新令牌无效。'],
   ROLE_REQUIRED: ['Your role does not allow this.', '您的角色无权执行此操作。'],
   NOT_ALLOWED: ['You are not allowed to do this.', '您无权执行此操作。'],
+  FACTOR_REQUIRED: [
+    'This needs another factor. Prove who you are once more.',
+    '此操作需要再用一种方式验证身份。',
+  ],
   SIGN_IN_TOO_OLD: ['This needs a recent sign-in. Sign in again.', '此操作需要近期登录，请重新登录。'],
   MODE_REQUIRED: ['This action does not accept your way of signing in.', '当前登录方式不允许此操作。'],
   SCOPE_REQUIRED: ['This API key lacks a scope that this needs.', '该 API 密钥缺少所需的权限范围。'],

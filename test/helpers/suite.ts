@@ -13,11 +13,14 @@ import type {
   Account,
   AccountSource,
   AuthMode,
+  FactorMethod,
+  GivenFactor,
   Identity,
   MaybePromise,
   ModeName,
   Resolution,
   SignInOptions,
+  StepUpOptions,
 } from '../../plugins/lib/contract.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
@@ -26,6 +29,7 @@ import sessionAuth, { type SessionAuthOptions } from '../../plugins/session-auth
 import signIns, { type SignInsOptions } from '../../plugins/sign-ins.js'
 import tokenAuth, { type TokenAuthOptions } from '../../plugins/token-auth.js'
 import { START, TestClock } from './clock.js'
+import { makeGate } from './session-app.js'
 
 export const SECRET = 'a secret for tests, at least 32 bytes long'
 export const NEXT_SECRET = 'another secret for tests, as long as that'
@@ -92,6 +96,39 @@ export function faultyStore(inner: StateStore, { promises = false } = {}): Fault
 
 /** Registers one mode. */
 export type AddMode = (app: FastifyInstance) => Promise<void>
+
+/** Operations that are held after they have read. All others are held before they write. */
+const READS: ReadonlySet<string> = new Set(['findSignIn', 'readSession'])
+
+/** A store whose operations can be held up, so that something else happens meanwhile. */
+export function heldStore(inner: StateStore) {
+  let next = { operation: '', left: 0, reached: makeGate(), go: makeGate() }
+  const held = async (call: () => unknown) => {
+    const { operation, reached, go } = next
+    const read = READS.has(operation) ? await call() : undefined
+    reached.open()
+    await go.opened
+    return READS.has(operation) ? read : call()
+  }
+  const store = new Proxy(inner, {
+    get(target, name) {
+      const operation: unknown = Reflect.get(target, name)
+      if (typeof operation !== 'function') return operation
+      return (...args: unknown[]) => {
+        const call = () => Reflect.apply(operation, target, args)
+        if (name !== next.operation || --next.left !== 0) return call()
+        return held(call)
+      }
+    },
+  })
+  /** Holds up the nth call from now. */
+  const hold = (operation: Operation, nth = 1) => {
+    next = { operation, left: nth, reached: makeGate(), go: makeGate() }
+    const { reached, go } = next
+    return { reached: reached.opened, release: () => go.open() }
+  }
+  return { store, hold }
+}
 
 export function cookieMode(options: CookieAuthOptions = {}): AddMode {
   return async (app) => void (await app.register(cookieAuth, { secure: false, ...options }))
@@ -175,6 +212,12 @@ export interface Suite {
   signIn(mode: string, options?: SignInOptions & SignInAs): Promise<LightMyRequestResponse>
   /** `POST /sign_out/:mode`. */
   signOut(mode: string, headers?: Headers): Promise<LightMyRequestResponse>
+  /** `POST /step_up`, behind a guard that asks for nothing else. */
+  stepUp(
+    headers: Headers,
+    factors: readonly (FactorMethod | GivenFactor)[],
+    options?: StepUpOptions,
+  ): Promise<LightMyRequestResponse>
   /** `GET /me`, behind a guard that asks for nothing else. */
   me(headers?: Headers): Promise<LightMyRequestResponse>
   post(url: string, headers?: Headers, payload?: object): Promise<LightMyRequestResponse>
@@ -190,6 +233,10 @@ interface SignInBody {
   readonly options: SignInOptions
 }
 
+interface StepUpBody extends StepUpOptions {
+  readonly factors: readonly (FactorMethod | GivenFactor)[]
+}
+
 function addRoutes(app: FastifyInstance): void {
   app.post<{ Params: { mode: ModeName }; Body: SignInBody }>('/sign_in/:mode', async (request) => {
     const { account, options } = request.body
@@ -198,6 +245,10 @@ function addRoutes(app: FastifyInstance): void {
   app.post<{ Params: { mode: ModeName } }>('/sign_out/:mode', async (request) => ({
     ended: await request.signOut(request.params.mode),
   }))
+  app.post<{ Body: StepUpBody }>('/step_up', { preHandler: app.guard() }, async (request) => {
+    const { factors, ...options } = request.body
+    return { issued: await request.stepUp(factors, options) }
+  })
   app.route({
     method: ['GET', 'POST'],
     url: '/me',
@@ -229,6 +280,7 @@ function callers(app: FastifyInstance): Omit<Suite, 'app' | 'clock' | 'store'> {
     signIn: (mode, { account = ALICE, headers, ...options } = {}) =>
       post(`/sign_in/${mode}`, headers, { account, options }),
     signOut: (mode, headers) => post(`/sign_out/${mode}`, headers),
+    stepUp: (headers, factors, options) => post('/step_up', headers, { factors, ...options }),
     me: (headers = {}) => app.inject({ url: '/me', headers }),
   }
 }

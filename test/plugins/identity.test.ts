@@ -139,7 +139,8 @@ t.test('request.identity', async (t) => {
       t.match(signInId, /^[\w-]{22}$/)
       shapes.push(rest)
     }
-    const same = { accountId: BOB.id, username: 'bob', role: 'user', authTime: START, claims: {} }
+    const factors = [{ method: 'password', at: START }]
+    const same = { accountId: BOB.id, username: 'bob', role: 'user', authTime: START, factors, claims: {} }
     t.strictSame(shapes, [
       { ...same, mode: 'token' },
       { ...same, mode: 'session' },

@@ -58,6 +58,7 @@ const cookie: ModeUnderTest = {
   alter: alterCookie,
   codes: { altered: 'CREDENTIAL_INVALID', expired: 'CREDENTIAL_EXPIRED' },
   lifetime: 3600,
+  stepUpWith: () => ({}),
 }
 
 const session: ModeUnderTest = {
@@ -66,6 +67,7 @@ const session: ModeUnderTest = {
   // A session past its time has no record: nobody can tell it from one that was ended.
   codes: { altered: 'CREDENTIAL_INVALID', expired: 'SIGNED_OUT' },
   lifetime: 7200,
+  outlivesStepUp: 10,
   claimsStayHere: true,
 }
 
@@ -77,6 +79,7 @@ const token: ModeUnderTest = {
   alter: alterToken,
   codes: { altered: 'TOKEN_INVALID', expired: 'TOKEN_EXPIRED' },
   lifetime: 900,
+  stepUpWith: (answer) => ({ refreshToken: answer.json().issued.refreshToken }),
 }
 
 /** Each application has a database of its own. */

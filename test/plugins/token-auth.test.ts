@@ -77,6 +77,7 @@ t.test('the caller of a genuine token is recognised, with what the application a
     mode: 'token',
     signInId,
     authTime: START,
+    factors: [{ method: 'password', at: START }],
     claims: { tenant: 't-1', flags: ['x'] },
   })
 })

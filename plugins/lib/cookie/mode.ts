@@ -1,17 +1,27 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { AuthMode, Begun, CheckedAccount, MaybePromise, Resolution, SignInOptions } from '../contract.js'
+import type {
+  AuthMode,
+  Begun,
+  CheckedAccount,
+  GivenFactor,
+  MaybePromise,
+  Resolution,
+  SignInOptions,
+} from '../contract.js'
+import { mergeFactors, readFactors, writeFactors } from '../credentials/given-factors.js'
 import { claimsOf, refOf } from '../credentials/identity-claims.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { checkClaims } from '../credentials/sensitive-claims.js'
 import type { BindableMode, ModeDevices } from '../device/mode-devices.js'
+import { SignedOut } from '../errors.js'
 import { type CookieSpec, readCookie, removeCookie, setCookie } from '../http/cookies.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { refOfRecord } from '../sign-ins/record.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { type CacheOptions, VerifiedCache } from '../verified/cache.js'
 import { ABSENT } from '../verified/verified.js'
-import { CookieRenewal, type CookieTtls } from './renewal.js'
-import { type CookiePayload, checkCookieSize, openCookie, sealCookie } from './seal.js'
+import { CookieRenewal } from './renewal.js'
+import { type CookiePayload, type CookieTtls, checkCookieSize, openCookie, sealCookie } from './seal.js'
 import { CookieVerification, INVALID } from './verification.js'
 
 export interface CookieSettings extends CookieTtls {
@@ -117,6 +127,28 @@ export class CookieMode implements AuthMode<'cookie'>, BindableMode {
     const payload = this.#payloadOf(request)
     const left = payload ? payload.exp - Math.floor(this.app.identityClock() / 1000) : 0
     if (payload && left > 0) this.#set(request, reply, { ...payload, dev: 2 }, left)
+  }
+
+  /**
+   * The new cookie has the factors of the request's own, and the given ones: not those that another copy of the cookie
+   * has got.
+   */
+  async stepUp(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    given: readonly GivenFactor[],
+  ): Promise<CookieIssued> {
+    const payload = this.#payloadOf(request)
+    if (payload?.sid !== request.identity.signInId) throw new SignedOut()
+    const record = await this.#signIns.strengthen(refOf(payload), given)
+    const life = record && (await this.#renewal.extend(payload, record))
+    if (!life) throw new SignedOut()
+    const authTime = payload.auth_time * 1000
+    const fac = writeFactors(mergeFactors(readFactors(payload.fac, authTime), given), authTime)
+    const { fac: _weak, ...rest } = payload
+    const expiresIn = life.exp - life.iat
+    this.#set(request, reply, { ...rest, ...life, ...(fac === undefined ? {} : { fac }) }, expiresIn)
+    return { signInId: payload.sid, expiresIn }
   }
 
   #set(request: FastifyRequest, reply: FastifyReply, payload: CookiePayload, maxAge: number): void {

@@ -8,15 +8,9 @@ import { kCaller } from '../identity/caller.js'
 import { Newest } from '../newest.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isLiveNow } from '../sign-ins/liveness.js'
-import { type CookiePayload, endOfCookie, sealCookie } from './seal.js'
-
-/** How long cookies live, in seconds. */
-export interface CookieTtls {
-  readonly ttl: number
-  readonly rememberTtl: number
-  /** Since the password was given. */
-  readonly absoluteTtl: number
-}
+import type { SignInRecord } from '../stores/contract.js'
+import { type CookiePayload, type CookieTtls, endOfCookie, idleTtlOf, sealCookie } from './seal.js'
+import { StepUps } from './step-ups.js'
 
 export interface CookieRenewalParts {
   readonly spec: CookieSpec
@@ -27,11 +21,13 @@ export interface CookieRenewalParts {
   readonly log: Pick<FastifyBaseLogger, 'warn'>
 }
 
+type Life = Pick<CookiePayload, 'iat' | 'exp'>
+
 interface Renewal {
   /** In ms. */
   readonly at: number
   /** Null if there was nothing to renew. */
-  readonly life: Pick<CookiePayload, 'iat' | 'exp'> | null
+  readonly life: Life | null
 }
 
 /** How long requests with the old cookie get the same renewed one, in ms. */
@@ -66,13 +62,15 @@ declare module 'fastify' {
  */
 export class CookieRenewal {
   readonly #parts: CookieRenewalParts
-  /** By sign-in: parallel requests share one renewal. */
-  readonly #running = new Map<string, Promise<CookiePayload | null>>()
+  /** By sign-in: parallel requests share the new life. Each keeps the rest of its own cookie, and so its own factors. */
+  readonly #running = new Map<string, Promise<Life | null>>()
   /** By sign-in. A script or many tabs may go on sending the old cookie. Without this map, each request would write. */
   readonly #recent = new Newest<string, Renewal>(RENEWALS_MAX)
+  readonly #stepUps: StepUps
 
   constructor(parts: CookieRenewalParts) {
     this.#parts = parts
+    this.#stepUps = new StepUps(parts.clock)
   }
 
   /** Notes a genuine, live cookie if it is due, or if its content has changed. */
@@ -95,6 +93,24 @@ export class CookieRenewal {
   }
 
   /**
+   * The life of the cookie that replaces this one in a step-up. Null if the sign-in has ended.
+   * @param record with the new factors
+   */
+  async extend(payload: CookiePayload, record: SignInRecord): Promise<Life | null> {
+    const { signIns, clock, ttls } = this.#parts
+    const iat = Math.floor(clock() / 1000)
+    const idleTtl = idleTtlOf(ttls, payload)
+    if (!(await signIns.touch(refOf(payload), idleTtl))) return null
+    this.#stepUps.note(record)
+    const exp = Math.min(
+      iat + idleTtl,
+      this.#absoluteEnd(payload),
+      Math.floor(record.absoluteExpiresAt / 1000),
+    )
+    return exp > iat ? { iat, exp } : null
+  }
+
+  /**
    * Sets the renewed cookie if a guard admitted the request by the old one. A failure is logged and leaves the answer
    * as it is; the next request tries again.
    */
@@ -107,8 +123,10 @@ export class CookieRenewal {
     const caller = request[kCaller]?.identity
     if (caller?.mode !== 'cookie' || caller.signInId !== payload.sid) return
     const isDue = this.#parts.clock() >= this.restsUntil(payload)
-    const renewed = (isDue ? await this.#renewOnce(payload) : null) ?? (isChanged ? payload : null)
-    if (renewed && (await this.#isStillLive(renewed))) this.#write(reply, renewed)
+    const life = isDue ? await this.#renewOnce(payload) : null
+    if (!life && !isChanged) return
+    const isLive = await this.#isStillLive(payload)
+    if (isLive && !this.#stepUps.haveOvertaken(payload)) this.#write(reply, { ...payload, ...life })
   }
 
   /** The last check: the same browser may have signed in or out while the renewal was stored. */
@@ -126,7 +144,7 @@ export class CookieRenewal {
     return auth_time + this.#parts.ttls.absoluteTtl
   }
 
-  #renewOnce(payload: CookiePayload): Promise<CookiePayload | null> {
+  #renewOnce(payload: CookiePayload): Promise<Life | null> {
     const running = this.#running.get(payload.sid)
     if (running) return running
     const renewing = this.#renew(payload)
@@ -139,34 +157,33 @@ export class CookieRenewal {
     return renewing
   }
 
-  async #renew(payload: CookiePayload): Promise<CookiePayload | null> {
+  async #renew(payload: CookiePayload): Promise<Life | null> {
     const now = this.#parts.clock()
     const known = this.#recent.get(payload.sid)
     // `abs`, because the clock may have been set back.
-    const life = known && Math.abs(now - known.at) < SERVES_FOR ? known.life : undefined
-    if (life === null) return null
-    const again = life && { ...payload, ...life }
+    const again = known && Math.abs(now - known.at) < SERVES_FOR ? known.life : undefined
+    if (again === null) return null
     // If cookies live for less than two minutes, this cookie may itself be the latest renewal, and due.
     if (again && again.exp > payload.exp) return again
-    const renewed = await this.#store(payload, now)
-    this.#recent.set(payload.sid, { at: now, life: renewed && { iat: renewed.iat, exp: renewed.exp } })
-    return renewed
+    const life = await this.#store(payload, now)
+    this.#recent.set(payload.sid, { at: now, life })
+    return life
   }
 
   /**
    * Moves the record's idle limit first. The cookie ends no later than the record: "end all sign-ins" would miss a
    * cookie that outlives its record. A sign-in that has ended meanwhile has no record.
    */
-  async #store(payload: CookiePayload, now: number): Promise<CookiePayload | null> {
+  async #store(payload: CookiePayload, now: number): Promise<Life | null> {
     const { signIns, ttls } = this.#parts
     const iat = Math.floor(now / 1000)
-    const idleTtl = payload.remember ? ttls.rememberTtl : ttls.ttl
+    const idleTtl = idleTtlOf(ttls, payload)
     if (!(await signIns.touch(refOf(payload), idleTtl))) return null
     const record = await signIns.find(payload.sub, payload.sid)
-    if (!record) return null
+    if (!record || this.#stepUps.haveOvertakenBy(payload, record)) return null
     const recordEnd = Math.floor(Math.min(record.idleExpiresAt, record.absoluteExpiresAt) / 1000)
     const exp = Math.min(iat + idleTtl, this.#absoluteEnd(payload), recordEnd)
-    return exp > payload.exp ? { ...payload, iat, exp } : null
+    return exp > payload.exp ? { iat, exp } : null
   }
 
   #write(reply: FastifyReply, payload: CookiePayload): void {

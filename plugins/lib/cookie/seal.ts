@@ -31,6 +31,22 @@ export function checkCookieSize(account: CheckedAccount, ext: Claims): void {
   }
 }
 
+/** How long cookies live, in seconds. */
+export interface CookieTtls {
+  readonly ttl: number
+  readonly rememberTtl: number
+  /** Since the sign-in began. */
+  readonly absoluteTtl: number
+}
+
+/** How long a cookie lives without being renewed, in seconds. */
+export function idleTtlOf(
+  { ttl, rememberTtl }: CookieTtls,
+  { remember }: Pick<CookiePayload, 'remember'>,
+): number {
+  return remember ? rememberTtl : ttl
+}
+
 /**
  * When a cookie ends, in ms: at its own time, or at the absolute limit (seconds since the password was given) if that
  * is earlier. A lowered limit also applies to older cookies, because a revocation is kept no longer than a sign-in may

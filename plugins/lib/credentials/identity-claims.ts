@@ -1,6 +1,7 @@
 import type { CheckedAccount, Claims, Identity, ModeName, SignInRef } from '../contract.js'
 import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
+import { isFactorsText, readFactors, writeFactors } from './given-factors.js'
 
 const Text = Type.String({ minLength: 1, maxLength: 256 })
 export const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
@@ -22,6 +23,8 @@ export const IdentityClaims = {
   iat: Instant,
   exp: Instant,
   ext: Type.Optional(Type.Record(Type.Unknown)),
+  /** See writeFactors. */
+  fac: Type.Optional(isFactorsText),
 }
 
 const Shape = Type.Object(IdentityClaims)
@@ -39,6 +42,7 @@ export function claimsOf(
   ttl: number,
 ): IdentityClaimValues {
   const iat = Math.floor(issuedAt / 1000)
+  const fac = writeFactors(record.factors, record.createdAt)
   return {
     sub: account.id,
     username: account.username,
@@ -50,6 +54,7 @@ export function claimsOf(
     iat,
     exp: Math.min(iat + ttl, Math.floor(record.absoluteExpiresAt / 1000)),
     ...(Object.keys(ext).length > 0 ? { ext } : {}),
+    ...(fac === undefined ? {} : { fac }),
   }
 }
 
@@ -74,7 +79,7 @@ export function freezeDeep<T>(value: T): T {
 
 /** @param authTime in ms */
 export function makeIdentity(
-  { sub, sid, username, role }: Pick<IdentityClaimValues, 'sub' | 'sid' | 'username' | 'role'>,
+  { sub, sid, username, role, fac }: Pick<IdentityClaimValues, 'sub' | 'sid' | 'username' | 'role' | 'fac'>,
   mode: ModeName,
   authTime: number,
   claims: Claims,
@@ -86,6 +91,7 @@ export function makeIdentity(
     mode,
     signInId: sid,
     authTime,
+    factors: readFactors(fac, authTime),
     claims: freezeDeep(claims),
   })
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Account, AccountId, AuthMode, AuthModes, ModeName, SignInOptions } from '../contract.js'
+import { checkFactors } from '../credentials/given-factors.js'
 import { CredentialAmbiguous, IdentityUnguarded } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import { checkAccount } from './account-check.js'
@@ -20,7 +21,7 @@ declare module 'fastify' {
 
 const TOO_EARLY =
   'request.signIn or request.signOut was called in a hook that runs before those of the suite.'
-function replyOf(request: FastifyRequest): FastifyReply {
+export function replyOf(request: FastifyRequest): FastifyReply {
   const reply = request[kReply]
   if (!reply) throw new IdentityUnguarded(TOO_EARLY)
   return reply
@@ -56,12 +57,17 @@ export async function signIn<N extends ModeName>(
 ): Promise<AuthModes[N]> {
   const mode = this.server.authModes.get(name)
   const checked = checkAccount(account)
+  const factors = checkFactors(options.factors ?? ['password'], this.server.identityClock())
   const reply = replyOf(this)
   forbidCaching(reply)
   return untilAnswer(this, reply, `request.signIn('${name}')`, async () => {
     const replaces = begunBefore(this, mode) ?? (await ownSignIn(mode, this)) ?? undefined
     noteSigningIn(this, name)
-    const { issued, signIn: begun } = await mode.issue(this, reply, checked, { ...options, replaces })
+    const { issued, signIn: begun } = await mode.issue(this, reply, checked, {
+      ...options,
+      factors,
+      replaces,
+    })
     const signInId = begun?.signInId ?? null
     this.server.audit.emit({ type: 'signed_in', accountId: checked.id, signInId, mode: name }, this)
     if (begun) {

@@ -5,10 +5,11 @@ import { CACHE_AGE, type CacheOptions, VerifiedCache } from '../verified/cache.j
 import { signedOutAs, Verified } from '../verified/verified.js'
 import { identityOfSession, type SessionSignIn } from './content.js'
 import type { StoredSession } from './records.js'
+import type { Strength } from './steps.js'
 
 /*
- * Why a session's identity may come from memory: only the end of its sign-in, or a time, ends a session. Liveness is
- * checked at every use, and the times are kept here. So a record that was read during its sign-out does no harm. The
+ * Why a session's identity may come from memory: only the end of its sign-in, a step-up, or a time, ends an id of a
+ * session. The revocation list has both ends, and is asked at every use. The times are kept here. So a record that was read during its sign-out does no harm. The
  * application's data is never cached: it is read from the store each time.
  */
 
@@ -27,6 +28,25 @@ export interface SessionBounds {
 
 export const UNBOUND: SessionBounds = Object.freeze({ openUntil: Number.POSITIVE_INFINITY, proof: null })
 
+/** The sign-in of a session, and what the id in the cookie is good for. */
+export interface HeldSession {
+  readonly signIn: SessionSignIn
+  /** See SessionCredential. */
+  readonly step: number
+  readonly strength: Strength
+}
+
+/** Random characters of a sign-in's id. The rest of such an id is a mark. */
+const RANDOM_PART = 16
+
+/**
+ * The entry in the revocation list by which a step-up tells all processes that the session's id of this step is no longer
+ * the newest. No sign-in has such an id.
+ */
+export function retirementOf(signInId: string, step: number): string {
+  return `${signInId.slice(0, RANDOM_PART)}-${step.toString(36)}`
+}
+
 export interface SessionCacheOptions extends CacheOptions {
   readonly clock: Clock
   /** Until when (ms) a session needs no touch and no new seal. */
@@ -42,24 +62,32 @@ export class SessionCache extends VerifiedCache {
   }
 
   /** Keeps it for five minutes at most. Then its record is read again. */
-  keepSession(cookie: string, stored: StoredSession, bounds: SessionBounds = UNBOUND): void {
-    const { signIn } = stored.content
-    if (!signIn) return
-    const verified = this.verifiedOf(cookie, stored, signIn, bounds)
+  keepSession(
+    cookie: string,
+    stored: StoredSession,
+    held: HeldSession,
+    bounds: SessionBounds = UNBOUND,
+  ): void {
+    const verified = this.verifiedOf(cookie, stored, held, bounds)
     this.keep(verified, verified.from)
   }
 
-  /** The session as a credential that was verified now. */
+  /**
+   * The session as a credential that was verified now.
+   * @param retirement null for one that is only used at once
+   */
   verifiedOf(
     cookie: string,
     stored: StoredSession,
-    signIn: SessionSignIn,
+    { signIn, step, strength: { fac, until: end } }: HeldSession,
     { openUntil, proof }: SessionBounds = UNBOUND,
+    retirement: string | null = retirementOf(signIn.sid, step),
   ): Verified {
     const from = this.sessions.clock()
     const rests = Math.min(this.sessions.restsUntil(stored), stored.absoluteExpiresAt, from + CACHE_AGE)
-    const until = Math.min(rests, openUntil)
-    return new Verified(identityOfSession(signIn), cookie, refOf(signIn), from, until, proof)
+    const until = Math.min(rests, openUntil, end)
+    const identity = identityOfSession({ ...signIn, fac })
+    return new Verified(identity, cookie, refOf(signIn), from, until, proof, retirement)
   }
 
   keepUnknown(cookie: string): void {

@@ -1,23 +1,31 @@
 import type { CheckedAccount, Claims, Identity, SignInOptions } from '../contract.js'
+import { writeFactors } from '../credentials/given-factors.js'
 import { IdentityClaims, makeIdentity } from '../credentials/identity-claims.js'
 import { claimsObject } from '../credentials/sensitive-claims.js'
 import { ClaimInvalid } from '../errors.js'
 import { type Static, Type } from '../shape.js'
 import type { SignInRecord } from '../stores/contract.js'
+import { STEP_MAX } from './cookie.js'
 import { faultyField, isNestedTooDeep } from './json-fault.js'
 
-const { sub, username, role, epoch, gen, sid } = IdentityClaims
+const { sub, username, role, epoch, gen, sid, fac } = IdentityClaims
 const AnyObject = Type.Record(Type.Unknown)
+/** In ms, as far as a `Date` goes. */
+const Moment = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 })
 
 /** The sign-in that a session stands for. `auth_time` is in ms. */
 const isSessionSignIn = Type.Object(
   {
     ...{ sid, sub, username, role, epoch, gen },
-    auth_time: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 }),
+    auth_time: Moment,
     remember: Type.Boolean,
     claims: AnyObject,
     // Device binding was offered at the sign-in. Its record tells whether it was bound.
     dev: Type.Optional(Type.Literal(1)),
+    fac,
+    // After step-ups: their number, and what the id from before the last one is good for. See steps.ts.
+    step: Type.Optional(Type.Integer({ minimum: 1, maximum: STEP_MAX })),
+    old: Type.Optional(Type.Object({ until: Moment, fac }, { additionalProperties: false })),
   },
   { additionalProperties: false },
 )
@@ -66,6 +74,7 @@ export function contentOfSignIn(
   isOffered: boolean,
 ): SessionContent {
   const { signIn, data } = legacy
+  const given = writeFactors(record.factors, record.createdAt)
   return {
     signIn: {
       sid: record.id,
@@ -78,6 +87,7 @@ export function contentOfSignIn(
       remember: options.remember === true,
       claims: copyClaims(options.claims),
       ...(isOffered ? { dev: 1 as const } : {}),
+      ...(given === undefined ? {} : { fac: given }),
     },
     // Keeps an anonymous visitor's data, and the same account's. Never another account's.
     data: !signIn || signIn.sub === account.id ? data : {},

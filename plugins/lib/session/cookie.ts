@@ -28,13 +28,20 @@ export function sessionKeyOf(id: string): string {
 /** A verified session cookie. `stale`: signed under an old key, which only verifies. */
 export interface SessionCredential {
   readonly text: string
+  /** The random part of the id, which names the session. */
   readonly id: string
+  /** How many step-ups there were before it. */
+  readonly step: number
   readonly stale: boolean
 }
 
+export const STEP_MAX = 999_999_999
+/** The random part has a fixed length, so that every id has one meaning. */
+const ID = /^([\w-]{43})([1-9]\d{0,8})?$/
+
 /** How an answer changes the cookie. `maxAge` is in seconds; without it the cookie ends with the browser. */
 export type CookieChange =
-  | { readonly kind: 'set'; readonly id: string; readonly maxAge?: number }
+  | { readonly kind: 'set'; readonly id: string; readonly step?: number; readonly maxAge?: number }
   | { readonly kind: 'clear' }
 
 /** The session cookie: a signed id, so that no forged id reaches a store. */
@@ -50,8 +57,9 @@ export class SessionCookie {
 
   /** Null if it is forged. */
   verify(text: string): SessionCredential | null {
-    const id = verifyValue(this.keys, text)
-    return id === null ? null : { text, id, stale: !isUnderSigningKey(this.keys, text) }
+    const [, id, step = '0'] = ID.exec(verifyValue(this.keys, text) ?? '') ?? []
+    if (id === undefined) return null
+    return { text, id, step: Number(step), stale: !isUnderSigningKey(this.keys, text) }
   }
 
   /** The request's genuine session cookie, or null. */
@@ -60,14 +68,14 @@ export class SessionCookie {
     return reading.kind === 'one' ? this.verify(reading.value) : null
   }
 
-  textOf(id: string): string {
-    return signValue(this.keys, id)
+  textOf(id: string, step = 0): string {
+    return signValue(this.keys, step === 0 ? id : `${id}${step}`)
   }
 
   /** @param change null undoes what was written before */
   write(reply: FastifyReply, change: CookieChange | null): void {
     if (change === null) takeBackCookie(reply, this.spec)
     else if (change.kind === 'clear') clearCookie(reply, this.spec)
-    else setCookie(reply, this.spec, this.textOf(change.id), change.maxAge)
+    else setCookie(reply, this.spec, this.textOf(change.id, change.step), change.maxAge)
   }
 }

@@ -3,6 +3,7 @@ import type {
   AuthMode,
   Begun,
   CheckedAccount,
+  GivenFactor,
   MaybePromise,
   Resolution,
   SignInOptions,
@@ -10,13 +11,16 @@ import type {
 } from '../contract.js'
 import { refOf } from '../credentials/identity-claims.js'
 import type { BindableMode } from '../device/mode-devices.js'
+import { SignedOut } from '../errors.js'
 import type { SignInRecord } from '../stores/contract.js'
-import { ABSENT, Verified } from '../verified/verified.js'
+import { ABSENT, RETIRED, Verified } from '../verified/verified.js'
 import { beginSession } from './begin.js'
 import { type SessionCache, UNBOUND } from './cache.js'
 import type { Legacy } from './content.js'
-import { newSessionId, type SessionCookie, sessionKeyOf } from './cookie.js'
-import type { StoredSession } from './records.js'
+import { newSessionId, type SessionCookie, type SessionCredential, sessionKeyOf } from './cookie.js'
+import { type StoredSession, whenReady } from './records.js'
+import { stepUpSession } from './step-up.js'
+import { stepOf } from './steps.js'
 import { kSession } from './turn.js'
 import type { SessionParts } from './use.js'
 import { INVALID, type SessionVerification } from './verification.js'
@@ -47,7 +51,11 @@ export class SessionMode implements AuthMode<'session'>, BindableMode {
     const verified = this.cache.recall(reading.value, now)
     if (!verified) return this.verification.verify(request, reading.value)
     const { devices, signIns } = this.parts
-    return devices === null ? verified.resolve(signIns) : devices.resolve(request, verified, now)
+    const resolution = devices === null ? verified.resolve(signIns) : devices.resolve(request, verified, now)
+    if (resolution !== RETIRED && !(resolution instanceof Promise)) return resolution
+    return whenReady(resolution, (answer) =>
+      answer === RETIRED ? this.verification.verify(request, reading.value) : answer,
+    )
   }
 
   async issue(
@@ -74,11 +82,28 @@ export class SessionMode implements AuthMode<'session'>, BindableMode {
 
   async signOut(request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
     const credential = this.cookie.read(request)
-    if (credential) await this.end(request, credential.id)
+    if (credential) await this.end(request, credential)
     this.dropHeld(request)
     this.clear(request, reply)
     this.parts.devices?.forget(request, reply)
     return credential !== null
+  }
+
+  async stepUp(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    given: readonly GivenFactor[],
+  ): Promise<SessionIssued> {
+    const credential = this.cookie.read(request)
+    if (!credential) throw new SignedOut()
+    const { id } = credential
+    const stored = await stepUpSession(this.parts, credential, request.identity, given)
+    const turn = this.verification.turnOf(request)
+    turn.held = id
+    const maxAge = this.parts.use.maxAgeOf(stored)
+    turn.change = { kind: 'set', id, step: stepOf(stored.content.signIn), maxAge }
+    turn.show(reply, this.cookie)
+    return { signInId: request.identity.signInId }
   }
 
   clear(request: FastifyRequest, reply: FastifyReply): void {
@@ -95,10 +120,12 @@ export class SessionMode implements AuthMode<'session'>, BindableMode {
   }
 
   private keepNew(id: string, stored: StoredSession): void {
-    const { devices } = this.parts
-    const openUntil = stored.content.signIn && devices?.openUntil(stored.content.signIn.auth_time)
-    const bounds = typeof openUntil === 'number' ? { openUntil, proof: null } : UNBOUND
-    this.cache.keepSession(this.cookie.textOf(id), stored, bounds)
+    const { signIn } = stored.content
+    if (!signIn) return
+    const openUntil = this.parts.devices?.openUntil(signIn.auth_time)
+    const bounds = openUntil === undefined ? UNBOUND : { openUntil, proof: null }
+    const held = { signIn, step: 0, strength: { fac: signIn.fac, until: Number.POSITIVE_INFINITY } }
+    this.cache.keepSession(this.cookie.textOf(id), stored, held, bounds)
   }
 
   /** The data and the sign-in that the new session takes over from the request's own. */
@@ -111,12 +138,12 @@ export class SessionMode implements AuthMode<'session'>, BindableMode {
     return stored ? { key: stored.key, ...stored.content } : NO_LEGACY
   }
 
-  private async end(request: FastifyRequest, id: string): Promise<void> {
+  private async end(request: FastifyRequest, { id, step }: SessionCredential): Promise<void> {
     const { records, signIns } = this.parts
     const key = sessionKeyOf(id)
     // An id never changes its sign-in, so the cached reference is right. It also ends a sign-in whose session record a
     // store short of memory has evicted.
-    const ref = this.cachedRef(id) ?? (await this.storedRef(key))
+    const ref = this.cachedRef(id, step) ?? (await this.storedRef(key))
     const existed = ref !== null && (await signIns.end(ref, { signedOut: this.name, request }))
     // The store deletes a session together with the record of its sign-in, if that exists.
     if (!existed) await records.destroy(key)
@@ -136,8 +163,8 @@ export class SessionMode implements AuthMode<'session'>, BindableMode {
   }
 
   /** The sign-in of a cached session. The cache only has cookies under the current signing key. */
-  private cachedRef(id: string): SignInRef | null {
-    const verified = this.cache.peek(this.cookie.textOf(id), this.parts.clock())
+  private cachedRef(id: string, step: number): SignInRef | null {
+    const verified = this.cache.peek(this.cookie.textOf(id, step), this.parts.clock())
     return verified instanceof Verified ? verified : null
   }
 }

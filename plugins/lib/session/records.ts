@@ -89,6 +89,11 @@ export class SessionRecords {
     return existed
   }
 
+  /** Tells every process that an id of a session is no longer the newest. See retirementOf. @param until in ms */
+  async retire(accountId: string, retirement: string, until: number): Promise<void> {
+    await this.store.endSignIn(accountId, retirement, until)
+  }
+
   /** Whether this process destroyed it lately. No lookup. */
   hasDestroyed(key: string): boolean {
     return this.#destroyed.has(key)

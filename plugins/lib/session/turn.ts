@@ -3,6 +3,7 @@ import { beforeAnswer } from '../http/before-answer.js'
 import type { CookieChange, SessionCookie, SessionCredential } from './cookie.js'
 import type { StoredSession } from './records.js'
 import type { SessionSlot } from './slot.js'
+import { stepOf } from './steps.js'
 import type { SessionUse, Used } from './use.js'
 
 /** The request's turn, once its session was asked for. */
@@ -87,15 +88,17 @@ export class SessionTurn {
 }
 
 async function renewed({ id, stored }: Renewal, use: SessionUse): Promise<CookieChange | null> {
-  return (await use.mayRenewCookie(stored)) ? { kind: 'set', id, maxAge: use.maxAgeOf(stored) } : null
+  if (!(await use.mayRenewCookie(stored))) return null
+  return { kind: 'set', id, step: stepOf(stored.content.signIn), maxAge: use.maxAgeOf(stored) }
 }
 
-/** Due if the cookie is under an old key, or would expire before its touched session. */
+/** Due if the cookie is under an old key, or would expire before its touched session. Never for the id before a step-up. */
 export function renewalOf(
-  { id, stale }: SessionCredential,
+  { id, step, stale }: SessionCredential,
   stored: StoredSession,
   used: Used,
 ): Renewal | null {
+  if (step !== stepOf(stored.content.signIn)) return null
   const outlives = used.touched && stored.content.signIn?.remember === true
   return stale || outlives ? { kind: 'renew', id, stored } : null
 }

@@ -7,6 +7,7 @@ import { isLiveNow } from '../sign-ins/liveness.js'
 import type { SessionContent } from './content.js'
 import { sessionKeyOf } from './cookie.js'
 import { type SessionRecords, type StoredSession, whenReady } from './records.js'
+import { stepOf } from './steps.js'
 
 /** How long sessions live, in seconds. */
 export interface SessionTtls {
@@ -88,15 +89,17 @@ export class SessionUse {
   }
 
   /**
-   * Whether the answer may set the session's cookie again. Not if its sign-in has ended or this process destroyed the
-   * session: the browser may hold another session's cookie by then, which must stay.
+   * Whether the answer may set the session's cookie again. Not if its sign-in has ended, this process destroyed the session
+   * or a step-up gave it another id: the browser may hold another cookie by then, which must stay.
    */
   async mayRenewCookie({ key, absoluteExpiresAt, content: { signIn } }: StoredSession): Promise<boolean> {
     const { records, signIns, log, clock } = this.parts
     if (clock() >= absoluteExpiresAt) return false
     try {
-      const isLive = signIn === null || (await isLiveNow(signIns, refOf(signIn)))
-      return isLive && !records.hasDestroyed(key)
+      if (signIn === null) return !records.hasDestroyed(key)
+      const now = await records.read(key)
+      const isNewest = now !== null && stepOf(now.content.signIn) === stepOf(signIn)
+      return isNewest && (await isLiveNow(signIns, refOf(signIn))) && !records.hasDestroyed(key)
     } catch (error) {
       log.warn({ err: error }, 'a session cookie could not be renewed')
       return false

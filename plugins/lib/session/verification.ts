@@ -5,10 +5,11 @@ import type { Demand, ModeDevices } from '../device/mode-devices.js'
 import { ProofSlot } from '../device/proof.js'
 import { DeviceProofRequired } from '../errors.js'
 import { ABSENT, refusedAs, SIGNED_OUT } from '../verified/verified.js'
-import { type SessionBounds, type SessionCache, UNBOUND } from './cache.js'
+import { type HeldSession, type SessionBounds, type SessionCache, UNBOUND } from './cache.js'
 import type { SessionSignIn } from './content.js'
 import type { SessionCookie, SessionCredential } from './cookie.js'
 import { type StoredSession, whenReady } from './records.js'
+import { strengthOf } from './steps.js'
 import { renewalOf, SessionTurn } from './turn.js'
 import type { SessionParts } from './use.js'
 
@@ -50,6 +51,8 @@ export class SessionVerification {
     const stored = await this.load(credential)
     const { devices, clock } = this.parts
     const signIn = stored?.content.signIn
+    // The id from before a step-up, after its time.
+    if (signIn && !strengthOf(signIn, credential.step, clock())) return null
     if (!stored || !signIn || devices === null) return stored
     const demand = await demandOf(devices, signIn, clock())
     if (demand === 'open' || demand === 'none') return stored
@@ -80,27 +83,35 @@ export class SessionVerification {
   ): MaybePromise<Resolution> {
     const { devices, clock } = this.parts
     const { signIn } = stored.content
-    if (devices === null || !signIn) return this.admit(request, credential, stored)
+    if (!signIn) {
+      this.noteUse(this.turnOf(request), credential, stored)
+      return ABSENT
+    }
+    const { step } = credential
+    const strength = strengthOf(signIn, step, clock())
+    if (!strength) return INVALID
+    const held = { signIn, step, strength }
+    if (devices === null) return this.admit(request, credential, stored, held)
     return whenReady(demandOf(devices, signIn, clock()), (demand) => {
       if (demand === 'gone' || demand === 'refused') return devices.refuse(demand, refOf(signIn))
-      return this.resolveBound(request, credential, stored, boundsOf(devices, signIn, demand))
+      return this.resolveBound(devices, request, credential, stored, held, boundsOf(devices, signIn, demand))
     })
   }
 
   /** A request without its proof does not count as use. */
   private resolveBound(
+    devices: ModeDevices,
     request: FastifyRequest,
     credential: SessionCredential,
     stored: StoredSession,
+    held: HeldSession,
     bounds: SessionBounds,
   ): MaybePromise<Resolution> {
-    const { devices, clock } = this.parts
-    const { signIn } = stored.content
-    if (devices === null || !signIn || bounds.proof === null)
-      return this.admit(request, credential, stored, bounds)
-    const verified = this.cache.verifiedOf(credential.text, stored, signIn, bounds)
-    return whenReady(devices.resolve(request, verified, clock()), (resolution) =>
-      resolution.kind === 'identity' ? this.admit(request, credential, stored, bounds) : resolution,
+    const admit = () => this.admit(request, credential, stored, held, bounds)
+    if (bounds.proof === null) return admit()
+    const verified = this.cache.verifiedOf(credential.text, stored, held, bounds, null)
+    return whenReady(devices.resolve(request, verified, this.parts.clock()), (resolution) =>
+      resolution.kind === 'identity' ? admit() : resolution,
     )
   }
 
@@ -108,16 +119,16 @@ export class SessionVerification {
     request: FastifyRequest,
     credential: SessionCredential,
     stored: StoredSession,
+    held: HeldSession,
     bounds: SessionBounds = UNBOUND,
   ): Resolution {
     const touching = this.noteUse(this.turnOf(request), credential, stored)
-    const { signIn } = stored.content
-    if (!signIn) return ABSENT
     const { text, stale } = credential
     // Renewing a stale cookie takes more than the cached identity.
-    if (!stale && touching) void touching.then((touched) => this.cache.keepSession(text, touched, bounds))
-    else if (!stale) this.cache.keepSession(text, stored, bounds)
-    return this.cache.verifiedOf(text, stored, signIn, bounds)
+    if (!stale && touching)
+      void touching.then((touched) => this.cache.keepSession(text, touched, held, bounds))
+    else if (!stale) this.cache.keepSession(text, stored, held, bounds)
+    return this.cache.verifiedOf(text, stored, held, bounds)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { AccountId, MaybePromise, SignInRef } from '../contract.js'
+import type { AccountId, GivenFactor, MaybePromise, SignInRef } from '../contract.js'
 import type { Rotation, RotationResult, SignInRecord } from '../stores/contract.js'
 import type { Ending } from './ending.js'
 import type { SignInsPage, SignInsQuery } from './listing.js'
@@ -78,6 +78,17 @@ export interface SignIns {
     id: string,
     binding: string,
     replaced?: string,
+  ): Promise<SignInRecord | null>
+  /**
+   * Adds factors to a sign-in that is live. A mode does this before it issues the stronger credential, so that a later
+   * credential and the list have them too.
+   * @param given with their times, and verified: see checkFactors
+   * @returns the record with all factors; null if the sign-in has ended, has no record, or began under version 0.1
+   * @throws STORE_UNAVAILABLE also if the store has no `resealSignIn`
+   */
+  strengthen(
+    ref: Pick<SignInRef, 'accountId' | 'signInId'>,
+    given: readonly GivenFactor[],
   ): Promise<SignInRecord | null>
   /**
    * Ends a sign-in, with or without a record: a credential whose record was lost must not live on. So it ends the

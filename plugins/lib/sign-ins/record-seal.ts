@@ -1,12 +1,14 @@
 import { createHmac, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto'
+import { isFactorsText, readFactors, writeFactors } from '../credentials/given-factors.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import { seal, unseal } from '../session/seal.js'
 import type { SignInRecord } from '../stores/contract.js'
-import { claimsOrNull } from '../stores/narrow.js'
+import { claimsOrNull, list } from '../stores/narrow.js'
 
 /*
- * Before a store gets a sign-in's record, the fields that never change are authenticated, and its claims are sealed. So
- * an attacker who can write to the store cannot change anybody's claims, epoch or absolute limit. The store owns the
+ * Before a store gets a sign-in's record, the fields that never change are authenticated, and its claims and factors are
+ * sealed. So an attacker who can write to the store cannot change anybody's claims, factors, epoch or absolute limit. At
+ * most they can put back the seal from before a step-up, with fewer factors. The store owns the
  * fields that change: the last-seen time, the idle limit, the refresh counter.
  *
  * Version 0.1 wrote records without a seal. The end of an id marks sign-ins that began under a version that seals. The id
@@ -56,26 +58,62 @@ function areNone(claims: SignInRecord['claims']): boolean {
 }
 
 /**
- * The record for a store. Its seal is `<key id><MAC>`, or with claims `v1.<key id>.<IV, tag and ciphertext>`. Most
- * records have no claims, and an IV and a tag would cost each of them 22 bytes.
+ * Before the seal of a record with factors. Version 0.2 takes such a record for altered, and leaves it out. It has a name
+ * of its own: without the prefix it does not open as claims.
  */
-export function sealRecord(keys: PurposeKeys, record: SignInRecord): SignInRecord {
+const FACTORS = 'f'
+
+function nameOfFactors(name: string): string {
+  return `factors.${name}`
+}
+
+/**
+ * The record for a store. Its seal is `<key id><MAC>`, with claims `v1.<key id>.<IV, tag and ciphertext>`, and with
+ * factors that same text behind an `f`. Most records have neither, and an IV and a tag would cost each of them 22 bytes.
+ */
+export function sealRecord(keys: PurposeKeys, { factors, ...record }: SignInRecord): SignInRecord {
   const { claims } = record
   const { id, key } = keys.signing
   const name = nameOf(record)
+  const given = writeFactors(factors, record.createdAt)
+  if (given !== undefined) {
+    const content = JSON.stringify([areNone(claims) ? null : claims, given])
+    return { ...record, claims: null, seal: `${FACTORS}${seal(keys, nameOfFactors(name), content)}` }
+  }
   const sealed = areNone(claims) ? `${id}${mac(key, name)}` : seal(keys, name, JSON.stringify(claims))
   return { ...record, claims: null, seal: sealed }
 }
 
-/** The content of a seal: JSON of the claims, or `null`. Null if the seal does not belong to this record. */
-function contentOf(keys: PurposeKeys, name: string, sealed: string): string | null {
+/** The content of a seal. Null if the seal does not belong to this record. */
+function contentOf(keys: PurposeKeys, name: string, sealed: string): Content | null {
   const [, id = '', given = ''] = BARE.exec(sealed) ?? []
-  if (id === '') return unseal(keys, name, sealed)
-  const key = keys.find(id)
-  return key && timingSafeEqual(Buffer.from(mac(key, name)), Buffer.from(given)) ? 'null' : null
+  if (id !== '') {
+    const key = keys.find(id)
+    return key && timingSafeEqual(Buffer.from(mac(key, name)), Buffer.from(given)) ? NOTHING : null
+  }
+  if (sealed.startsWith(FACTORS)) {
+    const text = unseal(keys, nameOfFactors(name), sealed.slice(FACTORS.length))
+    return text === null ? null : withFactors(JSON.parse(text))
+  }
+  const text = unseal(keys, name, sealed)
+  return text === null ? null : { claims: claimsOrNull(JSON.parse(text)), fac: undefined }
 }
 
-const KEY_ID = /^(?:v1\.)?([\w-]{8})(?:\.[\w-]+|[\w-]{20})$/
+interface Content {
+  readonly claims: SignInRecord['claims']
+  /** See writeFactors. */
+  readonly fac: string | undefined
+}
+
+const NOTHING: Content = Object.freeze({ claims: null, fac: undefined })
+
+/** Null for a method that only a later version knows. */
+function withFactors(content: unknown): Content | null {
+  const [claims, fac] = list(content)
+  return isFactorsText(fac) ? { claims: claimsOrNull(claims), fac } : null
+}
+
+const KEY_ID = /^f?(?:v1\.)?([\w-]{8})(?:\.[\w-]+|[\w-]{20})$/
 
 function keyIdOf(sealed: string): string {
   return KEY_ID.exec(sealed)?.[1] ?? ''
@@ -92,17 +130,26 @@ export interface OpenedRecord {
   readonly isGenuine: boolean
 }
 
-function opened(stored: SignInRecord, claims: SignInRecord['claims'], isGenuine: boolean): OpenedRecord {
-  const { seal: _seal, ...record } = stored
+function opened(stored: SignInRecord, { claims, fac }: Content): OpenedRecord {
+  const { signIn } = unopened(stored)
+  const factors = readFactors(fac, stored.createdAt)
+  return { signIn: Object.freeze({ ...signIn, claims, factors }), isGenuine: true }
+}
+
+function unopened(stored: SignInRecord): OpenedRecord {
+  const { seal: _seal, factors: _factors, ...record } = stored
   const idleExpiresAt = Math.min(record.idleExpiresAt, record.absoluteExpiresAt)
-  return { signIn: Object.freeze({ ...record, idleExpiresAt, claims }), isGenuine }
+  return { signIn: Object.freeze({ ...record, idleExpiresAt, claims: null }), isGenuine: false }
 }
 
 /** Opens a record from a store. Null for an altered one, which counts as absent. */
 export function openRecord(keys: PurposeKeys, stored: SignInRecord): OpenedRecord | null {
-  if (!stored.seal) return MARKED.test(stored.id) ? null : opened(stored, null, areNone(stored.claims))
+  if (!stored.seal) {
+    if (MARKED.test(stored.id)) return null
+    return areNone(stored.claims) ? opened(stored, NOTHING) : unopened(stored)
+  }
   const content = contentOf(keys, nameOf(stored), stored.seal)
-  if (content !== null) return opened(stored, claimsOrNull(JSON.parse(content)), true)
+  if (content !== null) return opened(stored, content)
   const keyId = keyIdOf(stored.seal)
-  return keyId === '' || keys.find(keyId) ? null : opened(stored, null, false)
+  return keyId === '' || keys.find(keyId) ? null : unopened(stored)
 }

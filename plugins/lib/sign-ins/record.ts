@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { CheckedAccount, Claims, SignInOptions, SignInRef } from '../contract.js'
+import { checkFactors } from '../credentials/given-factors.js'
 import { clientAddress } from '../http/client-address.js'
 import type { SignInRecord } from '../stores/contract.js'
 import { newSignInId } from './record-seal.js'
@@ -33,7 +34,7 @@ const USER_AGENT_MAX = 256
 /** The binding of a sign-in that is not bound to a device: for good, or until that is settled. See lib/device/bindings.ts. */
 const UNBOUND = /^d1\.[\w-]+\.(?:none|open)\./
 
-/** The record of a sign-in that starts `now` (ms). */
+/** The record of a sign-in that starts `now` (ms). @throws OPTION_INVALID for factors that are none */
 export function makeRecord(
   request: FastifyRequest,
   start: SignInStart,
@@ -41,6 +42,7 @@ export function makeRecord(
   now: number,
 ): SignInRecord {
   const absoluteExpiresAt = now + start.absoluteTtl * 1000
+  const { factors = ['password' as const] } = start.options
   const idleExpiresAt = start.idleTtl === undefined ? absoluteExpiresAt : now + start.idleTtl * 1000
   return {
     id: start.id ?? newSignInId(),
@@ -58,6 +60,7 @@ export function makeRecord(
     refresh:
       start.refreshKeyId === undefined ? null : { counter: 0, keyId: start.refreshKeyId, rotatedAt: now },
     claims: start.claims && Object.keys(start.claims).length > 0 ? start.claims : null,
+    factors: checkFactors(factors, now),
     ...(start.binding !== undefined && { binding: start.binding }),
   }
 }

@@ -1,4 +1,7 @@
+import type { GivenFactor } from '../contract.js'
+import { mergeFactors } from '../credentials/given-factors.js'
 import type { PurposeKeys } from '../credentials/keys.js'
+import { StoreUnavailable } from '../errors.js'
 import type { Rotation, RotationResult, SignInRecord, StateStore } from '../stores/contract.js'
 import { isStale, openRecord, sealRecord } from './record-seal.js'
 
@@ -6,6 +9,11 @@ type Store = Pick<
   StateStore,
   'addSignIn' | 'findSignIn' | 'listSignIns' | 'resealSignIn' | 'rotateRefresh' | 'settleBinding'
 >
+
+/** Each failed attempt means that another writer succeeded, so only this many at once exhaust them. */
+const ATTEMPTS_MAX = 100
+
+const NO_RESEAL = 'a step-up needs a store with resealSignIn'
 
 /** The records of sign-ins in any store: sealed when written, opened when read. */
 export class SealedRecords {
@@ -43,6 +51,32 @@ export class SealedRecords {
     return stored ? (openRecord(this.keys, stored)?.signIn ?? null) : null
   }
 
+  /**
+   * Adds factors to a sign-in. Several callers at once add all of theirs: each replaces only the seal that it has read,
+   * and then reads whether the record has its factors.
+   * @returns the record with them; null if there is none any more, or it is not genuine
+   * @throws STORE_UNAVAILABLE also if the store cannot replace a seal
+   */
+  async addFactors(
+    accountId: string,
+    id: string,
+    given: readonly GivenFactor[],
+    now: number,
+  ): Promise<SignInRecord | null> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const stored = await this.store.findSignIn(accountId, id, now)
+      // A record without a seal is of version 0.1. A seal would authenticate what anybody may have changed in it.
+      const signIn = stored?.seal ? this.#genuine(stored) : null
+      if (!stored || !signIn) return null
+      const strong = { ...signIn, factors: mergeFactors(signIn.factors ?? [], given) }
+      if (haveSame(strong.factors, signIn.factors)) return signIn
+      const { seal } = sealRecord(this.keys, strong)
+      if (!this.store.resealSignIn || !seal) throw new StoreUnavailable({ cause: new Error(NO_RESEAL) })
+      await this.store.resealSignIn(stored, seal)
+    }
+    throw new StoreUnavailable()
+  }
+
   async list(accountId: string, now: number): Promise<SignInRecord[]> {
     const all = await this.store.listSignIns(accountId, now)
     return all.flatMap((stored) => openRecord(this.keys, stored)?.signIn ?? [])
@@ -71,4 +105,8 @@ export class SealedRecords {
     const opened = openRecord(this.keys, stored)
     return opened?.isGenuine ? opened.signIn : null
   }
+}
+
+function haveSame(factors: readonly GivenFactor[], others: readonly GivenFactor[] = []): boolean {
+  return JSON.stringify(factors) === JSON.stringify(others)
 }

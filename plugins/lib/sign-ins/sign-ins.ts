@@ -99,6 +99,11 @@ export function createSignIns(parts: SignInsParts): SignIns {
       rotateLive(store, parts.records, accountId, id, { ...rotation, now: clock() }),
     settleBinding: (accountId, id, binding, replaced) =>
       parts.records.settle(accountId, id, binding, clock(), replaced),
+    async strengthen({ accountId, signInId }, given) {
+      const record = await parts.records.addFactors(accountId, signInId, given, clock())
+      // Last: while a sign-in ends, its record may be there for a moment.
+      return record && (await store.isLive(refOfRecord(record))) ? record : null
+    },
     end: endAndTell,
     async endAll(id, except, ending) {
       const accountId = idText(id)

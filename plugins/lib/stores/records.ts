@@ -1,4 +1,4 @@
-import type { Claims } from '../contract.js'
+import type { Claims, GivenFactor } from '../contract.js'
 
 /** The counter of a sign-in's refresh token. No token is stored: it is derived from the counter. */
 export interface RefreshState {
@@ -31,8 +31,10 @@ export interface SignInRecord {
   readonly refresh: RefreshState | null
   /** Added by the application at sign-in, for credentials issued later. Null in a store, except in records of 0.1. */
   readonly claims: Claims | null
+  /** How and when its owner proved who they are. Never in a store, where the seal holds them. Absent if it cannot be read. */
+  readonly factors?: readonly GivenFactor[]
   /**
-   * In a store: authenticates the fields that never change, and holds the claims. A store must keep it unchanged: a
+   * In a store: authenticates the fields that never change, and holds claims and factors. A store must keep it unchanged: a
    * record without its seal counts as altered.
    */
   readonly seal?: string | null

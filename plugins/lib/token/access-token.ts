@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { CheckedAccount, Claims } from '../contract.js'
+import { referencesOf, TWO_FACTORS } from '../credentials/given-factors.js'
 import { claimsOf, IdentityClaims } from '../credentials/identity-claims.js'
 import { isOwnJson } from '../credentials/signed-value.js'
 import { ClaimInvalid } from '../errors.js'
@@ -28,7 +29,12 @@ const Confirmation = Type.Object(
   { additionalProperties: false },
 )
 const isPayload = Type.Object(
-  { iss: Text, aud: Text, jti: Text, ...IdentityClaims, cnf: Type.Optional(Confirmation) },
+  {
+    ...{ iss: Text, aud: Text, jti: Text, ...IdentityClaims, cnf: Type.Optional(Confirmation) },
+    // For other servers, which know these names (RFC 8176, RFC 9470 §5). This one reads `fac`.
+    amr: Type.Optional(Type.Array(Text)),
+    acr: Type.Optional(Type.Literal(TWO_FACTORS)),
+  },
   { additionalProperties: false },
 )
 
@@ -79,6 +85,7 @@ export class AccessTokens {
       aud: audience,
       jti,
       ...claims,
+      ...(claims.fac !== undefined && referencesOf(record.factors ?? [])),
       ...(jkt !== null && { cnf: { jkt } }),
     })
     return { token, expiresIn: claims.exp - claims.iat }

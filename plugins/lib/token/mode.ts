@@ -3,10 +3,12 @@ import type {
   AuthMode,
   Begun,
   CheckedAccount,
+  GivenFactor,
   MaybePromise,
   Resolution,
   SignInOptions,
   SignInTimes,
+  StepUpOptions,
 } from '../contract.js'
 import { identityOf, refOf } from '../credentials/identity-claims.js'
 import { checkClaims } from '../credentials/sensitive-claims.js'
@@ -21,8 +23,9 @@ import { VerifiedCache } from '../verified/cache.js'
 import { ABSENT, type Kept, refusedAs, Verified } from '../verified/verified.js'
 import type { AccessClaims, AccessTokens } from './access-token.js'
 import type { TokenSettings } from './options.js'
-import { tokenPair } from './pair.js'
+import { type TokenPair, tokenPair } from './pair.js'
 import type { RefreshCookies } from './refresh-cookie.js'
+import type { Refresher } from './refresher.js'
 
 const INVALID = refusedAs('TOKEN_INVALID')
 const EXPIRED = refusedAs('TOKEN_EXPIRED')
@@ -34,6 +37,7 @@ export interface TokenModeParts {
   readonly refreshCookie: RefreshCookies
   /** Null if no token can be bound to a key. */
   readonly proofs: Proofs | null
+  readonly refresher: Refresher
 }
 
 /** The mode: a short-lived access token that the client sends itself, and a refresh token that rotates. */
@@ -146,6 +150,15 @@ export class TokenMode implements AuthMode<'token'> {
     const fault = await this.#issueProofs.spend(request, proof)
     if (fault) throw this.#issueProofs.errorOf(fault)
     return proof.key.key.thumbprint
+  }
+
+  stepUp(
+    request: FastifyRequest,
+    _reply: FastifyReply,
+    given: readonly GivenFactor[],
+    { refreshToken = null }: StepUpOptions,
+  ): Promise<TokenPair> {
+    return this.parts.refresher.refresh(request, refreshToken, { caller: request.identity, given })
   }
 
   /** Needs no proof. Anybody with a token may end its sign-in, and a thief can do nothing else with it. */

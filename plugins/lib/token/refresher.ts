@@ -1,5 +1,12 @@
 import type { FastifyRequest } from 'fastify'
-import type { AccountSource, CheckedAccount, Clock, MaybePromise } from '../contract.js'
+import type {
+  AccountSource,
+  CheckedAccount,
+  Clock,
+  GivenFactor,
+  MaybePromise,
+  SignInRef,
+} from '../contract.js'
 import type { PurposeKeys } from '../credentials/keys.js'
 import type { IssueProofs } from '../dpop/proofs.js'
 import { type Fault, tellRefused } from '../dpop/refused.js'
@@ -41,6 +48,12 @@ export interface RefreshParts {
 
 const MODE = 'token'
 
+/** Factors that a caller has just given, for the sign-in of the refresh token. */
+interface StepUp {
+  readonly caller: Pick<SignInRef, 'accountId' | 'signInId'>
+  readonly given: readonly GivenFactor[]
+}
+
 interface Holder {
   readonly account: CheckedAccount
   /** The change that raised the account's epoch spared this sign-in. */
@@ -57,12 +70,13 @@ export class Refresher implements RefreshTokens {
    * checks. Usually the store can tell by the terms that no later check will refuse the record. Then it rotates at
    * once, in the first round trip.
    */
-  async refresh(request: FastifyRequest, refreshToken: string | null): Promise<TokenPair> {
+  async refresh(request: FastifyRequest, refreshToken: string | null, stepUp?: StepUp): Promise<TokenPair> {
     const { keys, access, clock } = this.parts
     // A forged or altered token never reaches the store.
     const presented = openRefreshToken(keys, refreshToken)
     if (!presented) throw new RefreshRefused()
     await this.#checkProof(request, presented)
+    if (stepUp) await this.#strengthen(presented, stepUp)
     const { jkt = null } = presented
     const holder = await this.#findHolder(presented)
     const now = clock()
@@ -80,6 +94,12 @@ export class Refresher implements RefreshTokens {
     const presented = openRefreshToken(this.parts.keys, refreshToken)
     if (presented) await this.parts.signIns.end(presented, { signedOut: MODE, request })
     return presented !== null
+  }
+
+  /** Before the rotation, so that the new tokens have the factors. */
+  async #strengthen({ accountId, signInId }: RefreshClaims, { caller, given }: StepUp): Promise<void> {
+    const isOwn = signInId === caller.signInId && accountId === caller.accountId
+    if (!isOwn || !(await this.parts.signIns.strengthen(caller, given))) throw new RefreshRefused()
   }
 
   /**

@@ -15,6 +15,9 @@ export function refusedAs(code: RefusalCode) {
 /** The request has a genuine credential whose sign-in has ended. */
 export const SIGNED_OUT = refusedAs('SIGNED_OUT')
 
+/** A newer credential of the sign-in may have replaced this one: it must be verified again. */
+export const RETIRED = refusedAs('CREDENTIAL_INVALID')
+
 /** What a cache keeps of a credential. */
 export interface Kept {
   /** The whole credential, as it was sent. */
@@ -55,6 +58,7 @@ export class Verified implements Kept, SignInRef, Seen {
    * @param identity deeply frozen
    * @param text may be a slice of a request's header, and would keep all of it in memory: it is copied
    * @param proof for a credential that is bound to a device. Mutable
+   * @param retirement an entry of the revocation list that ends this credential, and not its sign-in
    */
   constructor(
     readonly identity: Identity,
@@ -63,6 +67,7 @@ export class Verified implements Kept, SignInRef, Seen {
     readonly from: number,
     readonly until: number,
     readonly proof: ProofSlot | null = null,
+    readonly retirement: string | null = null,
   ) {
     this.text = ownText(text)
     this.accountId = identity.accountId
@@ -91,12 +96,27 @@ export class Verified implements Kept, SignInRef, Seen {
     const revision = signIns.revision()
     if (revision === this.#liveAt && revision !== UNKNOWN_REVISION) return this
     const live = signIns.isLive(this)
-    if (live instanceof Promise) return live.then((is) => (is ? this : SIGNED_OUT))
-    if (!live) return SIGNED_OUT
+    const newest = this.#isNewest(signIns)
+    if (live instanceof Promise || newest instanceof Promise) {
+      return Promise.all([live, newest]).then(([isLive, isNewest]) => this.#answer(isLive, isNewest))
+    }
+    if (!live || !newest) return this.#answer(live, newest)
     // The revision was read before the lookup. A revocation since then has changed the list's revision, so the next use
     // checks again.
     this.#liveAt = revision
     return this
+  }
+
+  /** The epoch is one that no account reaches: the end of older sign-ins may have spared this one. */
+  #isNewest(signIns: Pick<SignIns, 'isLive'>): MaybePromise<boolean> {
+    if (this.retirement === null) return true
+    const { accountId, generation, retirement: signInId } = this
+    return signIns.isLive({ accountId, signInId, epoch: Number.MAX_SAFE_INTEGER, generation })
+  }
+
+  #answer(isLive: boolean, isNewest: boolean): Resolution {
+    if (!isLive) return SIGNED_OUT
+    return isNewest ? this : RETIRED
   }
 }
 

@@ -62,6 +62,8 @@ const page: Page = {
         })
       answers(t, await upload(), 401, 'NOT_SIGNED_IN')
       answers(t, await upload(bob), 400)
+      const remove = () => app.inject({ method: 'DELETE', url: '/keys', headers: bob })
+      answers(t, await remove(), 403, 'FACTOR_REQUIRED')
       const leave = () => app.inject({ method: 'DELETE', url: '/me', headers: bob })
       answers(t, await leave(), 200)
       advance(exports, 601)

@@ -44,9 +44,17 @@ t.test('an identity is frozen all the way down, and shows times in ms', async (t
     mode: 'cookie',
     signInId: 'sign-in-1',
     authTime: START,
+    factors: [{ method: 'password', at: START }],
     claims: { list: [{ a: 1 }], nothing: null },
   })
-  for (const part of [identity, identity.claims, identity.claims.list]) t.ok(Object.isFrozen(part))
+  for (const part of [
+    identity,
+    identity.factors,
+    identity.factors?.[0],
+    identity.claims,
+    identity.claims.list,
+  ])
+    t.ok(Object.isFrozen(part))
   const bare = identityOf(claimsOf(record, account, {}, START, 60), 'token')
   t.strictSame(bare.claims, {})
   t.ok(Object.isFrozen(bare.claims))

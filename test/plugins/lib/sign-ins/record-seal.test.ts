@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createKeyRing } from '../../../../plugins/lib/credentials/keys.js'
-import { newSignInId, openRecord, sealRecord } from '../../../../plugins/lib/sign-ins/record-seal.js'
+import { seal as sealText } from '../../../../plugins/lib/session/seal.js'
+import { isStale, newSignInId, openRecord, sealRecord } from '../../../../plugins/lib/sign-ins/record-seal.js'
 import type { SignInRecord } from '../../../../plugins/lib/stores/contract.js'
 import { signInRecord } from '../../../store-contract.js'
 
@@ -8,12 +9,15 @@ const keysOf = (...names: string[]) =>
   createKeyRing(names.map((name) => name.padEnd(32, '.'))).purpose('sign-in')
 const KEYS = keysOf('now')
 
-const record = signInRecord({
+const unread = signInRecord({
   id: newSignInId(),
   sessionKey: 'a key',
   refresh: { counter: 3, keyId: 'key-1', rotatedAt: 1 },
   claims: { team: 'blue', scopes: ['read'] },
 })
+/** What a record without factors is taken for. */
+const factors = [{ method: 'password', at: unread.createdAt }] as const
+const record = { ...unread, factors }
 const stored = sealRecord(KEYS, record)
 
 t.test('a record comes back as it was, and the store cannot read its claims', async (t) => {
@@ -57,12 +61,80 @@ t.test('what the store changes is the store’s, and the idle limit ends with th
 
 t.test('secrets rotate; under one that has left, a record is good for a list alone', async (t) => {
   t.equal(openRecord(keysOf('next', 'now'), stored)?.isGenuine, true)
-  t.same(openRecord(keysOf('next'), stored), { signIn: { ...record, claims: null }, isGenuine: false })
+  t.same(openRecord(keysOf('next'), stored), { signIn: { ...unread, claims: null }, isGenuine: false })
 })
 
 t.test('a record of 0.1 is good without claims; with claims it is good for a list alone', async (t) => {
   const old = signInRecord({ id: 'AAAAAAAAAAAAAAAAAAAAAA' })
-  t.same(openRecord(KEYS, old), { signIn: old, isGenuine: true })
-  t.same(openRecord(KEYS, { ...old, claims: {} }), { signIn: old, isGenuine: true }, 'as a token without any')
+  const signIn = { ...old, factors }
+  t.same(openRecord(KEYS, old), { signIn, isGenuine: true })
+  t.same(openRecord(KEYS, { ...old, claims: {} }), { signIn, isGenuine: true }, 'as a token without any')
   t.same(openRecord(KEYS, { ...old, claims: { team: 'red' } }), { signIn: old, isGenuine: false })
+})
+
+const STRONG = [
+  { method: 'password', at: 1_750_000_000_000 },
+  { method: 'totp', at: 1_750_000_060_000 },
+] as const
+
+t.test('factors come back, with claims and without, and the store cannot read them', async (t) => {
+  for (const claims of [record.claims, null]) {
+    const strong = { ...record, claims, factors: STRONG }
+    const sealed = sealRecord(KEYS, strong)
+    t.match(sealed.seal, /^fv1\./)
+    t.notOk('factors' in sealed)
+    t.same(openRecord(KEYS, sealed), { signIn: strong, isGenuine: true })
+  }
+})
+
+t.test('a password at the time of the sign-in leaves the seal as it was in 0.2', async (t) => {
+  const bare = { ...unread, claims: null }
+  t.equal(sealRecord(KEYS, { ...bare, factors }).seal, sealRecord(KEYS, bare).seal)
+  const later = [{ method: 'password', at: unread.createdAt + 1000 }] as const
+  t.match(sealRecord(KEYS, { ...bare, factors: later }).seal, /^f/)
+})
+
+t.test('who can write the store adds no factor', async (t) => {
+  const strong = sealRecord(KEYS, { ...record, factors: STRONG })
+  const others = sealRecord(KEYS, { ...record, id: newSignInId(), factors: STRONG })
+  const methods = (changed: SignInRecord) =>
+    openRecord(KEYS, changed)?.signIn.factors?.map(({ method }) => method) ?? null
+  t.same(methods({ ...stored, factors: STRONG }), ['password'], 'a field of the store')
+  const forged: Record<string, string> = {
+    'another sign-in’s seal': others.seal ?? '',
+    'claims as factors': `f${stored.seal}`,
+    'factors as claims': strong.seal?.slice(1) ?? '',
+    'the prefix twice': `f${strong.seal}`,
+    truncated: strong.seal?.slice(0, -2) ?? '',
+    'the factors of nobody': 'f',
+  }
+  for (const [how, seal] of Object.entries(forged)) t.equal(methods({ ...stored, seal }), null, how)
+  const weak = sealRecord(KEYS, { ...unread, factors })
+  t.same(methods({ ...strong, seal: weak.seal ?? '' }), ['password'], 'only the seal from before the step-up')
+})
+
+t.test('factors go with the secret, and those of a later version count as altered', async (t) => {
+  const strong = sealRecord(KEYS, { ...record, factors: STRONG })
+  t.equal(isStale(keysOf('next', 'now'), strong), true)
+  t.equal(isStale(KEYS, strong), false)
+  t.equal(openRecord(keysOf('next', 'now'), strong)?.isGenuine, true)
+  t.same(openRecord(keysOf('next'), strong), { signIn: { ...unread, claims: null }, isGenuine: false })
+  const { accountId, id, mode, epoch, generation, createdAt, absoluteExpiresAt, ip, userAgent, sessionKey } =
+    record
+  const name = [
+    accountId,
+    id,
+    mode,
+    epoch,
+    generation,
+    createdAt,
+    absoluteExpiresAt,
+    ip,
+    userAgent,
+    sessionKey,
+  ]
+  for (const content of [[null, 'Zabc123'], [null, 'Pabc123Pabc124'], [null, ''], [null], [null, 7]]) {
+    const seal = `f${sealText(KEYS, `factors.${JSON.stringify(name)}`, JSON.stringify(content))}`
+    t.equal(openRecord(KEYS, { ...stored, seal }), null, JSON.stringify(content))
+  }
 })

@@ -26,12 +26,14 @@ const STORES: Record<string, (t: Test) => Promise<StateStore>> = {
   redis: async () => new RedisStore(redis),
 }
 
-const record = signInRecord({
+const unread = signInRecord({
   id: newSignInId(),
   mode: 'token',
   refresh: { counter: 0, keyId: 'key-1', rotatedAt: 1 },
   claims: { team: 'blue' },
 })
+/** What a record without factors is taken for. */
+const record = { ...unread, factors: [{ method: 'password', at: unread.createdAt }] as const }
 const { accountId, id, createdAt: now, epoch, absoluteExpiresAt } = record
 const rotation = { presented: 0, keyId: 'key-1', now, grace: 0 }
 
@@ -132,6 +134,83 @@ for (const [name, open] of Object.entries(STORES)) {
     await store.endSignIns(accountId, null, now)
   })
 }
+
+const TOTP = { method: 'totp', at: now + 1000 } as const
+
+for (const [name, open] of Object.entries(STORES)) {
+  t.test(
+    `${name}: factors that many callers add at once are all added, and rotation and list have them`,
+    async (t) => {
+      const store = await open(t)
+      t.teardown(() => store.close())
+      const records = new SealedRecords(store, KEYS)
+      const { id } = { id: newSignInId() }
+      await records.add({ ...record, id })
+      const given = (['totp', 'recovery_code', 'passkey', 'external', 'password'] as const).map(
+        (method, index) => ({
+          method,
+          at: now + (index + 1) * 1000,
+        }),
+      )
+      const added = await Promise.all(given.map((factor) => records.addFactors(accountId, id, [factor], now)))
+      for (const [index, factor] of given.entries()) t.match(added[index]?.factors, [], factor.method)
+      const byMethod = (list: readonly { method: string; at: number }[] = []) =>
+        [...list].sort((one, other) => one.at - other.at)
+      t.same(byMethod((await records.find(accountId, id, now))?.factors), given)
+      t.match((await records.find(accountId, id, now))?.claims, { team: 'blue' })
+      const rotated = await records.rotate(accountId, id, rotation)
+      t.same(rotated.outcome === 'rotated' && byMethod(rotated.signIn.factors), given)
+      await store.endSignIn(accountId, id, absoluteExpiresAt)
+      t.equal(await records.addFactors(accountId, id, [TOTP], now), null, 'an ended one stays ended')
+      t.same(await store.listSignIns(accountId, now), [])
+    },
+  )
+
+  t.test(`${name}: no factor is added to a record that is not genuine, or of 0.1`, async (t) => {
+    const store = await open(t)
+    t.teardown(() => store.close())
+    const records = new SealedRecords(store, KEYS)
+    const old = { ...unread, id: 'AAAAAAAAAAAAAAAAAAAAAA', claims: null }
+    await store.addSignIn(old)
+    t.equal(await records.addFactors(accountId, old.id, [TOTP], now), null, 'of 0.1')
+    const lost = { ...record, id: newSignInId() }
+    await new SealedRecords(store, keysOf(NEXT)).add(lost)
+    t.equal(await records.addFactors(accountId, lost.id, [TOTP], now), null, 'under a secret that has left')
+    t.equal(await records.addFactors(accountId, newSignInId(), [TOTP], now), null, 'of nobody')
+    const strong = await records.list(accountId, now)
+    t.notMatch(JSON.stringify(strong), 'totp')
+    await store.endSignIns(accountId, null, now)
+  })
+}
+
+t.test('factors that are written into Redis are nobody’s', async (t) => {
+  const records = new SealedRecords(new RedisStore(redis), KEYS)
+  const own = { ...record, id: newSignInId(), accountId: 'owner' }
+  const other = { ...own, id: newSignInId() }
+  await records.add(own)
+  await records.add({ ...other, factors: [TOTP] })
+  const key = 'fid:si:{owner}'
+  const before = (await redis.hget(key, own.id)) ?? ''
+  const seals = (await new RedisStore(redis).listSignIns('owner', now)).map(({ seal }) => String(seal))
+  t.equal(seals.length, 2)
+  const [strong = ''] = seals.filter((seal) => seal.startsWith('f'))
+  const [weak = ''] = seals.filter((seal) => !seal.startsWith('f'))
+  await redis.hset(key, own.id, before.replace(weak, strong))
+  t.equal(await records.find('owner', own.id, now), null)
+  t.equal((await records.rotate('owner', own.id, rotation)).outcome, 'gone')
+  t.equal(await records.addFactors('owner', own.id, [TOTP], now), null)
+})
+
+t.test('a store that cannot replace a seal adds no factor, and says so', async (t) => {
+  const store = createMemoryStore()
+  const records = new SealedRecords(store, KEYS)
+  await records.add(record)
+  Reflect.set(store, 'resealSignIn', undefined)
+  await t.rejects(records.addFactors(accountId, id, [TOTP], now), { code: 'STORE_UNAVAILABLE' })
+  // One that takes the call and does nothing, as a metered store does.
+  Reflect.set(store, 'resealSignIn', async () => {})
+  await t.rejects(records.addFactors(accountId, id, [TOTP], now), { code: 'STORE_UNAVAILABLE' })
+})
 
 t.test('a store that cannot bind binds nothing', async (t) => {
   const store = createMemoryStore()
