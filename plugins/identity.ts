@@ -30,6 +30,7 @@ import { kUnauthenticatedStatus, type UnauthenticatedStatus } from './lib/identi
 import type { OnRefused } from './lib/identity/search.js'
 import { kReply, rememberReply, signIn, signOut } from './lib/identity/sign-in.js'
 import { stepUp } from './lib/identity/step-up.js'
+import type { SecondFactors } from './lib/identity/strength.js'
 import { checkClock, type Known, refuseUnknown } from './lib/options.js'
 
 declare module 'fastify' {
@@ -90,13 +91,7 @@ declare module 'fastify' {
   }
 }
 
-export type { ModeRegistry }
-
-/** The question of guards with `fresh`. A decorator, `app.secondFactors`. */
-export interface SecondFactors {
-  /** Whether a sign-in of the account needs a second factor. */
-  has(accountId: string): Promise<boolean>
-}
+export type { ModeRegistry, SecondFactors }
 
 export interface IdentityOptions {
   /** At least 32 bytes each. The first signs, all verify. */

@@ -130,7 +130,8 @@ t.test('a recent sign-in', async (t) => {
       for (const headers of [BOB_BY_COOKIE, BOB_BY_TOKEN]) {
         const answer = await get(headers)
         refused(t, answer, 403, 'SIGN_IN_TOO_OLD')
-        t.equal(answer.headers['www-authenticate'], undefined, 'who it is is known')
+        const challenge = `Bearer error="insufficient_user_authentication", max_age="${seconds}"`
+        t.equal(answer.headers['www-authenticate'], challenge, 'RFC 9470 §3')
       }
       refused(t, await get(), 401, 'NOT_SIGNED_IN')
       t.equal(handled(), 1)

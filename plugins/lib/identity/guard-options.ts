@@ -18,8 +18,15 @@ export interface GuardOptions {
   /** All of these scopes (`SCOPE_REQUIRED`, 403). Only an API key lacks any: other modes have all scopes. */
   readonly scope?: string | readonly string[]
   /**
-   * The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. No renewal or refresh
-   * resets it, and an API key never passes.
+   * How many factors the sign-in must have (`FACTOR_REQUIRED`, 403): 1 or 2. A passkey counts as two, every other method
+   * as one. An API key has none.
+   */
+  readonly factors?: 1 | 2
+  /**
+   * The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. It counts from the oldest
+   * factor that the guard needs: of the newest ones, as many as `factors` says, or one. Where `app.secondFactors` knows a
+   * second factor of the account, the guard needs two. No renewal or refresh resets the age, only a step-up does, and an
+   * API key never passes.
    */
   readonly fresh?: true | number
   /**
@@ -51,6 +58,7 @@ export interface GuardRules {
   readonly roles: readonly string[] | null
   readonly scopes: readonly string[] | null
   readonly modes: readonly ModeName[] | null
+  readonly factors: 1 | 2 | null
   /** The age of a sign-in, in ms. */
   readonly ageMax: number | null
   readonly isProofFresh: boolean
@@ -64,6 +72,7 @@ const KNOWN: Known<GuardOptions> = {
   optional: true,
   role: true,
   scope: true,
+  factors: true,
   fresh: true,
   proof: true,
   modes: true,
@@ -109,6 +118,14 @@ function modesOf(options: GuardOptions): readonly ModeName[] | null {
   return 'modes' in options ? checkNames('modes', options.modes, options.modes ?? []) : null
 }
 
+/** An undefined one would admit everybody. */
+function factorsOf(options: GuardOptions): 1 | 2 | null {
+  if (!('factors' in options)) return null
+  const { factors } = options
+  if (factors !== 1 && factors !== 2) throw new OptionInvalid('factors', 'wants 1 or 2')
+  return factors
+}
+
 function ageMaxOf(options: GuardOptions): number | null {
   if (!('fresh' in options)) return null
   const { fresh = 0 } = options
@@ -151,6 +168,7 @@ export function checkGuardOptions(options: GuardOptions): GuardRules {
     roles: rolesOf(options),
     scopes: scopesOf(options),
     modes: modesOf(options),
+    factors: factorsOf(options),
     ageMax: ageMaxOf(options),
     isProofFresh: isProofFreshOf(options),
     onRefused: onRefused === undefined ? undefined : checkOnRefused(onRefused),

@@ -1,17 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { AuthMode, Clock, Identity, MaybePromise, ModeName } from '../contract.js'
 import { FreshProofMissing, type FreshProofs, FreshProofWanted } from '../device/fresh.js'
-import { ModeRequired, NotAllowed, OptionInvalid, RoleRequired, SignInTooOld } from '../errors.js'
+import { ModeRequired, NotAllowed, OptionInvalid, RoleRequired } from '../errors.js'
 import { forbidCaching } from '../http/no-store.js'
 import type { SignIns } from '../sign-ins/contract.js'
 import { isPast } from '../sign-ins/last-seen.js'
 import { Verified } from '../verified/verified.js'
+import { isAllowed } from './allow.js'
 import { type Found, kCaller, kRefused } from './caller.js'
 import { checkGuardOptions, type GuardOptions, type GuardRules } from './guard-options.js'
 import { loginAddress } from './login-page.js'
 import { isNobody, type Refused, refusedError, type UnauthenticatedStatus } from './refused.js'
 import { requireScopes } from './scopes.js'
 import { type OnRefused, Search } from './search.js'
+import { requireStrength, type SecondFactors } from './strength.js'
 
 export type { GuardOptions }
 
@@ -28,33 +30,14 @@ export interface GuardSettings {
   selectModes(names?: readonly ModeName[]): readonly AuthMode[]
 }
 
-/** Times are in ms. False for an `authTime` that is missing, not a number, or further ahead than clocks may differ. */
-function isRecent({ authTime }: Identity, ageMax: number, now: number): boolean {
-  return authTime !== undefined && Math.abs(now - authTime) <= ageMax
-}
-
-const AT_ONCE = 'must answer true or false at once, and throw nothing'
-
-/** Only `true` counts: a promise is truthy, whatever its outcome. @throws OPTION_INVALID */
-function isAllowed(allow: (identity: Identity) => unknown, identity: Identity): boolean {
-  let answer: unknown
-  try {
-    answer = allow(identity)
-  } catch (cause) {
-    throw new OptionInvalid('allow', AT_ONCE, { cause })
-  }
-  if (typeof answer !== 'object' || answer === null || !('then' in answer)) return answer === true
-  // A rejection that nobody handles would end the process.
-  Promise.resolve(answer).catch(() => {})
-  throw new OptionInvalid('allow', AT_ONCE)
-}
-
 /** Judges requests for one guard: admits the caller, admits the request without one, or throws. */
 class Judge extends Search<void> {
   /** Null if the application's modes keep no records. */
   signIns: SignIns | null = null
   /** Null unless the rules want fresh proofs. */
   proofs: FreshProofs | null = null
+  /** Null unless the rules want a recent sign-in, and the application knows who has a second factor. */
+  secondFactors: SecondFactors | null = null
 
   constructor(
     private readonly csrf: FastifyInstance['csrf'],
@@ -73,17 +56,24 @@ class Judge extends Search<void> {
   }
 
   private checkCaller(request: FastifyRequest, caller: Found): MaybePromise<void> {
-    this.checkAllowed(caller.identity)
-    return this.proofs?.require(request, caller, this.settings.clock())
+    const prove = () => this.proofs?.require(request, caller, this.settings.clock())
+    const checking = this.checkAllowed(caller.identity)
+    return checking ? checking.then(prove) : prove()
   }
 
   /** Refuses a caller who is known but not allowed. */
-  private checkAllowed(identity: Identity): void {
-    const { modes, roles, scopes, ageMax, allow } = this.rules
+  private checkAllowed(identity: Identity): MaybePromise<void> {
+    const { modes, roles, scopes, factors, ageMax } = this.rules
     if (modes && !modes.includes(identity.mode)) throw new ModeRequired()
     if (roles && !roles.includes(identity.role)) throw new RoleRequired()
     if (scopes) requireScopes(identity, scopes)
-    if (ageMax !== null && !isRecent(identity, ageMax, this.settings.clock())) throw new SignInTooOld()
+    if (factors === null && ageMax === null) return this.checkRule(identity)
+    const checking = requireStrength(identity, this.rules, this.secondFactors, this.settings.clock)
+    return checking ? checking.then(() => this.checkRule(identity)) : this.checkRule(identity)
+  }
+
+  private checkRule(identity: Identity): void {
+    const { allow } = this.rules
     if (allow && !isAllowed(allow, identity)) throw new NotAllowed()
   }
 
@@ -98,10 +88,13 @@ class Judge extends Search<void> {
     // The mode that recognised the caller decides, not the headers. A junk token beside a cookie must not skip the
     // check.
     if (mode.ambient) this.csrf.checkAmbient(request)
-    this.checkAllowed(identity)
+    const checking = this.checkAllowed(identity)
+    return checking ? checking.then(() => this.prove(request, found, now)) : this.prove(request, found, now)
+  }
+
+  private prove(request: FastifyRequest, found: Found, now: number): MaybePromise<void> {
     const proving = this.proofs?.require(request, found, now)
-    if (proving) return proving.then(() => this.admit(request, found, now))
-    this.admit(request, found, now)
+    return proving ? proving.then(() => this.admit(request, found, now)) : this.admit(request, found, now)
   }
 
   private admit(request: FastifyRequest, found: Found, now: number): void {
@@ -183,6 +176,7 @@ export function createGuard(app: FastifyInstance, settings: GuardSettings, optio
   app.addHook('onReady', async function selectGuardModes() {
     judge.modes = settings.selectModes(rules.modes ?? undefined)
     if (app.hasDecorator('signIns')) judge.signIns = app.signIns
+    if (rules.ageMax !== null) judge.secondFactors = app.secondFactors ?? null
     if (rules.isProofFresh) judge.proofs = freshProofsOf(app)
   })
   return function identityGuard(request, reply, done) {

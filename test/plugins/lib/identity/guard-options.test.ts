@@ -7,6 +7,7 @@ t.test('nothing asked for is nothing but a caller', async (t) => {
     optional: false,
     roles: null,
     modes: null,
+    factors: null,
     ageMax: null,
     onRefused: undefined,
     scopes: null,
@@ -19,12 +20,20 @@ t.test('nothing asked for is nothing but a caller', async (t) => {
 
 t.test('what is asked for is copied and frozen', async (t) => {
   const role = ['admin']
-  const rules = checkGuardOptions({ optional: true, role, fresh: 60, modes: ['token'], onRefused: 'next' })
+  const rules = checkGuardOptions({
+    optional: true,
+    role,
+    factors: 2,
+    fresh: 60,
+    modes: ['token'],
+    onRefused: 'next',
+  })
   role.push('user')
   t.strictSame(rules, {
     optional: true,
     roles: ['admin'],
     modes: ['token'],
+    factors: 2,
     ageMax: 60_000,
     onRefused: 'next',
     scopes: null,
@@ -45,6 +54,11 @@ t.test('a refusal names the option', async (t) => {
     ['modes', { modes: [] }],
     ['optional', { optional: 1 }],
     ['onRefused', { onRefused: 'skip' }],
+    ['factors', { factors: undefined }],
+    ['factors', { factors: 0 }],
+    ['factors', { factors: 3 }],
+    ['factors', { factors: '2' }],
+    ['factors', { factors: ['totp'] }],
     ['scope', { scope: undefined }],
     ['scope', { scope: [] }],
     ['scope', { scope: 'two words' }],
