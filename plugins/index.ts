@@ -5,6 +5,7 @@ import type { ApiKeyAuthOptions } from './api-key-auth.js'
 import cookieAuth, { type CookieAuthOptions } from './cookie-auth.js'
 import csrf, { type CsrfOptions } from './csrf.js'
 import type { DeviceBindingOptions } from './device-binding.js'
+import type { FactorsOptions } from './factors.js'
 import identity, { type IdentityOptions } from './identity.js'
 import type { ModeName } from './lib/contract.js'
 import { type Known, refuseUnknown } from './lib/options.js'
@@ -40,6 +41,20 @@ export { AUDIT_CHANNEL } from './audit.js'
 export type { CookieAuthOptions, CookieIssued } from './cookie-auth.js'
 export type { CsrfOptions } from './csrf.js'
 export type { DeviceBindingOptions } from './device-binding.js'
+export type {
+  ChallengePurpose,
+  ChallengeScope,
+  FactorInfo,
+  FactorKind,
+  FactorProof,
+  FactorSource,
+  Factors,
+  FactorsOptions,
+  FactorUse,
+  FinishedSignIn,
+  StoredFactor,
+  Verified,
+} from './factors.js'
 export type { IdentityOptions, ModeRegistry, SecondFactors } from './identity.js'
 export { developmentSecret } from './lib/config/development-secret.js'
 // A star, so that an application can add a mode by `declare module 'fastify-identity' { interface AuthModes … }`.
@@ -88,6 +103,11 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
    * Needs secure cookies. Off by default.
    */
   readonly deviceBinding?: DeviceBindingOptions
+  /**
+   * Registers second factors, `app.factors`. Needs `throttle`, and a `source` if the application has its own accounts. `{}`
+   * for TOTP and recovery codes; passkeys need `rpId`.
+   */
+  readonly factors?: Omit<FactorsOptions, 'secure'>
   /** Registers API keys, asked before all other modes. `{}` for their defaults. */
   readonly apiKey?: ApiKeyAuthOptions
   readonly token?: Omit<TokenAuthOptions, 'secure'>
@@ -112,6 +132,7 @@ const OPTIONS: Known<SuiteOptions> = {
   live: true,
   deviceBinding: true,
   apiKey: true,
+  factors: true,
   token: true,
   session: true,
   cookie: true,
@@ -146,6 +167,9 @@ async function suite(app: FastifyInstance, options: SuiteOptions): Promise<void>
   if (options.live) await app.register(import('./live.js'), options.live)
   if (options.throttle) {
     await app.register(import('./throttle.js'), { ...options.throttle, secure: options.secure })
+  }
+  if (options.factors) {
+    await app.register(import('./factors.js'), { ...options.factors, secure: options.secure })
   }
 }
 

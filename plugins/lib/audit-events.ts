@@ -20,6 +20,9 @@ export type EndReason = 'asked' | 'replaced' | 'cap' | 'refresh_reuse'
  */
 export type ProofRefusal = 'missing' | 'invalid' | 'spent' | 'other_key'
 
+/** Why a second factor was refused: it is wrong, it was used before, or the server has lost the key that opens it. */
+export type FactorRefusal = 'wrong' | 'used' | 'key_lost'
+
 /**
  * Who created or changed an account. Nobody is signed in at the command line, at a registration, or with the token of a mail
  * (`recovery`).
@@ -33,6 +36,15 @@ interface OfSignIn {
 
 interface OfMode extends OfSignIn {
   readonly mode: string
+}
+
+interface OfFactor {
+  readonly accountId: string
+  readonly kind: 'totp' | 'passkey' | 'recovery_code'
+}
+
+interface OfStoredFactor extends OfFactor {
+  readonly factorId: string
 }
 
 interface OfAccount {
@@ -108,6 +120,14 @@ export interface AuditDetails {
    * Without the name, because people type passwords into the wrong field.
    */
   profile_changed: OfAccount & { readonly changed: 'display_name' }
+  /** All recovery codes of an account are one factor: new ones are `factor_added` too. */
+  factor_added: OfStoredFactor
+  factor_renamed: OfStoredFactor
+  factor_removed: OfStoredFactor
+  /** All second factors of the account were removed. */
+  factors_reset: OfAccount & { readonly removed: number }
+  /** `failures`: how many factors of the account were refused in a row, whoever gave them. */
+  factor_refused: OfFactor & { readonly reason: FactorRefusal; readonly failures: number }
   /** From now on this process asks the store on each request. */
   feed_lost: { readonly reason: string }
   feed_restored: { readonly reason: string }
@@ -135,6 +155,8 @@ interface Shape<T extends AuditType> {
 
 const OF_SIGN_IN = { accountId: true, signInId: true } as const
 const OF_MODE = { ...OF_SIGN_IN, mode: true } as const
+const OF_FACTOR = { accountId: true, kind: true } as const
+const OF_STORED = { ...OF_FACTOR, factorId: true } as const
 const BY = { by: true, actorId: true } as const
 
 /** The level and the fields of each type. */
@@ -156,6 +178,11 @@ export const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   account_created: { level: 'info', fields: { accountId: true, role: true, ...BY } },
   account_changed: { level: 'info', fields: { accountId: true, changed: true, to: true, ...BY } },
   profile_changed: { level: 'info', fields: { accountId: true, changed: true, ...BY } },
+  factor_added: { level: 'info', fields: OF_STORED },
+  factor_renamed: { level: 'info', fields: OF_STORED },
+  factor_removed: { level: 'info', fields: OF_STORED },
+  factors_reset: { level: 'info', fields: { accountId: true, removed: true, ...BY } },
+  factor_refused: { level: 'info', fields: { ...OF_FACTOR, reason: true, failures: true } },
   feed_lost: { level: 'warn', fields: { reason: true } },
   feed_restored: { level: 'warn', fields: { reason: true } },
 }

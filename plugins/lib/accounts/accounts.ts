@@ -15,6 +15,7 @@ import type {
 } from './contract.js'
 import { displayNameOf } from './display-names.js'
 import { setEmail } from './emails.js'
+import { createFactorSource } from './factors.js'
 import { listAccounts } from './listing.js'
 import { first, guarded, IDENTIFYING, SHOWN, toAccount, toDetails, toProfile, WITHOUT_EMAIL } from './rows.js'
 import { canonicalUsername } from './usernames.js'
@@ -135,6 +136,7 @@ const identifying = (account: CheckedAccount | null) => account && toAccount(acc
 export function createAccounts(context: Context): Accounts {
   return Object.freeze({
     apiKeys: createApiKeySource(context.db),
+    factors: createFactorSource(context.db),
     verify: (username: string, password: string) => verify(context, username, password),
     isBusy: () => context.passwords.isBusy?.() ?? false,
     find: (id: string) => find(context, id),

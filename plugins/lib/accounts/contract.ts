@@ -1,6 +1,7 @@
 import type { ApiKeySource } from '../api-key/contract.js'
 import type { AuditType } from '../audit.js'
 import type { AccountSource, CheckedAccount, Claims, Profile } from '../contract.js'
+import type { FactorSource } from '../factors/contract.js'
 
 export const ROLES = ['admin', 'user'] as const
 export type Role = (typeof ROLES)[number]
@@ -65,6 +66,8 @@ export interface RaisedAccount {
 export interface Accounts extends AccountSource {
   /** The accounts' API keys. */
   readonly apiKeys: ApiKeySource
+  /** The accounts' second factors. */
+  readonly factors: FactorSource
   verify(username: string, password: string): Promise<CheckedAccount | null>
   find(id: string): Promise<OwnProfile | null>
   /**

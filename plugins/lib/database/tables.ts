@@ -97,6 +97,21 @@ export interface ResetTokenRow {
   expires_at: number
 }
 
+/** The stored row of a second factor. Times are in ms. */
+export interface FactorRow {
+  id: string
+  account_id: string
+  kind: string
+  name: string
+  /** @see StoredFactor */
+  secret: string
+  /** The key that seals `secret`. Null if it is not sealed. */
+  key_id: string | null
+  counter: number
+  created_at: number
+  last_used_at: number | null
+}
+
 /** The tables that kysely reads and writes. */
 export interface Tables {
   accounts: AccountRow
@@ -104,4 +119,5 @@ export interface Tables {
   account_events: AccountEventRow
   outbox: OutboxRow
   reset_tokens: ResetTokenRow
+  factors: FactorRow
 }

@@ -19,7 +19,8 @@ export interface StoredFactor {
   /** The id of the key that seals `secret`. Null if it is not sealed. */
   readonly keyId: string | null
   /**
-   * TOTP: the time step of the last used code. Passkey: its signature counter. Recovery codes: how many were used.
+   * TOTP: the time step of the last used code. Passkey: its signature counter. Recovery codes: a random number plus how many
+   * were used, so that new codes never look like the old ones.
    */
   readonly counter: number
   readonly createdAt: number
@@ -149,13 +150,17 @@ export interface Factors {
     name?: string,
   ): Promise<{ readonly recoveryCodes: readonly string[] }>
   /** Makes ten recovery codes. The old ones are void. This is the only time that they can be shown. */
-  newRecoveryCodes(accountId: string): Promise<readonly string[]>
-  /** @returns false if the account has no such factor */
-  rename(accountId: string, id: string, name: string): Promise<boolean>
+  newRecoveryCodes(accountId: string, request?: FastifyRequest): Promise<readonly string[]>
+  /** @returns false if the account has no such factor. @throws OPTION_INVALID for a name that `isFactorName` refuses */
+  rename(accountId: string, id: string, name: string, request?: FastifyRequest): Promise<boolean>
   /** Removes a factor. The recovery codes go with the last other one. @returns false if the account has no such factor */
-  remove(accountId: string, id: string): Promise<boolean>
-  /** Removes all factors, for administrators. The caller also ends the account's sign-ins. @returns how many there were */
-  reset(accountId: string): Promise<number>
+  remove(accountId: string, id: string, request?: FastifyRequest): Promise<boolean>
+  /**
+   * Removes all factors, for administrators. The caller also ends the account's sign-ins.
+   * @param actorId the administrator's account, for the audit event
+   * @returns how many there were
+   */
+  reset(accountId: string, actorId?: string | null, request?: FastifyRequest): Promise<number>
   /**
    * Counts the attempt for the account before it verifies, and spends the factor.
    * @returns null if the proof is wrong

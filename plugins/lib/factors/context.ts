@@ -1,0 +1,16 @@
+import type { FastifyInstance } from 'fastify'
+import type { AuditDetails } from '../audit.js'
+import type { FactorSource } from './contract.js'
+import type { FactorSettings } from './options.js'
+import type { FactorSeal } from './seal.js'
+
+/** What all parts of the second factors share. */
+export interface FactorContext {
+  readonly app: FastifyInstance
+  readonly settings: FactorSettings
+  readonly source: FactorSource
+  readonly seal: FactorSeal
+}
+
+/** Why a proof was refused. Only the audit event says it. */
+export type Refusal = AuditDetails['factor_refused']['reason']

@@ -1,0 +1,109 @@
+import type { FastifyRequest } from 'fastify'
+import { isKeyName } from '../api-key/options.js'
+import { FactorLimit, FactorRefused, OptionInvalid } from '../errors.js'
+import { accountIdText } from '../options.js'
+import type { FactorContext } from './context.js'
+import type { FactorInfo, FactorKind, Factors, StoredFactor } from './contract.js'
+import { codesLeft, newRecoveryRow, recoveryId } from './recovery-codes.js'
+
+/** Whether a text can be the name of a factor: at most 100 visible characters. */
+export const isFactorName = isKeyName
+
+/** @throws OPTION_INVALID */
+function checkFactorName(name: string): string {
+  if (isFactorName(name)) return name
+  throw new OptionInvalid('name', 'wants at most 100 visible characters')
+}
+
+export function infoOf(factor: StoredFactor): FactorInfo {
+  const { id, kind, name, createdAt, lastUsedAt } = factor
+  const left = kind === 'recovery_code' ? { left: codesLeft(factor) } : {}
+  return Object.freeze({ id, kind, name, createdAt, lastUsedAt, ...left })
+}
+
+const isSecond = ({ kind }: StoredFactor) => kind !== 'recovery_code'
+
+type Managing = Pick<Factors, 'list' | 'kinds' | 'newRecoveryCodes' | 'rename' | 'remove' | 'reset'>
+
+/** Lists and changes the factors of accounts, and reports each change. */
+export class FactorKeeper implements Managing {
+  constructor(private readonly context: FactorContext) {}
+
+  async list(accountId: string): Promise<readonly FactorInfo[]> {
+    return (await this.#stored(accountId)).map(infoOf)
+  }
+
+  async kinds(accountId: string): Promise<readonly FactorKind[]> {
+    const stored = await this.#stored(accountId)
+    if (!stored.some(isSecond)) return []
+    const usable = stored.filter((factor) => isSecond(factor) || codesLeft(factor) > 0)
+    return [...new Set(usable.map(({ kind }) => kind))]
+  }
+
+  /**
+   * Adds a factor. The account's first one brings recovery codes.
+   * @throws FACTOR_LIMIT; FACTOR_REFUSED if it was added before
+   */
+  async add(
+    factor: StoredFactor,
+    request?: FastifyRequest,
+  ): Promise<{ readonly info: FactorInfo; readonly recoveryCodes: readonly string[] }> {
+    const { source, settings } = this.context
+    checkFactorName(factor.name)
+    const outcome = await source.add(factor, settings.cap)
+    if (outcome === 'full') throw new FactorLimit()
+    if (outcome === 'taken') throw new FactorRefused()
+    this.#report('factor_added', factor, request)
+    const hasCodes = (await this.#stored(factor.accountId)).some((one) => !isSecond(one))
+    const recoveryCodes = hasCodes ? [] : await this.newRecoveryCodes(factor.accountId, request)
+    return { info: infoOf(factor), recoveryCodes }
+  }
+
+  async newRecoveryCodes(accountId: string, request?: FastifyRequest): Promise<readonly string[]> {
+    const { app, source, settings } = this.context
+    const { codes, row } = newRecoveryRow(accountIdText(accountId), app.identityClock())
+    await source.add(row, settings.cap)
+    this.#report('factor_added', row, request)
+    return codes
+  }
+
+  async rename(accountId: string, id: string, name: string, request?: FastifyRequest): Promise<boolean> {
+    checkFactorName(name)
+    const factor = (await this.#stored(accountId)).find((one) => one.id === id)
+    if (!factor || !(await this.context.source.rename(factor.accountId, id, name))) return false
+    this.#report('factor_renamed', factor, request)
+    return true
+  }
+
+  async remove(accountId: string, id: string, request?: FastifyRequest): Promise<boolean> {
+    const stored = await this.#stored(accountId)
+    const factor = stored.find((one) => one.id === id)
+    if (!factor) return false
+    const isLast = !stored.some((one) => isSecond(one) && one.id !== id)
+    const ids = isLast ? [id, recoveryId(factor.accountId)] : [id]
+    if ((await this.context.source.remove(factor.accountId, ids)) === 0) return false
+    this.#report('factor_removed', factor, request)
+    return true
+  }
+
+  async reset(accountId: string, actorId: string | null = null, request?: FastifyRequest): Promise<number> {
+    const stored = await this.#stored(accountId)
+    const ids = stored.map(({ id }) => id)
+    const removed = ids.length === 0 ? 0 : await this.context.source.remove(accountIdText(accountId), ids)
+    const report = { type: 'factors_reset', accountId, removed, by: 'admin', actorId } as const
+    this.context.app.audit.emit(report, request)
+    return removed
+  }
+
+  #stored(accountId: string): Promise<readonly StoredFactor[]> {
+    return this.context.source.list(accountIdText(accountId))
+  }
+
+  #report(
+    type: 'factor_added' | 'factor_renamed' | 'factor_removed',
+    { accountId, kind, id: factorId }: StoredFactor,
+    request?: FastifyRequest,
+  ): void {
+    this.context.app.audit.emit({ type, accountId, kind, factorId }, request)
+  }
+}

@@ -1,0 +1,42 @@
+import type * as Otpauth from 'otpauth'
+import { loadOptional } from '../optional.js'
+
+/** Of a secret, as RFC 4226 §4 recommends: the output length of SHA-1. */
+const SECRET_BYTES = 20
+/** RFC 6238 §4. Authenticator apps know no other values for certain. */
+const OPTIONS = { algorithm: 'SHA1', digits: 6, period: 30 } as const
+/** In ms. */
+const STEP = OPTIONS.period * 1000
+/** One step before and after the present one, for slow typing and clocks that differ (RFC 6238 §5.2). */
+const WINDOW = 1
+/** Nothing is normalised: a code is what the app shows. */
+const CODE = /^[0-9]{6}$/
+
+export interface Totp {
+  /** A new secret, in base32. */
+  newSecret(): string
+  /** The address that authenticator apps read from a QR code. */
+  uri(secret: string, issuer: string, label: string): string
+  /** The time step of the code; null if it is wrong. @param now in ms */
+  stepOf(secret: string, code: string, now: number): number | null
+}
+
+function createTotp({ Secret, TOTP }: typeof Otpauth): Totp {
+  const of = (secret: string) => ({ ...OPTIONS, secret: Secret.fromBase32(secret) })
+  return Object.freeze({
+    newSecret: () => new Secret({ size: SECRET_BYTES }).base32,
+    uri: (secret: string, issuer: string, label: string) =>
+      new TOTP({ ...of(secret), issuer, label }).toString(),
+    stepOf(secret: string, code: string, now: number) {
+      if (!CODE.test(code)) return null
+      // Compares in constant time.
+      const delta = TOTP.validate({ ...of(secret), token: code, timestamp: now, window: WINDOW })
+      return delta === null ? null : Math.floor(now / STEP) + delta
+    },
+  })
+}
+
+/** @throws DEPENDENCY_MISSING */
+export async function loadTotp(): Promise<Totp> {
+  return createTotp(await loadOptional('otpauth', () => import('otpauth'), 'fastify-identity/factors'))
+}

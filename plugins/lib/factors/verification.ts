@@ -1,0 +1,40 @@
+import type { FastifyRequest } from 'fastify'
+import type { FactorContext, Refusal } from './context.js'
+import type { ChallengeScope, FactorOwner, FactorProof, Verified } from './contract.js'
+
+/** How each kind of proof is verified and spent. */
+export interface Verifiers {
+  readonly totp: (accountId: string, code: string) => Promise<Verified | Refusal>
+  readonly recovery_code: (accountId: string, code: string) => Promise<Verified | Refusal>
+  readonly passkey: (response: unknown, scope: ChallengeScope) => Promise<Verified | Refusal>
+}
+
+async function spend(
+  verifiers: Verifiers,
+  accountId: string,
+  proof: FactorProof,
+  scope: ChallengeScope,
+): Promise<Verified | Refusal> {
+  if (proof.factor === 'passkey') return verifiers.passkey(proof.response, { ...scope, accountId })
+  // The body may not be validated.
+  return typeof proof.code === 'string' ? verifiers[proof.factor](accountId, proof.code) : 'wrong'
+}
+
+/** Counts the attempt for the account, verifies the proof and spends it. @see Factors.verify */
+export function verifyFactor(
+  { app }: FactorContext,
+  verifiers: Verifiers,
+  request: FastifyRequest,
+  account: FactorOwner,
+  proof: FactorProof,
+  scope: ChallengeScope,
+): Promise<Verified | null> {
+  return app.throttle.guessFactor(request, account, async (failures) => {
+    const outcome = await spend(verifiers, account.id, proof, scope)
+    if (typeof outcome !== 'string') return outcome
+    const { id: accountId } = account
+    const about = { accountId, kind: proof.factor, reason: outcome, failures }
+    app.audit.emit({ type: 'factor_refused', ...about }, request)
+    return null
+  })
+}
