@@ -75,7 +75,7 @@ export interface AuditDetails {
   /** The password was right, and the account has a second factor: the sign-in is pending. */
   second_factor_asked: { readonly accountId: string; readonly mode: string }
   /** The signature counter of a passkey did not grow: somebody may have a copy of its key. The answer was refused. */
-  passkey_cloned: { readonly accountId: string; readonly factorId: string }
+  passkey_cloned: { readonly accountId: string; readonly kind: 'passkey'; readonly factorId: string }
   /** An attempt was refused before it was verified, because too many have failed. It has no username either. */
   throttled: {
     /** The kind of attempt: `sign_in`, `password`, `factor`, `passkey`, `refresh`, `register`, or a word of the application. */
@@ -167,7 +167,7 @@ export const SHAPES: { readonly [T in AuditType]: Shape<T> } = {
   proof_refused: { level: 'info', fields: { ...OF_MODE, reason: true } },
   sign_in_refused: { level: 'info', fields: { mode: true, reason: true } },
   second_factor_asked: { level: 'info', fields: { accountId: true, mode: true } },
-  passkey_cloned: { level: 'warn', fields: { accountId: true, factorId: true } },
+  passkey_cloned: { level: 'warn', fields: { accountId: true, kind: true, factorId: true } },
   throttled: { level: 'info', fields: { what: true, by: true, accountId: true } },
   password_refused: { level: 'info', fields: OF_MODE },
   signed_out: { level: 'info', fields: OF_MODE },

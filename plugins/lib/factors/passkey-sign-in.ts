@@ -67,9 +67,10 @@ export class PasskeySignIns {
   /** @throws FACTOR_REFUSED, also if the account is gone or disabled */
   async #accountOf(pending: string, response: unknown) {
     const { app, passkeys } = this.parts
-    const accountId = typeof pending === 'string' ? await passkeys.verify(scopeOf(pending), response) : null
-    const account = accountId === null ? null : await app.accountSource.find(accountId)
-    if (account === null || account.id !== accountId) throw new FactorRefused()
+    const owner = typeof pending === 'string' ? await passkeys.verify(scopeOf(pending), response) : 'wrong'
+    const account = typeof owner === 'string' ? null : await app.accountSource.find(owner.accountId)
+    if (account === null || typeof owner === 'string' || account.id !== owner.accountId)
+      throw new FactorRefused()
     return checkAccount(account)
   }
 }

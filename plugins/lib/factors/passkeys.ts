@@ -12,6 +12,13 @@ import {
   userHandleOf,
 } from './passkey-credential.js'
 
+export interface PasskeyOwner {
+  readonly accountId: string
+}
+
+/** Not right; for another challenge, or too late; given before; by a copy of the key. */
+export type PasskeyRefusal = 'wrong' | 'challenge' | 'used' | 'cloned'
+
 /** Verifies passkeys. All of them verify the person: each counts as two factors. */
 export class Passkeys {
   constructor(private readonly parts: PasskeyParts) {}
@@ -33,19 +40,19 @@ export class Passkeys {
 
   /**
    * Verifies an answer, and spends its challenge.
-   * @returns the account; null for anything that is not right
+   * @returns whose passkey it is, or why it is refused
    * @throws STORE_UNAVAILABLE
    */
-  async verify(scope: ChallengeScope, response: unknown): Promise<string | null> {
+  async verify(scope: ChallengeScope, response: unknown): Promise<PasskeyOwner | PasskeyRefusal> {
     const { source, challenges } = this.parts
-    if (!isAssertion(response)) return null
+    if (!isAssertion(response)) return 'wrong'
     const text = challengeOf(response.response.clientDataJSON)
-    if (text === null || !challenges.isFor(scope, text)) return null
+    if (text === null || !challenges.isFor(scope, text)) return 'challenge'
     const row = await source.find(passkeyRowId(response.id))
-    if (row?.kind !== 'passkey' || !isOf(row, scope, response.response.userHandle)) return null
+    if (row?.kind !== 'passkey' || !isOf(row, scope, response.response.userHandle)) return 'wrong'
     const counter = await this.#verifyAssertion(row, response, text)
-    if (counter === null || !(await challenges.spend(text))) return null
-    return (await this.#spend(row, counter)) ? row.accountId : null
+    if (counter === null) return 'wrong'
+    return (await challenges.spend(text)) ? this.#spend(row, counter) : 'used'
   }
 
   /** @returns the counter of the answer; null if it is not right */
@@ -72,18 +79,18 @@ export class Passkeys {
   }
 
   /** A counter that does not grow means that somebody has a copy of the key (WebAuthn §6.1.1). 0 means that there is none. */
-  async #spend(row: StoredFactor, counter: number): Promise<boolean> {
+  async #spend(row: StoredFactor, counter: number): Promise<PasskeyOwner | PasskeyRefusal> {
     const { source, clock, audit } = this.parts
     // Another answer of the same passkey may have been written meanwhile. Or it was removed, and belongs to somebody else.
     for (let known: StoredFactor | null = row; isSame(known, row); known = await source.find(row.id)) {
       const { accountId, id, counter: before } = known
       if (counter <= before && (counter > 0 || before > 0)) {
-        audit.emit({ type: 'passkey_cloned', accountId, factorId: id })
-        return false
+        audit.emit({ type: 'passkey_cloned', accountId, kind: 'passkey', factorId: id })
+        return 'cloned'
       }
-      if (await source.spend(accountId, id, before, { counter, at: clock() })) return true
+      if (await source.spend(accountId, id, before, { counter, at: clock() })) return { accountId }
     }
-    return false
+    return 'wrong'
   }
 }
 
