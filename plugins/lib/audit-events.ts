@@ -20,8 +20,11 @@ export type EndReason = 'asked' | 'replaced' | 'cap' | 'refresh_reuse'
  */
 export type ProofRefusal = 'missing' | 'invalid' | 'spent' | 'other_key'
 
-/** Why a second factor was refused: it is wrong, it was used before, or the server has lost the key that opens it. */
-export type FactorRefusal = 'wrong' | 'used' | 'key_lost'
+/**
+ * Why a second factor was refused: it is wrong, it was used before, or the server has lost the key that opens it. Passkeys:
+ * it answers another challenge, or one that has expired (`challenge`); its counter did not grow (`cloned`).
+ */
+export type FactorRefusal = 'wrong' | 'used' | 'key_lost' | 'challenge' | 'cloned'
 
 /**
  * Who created or changed an account. Nobody is signed in at the command line, at a registration, or with the token of a mail

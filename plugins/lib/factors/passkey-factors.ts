@@ -63,8 +63,8 @@ export function createPasskeyFactors(
     beginPasskeySignIn: (request: FastifyRequest) => signIns.begin(request),
     passkeySignIn: signIns.signIn.bind(signIns),
     async verify(response: unknown, scope: ChallengeScope) {
-      const accountId = await passkeys.verify(scope, response)
-      return accountId === null ? 'wrong' : { given: { method: 'passkey', at: clock() } as const }
+      const outcome = await passkeys.verify(scope, response)
+      return typeof outcome === 'string' ? outcome : { given: { method: 'passkey', at: clock() } }
     },
-  })
+  } satisfies PasskeyFactors)
 }
