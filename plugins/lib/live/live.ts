@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccountId } from '../contract.js'
 import { Throttled } from '../errors.js'
+import { closeWithConnection } from '../http/queued-answer.js'
 import { type Found, foundCaller } from '../identity/caller.js'
 import { kReply } from '../identity/sign-in.js'
 import { accountIdText } from '../options.js'
@@ -128,7 +129,7 @@ function isOf(watched: Watched | undefined, { identity: { accountId, signInId } 
   return watched?.identity.accountId === accountId && watched.identity.signInId === signInId
 }
 
-const isOver = ({ raw }: FastifyReply) => raw.destroyed || raw.writableFinished
+const isOver = ({ raw }: FastifyReply) => raw.destroyed || raw.writableFinished || raw.req.socket.destroyed
 
 /** `request.endSignal`. */
 export function endSignal(
@@ -141,7 +142,9 @@ export function endSignal(
   const controller = new AbortController()
   request[kSignal] = controller.signal
   const reply = request[kReply]
-  if (!reply || isOver(reply)) return controller.signal
+  if (!reply) return controller.signal
+  closeWithConnection(reply.raw)
+  if (isOver(reply)) return controller.signal
   const member: Member = { end: (reason) => controller.abort(reason) }
   const watched = watch.join(found, member)
   deadlines.add(member, deadlineOf(request, found))
