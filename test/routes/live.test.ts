@@ -2,12 +2,16 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import { Redis } from 'ioredis'
 import Database from 'libsql'
 import { type Test, test } from 'tap'
 import { databaseFile } from '../../plugins/lib/database/embedded.js'
+import { revocationKeys } from '../../plugins/lib/stores/redis/revocations.js'
+import { PREFIX } from '../../plugins/lib/stores/redis/scripts.js'
 import { atMostEvery, EventStream } from '../../routes/http/event-stream.js'
 import { readSeries } from '../helpers/exposition.js'
-import { type Credential, listen, MODES, post, refused, signIn, USER } from '../helpers/http.js'
+import { eventually } from '../helpers/followed.js'
+import { ADMIN, type Credential, listen, MODES, post, refused, signIn, USER } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { makeDataDir, startUserCenter, testClock } from '../helpers/user-center.js'
 
@@ -29,6 +33,8 @@ async function follow(t: Test, origin: string, headers: Credential) {
       const [block, ...rest] = text.split('\n\n')
       if (rest.length > 0) {
         text = rest.join('\n\n')
+        const isComment = block?.startsWith(':')
+        if (isComment) continue
         const [, event = '', data = ''] = /^event: (\w+)\ndata: (.+)$/.exec(block ?? '') ?? []
         return { event, data: JSON.parse(data) }
       }
@@ -44,6 +50,9 @@ async function start(t: Test, env: Record<string, string> = {}) {
   const center = await startUserCenter(t, env)
   return { ...center, origin: `http://127.0.0.1:${await listen(center.app)}` }
 }
+
+const [, FEED] = revocationKeys(PREFIX)
+const CHANNEL = `${PREFIX}sign-ins`
 
 const credentialOf = async (app: FastifyInstance, mode: (typeof MODES)[number]) =>
   (await signIn(app, mode)).credential
@@ -101,6 +110,41 @@ test('a key with the scope read follows its own end; one without is refused', as
   const writer = { authorization: `Bearer ${(await make(['write'])).key}` }
   refused(t, await app.inject({ url: '/live', headers: writer }), 403, 'SCOPE_REQUIRED')
 })
+
+const admin = async (app: FastifyInstance) => (await signIn(app, 'session', ADMIN)).credential
+const change = async (app: FastifyInstance, payload: object) =>
+  app.inject({ method: 'PATCH', url: '/accounts/user1', payload, headers: await admin(app) })
+
+/** What an administrator, or the person in another sign-in, does to all sign-ins. */
+const CHANGES: Readonly<Record<string, (app: FastifyInstance) => Promise<{ readonly statusCode: number }>>> =
+  {
+    'a new role': (app) => change(app, { role: 'admin' }),
+    'a disabled account': (app) => change(app, { disabled: true }),
+    async 'a new password'(app) {
+      const passwords = { current_password: USER.password, new_password: 'three quiet ravens' }
+      return post(app, '/password', passwords, await credentialOf(app, 'cookie'))
+    },
+    async 'an administrator who ends all sign-ins'(app) {
+      return app.inject({ method: 'DELETE', url: '/accounts/user1/sign_ins', headers: await admin(app) })
+    },
+  }
+
+for (const [name, make] of Object.entries(CHANGES)) {
+  test(`${name} ends the streams of all modes, and of keys`, async (t) => {
+    const { app, origin } = await start(t)
+    const credentials = await Promise.all(MODES.map((mode) => credentialOf(app, mode)))
+    const made = await post(app, '/api_keys', { name: 'x' }, credentials[1])
+    credentials.push({ authorization: `Bearer ${made.json().data.key}` })
+    const streams = await Promise.all(credentials.map((credential) => follow(t, origin, credential)))
+    for (const { next } of streams) t.equal((await next())?.event, 'hello')
+    t.equal((await make(app)).statusCode, 200)
+    for (const { next } of streams) {
+      let last = await next()
+      while (last?.event === 'sign_ins') last = await next()
+      t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
+    }
+  })
+}
 
 test('without a credential it is refused as everywhere, and HEAD opens nothing', async (t) => {
   const { app } = await start(t)
@@ -166,6 +210,32 @@ test('over Redis: endings and new sign-ins of one instance reach the streams of 
   let last = await next()
   while (last?.event === 'sign_ins') last = await next()
   t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
+})
+
+test('over Redis: logins write nothing to the feed of revocations, and a lost channel is opened again', async (t) => {
+  const redis = await startRedis({ tcp: true })
+  t.teardown(() => redis.stop())
+  const [look, clock] = [new Redis(redis.url), testClock()]
+  t.teardown(() => look.disconnect())
+  const env = { REDIS_URL: redis.url, DATA_DIR: makeDataDir(t) }
+  const [{ app }, two] = [await startUserCenter(t, env, clock), await startUserCenter(t, env, clock)]
+  const credential = await credentialOf(app, 'token')
+  const { next } = await follow(t, `http://127.0.0.1:${await listen(app)}`, credential)
+  t.equal((await next())?.event, 'hello')
+  // Heartbeats are there as well.
+  const endings = async () => (await look.xrange(FEED, '-', '+')).filter(([, [name]]) => name === 'm').length
+  const subscriber = async () => /id=\d+/.exec(String(await look.client('LIST', 'TYPE', 'PUBSUB')))?.[0]
+  const isOpen = async () => Number((await look.pubsub('NUMSUB', CHANNEL))[1]) === 1
+  await eventually(isOpen)
+  const lost = await subscriber()
+  await look.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB')
+  await eventually(async () => (await isOpen()) && (await subscriber()) !== lost)
+  const before = await endings()
+  for (let login = 0; login < 5; login++) await post(two.app, '/login_cookie', USER)
+  t.strictSame(await next(), { event: 'sign_ins', data: {} })
+  t.equal(await endings(), before)
+  await post(app, '/logout_token', {}, credential)
+  t.equal(await endings(), before + 1, 'an end is there')
 })
 
 test('with SQLite, what the command line writes reaches the streams', async (t) => {
