@@ -556,6 +556,37 @@ t.test(
   },
 )
 
+t.test(
+  'while the database of keys is away, there is no list: one without keys would look whole',
+  async (t) => {
+    const { source: stored } = memoryApiKeys(() => ({ ...ALICE, epoch: 0 }))
+    const away = { is: true }
+    const list: typeof stored.list = async (accountId, now) => {
+      if (away.is) throw new StoreUnavailable()
+      return stored.list(accountId, now)
+    }
+    const { app, get, makeKey, signIn } = await setUp(t, {
+      keys: { source: { ...stored, list } },
+      routes(app) {
+        const mine = { preHandler: app.guard() }
+        app.get('/list', mine, ({ identity }) => app.signIns.list(identity.accountId))
+        app.get('/page', mine, ({ identity }) =>
+          app.signIns.page(identity.accountId, { limit: 1, after: null }),
+        )
+      },
+    })
+    await makeKey()
+    const cookie = cookieHeader(await signIn('cookie'))
+    for (const url of ['/list', '/page']) {
+      const answer = await get(url, cookie)
+      refused(t, answer, 503, 'STORE_UNAVAILABLE')
+      t.ok(Number(answer.headers['retry-after']) > 0)
+    }
+    away.is = false
+    t.equal((await app.signIns.list(ALICE.id)).length, 2)
+  },
+)
+
 t.test('keys are in the list of sign-ins, a page at a time', async (t) => {
   const { makeKey, app, signIn, clock } = await setUp(t)
   const made: string[] = []
