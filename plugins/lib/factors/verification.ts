@@ -16,8 +16,10 @@ async function spend(
   scope: ChallengeScope,
 ): Promise<Verified | Refusal> {
   if (proof.factor === 'passkey') return verifiers.passkey(proof.response, { ...scope, accountId })
-  // The body may not be validated.
-  return typeof proof.code === 'string' ? verifiers[proof.factor](accountId, proof.code) : 'wrong'
+  const { factor, code } = proof
+  // The body may not be validated: a word such as `constructor` must not find a function.
+  if ((factor !== 'totp' && factor !== 'recovery_code') || typeof code !== 'string') return 'wrong'
+  return verifiers[factor](accountId, code)
 }
 
 /** Counts the attempt for the account, verifies the proof and spends it. @see Factors.verify */
