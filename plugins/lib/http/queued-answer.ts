@@ -14,6 +14,13 @@ function openQueue(socket: Socket): Set<ServerResponse> {
   return queue
 }
 
+function join(queue: Set<ServerResponse>, raw: ServerResponse): void {
+  queue.add(raw)
+  const leave = () => queue.delete(raw)
+  raw.once('socket', leave)
+  raw.once('close', leave)
+}
+
 /** As Node does it for the answer whose turn it is. `closed` is for code that asks later, such as Fastify. */
 function close(raw: ServerResponse): void {
   raw.destroy()
@@ -29,10 +36,6 @@ export function closeWithConnection(raw: ServerResponse): void {
   const { socket } = raw.req
   const hasItsTurn = raw.socket !== null
   if (hasItsTurn || raw.destroyed) return
-  if (socket.destroyed) return close(raw)
-  const queue = queues.get(socket) ?? openQueue(socket)
-  queue.add(raw)
-  const leave = () => queue.delete(raw)
-  raw.once('socket', leave)
-  raw.once('close', leave)
+  if (socket.destroyed) close(raw)
+  else join(queues.get(socket) ?? openQueue(socket), raw)
 }
