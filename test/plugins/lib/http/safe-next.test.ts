@@ -62,6 +62,34 @@ t.test('what is kept stays on this origin for a browser, however often it is rea
   }
 })
 
+/** What addresses of another origin are made of. */
+const PIECES = [
+  ...['/', '\\', '.', '..', ':', '@', '?', '#', ' ', '\t', '\r\n', '\u0000', '\u00a0', '\ufeff', '\ufffe'],
+  ...['%2f', '%5C', '%2e', '%09', '%0d', '%252f', '%u002f', '\uff0f', '\u2215'],
+  ...['a', 'evil.example', 'https:', 'javascript:', '[::1]', '\ud800'],
+]
+
+/** All addresses of so many pieces. */
+function addresses(pieces: number): string[] {
+  if (pieces === 0) return ['']
+  return addresses(pieces - 1).flatMap((rest) => PIECES.map((piece) => piece + rest))
+}
+
+t.test('of all addresses of three hostile pieces, none that is kept leaves this origin', async (t) => {
+  const { origin } = new URL('https://own.example')
+  const all = addresses(3).flatMap((address) => [address, `/${address}`])
+  const kept = all.map(ownPath).filter((path) => path !== null)
+  t.ok(kept.length > 1000 && kept.length < all.length / 2, `${kept.length} of ${all.length}`)
+  const leaves = (path: string) =>
+    new URL(path, `${origin}/login/`).origin !== origin || ownPath(path) !== path
+  t.same(kept.filter(leaves), [])
+  // A proxy may decode once more than a browser.
+  t.same(
+    kept.filter((path) => /^[/\\]{2}/.test(path.replaceAll(/%(2f|5c)/gi, '/'))),
+    [],
+  )
+})
+
 t.test('a request names its next path in its query, once', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
