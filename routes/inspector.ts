@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { SignInRecord } from 'fastify-identity'
+import type { GivenFactor, SignInRecord } from 'fastify-identity'
 import type { CookieNames } from 'fastify-identity/config'
 import {
   type CookieSpec,
@@ -30,6 +30,9 @@ function showCookie({ name, attributes }: CookieSpec, maxAge: number | null) {
   return { name, http_only: httpOnly, same_site: sameSite, path, secure, max_age: maxAge }
 }
 
+const showFactors = (factors: readonly GivenFactor[] = []) =>
+  factors.map(({ method, at }) => ({ method, at: iso(at) }))
+
 /** Field by field, so that a new field of the record is not sent by accident. */
 function showSignIn(record: SignInRecord) {
   return {
@@ -40,6 +43,7 @@ function showSignIn(record: SignInRecord) {
     ip: record.ip,
     user_agent: record.userAgent,
     refreshed: record.refresh?.counter ?? null,
+    factors: showFactors(record.factors),
   }
 }
 
@@ -74,6 +78,8 @@ function inspectCookie(request: FastifyRequest, spec: CookieSpec, ring: KeyRing)
       signed_in_at: iso(auth_time * 1000),
       issued_at: iso(iat * 1000),
       expires_at: iso(exp * 1000),
+      // Those of this very cookie: another one of the sign-in may have got more.
+      factors: showFactors(request.identity.factors),
     },
   }
 }

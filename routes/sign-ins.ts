@@ -40,6 +40,7 @@ export function showSignIn(record: SignInRecord, currentId: string) {
     ip: record.ip,
     user_agent: record.userAgent,
     bound: isBound(record),
+    factors: (record.factors ?? []).map(({ method }) => method),
     current: record.id === currentId,
   }
 }

@@ -46,6 +46,7 @@ const signIn = {
   ip: '203.0.113.7',
   user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
   bound: false,
+  factors: ['password'],
   current: true,
 }
 
@@ -79,6 +80,7 @@ const inspection = {
     ip: signIn.ip,
     user_agent: signIn.user_agent,
     refreshed: null,
+    factors: [{ method: 'password', at: BEGAN }],
   },
 }
 

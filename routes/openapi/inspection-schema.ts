@@ -1,9 +1,11 @@
 import { type TSchema, Type } from 'typebox'
-import { closed, Moment } from './schemas.js'
+import { closed, FactorMethod, Moment } from './schemas.js'
 
 const MomentOrNull = Type.Union([Moment, Type.Null()])
 const TextOrNull = Type.Union([Type.String(), Type.Null()])
 const orNull = (fields: Record<string, TSchema>) => Type.Union([Type.Object(fields, closed), Type.Null()])
+
+const Factors = Type.Array(Type.Object({ method: FactorMethod, at: Moment }, closed))
 
 export const Inspection = Type.Object(
   {
@@ -23,6 +25,7 @@ export const Inspection = Type.Object(
       signed_in_at: Moment,
       issued_at: Moment,
       expires_at: Moment,
+      factors: Factors,
     }),
     session: orNull({
       username: TextOrNull,
@@ -42,6 +45,7 @@ export const Inspection = Type.Object(
       ip: Type.String(),
       user_agent: Type.String(),
       refreshed: Type.Union([Type.Integer({ description: 'How many times.' }), Type.Null()]),
+      factors: Factors,
     }),
   },
   closed,

@@ -56,6 +56,8 @@ export const TokenPair = Type.Object(
   closed,
 )
 
+export const FactorMethod = Type.Enum(['password', 'totp', 'passkey', 'recovery_code', 'external'])
+
 export const SignIns = Type.Array(
   Type.Object(
     {
@@ -67,6 +69,9 @@ export const SignIns = Type.Array(
       ip: Type.String(),
       user_agent: Type.String(),
       bound: Type.Boolean({ description: 'Whether its credentials need proofs by a key of its client.' }),
+      factors: Type.Array(FactorMethod, {
+        description: 'How its owner has proved who they are. Empty for an API key.',
+      }),
       current: Type.Boolean({ description: 'Whether the caller uses this sign-in.' }),
     },
     closed,

@@ -16,7 +16,7 @@ test('GET /sign_ins lists every place, whatever the mode, and nothing that works
   const { code, data } = response.json()
   t.equal(code, 200)
   t.match(data, [
-    { auth_type: 'cookie', current: false },
+    { auth_type: 'cookie', current: false, factors: ['password'] },
     { auth_type: 'session', current: true, user_agent: 'agent session', ip: '127.0.0.1' },
     { auth_type: 'token', current: false },
   ])
@@ -29,6 +29,7 @@ test('GET /sign_ins lists every place, whatever the mode, and nothing that works
     'ip',
     'user_agent',
     'bound',
+    'factors',
     'current',
   ]
   for (const entry of data) {

@@ -2,6 +2,8 @@
 
 export type AuthType = 'token' | 'session' | 'cookie' | 'api_key'
 
+export type FactorMethod = 'password' | 'totp' | 'passkey' | 'recovery_code' | 'external'
+
 /** One sign-in of the caller. Times are ISO 8601 in UTC. */
 export interface SignIn {
   readonly id: string
@@ -13,6 +15,8 @@ export interface SignIn {
   readonly user_agent: string
   /** Whether its credentials need proofs by a key of its client. */
   readonly bound: boolean
+  /** How its owner has proved who they are. Empty for an API key. */
+  readonly factors: readonly FactorMethod[]
   /** Whether the caller uses it. */
   readonly current: boolean
 }

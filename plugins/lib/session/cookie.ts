@@ -39,6 +39,12 @@ export const STEP_MAX = 999_999_999
 /** The random part has a fixed length, so that every id has one meaning. */
 const ID = /^([\w-]{43})([1-9]\d{0,8})?$/
 
+/** The parts of a genuine id. Null for other content. */
+export function readSessionId(content: string | null): Pick<SessionCredential, 'id' | 'step'> | null {
+  const [, id, step = '0'] = ID.exec(content ?? '') ?? []
+  return id === undefined ? null : { id, step: Number(step) }
+}
+
 /** How an answer changes the cookie. `maxAge` is in seconds; without it the cookie ends with the browser. */
 export type CookieChange =
   | { readonly kind: 'set'; readonly id: string; readonly step?: number; readonly maxAge?: number }
@@ -57,9 +63,8 @@ export class SessionCookie {
 
   /** Null if it is forged. */
   verify(text: string): SessionCredential | null {
-    const [, id, step = '0'] = ID.exec(verifyValue(this.keys, text) ?? '') ?? []
-    if (id === undefined) return null
-    return { text, id, step: Number(step), stale: !isUnderSigningKey(this.keys, text) }
+    const named = readSessionId(verifyValue(this.keys, text))
+    return named && { text, ...named, stale: !isUnderSigningKey(this.keys, text) }
   }
 
   /** The request's genuine session cookie, or null. */

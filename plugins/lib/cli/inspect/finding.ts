@@ -1,6 +1,6 @@
 import type { FoundApiKey } from '../../api-key/contract.js'
 import type { Config } from '../../config/config.js'
-import type { SignInRef } from '../../contract.js'
+import type { GivenFactor, SignInRef } from '../../contract.js'
 import type { KeyRing } from '../../credentials/keys.js'
 import type { RefreshClaims } from '../../token/refresh-token.js'
 
@@ -33,6 +33,8 @@ export interface Finding {
   readonly subject: Subject | null
   /** Thumbprint of the key that it is bound to, if any. */
   readonly boundTo?: string | undefined
+  /** Those that a cookie or a token has itself. */
+  readonly factors?: readonly GivenFactor[] | undefined
 }
 
 /** An object of JSON, unchecked. */
@@ -47,7 +49,7 @@ export interface Fault {
 /** The sign-in or session of a genuine credential, to be looked up in the store. */
 export type Subject =
   | { readonly kind: 'sign-in'; readonly ref: SignInRef }
-  | { readonly kind: 'session'; readonly id: string }
+  | { readonly kind: 'session'; readonly id: string; readonly step: number }
   | { readonly kind: 'api-key'; readonly found: FoundApiKey }
   | { readonly kind: 'refresh'; readonly claims: RefreshClaims }
 

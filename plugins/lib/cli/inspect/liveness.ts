@@ -1,10 +1,12 @@
 import type { FoundApiKey } from '../../api-key/contract.js'
 import { recordOfKey } from '../../api-key/keeper.js'
 import { ownerOf } from '../../api-key/lookup.js'
-import type { SignInRef } from '../../contract.js'
+import type { GivenFactor, SignInRef } from '../../contract.js'
+import { readFactors } from '../../credentials/given-factors.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import { readSession } from '../../inspect.js'
 import { sessionKeyOf } from '../../session/cookie.js'
+import { strengthOf } from '../../session/steps.js'
 import { refOfRecord } from '../../sign-ins/record.js'
 import { SealedRecords } from '../../sign-ins/sealed-records.js'
 import type { SignInRecord, StateStore } from '../../stores/contract.js'
@@ -16,6 +18,8 @@ import type { Fault, InspectParts, Subject } from './finding.js'
 export interface Liveness {
   readonly fault: Fault | null
   readonly signIn: SignInRecord | null
+  /** Those of a session's id. A newer id of the session may have more. */
+  readonly factors?: readonly GivenFactor[]
   /** Further information for the reader. */
   readonly remark: string | null
 }
@@ -34,6 +38,10 @@ const NO_SESSION: Fault = {
   code: 'SIGNED_OUT',
   sentence:
     'The server has no record of this session: its sign-in has ended, it has reached its idle or absolute limit, or it is in another store.',
+}
+const REPLACED: Fault = {
+  code: 'CREDENTIAL_INVALID',
+  sentence: 'A step-up gave the session another id, more than ten seconds ago.',
 }
 const NO_REFRESH: Fault = {
   code: 'REFRESH_REFUSED',
@@ -73,7 +81,10 @@ async function keyLiveness({ store }: LivenessParts, found: FoundApiKey): Promis
   return { fault: isLive ? null : KEY_ENDED, signIn: recordOfKey(found.key), remark: null }
 }
 
-async function sessionLiveness(parts: LivenessParts, id: string): Promise<Liveness> {
+async function sessionLiveness(
+  parts: LivenessParts,
+  { id, step }: Extract<Subject, { kind: 'session' }>,
+): Promise<Liveness> {
   const { store, ring, now } = parts
   const session = await readSession({ store, ring, clock: () => now }, sessionKeyOf(id))
   if (!session) return { fault: NO_SESSION, signIn: null, remark: null }
@@ -81,7 +92,15 @@ async function sessionLiveness(parts: LivenessParts, id: string): Promise<Livene
   const remark = `Record version ${session.version}, application's fields: ${fields.join(', ') || 'none'}.`
   const { signIn } = session.content
   if (!signIn) return { fault: null, signIn: null, remark: `Nobody is signed in with it. ${remark}` }
-  return { ...(await signInLiveness(parts, refOf(signIn))), remark }
+  const liveness = await signInLiveness(parts, refOf(signIn))
+  const strength = strengthOf(signIn, step, now)
+  const fault = liveness.fault ?? (strength ? null : REPLACED)
+  return {
+    fault,
+    signIn: liveness.signIn,
+    ...(strength && { factors: readFactors(strength.fac, signIn.auth_time) }),
+    remark,
+  }
 }
 
 async function refreshLiveness(parts: LivenessParts, claims: RefreshClaims): Promise<Liveness> {
@@ -103,7 +122,7 @@ export function livenessOf(parts: LivenessParts, subject: Subject): Promise<Live
     case 'sign-in':
       return signInLiveness(parts, subject.ref)
     case 'session':
-      return sessionLiveness(parts, subject.id)
+      return sessionLiveness(parts, subject)
     case 'api-key':
       return keyLiveness(parts, subject.found)
     case 'refresh':

@@ -1,3 +1,4 @@
+import type { GivenFactor } from '../../contract.js'
 import { isBound } from '../../sign-ins/record.js'
 import type { SignInRecord } from '../../stores/contract.js'
 import type { Finding, InspectParts } from './finding.js'
@@ -68,6 +69,11 @@ function boundLines({ kind, boundTo }: Finding, signIn: SignInRecord | null): st
   return ['bound:      to a device; without its proof, in another cookie, it is DEVICE_PROOF_REQUIRED']
 }
 
+function factorLines(factors: readonly GivenFactor[] | undefined, now: number): string[] {
+  if (!factors) return []
+  return [`factors:    ${factors.map(({ method, at }) => `${method}, ${moment(at, now)}`).join('; ')}`]
+}
+
 /** The report's lines. None of them works as a credential. */
 export function linesOf(parts: InspectParts, finding: Finding, liveness: Liveness | null): string[] {
   const { now } = parts
@@ -79,6 +85,7 @@ export function linesOf(parts: InspectParts, finding: Finding, liveness: Livenes
     ...contentLines(finding),
     ...boundLines(finding, liveness?.signIn ?? null),
     ...(expiresAt === null ? [] : [`expires:    ${moment(expiresAt, now)}`]),
+    ...factorLines(finding.factors ?? liveness?.factors ?? liveness?.signIn?.factors, now),
     ...signInLines(liveness?.signIn ?? null, now),
     ...(liveness?.remark ? [`remark:     ${liveness.remark}`] : []),
     verdict(finding, liveness),

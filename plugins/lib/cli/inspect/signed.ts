@@ -1,8 +1,10 @@
 import { endOfCookie } from '../../cookie/seal.js'
+import { readFactors } from '../../credentials/given-factors.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import type { KeyRing, Purpose } from '../../credentials/keys.js'
 import { verifyValue } from '../../credentials/signed-value.js'
 import { openAuthCookie } from '../../inspect.js'
+import { readSessionId } from '../../session/cookie.js'
 import { openRefreshToken } from '../../token/refresh-token.js'
 import { decodeObject, expiryOf, type Fault, type Finding, type InspectParts, NOTHING } from './finding.js'
 import type { Pasted } from './pasted.js'
@@ -44,20 +46,27 @@ const MISPLACED: Fault = {
 }
 
 /** The content of a genuine value, and its expiry (ms) if it contains one. */
-function describe({ ring, config }: InspectParts, purpose: SignedPurpose, text: string, payload: string) {
+function describe(
+  { ring, config }: InspectParts,
+  purpose: SignedPurpose,
+  text: string,
+  payload: string,
+): Omit<Finding, 'kind' | 'keyId' | 'fault'> {
   if (purpose === 'session-id') {
-    const subject = { kind: 'session', id: payload } as const
-    return { content: null, expiresAt: null, subject, boundTo: undefined }
+    const named = readSessionId(payload)
+    const subject = named && ({ kind: 'session', ...named } as const)
+    return { content: null, expiresAt: null, subject }
   }
   if (purpose === 'cookie') {
     const content = openAuthCookie(ring, text)
     const expiresAt = content && endOfCookie(content, config.cookieAbsoluteTtl)
     const subject = content && ({ kind: 'sign-in', ref: refOf(content) } as const)
-    return { content, expiresAt, subject, boundTo: undefined }
+    const factors = content ? readFactors(content.fac, content.auth_time * 1000) : undefined
+    return { content, expiresAt, subject, factors }
   }
   if (purpose === 'device-proof') {
     const content = decodeObject(payload)
-    return { content, expiresAt: expiryOf(content), subject: null, boundTo: undefined }
+    return { content, expiresAt: expiryOf(content), subject: null }
   }
   const claims = openRefreshToken(ring.purpose(purpose), text)
   const subject = claims && ({ kind: 'refresh', claims } as const)
@@ -79,10 +88,11 @@ export function inspectSigned(parts: InspectParts, pasted: Pasted): Finding {
     const fault = faultOf(ring, keyId, likely)
     return { kind: KINDS[likely], keyId, content, expiresAt: expiryOf(content), fault, subject: null }
   }
-  const { content, expiresAt, subject, boundTo } = describe(parts, purpose, pasted.text, payload)
+  const described = describe(parts, purpose, pasted.text, payload)
+  const { expiresAt } = described
   const isMisplaced = (wanted(pasted) ?? purpose) !== purpose
   const isOver = expiresAt !== null && expiresAt <= now
   const over = purpose === 'device-proof' ? PROOF_OVER : OVER
   const fault = isMisplaced ? MISPLACED : isOver ? over : null
-  return { kind: KINDS[purpose], keyId, content, expiresAt, fault, subject, boundTo }
+  return { kind: KINDS[purpose], keyId, fault, ...described }
 }

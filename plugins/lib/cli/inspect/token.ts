@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import type { Config } from '../../config/config.js'
+import { readFactors } from '../../credentials/given-factors.js'
 import { refOf } from '../../credentials/identity-claims.js'
 import { type AccessTokenRules, AccessTokens } from '../../token/access-token.js'
 import { createTokenCodecs, sharedTokenKeys, type TokenCodecs } from '../../token/codecs.js'
@@ -78,7 +79,8 @@ export async function inspectToken(
     if (claims) {
       const boundTo = claims.cnf?.jkt
       const fault = claims.exp * 1000 <= now ? EXPIRED : schemeFault(boundTo, scheme, config)
-      return { ...head, fault, subject: { kind: 'sign-in', ref: refOf(claims) }, boundTo }
+      const factors = readFactors(claims.fac, claims.auth_time * 1000)
+      return { ...head, fault, subject: { kind: 'sign-in', ref: refOf(claims) }, boundTo, factors }
     }
     const ids = keys.map(({ id }) => id)
     const fault = headerFault(codecs, ids, header) ?? claimsFault(content, rules, now)
