@@ -79,8 +79,12 @@ export class SoftAuthenticator {
 
   /** `navigator.credentials.create`, as JSON. */
   create(given: object, lies: Lies = {}) {
+    return this.createAs(given, this.#make(given as CreationOptions), lies)
+  }
+
+  /** The same, for a passkey that exists. */
+  createAs(given: object, key: SoftKey, lies: Lies = {}) {
     const options = given as CreationOptions
-    const key = this.#make(options)
     const credentialId = Buffer.from(key.id, 'base64url')
     const length = Buffer.from([credentialId.length >> 8, credentialId.length & 255])
     const attested = Buffer.concat([Buffer.alloc(16), length, credentialId, key.cose])

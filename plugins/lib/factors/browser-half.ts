@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { beforeAnswer } from '../http/before-answer.js'
 import { type CookieSpec, readCookie, removeCookie, setCookie } from '../http/cookies.js'
 
@@ -24,15 +24,18 @@ export class BrowserHalf {
     return reading.kind === 'one' && SHAPE.test(reading.value) ? reading.value : null
   }
 
-  /** The half that the answer sets: the request's own, or a new one. Its lifetime begins again. */
-  give(request: FastifyRequest): string {
-    const value = this.read(request) ?? randomBytes(RANDOM_BYTES).toString('base64url')
+  /** The request's half, or a new one. The answer must set it. */
+  choose(request: FastifyRequest): string {
+    return this.read(request) ?? randomBytes(RANDOM_BYTES).toString('base64url')
+  }
+
+  /** Sets the half with the answer. Its lifetime begins again. */
+  set(request: FastifyRequest, value: string): void {
     beforeAnswer(request, (reply) => setCookie(reply, this.spec, value, this.lifetime))
-    return value
   }
 
   /** Clears the cookie with the answer. */
   clear(request: FastifyRequest): void {
-    beforeAnswer(request, (reply: FastifyReply) => removeCookie(request, reply, this.spec))
+    beforeAnswer(request, (reply) => removeCookie(request, reply, this.spec))
   }
 }

@@ -30,8 +30,9 @@ export class FactorSignIns {
     const { id: sub, epoch = 0 } = account
     const { remember = false, claims, memo = null } = options
     const content = { mode, sub, name: username, epoch, at: app.identityClock(), remember, claims, memo }
-    const isAmbient = app.authModes.get(mode).ambient
-    const pending = await pendings.create(content, isAmbient ? half.give(request) : null)
+    const own = app.authModes.get(mode).ambient ? half.choose(request) : null
+    const pending = await pendings.create(content, own)
+    if (own !== null) half.set(request, own)
     app.audit.emit({ type: 'second_factor_asked', accountId: sub, mode }, request)
     return new SecondFactorRequired({ pending, factors: kinds, expires_in: PENDING_FOR })
   }

@@ -34,8 +34,11 @@ export class PasskeySignIns {
   /** @see Factors.beginPasskeySignIn */
   async begin(request: FastifyRequest): Promise<{ options: PasskeyOptions; pending: string }> {
     const { half, passkeys } = this.parts
-    const pending = pendingOf(half.give(request))
-    return { options: await passkeys.options(scopeOf(pending)), pending }
+    const own = half.choose(request)
+    const pending = pendingOf(own)
+    const options = await passkeys.options(scopeOf(pending))
+    half.set(request, own)
+    return { options, pending }
   }
 
   /** @see Factors.passkeySignIn */
