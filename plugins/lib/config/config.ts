@@ -5,6 +5,7 @@ import { CAP_MAX } from '../sign-ins/cap.js'
 import { LIMIT_MAX } from '../throttle/options.js'
 import { type CookieNames, readCookieName } from './cookie-names.js'
 import { type MailServer, readMail } from './mail.js'
+import { readRelyingParty } from './relying-party.js'
 import { isOneSentence, startFault } from './start-fault.js'
 import { readTokenKeys } from './token-keys.js'
 import type { Environment } from './values.js'
@@ -124,6 +125,8 @@ const SETTINGS = {
   allowedOrigins: (env) => read.origins(env),
   /** Whether `/docs` is served. */
   docs: (env, production) => read.flag(env, 'DOCS', !production),
+  /** null: no passkeys. */
+  rpId: readRelyingParty,
   /** Whether the experiments at `/lab` are served, to this machine only. */
   lab: (env, production) => read.flag(env, 'LAB', !production),
   /** Whether `/metrics` is served. */

@@ -10,6 +10,7 @@ const DEVELOPMENT_DEFAULTS: Config = {
   production: false,
   host: '127.0.0.1',
   publicUrl: 'http://localhost:3000',
+  rpId: 'localhost',
   dataDir: './data',
   redisUrl: null,
   databaseUrl: null,
@@ -73,6 +74,7 @@ t.test('in production cookies are secure, nobody registers, and secrets are the 
     ...DEVELOPMENT_DEFAULTS,
     production: true,
     publicUrl: null,
+    rpId: null,
     cookieSecure: true,
     deviceBinding: true,
     docs: false,
@@ -110,7 +112,7 @@ t.test('a blank line in an environment file sets nothing', async (t) => {
     'SIGN_IN_CAP',
     'COOKIE_SECURE',
   )
-  names.push('COOKIE_NAME', 'SESSION_NAME', 'PUBLIC_URL', 'DEVICE_BINDING', 'MAIL_URL', 'MAIL_FROM')
+  names.push('COOKIE_NAME', 'SESSION_NAME', 'PUBLIC_URL', 'RP_ID', 'DEVICE_BINDING', 'MAIL_URL', 'MAIL_FROM')
   names.push('TRUST_PROXY', 'ALLOWED_ORIGINS', 'SINGLE_INSTANCE', 'REGISTRATION', 'PASSWORD_WORDS', 'LAB')
   for (const blank of ['', ' ', '\t\r']) {
     const env = Object.fromEntries(names.map((name) => [name, blank]))
@@ -160,8 +162,7 @@ t.test('each variable sets what it says', async (t) => {
     ['COOKIE_ABSOLUTE_TTL', '31536000', 'cookieAbsoluteTtl', 31_536_000],
     ['SESSION_IDLE_TTL', '60', 'sessionIdleTtl', 60],
     ['SESSION_ABSOLUTE_TTL', '7200', 'sessionAbsoluteTtl', 7200],
-    ['PUBLIC_URL', 'https://center.example', 'publicUrl', 'https://center.example'],
-    ['PUBLIC_URL', 'http://127.0.0.1:8080', 'publicUrl', 'http://127.0.0.1:8080'],
+    ['RP_ID', 'localhost', 'rpId', 'localhost'],
     ['PORT', '8080', 'publicUrl', 'http://localhost:8080'],
     ['PORT', '80', 'publicUrl', 'http://localhost'],
     ['SIGN_IN_CAP', '1', 'signInCap', 1],
@@ -482,6 +483,36 @@ t.test('MAIL_URL and MAIL_FROM say where mails are handed over, and whom they co
     const mail = mailOf({ MAIL_URL: 'smtp://mail.example', MAIL_FROM: named })
     t.same(mail?.from, { name: 'The Center', address: FROM })
   }
+})
+
+t.test('RP_ID is the host of PUBLIC_URL, or a domain that it is in', async (t) => {
+  const hosts = [
+    ['https://login.center.example:8443', 'login.center.example'],
+    ['http://localhost:8080', 'localhost'],
+    ['http://127.0.0.1:8080', null],
+  ] as const
+  for (const [publicUrl, rpId] of hosts)
+    t.strictSame(readConfig({ PUBLIC_URL: publicUrl }), { ...DEVELOPMENT_DEFAULTS, publicUrl, rpId })
+  const PUBLIC_URL = 'https://login.center.example'
+  const wide = readConfig({ ...PRODUCTION, PUBLIC_URL, RP_ID: 'center.example' })
+  t.equal(wide.rpId, 'center.example')
+  const wrong = [
+    'other.example',
+    'example',
+    'center.example.',
+    '.center.example',
+    'nter.example',
+    'CENTER.example',
+  ]
+  for (const RP_ID of [
+    ...wrong,
+    'https://login.center.example',
+    'login.center.example:443',
+    'a.login.center.example',
+  ])
+    refused(t, { ...PRODUCTION, PUBLIC_URL, RP_ID }, 'RP_ID')
+  refused(t, { ...PRODUCTION, RP_ID: 'center.example' }, 'RP_ID', 'without PUBLIC_URL')
+  refused(t, { PUBLIC_URL: 'http://127.0.0.1:8080', RP_ID: '0.0.1' }, 'RP_ID')
 })
 
 t.test('without PUBLIC_URL or MAIL_FROM, mails are refused at the start', async (t) => {
