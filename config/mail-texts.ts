@@ -37,6 +37,11 @@ const EN: Words = {
     password_changed: 'Your password was changed',
     email_changed: 'Your e-mail address was changed',
     new_device: 'A new device signed in',
+    factor_added: 'A second factor was added to your account',
+    factor_removed: 'A second factor was removed from your account',
+    factor_refused: 'Somebody gave several wrong codes, and may have your password',
+    factors_reset: 'An administrator removed your second factors, and ended your sign-ins',
+    passkey_cloned: 'One of your passkeys seems to exist twice, and was refused',
   },
   noticed: (what, { username, time, ip }, site) =>
     `${what}.\n\nAccount: ${username}\nTime: ${time}\nIP address: ${ip}\n\nIf it was not you, set a new password at ${site}, and end your other sign-ins.`,
@@ -56,6 +61,11 @@ const ZH: Words = {
     password_changed: '您的密码已修改',
     email_changed: '您的邮箱地址已修改',
     new_device: '有新设备登录',
+    factor_added: '您的账户添加了新的验证方式',
+    factor_removed: '您的账户移除了一种验证方式',
+    factor_refused: '有人多次输错您账户的验证码，并可能知道您的密码',
+    factors_reset: '管理员移除了您的全部验证方式，并退出了您的所有登录',
+    passkey_cloned: '您的一个通行密钥可能已被复制，本次使用已被拒绝',
   },
   noticed: (what, { username, time, ip }, site) =>
     `${what}。\n\n账户：${username}\n时间：${time}\nIP 地址：${ip}\n\n如果不是您本人操作，请在 ${site} 设置新密码，并退出其他设备。`,
@@ -80,9 +90,15 @@ function writeNotice({ what, username, time, ip }: NoticeMail, words: Words, sit
   }
 }
 
-/** Subject and text of a mail, in the language of the request that caused it. */
+/** Subject and text of a mail, in the language of the request that caused it. In both without such a request. */
 export function writeMail(message: MailMessage, site: string): WrittenMail {
-  const words = message.language === 'zh' ? ZH : EN
+  const [en, zh] = [write(message, EN, site), write(message, ZH, site)]
+  if (message.language === 'zh') return zh
+  if (message.language === 'en') return en
+  return { subject: `${en.subject} · ${zh.subject}`, text: `${en.text}\n\n${zh.text}` }
+}
+
+function write(message: MailMessage, words: Words, site: string): WrittenMail {
   if (message.kind === 'reset') return writeReset(message, words, site)
   if (message.kind === 'email_code') return writeCode(message, words, site)
   return writeNotice(message, words, site)

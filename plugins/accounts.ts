@@ -70,6 +70,7 @@ export type { PostgresOptions } from './lib/database/postgres/options.js'
 export type { AccountMail } from './lib/mail/account-mail.js'
 export { emailOf } from './lib/mail/address.js'
 export type * from './lib/mail/contract.js'
+export type { ResetGrant } from './lib/mail/reset.js'
 
 /** @throws OPTION_INVALID, CONFIG_INVALID if a database cannot be used, DEPENDENCY_MISSING, all at boot */
 async function accountsPlugin(app: FastifyInstance, options: AccountsOptions): Promise<void> {

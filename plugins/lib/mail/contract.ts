@@ -1,5 +1,17 @@
 /** What a notice tells its reader. */
-export type NoticeKind = 'password_changed' | 'email_changed' | 'new_device'
+export type NoticeKind =
+  | 'password_changed'
+  | 'email_changed'
+  | 'new_device'
+  /** A passkey, an authenticator app, or new recovery codes. */
+  | 'factor_added'
+  | 'factor_removed'
+  /** Several wrong codes after the right password. */
+  | 'factor_refused'
+  /** An administrator removed all of them. */
+  | 'factors_reset'
+  /** A passkey exists twice. */
+  | 'passkey_cloned'
 
 /** An account, and the token that sets a new password for it. */
 export interface ResetOffer {

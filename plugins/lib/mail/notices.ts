@@ -27,13 +27,24 @@ export async function notify({ outbox }: Pick<MailParts, 'outbox'>, notice: Noti
   await outbox.add({ kind: 'notice', accountId, details, language, lifetime: NOTICE_LIFETIME })
 }
 
-const KINDS: readonly NoticeKind[] = ['password_changed', 'email_changed', 'new_device']
+const KINDS: Readonly<Record<NoticeKind, true>> = {
+  password_changed: true,
+  email_changed: true,
+  new_device: true,
+  factor_added: true,
+  factor_removed: true,
+  factor_refused: true,
+  factors_reset: true,
+  passkey_cloned: true,
+}
+
+const isKind = (what: unknown): what is NoticeKind => typeof what === 'string' && Object.hasOwn(KINDS, what)
 
 export async function composeNotice({ outbox }: MailParts, row: Claimed): Promise<NoticeMail[]> {
   const details: { readonly [name: string]: unknown } = JSON.parse(row.details)
-  const what = KINDS.find((kind) => kind === details.what)
+  const { what } = details
   const [to, username, ip] = [text(details.to), text(details.username), textOrNull(details.ip)]
-  if (what === undefined || !(await outbox.reserve(row.id, emailKey(to), NOTICES_LIMIT))) return []
+  if (!isKind(what) || !(await outbox.reserve(row.id, emailKey(to), NOTICES_LIMIT))) return []
   const { id, language, created_at } = row
   return [{ kind: 'notice', id, to, language, what, username, time: number(created_at), ip }]
 }
