@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { enrolTotp } from '../helpers/factor-center.js'
 import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
 import { startMailServer } from '../helpers/mail-server.js'
 import { startPostgres } from '../helpers/postgres-server.js'
@@ -92,6 +93,25 @@ t.test('an address set by the command line counts, and the one before gets a not
   const { status, stderr, stdout } = await run(['email', 'user1', 'a@mail.example\r\nBcc: b@mail.example'])
   t.same([status, stdout], [1, ''])
   t.match(stderr, /address/)
+})
+
+t.test('factors are listed, and reset-factors removes them and ends the sign-ins', async (t) => {
+  const { app, run } = await start(t)
+  const { credential } = await signIn(app, 'cookie')
+  t.match(await run(['factors', 'user1']), { status: 0, stdout: '', stderr: '' })
+  const center = { app, clock: { advance() {} } }
+  const { secret } = await enrolTotp(center, credential)
+  const { stdout } = await run(['factors', 'user1'])
+  t.match(stdout, /^\S+\ttotp\tPhone\t\d{4}-\S+Z\t.*\n\S+\trecovery_code\t[^\t]+\t\S+Z\t-\n$/)
+  t.notMatch(stdout, secret)
+  t.equal((await post(app, '/login_token', USER)).json().error, 'SECOND_FACTOR_REQUIRED')
+  const reset = await run(['reset-factors', 'user1'])
+  t.match(reset, { status: 0, stderr: '', stdout: /^user1 has no second factor any more and is signed out/ })
+  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  t.equal((await post(app, '/login_token', USER)).statusCode, 200)
+  t.match(await run(['reset-factors', 'nobody']), { status: 1, stderr: /no account named nobody/ })
+  t.match(await run(['factors', 'nobody']), { status: 1, stderr: /no account named nobody/ })
+  t.match(await run(['factors']), { status: 2, stderr: /takes NAME/ })
 })
 
 t.test('everybody is listed, a line for each', async (t) => {

@@ -5,7 +5,7 @@ import { markStored, tellOnceStored } from '../accounts/stored-change.js'
 import type { AuditDetails } from '../audit.js'
 import { text } from '../config/values.js'
 import type { Tables } from '../database/tables.js'
-import { notify } from '../mail/notices.js'
+import { type Notice, notify } from '../mail/notices.js'
 import { Outbox } from '../mail/outbox.js'
 import { type Command, Refusal, readRole, type Terminal, UsageError } from './command.js'
 import { audit, BY_COMMAND_LINE, withAccounts } from './open-accounts.js'
@@ -28,7 +28,7 @@ interface Change {
 }
 
 /** As many words as the command's usage has. Options are refused. @throws UsageError */
-function wordsOf({ name, usage }: Command, args: string[]): string[] {
+export function wordsOf({ name, usage }: Command, args: string[]): string[] {
   refusePasswordArgument(args)
   const { positionals } = parseArgs({ args, options: {}, allowPositionals: true })
   if (positionals.length !== usage.split(' ').length) throw new UsageError(`${name} takes ${usage}.`)
@@ -120,18 +120,23 @@ export const accountEndSignIns = changeCommand(
   }),
 )
 
-/** The server sends it, if it sends mails. */
-async function noticeBefore({ db, accountId, terminal }: Target, to: string): Promise<void> {
-  if (text(terminal.env, 'MAIL_URL', '') === '') return
-  const notice = { accountId, what: 'email_changed', language: 'en', ip: null, to } as const
-  await notify({ outbox: new Outbox(db, Date.now) }, notice).catch((error: unknown) => {
+/** Tells the owner of a stored change. The server sends the mail, if it sends mails. */
+export async function noticeOwner(
+  { env }: Terminal,
+  db: Kysely<Tables>,
+  notice: Pick<Notice, 'accountId' | 'what' | 'to'>,
+): Promise<void> {
+  if (text(env, 'MAIL_URL', '') === '') return
+  const outbox = new Outbox(db, Date.now)
+  await notify({ outbox }, { ...notice, language: '', ip: null }).catch((error: unknown) => {
     throw markStored(error)
   })
 }
 
-async function setEmail(target: Target, email: string | null): Promise<void> {
-  const set = await target.accounts.setEmail(target.accountId, email)
-  if (set && set.previous !== null && set.previous !== email) await noticeBefore(target, set.previous)
+async function setEmail({ accounts, accountId, db, terminal }: Target, email: string | null): Promise<void> {
+  const set = await accounts.setEmail(accountId, email)
+  if (!set || set.previous === null || set.previous === email) return
+  await noticeOwner(terminal, db, { accountId, what: 'email_changed', to: set.previous })
 }
 
 export const accountEmail: Command = {

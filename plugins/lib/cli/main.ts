@@ -7,6 +7,7 @@ import {
   accountPasswd,
   accountRole,
 } from './account-change.js'
+import { accountFactors, accountResetFactors } from './account-factors.js'
 import { accountList } from './account-list.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
 import { doctor } from './doctor.js'
@@ -25,6 +26,8 @@ const COMMANDS: readonly Command[] = [
   accountDisable,
   accountEnable,
   accountEndSignIns,
+  accountFactors,
+  accountResetFactors,
   secret,
   doctor,
   inspect,
