@@ -7,6 +7,7 @@ import type { Config } from 'fastify-identity/config'
 import cookieAuth from 'fastify-identity/cookie-auth'
 import csrf from 'fastify-identity/csrf'
 import deviceBinding from 'fastify-identity/device-binding'
+import factors from 'fastify-identity/factors'
 import identity from 'fastify-identity/identity'
 import live from 'fastify-identity/live'
 import metrics from 'fastify-identity/metrics'
@@ -28,6 +29,15 @@ export interface SuiteClocks {
 function longestTtl(config: Config): number {
   const { refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax } = config
   return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax)
+}
+
+/** The name that authenticator apps and browsers show, and the party of passkeys. */
+function relyingParty({ publicUrl, rpId }: Config) {
+  if (publicUrl === null) return { issuer: 'User center' }
+  const { hostname } = new URL(publicUrl)
+  return rpId === null
+    ? { issuer: hostname.replaceAll(':', '.') }
+    : { issuer: hostname, rpId, rpName: hostname, origins: [publicUrl] }
 }
 
 /** Registers the suite in the order of its dependencies, and the modes in the order of the search. */
@@ -90,4 +100,5 @@ export async function registerSuite(
     accountLimit: config.loginLimitAccount,
     addressLimit: config.loginLimitAddress,
   })
+  await app.register(factors, { secure, ...relyingParty(config) })
 }

@@ -3,6 +3,13 @@ import { accountRoute } from './account.js'
 import { accountRoutes } from './accounts.js'
 import { type ApiKeyRoutesOptions, apiKeyRoutes } from './api-keys.js'
 import { emailRoutes } from './email.js'
+import { accountFactorRoute } from './factors/account-factors.js'
+import { factorRoutes } from './factors/list.js'
+import { factorLoginRoutes } from './factors/login.js'
+import { tellOwners } from './factors/notices.js'
+import { type PasskeyRoutesOptions, passkeyRoutes } from './factors/passkeys.js'
+import { stepUpRoute } from './factors/step-up.js'
+import { totpRoutes } from './factors/totp.js'
 import { forgottenPasswordRoutes } from './forgotten-password.js'
 import { healthRoutes } from './health.js'
 import { handleFailures } from './http/failures.js'
@@ -23,7 +30,8 @@ export interface ApiOptions
   extends SettingsOptions,
     InspectorOptions,
     RegistrationOptions,
-    ApiKeyRoutesOptions {
+    ApiKeyRoutesOptions,
+    PasskeyRoutesOptions {
   /** Whether `GET /metrics` exists. */
   readonly metrics: boolean
 }
@@ -44,6 +52,13 @@ export async function apiRoutes(app: FastifyInstance, options: ApiOptions): Prom
   await app.register(passwordRoutes)
   await app.register(emailRoutes)
   await app.register(forgottenPasswordRoutes)
+  tellOwners(app)
+  await app.register(factorLoginRoutes, options)
+  await app.register(factorRoutes)
+  await app.register(totpRoutes)
+  await app.register(passkeyRoutes, options)
+  await app.register(stepUpRoute)
+  await app.register(accountFactorRoute)
   await app.register(settingsRoutes, options)
   await app.register(inspectorRoutes, options)
   await app.register(registrationRoutes, options)

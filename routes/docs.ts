@@ -21,6 +21,10 @@ const TAGS = [
   { name: 'Signing in', description: 'Sign in and out by cookie, session or token.' },
   { name: 'Who am I', description: 'The caller’s account, and how the server recognised it.' },
   { name: 'Sign-ins', description: 'List and end sign-ins of all modes.' },
+  {
+    name: 'Second factors',
+    description: 'Add, rename and remove authenticator apps, passkeys and recovery codes.',
+  },
   { name: 'API keys', description: 'Make, list and end keys for programs.' },
   { name: 'Accounts', description: 'Your own account. For administrators: all accounts.' },
   { name: 'Machinery', description: 'For operators and other services.' },

@@ -1,12 +1,12 @@
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { CredentialAmbiguous } from 'fastify-identity/errors'
-import type { PairInCookie, TokenPair } from 'fastify-identity/token-auth'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { answer } from './http/answer.js'
 import { BodyInvalid } from './http/errors.js'
 import { noticeNewDevice } from './http/new-device.js'
+import { loginMemo, sendPair } from './http/tokens.js'
 import { BODY, LOGIN, PROOF } from './openapi/failures.js'
 import type { Mode, Operation } from './openapi/operation.js'
 import { TokenPair as TokenPairSchema } from './openapi/schemas.js'
@@ -84,18 +84,6 @@ const REFRESH: Operation = {
   ],
 }
 
-/** A pair of tokens as it goes over the wire (RFC 6749 §5.1). Lifetimes are in seconds. */
-function tokenData(pair: TokenPair | PairInCookie) {
-  return {
-    token: pair.token,
-    token_type: pair.tokenType,
-    expires_in: pair.expiresIn,
-    // JSON leaves out undefined.
-    refresh_token: 'refreshToken' in pair ? pair.refreshToken : undefined,
-    refresh_expires_in: pair.refreshExpiresIn,
-  }
-}
-
 interface PresentedToken {
   readonly token: string
   readonly isInCookie: boolean
@@ -154,11 +142,12 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
     '/login_token',
     { schema: { body: TokenCredentials }, preHandler, config: { operation: BY_TOKEN } },
     async function loginByToken(request, reply) {
-      const { refresh_cookie, ...credentials } = request.body
-      const issued = await app.throttle.signIn(request, 'token', credentials)
+      const { refresh_cookie: inCookie = false, ...credentials } = request.body
+      const memo = loginMemo(inCookie)
+      const issued = await app.throttle.signIn(request, 'token', credentials, { memo })
       await noticeNewDevice(request, credentials.username)
-      const pair = refresh_cookie ? await app.refreshCookie.set(request, reply, issued) : issued
-      return answer(request, 'SIGNED_IN', { auth_type: 'token', data: tokenData(pair) })
+      const data = await sendPair(request, reply, issued, inCookie)
+      return answer(request, 'SIGNED_IN', { auth_type: 'token', data })
     },
   )
 
@@ -170,8 +159,8 @@ export async function loginRoutes(scope: FastifyInstance): Promise<void> {
       // Counted only after a refusal: nobody can guess a refresh token.
       const refresh = () => app.refreshTokens.refresh(request, token)
       const issued = await app.throttle.byAddress(request, 'refresh', refresh, 'afterwards')
-      const pair = isInCookie ? await app.refreshCookie.set(request, reply, issued) : issued
-      return answer(request, 'REFRESHED', { auth_type: 'token', data: tokenData(pair) })
+      const data = await sendPair(request, reply, issued, isInCookie)
+      return answer(request, 'REFRESHED', { auth_type: 'token', data })
     },
   )
 }

@@ -14,6 +14,9 @@ export interface SettingsOptions extends CookieNames {
   readonly lab: boolean
   /** Whether anybody may register an account. */
   readonly registrationOpen: boolean
+  readonly publicUrl: string | null
+  /** null: no passkeys. */
+  readonly rpId: string | null
 }
 
 const SETTINGS: Operation = {
@@ -37,6 +40,7 @@ export async function settingsRoutes(app: FastifyInstance, options: SettingsOpti
     registration: registrationOpen ? 'open' : 'closed',
     inspector: !production,
     mail: app.hasAccountMail,
+    passkey_origin: options.rpId === null ? null : options.publicUrl,
     docs: options.docs,
     cookie_names,
   }

@@ -133,18 +133,27 @@ async function endSignIns(request: FastifyRequest<EndingAll>, reply: FastifyRepl
   return answer(request, 'ENDED', { data: { ended } })
 }
 
-async function endSignInsOfAccount(request: FastifyRequest<EndingOfAccount>, reply: FastifyReply) {
+/**
+ * Ends all sign-ins of an account, for an administrator.
+ * @returns how many there were
+ */
+export async function endAllOf(request: FastifyRequest, accountId: string): Promise<number> {
   const { accounts, signIns, audit } = request.server
-  const account = await accounts.findByUsername(request.params.username)
-  if (!account) throw new NotFound()
-  const live = await signIns.list(account.id)
+  const live = await signIns.list(accountId)
   const ending = { by: 'admin', why: 'asked', actorId: request.identity.accountId, request } as const
   // Raises the epoch instead of ending each record. That also ends a sign-in that begins at this moment.
-  await tellOnceStored(accounts.raiseEpoch(account.id), () => {
-    for (const { id } of live) tellEnded(audit, { accountId: account.id, signInId: id }, ending)
+  await tellOnceStored(accounts.raiseEpoch(accountId), () => {
+    for (const { id } of live) tellEnded(audit, { accountId, signInId: id }, ending)
   })
+  return live.length
+}
+
+async function endSignInsOfAccount(request: FastifyRequest<EndingOfAccount>, reply: FastifyReply) {
+  const account = await request.server.accounts.findByUsername(request.params.username)
+  if (!account) throw new NotFound()
+  const ended = await endAllOf(request, account.id)
   if (account.id === request.identity.accountId) forgetOwn(request, reply)
-  return answer(request, 'ENDED', { data: { ended: live.length } })
+  return answer(request, 'ENDED', { data: { ended } })
 }
 
 /** Lists and ends sign-ins. */

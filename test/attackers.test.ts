@@ -28,6 +28,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'a guesser of API keys': guessers.keyGuesser,
   'a peer of an open socket or stream': peers.peer,
   'a guesser of passwords': guessers.passwordGuesser,
+  'somebody who has the password, but not the second factor': guessers.passwordHolder,
   'somebody who asks for the owner’s password': askers.passwordAsker,
   'a reader of the database': stores.databaseReader,
   'a writer of the database': stores.databaseWriter,

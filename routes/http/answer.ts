@@ -29,7 +29,7 @@ export function sendFailure(
   reply: FastifyReply,
   status: number,
   key: MessageKey,
-  rest: Pick<Answer, 'reason'> = {},
+  rest: Pick<Answer, 'reason' | 'data'> = {},
 ): FastifyReply {
   const body: Answer = { code: status, msg: messageFor(request, key), error: key, ...rest }
   return reply.code(status).send(body)

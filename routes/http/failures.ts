@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { PasswordRefused, SignedOut } from 'fastify-identity/errors'
+import { PasswordRefused, SecondFactorRequired, SignedOut } from 'fastify-identity/errors'
 import { sendFailure } from './answer.js'
 import { isMessageKey, type MessageKey } from './messages.js'
 
@@ -30,7 +30,9 @@ function failureOf(error: FastifyError): Failure {
   return key ? { status, key } : { status: 500, key: 'INTERNAL' }
 }
 
-function reasonOf(error: FastifyError): { readonly reason?: string } {
+/** What the client needs besides the code. */
+function detailsOf(error: FastifyError): { readonly reason?: string; readonly data?: object } {
+  if (error instanceof SecondFactorRequired) return { data: error.data }
   return error instanceof PasswordRefused ? { reason: error.reason } : {}
 }
 
@@ -47,7 +49,7 @@ export function answerFailure(
   if (status >= 500 && key !== 'BUSY') request.log.error({ err: error }, 'request failed')
   else request.log.info({ code: key }, 'request refused')
   // WWW-Authenticate and Retry-After: Fastify sends an error's headers only without an error handler.
-  return sendFailure(request, reply.headers(error.headers ?? {}), status, key, reasonOf(error))
+  return sendFailure(request, reply.headers(error.headers ?? {}), status, key, detailsOf(error))
 }
 
 export function answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

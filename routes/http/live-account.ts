@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Account } from 'fastify-identity'
+import type { CheckedAccount } from 'fastify-identity'
 import { endedMeanwhile } from './failures.js'
 
 /**
@@ -7,13 +7,14 @@ import { endedMeanwhile } from './failures.js'
  * that the caller's sign-in has ended. A thief must not turn that moment into something that lives on.
  * @throws SIGNED_OUT (403)
  */
-export async function liveAccount({ identity, server }: FastifyRequest): Promise<Account> {
+export async function liveAccount({ identity, server }: FastifyRequest): Promise<CheckedAccount> {
   const { accountId, signInId } = identity
   const [account, record] = await Promise.all([
     server.accountSource.find(accountId),
     server.signIns.find(accountId, signInId),
   ])
-  const isSpared = account?.spared === signInId
-  if (account && record && (isSpared || record.epoch >= (account.epoch ?? 0))) return account
-  throw endedMeanwhile()
+  if (!account || !record) throw endedMeanwhile()
+  const { id, username, role, epoch = 0, spared } = account
+  if (spared !== signInId && record.epoch < epoch) throw endedMeanwhile()
+  return { id, username, role, epoch }
 }

@@ -10,6 +10,21 @@ const MESSAGES = {
   ENDED: ['The sign-ins have ended.', '已退出相应的登录。'],
   API_KEY_MADE: ['Your API key is made. It is shown only now.', 'API 密钥已创建，仅显示这一次。'],
   API_KEYS_LISTED: ['Your API keys are listed.', '以下是您的 API 密钥。'],
+  STEPPED_UP: ['Your sign-in is confirmed.', '身份验证成功。'],
+  FACTORS_LISTED: ['Your second factors are listed.', '以下是您的验证方式。'],
+  FACTOR_ADDED: ['The second factor is added.', '验证方式已添加。'],
+  FACTOR_RENAMED: ['The second factor is renamed.', '验证方式已重命名。'],
+  FACTOR_REMOVED: ['The second factor is removed.', '验证方式已移除。'],
+  FACTORS_RESET: [
+    'The second factors of the account are removed, and its sign-ins have ended.',
+    '已移除该账户的全部验证方式，其所有设备均已退出登录。',
+  ],
+  TOTP_BEGUN: ['Confirm the new secret by a code.', '请输入验证码以确认新密钥。'],
+  RECOVERY_CODES_MADE: [
+    'Your recovery codes are made. They are shown only now.',
+    '恢复码已生成，仅显示这一次。',
+  ],
+  PASSKEY_OPTIONS: ['These are the options for the browser.', '以下是供浏览器使用的选项。'],
   PASSWORD_CHANGED: [
     'Your password is changed, and your other sign-ins have ended.',
     '密码已修改，其他设备均已退出登录。',

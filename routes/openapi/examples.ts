@@ -1,5 +1,7 @@
 import { messageOf } from '../http/messages.js'
 import { AccountShown } from './account-schemas.js'
+import { FACTOR_EXAMPLES } from './factor-examples.js'
+import { SignedInData } from './factor-schemas.js'
 import { Inspection } from './inspection-schema.js'
 import { ApiKeyMade, ApiKeys } from './key-schemas.js'
 import type { Operation } from './operation.js'
@@ -141,6 +143,7 @@ const EXAMPLES = new Map<unknown, unknown>([
       registration: 'open',
       inspector: true,
       mail: true,
+      passkey_origin: 'https://center.example',
       docs: true,
       lab: true,
       cookie_names: { cookie: 'identity', session: 'session' },
@@ -154,6 +157,8 @@ const EXAMPLES = new Map<unknown, unknown>([
     `event: hello\ndata: {"sign_in_id":"${signIn.id}","expires_at":"${IDLE_END}"}\n\nevent: signed_out\ndata: {"error":"SIGNED_OUT"}\n\n`,
   ],
   [Exposition, '# TYPE fastify_identity_feed_up gauge\nfastify_identity_feed_up 1\n'],
+  ...FACTOR_EXAMPLES,
+  [SignedInData, pair],
   [KeySet, { keys: [{ kty: 'OKP', crv: 'Ed25519', use: 'sig', alg: 'EdDSA', kid: '7FrCmMBA', x: '11qY…' }] }],
 ])
 

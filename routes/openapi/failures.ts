@@ -11,6 +11,8 @@ export const STATUSES = {
   EMAIL_INVALID: 400,
   CREDENTIALS_REFUSED: 401,
   REFRESH_REFUSED: 401,
+  SECOND_FACTOR_REQUIRED: 401,
+  FACTOR_REFUSED: 401,
   CODE_REFUSED: 401,
   RESET_REFUSED: 401,
   NOT_SIGNED_IN: 403,
@@ -31,6 +33,7 @@ export const STATUSES = {
   NOT_FOUND: 404,
   USERNAME_TAKEN: 409,
   API_KEY_LIMIT: 409,
+  FACTOR_LIMIT: 409,
   LAST_ADMIN: 409,
   BODY_TOO_LARGE: 413,
   CONTENT_TYPE_UNSUPPORTED: 415,
@@ -72,6 +75,9 @@ export const PEOPLE: readonly Refusal[] = [...NOBODY, 'MODE_REQUIRED']
 /** Refusals of a route for people that changes state. A browser may send such a request for another site. */
 export const UNSAFE: readonly Refusal[] = [...PEOPLE, 'CROSS_SITE']
 
+/** Refusals of a route for people that changes what would outlast a stolen sign-in. */
+export const RECENT: readonly Refusal[] = [...UNSAFE, 'SIGN_IN_TOO_OLD', 'FACTOR_REQUIRED']
+
 /** Refusals of a malformed body. */
 export const BODY: readonly Refusal[] = ['BODY_INVALID', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED']
 
@@ -79,6 +85,7 @@ export const LOGIN: readonly Refusal[] = [
   ...BODY,
   'HOST_AMBIGUOUS',
   'CREDENTIALS_REFUSED',
+  'SECOND_FACTOR_REQUIRED',
   'CROSS_SITE',
   'THROTTLED',
   'BUSY',

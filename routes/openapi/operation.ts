@@ -14,7 +14,14 @@ export type Mode = 'token' | 'session' | 'cookie'
 /** Facts about a route for the document, in addition to the route's own schema. */
 export interface Operation {
   readonly id: string
-  readonly tag: 'Signing in' | 'Who am I' | 'Sign-ins' | 'API keys' | 'Accounts' | 'Machinery'
+  readonly tag:
+    | 'Signing in'
+    | 'Second factors'
+    | 'Who am I'
+    | 'Sign-ins'
+    | 'API keys'
+    | 'Accounts'
+    | 'Machinery'
   readonly summary: string
   readonly description?: string
   /** Whether it needs a credential: of any mode, or of any except an API key. */

@@ -116,6 +116,9 @@ export const Settings = Type.Object(
     mail: Type.Boolean({
       description: 'Whether this server sends mails, so that forgotten passwords can be reset.',
     }),
+    passkey_origin: Type.Union([Type.String(), Type.Null()], {
+      description: 'The only origin where passkeys work. Null: there are none.',
+    }),
     docs: Type.Boolean({ description: 'Whether this document exists.' }),
     lab: Type.Boolean({ description: 'Whether the experiments at /lab are served to the caller.' }),
     cookie_names: Type.Object({ cookie: Type.String(), session: Type.String() }, closed),

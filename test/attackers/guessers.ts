@@ -1,3 +1,4 @@
+import type { Test } from 'tap'
 import { KeyFormat } from '../../plugins/lib/api-key/format.js'
 import {
   type CredentialCenter,
@@ -6,8 +7,9 @@ import {
   secretPart,
   WRONG,
 } from '../helpers/credential-kinds.js'
+import { enrolTotp } from '../helpers/factor-center.js'
 import { forgeKey } from '../helpers/forge.js'
-import { type Mode, refused, USER } from '../helpers/http.js'
+import { type Credential, MODES, type Mode, refused, USER } from '../helpers/http.js'
 import type { Cell, Row } from './row.js'
 
 /** Keys of the right form that nobody has made. */
@@ -98,5 +100,56 @@ export const passwordGuesser: Row = {
       refused(t, await center.login('cookie', headers), 429, 'THROTTLED', 'this device has no attempt left')
       t.equal((await center.enter('cookie')).statusCode, 200, 'another one has')
     },
+  },
+}
+
+/** What a thief would do first with a sign-in from before the factor. */
+const TAKEOVERS = [
+  { method: 'POST', url: '/factors/totp', payload: {} },
+  { method: 'POST', url: '/passkeys/options', payload: {} },
+  { method: 'POST', url: '/factors/recovery_codes', payload: {} },
+  { method: 'POST', url: '/api_keys', payload: { name: 'mine' } },
+  { method: 'POST', url: '/email', payload: { email: 'thief@mail.example' } },
+] as const
+
+/** The right password alone, with and without the credential. */
+async function tryPassword(t: Test, center: CredentialCenter, headers: Credential): Promise<void> {
+  for (const mode of MODES) {
+    const answer = await center.login(mode, headers)
+    t.match(answer.json(), { code: 401, error: 'SECOND_FACTOR_REQUIRED' }, mode)
+    t.same(
+      answer.cookies.map(({ name }) => name),
+      mode === 'token' ? [] : ['__Host-pending'],
+      'no credential, and no device cookie',
+    )
+    const { pending } = answer.json().data
+    const asToken = await center.send({ url: '/user_info', headers: { authorization: `Bearer ${pending}` } })
+    t.equal(asToken.statusCode, 403, 'the pending value is no credential')
+  }
+}
+
+export const passwordHolder: Row = {
+  async every(t, center, kind) {
+    const held = await center.obtain(kind)
+    const owner = await center.owner()
+    const totp = await enrolTotp(center, owner)
+    const id = String((await center.app.accounts.findByUsername(USER.username))?.id)
+    const factors = await center.app.factors.list(id)
+    for (const headers of [{}, held.headers]) await tryPassword(t, center, headers)
+    for (const request of TAKEOVERS) {
+      const answer = await center.send({ ...request, headers: held.headers })
+      t.equal(answer.statusCode, 403, `${request.url}: ${answer.json().error}`)
+    }
+    const removing = { method: 'DELETE', url: `/factors/${factors[0]?.id}`, headers: held.headers } as const
+    t.equal((await center.send(removing)).statusCode, 403)
+    const guess = async (code: string) => {
+      const { pending } = (await center.login('token')).json().data
+      const payload = { pending, factor: 'totp', code }
+      return center.send({ method: 'POST', url: '/login_factor', payload })
+    }
+    refused(t, await guess('000000'), 401, 'FACTOR_REFUSED')
+    refused(t, await guess(totp.next()), 429, 'THROTTLED', 'a new login brings no new guesses')
+    t.same(await center.app.factors.list(id), factors)
+    await center.app.factors.reset(id)
   },
 }

@@ -1,8 +1,18 @@
 import type { Test } from 'tap'
+import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
+import { openPostgres } from '../../plugins/lib/database/postgres/database.js'
 import { type PostgresServer, startPostgres } from './postgres-server.js'
 
 /** The settings of a user center on one of the databases, with no account in it. */
 export type DatabaseEnv = Record<string, string>
+
+/** The tables of a running user center. */
+export async function openTables(t: Test, { DATABASE_URL: databaseUrl }: DatabaseEnv, dataDir: string) {
+  const opening = databaseUrl ? openPostgres({ databaseUrl }) : openDatabase(databaseFile(dataDir))
+  const { kysely, close } = await opening
+  t.teardown(close)
+  return kysely
+}
 
 export type DatabaseTest = (name: string, work: (t: Test, env: DatabaseEnv) => Promise<void>) => void
 

@@ -217,6 +217,11 @@ const BODIES: Readonly<Record<string, object>> = {
   '/password': { current_password: 'a', new_password: 'b' },
   '/accounts/{username}': { disabled: true },
   '/user_info': { display_name: 'x' },
+  '/factors/{id}': { name: 'x' },
+  '/factors/totp/confirm': { id: 'x', code: '123456' },
+  '/passkeys': { response: {}, name: 'x' },
+  '/passkeys/challenge': {},
+  '/step_up': { password: 'x' },
 }
 
 test('every route that asks for a credential minds keys: a scope, or MODE_REQUIRED', async (t) => {

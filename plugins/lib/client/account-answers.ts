@@ -64,3 +64,16 @@ export interface AccountEvent {
   readonly role?: string
   readonly what?: string
 }
+
+export interface TokenPair {
+  /** The access token. */
+  readonly token: string
+  /** `DPoP`: they are bound to a key. */
+  readonly token_type: 'Bearer' | 'DPoP'
+  /** Lifetime of the access token in seconds. */
+  readonly expires_in: number
+  /** Missing if it is in the refresh cookie. */
+  readonly refresh_token?: string
+  /** Seconds until the sign-in ends. A refresh does not extend it. */
+  readonly refresh_expires_in: number
+}

@@ -1,6 +1,15 @@
-import type { Account, AccountShown, ApiKey, AuthType, SignIn } from './account-answers.js'
+import type { Account, AccountShown, ApiKey, AuthType, SignIn, TokenPair } from './account-answers.js'
+import type {
+  Factor,
+  NewTotp,
+  PasskeyOptions,
+  RecoveryCodes,
+  SecondFactorAsked,
+  SignedInByFactor,
+} from './factor-answers.js'
 
-export type { Account, AccountEvent, AccountShown, ApiKey, AuthType, SignIn } from './account-answers.js'
+export type * from './account-answers.js'
+export type * from './factor-answers.js'
 
 /*
  * The answers of the user center's API. They are types only: nothing here is checked at run time.
@@ -30,6 +39,8 @@ export interface Refusal {
   readonly error: ErrorCode | (string & {})
   /** The detail, for `PASSWORD_REFUSED`. */
   readonly reason?: 'too_short' | 'too_long' | 'common' | 'like_username' | (string & {})
+  /** How to go on, for `SECOND_FACTOR_REQUIRED`. */
+  readonly data?: SecondFactorAsked
 }
 
 export type ErrorCode =
@@ -47,6 +58,8 @@ export type ErrorCode =
   | 'DEVICE_PROOF_REQUIRED'
   | 'DISPLAY_NAME_INVALID'
   | 'EMAIL_INVALID'
+  | 'FACTOR_LIMIT'
+  | 'FACTOR_REFUSED'
   | 'FACTOR_REQUIRED'
   | 'HOST_AMBIGUOUS'
   | 'INTERNAL'
@@ -64,6 +77,7 @@ export type ErrorCode =
   | 'RESET_REFUSED'
   | 'ROLE_REQUIRED'
   | 'SCOPE_REQUIRED'
+  | 'SECOND_FACTOR_REQUIRED'
   | 'SIGNED_OUT'
   | 'SIGN_IN_TOO_OLD'
   | 'STOPPING'
@@ -73,19 +87,6 @@ export type ErrorCode =
   | 'TOKEN_INVALID'
   | 'USERNAME_INVALID'
   | 'USERNAME_TAKEN'
-
-export interface TokenPair {
-  /** The access token. */
-  readonly token: string
-  /** `DPoP`: they are bound to a key. */
-  readonly token_type: 'Bearer' | 'DPoP'
-  /** Lifetime of the access token in seconds. */
-  readonly expires_in: number
-  /** Missing if it is in the refresh cookie. */
-  readonly refresh_token?: string
-  /** Seconds until the sign-in ends. A refresh does not extend it. */
-  readonly refresh_expires_in: number
-}
 
 export interface User {
   readonly username: string
@@ -122,6 +123,8 @@ export interface Settings {
   readonly inspector: boolean
   /** Whether forgotten passwords can be reset by mail. */
   readonly mail: boolean
+  /** The only origin where passkeys work. Null: there are none. */
+  readonly passkey_origin: string | null
   readonly docs: boolean
   readonly cookie_names: { readonly cookie: string; readonly session: string }
   readonly cookie_sent: boolean
@@ -133,6 +136,10 @@ export interface Answers {
   'POST /login_cookie': Answer
   'POST /login_session': Answer
   'POST /login_token': Answer<TokenPair>
+  'POST /login_factor': Answer<SignedInByFactor | undefined>
+  'POST /login_passkey/options': Answer<{ readonly options: PasskeyOptions; readonly pending: string }>
+  'POST /login_passkey': Answer<SignedInByFactor | undefined>
+  'POST /step_up': Answer<TokenPair | undefined>
   'POST /refresh_token': Answer<TokenPair>
   'POST /logout_cookie': Answer
   'POST /logout_session': Answer
@@ -149,6 +156,16 @@ export interface Answers {
   'POST /password/reset': Answer
   'POST /email': Answer
   'POST /email/confirm': Answer<{ readonly email: string }>
+  'GET /factors': Answer<readonly Factor[]>
+  'PATCH /factors/:id': Answer<Factor>
+  'DELETE /factors/:id': Answer
+  'POST /factors/totp': Answer<NewTotp>
+  'POST /factors/totp/confirm': Answer<RecoveryCodes>
+  'POST /factors/recovery_codes': Answer<RecoveryCodes>
+  'POST /passkeys/options': Answer<PasskeyOptions>
+  'POST /passkeys/challenge': Answer<PasskeyOptions>
+  'POST /passkeys': Answer<Factor & Partial<RecoveryCodes>>
+  'DELETE /accounts/:username/factors': Answer<Ended & { readonly removed: number }>
   'GET /accounts': Answer<{ readonly accounts: readonly Account[]; readonly next: string | null }>
   'GET /accounts/:username': Answer<AccountShown>
   'PATCH /accounts/:username': Answer<Account>

@@ -1,0 +1,37 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AuthModes, ModeName } from 'fastify-identity'
+import type { PairInCookie, TokenPair } from 'fastify-identity/token-auth'
+
+/** A pair of tokens as it goes over the wire (RFC 6749 §5.1). Lifetimes are in seconds. */
+export function tokenData(pair: TokenPair | PairInCookie) {
+  return {
+    token: pair.token,
+    token_type: pair.tokenType,
+    expires_in: pair.expiresIn,
+    // JSON leaves out undefined.
+    refresh_token: 'refreshToken' in pair ? pair.refreshToken : undefined,
+    refresh_expires_in: pair.refreshExpiresIn,
+  }
+}
+
+/** The pair as the client wants it: with the refresh token in the body, or in the cookie. */
+export async function sendPair(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  issued: TokenPair,
+  isInCookie: boolean,
+) {
+  return tokenData(isInCookie ? await request.server.refreshCookie.set(request, reply, issued) : issued)
+}
+
+/** Whether a sign-in, of whatever mode, issued a pair of tokens. */
+export const isPair = (issued: AuthModes[ModeName]): issued is TokenPair =>
+  typeof issued === 'object' && issued !== null && 'refreshToken' in issued
+
+/** What the second step of a login by token must know of the first one. It is kept as JSON, in the pending sign-in. */
+export const loginMemo = (isRefreshInCookie: boolean) => ({ refresh_cookie: isRefreshInCookie })
+
+export function isRefreshInCookie(memo: unknown): boolean {
+  const { refresh_cookie }: { refresh_cookie?: unknown } = Object(memo)
+  return refresh_cookie === true
+}
