@@ -34,8 +34,14 @@ test('POST /login_factor answers what the login would have answered, in each mod
     const { response, credential, refreshToken } = await byTotp(mode)
     t.match(response.json(), { code: 200, auth_type: mode, msg: 'You are signed in.' })
     t.match((await userInfo(app, credential)).json(), { auth_type: mode, data: { username: 'user1' } })
-    if (mode === 'token')
-      t.equal((await post(app, '/refresh_token', { refresh_token: refreshToken })).statusCode, 200)
+    const [own] = (await app.inject({ url: '/sign_ins', headers: credential })).json().data
+    t.same(own.factors, ['password', 'totp'], 'GET /sign_ins says how')
+    if (mode === 'token') {
+      const pair = (await post(app, '/refresh_token', { refresh_token: refreshToken })).json().data
+      const headers = { authorization: `Bearer ${pair.token}` }
+      const list = (await app.inject({ url: '/sign_ins', headers })).json().data
+      t.same(list.find((each: { current: boolean }) => each.current).factors, ['password', 'totp'])
+    }
   }
   const { pending, headers } = await beginLogin(app, 'token', { ...USER, refresh_cookie: true })
   const body = { pending, factor: 'totp', code: totp.next() }
