@@ -38,6 +38,8 @@ export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: n
     ...(mode.challenges && { challenges: mode.challenges }),
     ...(mode.precheck ? { precheck: (request) => mode.precheck?.(request) } : {}),
     ...(mode.endsAt ? { endsAt: (times) => mode.endsAt?.(times) ?? Number.NaN } : {}),
+    // Without the method, a guard would say that the mode cannot be stepped up.
+    ...(mode.stepUp && { stepUp: mode.stepUp.bind(mode) }),
     issue: (request, reply, account, options) => mode.issue(request, reply, account, options),
     signOut: (request, reply) => mode.signOut(request, reply),
     clear: (request, reply) => mode.clear(request, reply),

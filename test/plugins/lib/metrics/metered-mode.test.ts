@@ -70,6 +70,7 @@ t.test('all else is the mode’s own', async (t) => {
     cache: { hits: 3, misses: 4 },
     resolve: () => ABSENT,
     issue: note('issue'),
+    stepUp: note('stepUp'),
     signOut: note('signOut'),
     clear: () => void calls.push('clear'),
   }
@@ -77,7 +78,17 @@ t.test('all else is the mode’s own', async (t) => {
   t.match(metered, { name: 'token', ambient: true, scheme: 'Bearer', cache: { hits: 3, misses: 4 } })
   const reply = {} as FastifyReply
   await metered.issue(REQUEST, reply, { id: 'a', username: 'a', role: 'user', epoch: 0 }, {})
+  await metered.stepUp?.(REQUEST, reply, [], {})
   await metered.signOut(REQUEST, reply)
   metered.clear(REQUEST, reply)
-  t.same(calls, ['issue', 'signOut', 'clear'])
+  t.notOk(
+    'stepUp' in
+      meterMode(
+        scriptedMode('cookie', () => ABSENT),
+        1,
+        () => {},
+      ),
+    'only if the mode has it',
+  )
+  t.same(calls, ['issue', 'stepUp', 'signOut', 'clear'])
 })
