@@ -5,6 +5,7 @@ import type { FactorSource, Factors } from './lib/factors/contract.js'
 import { createFactors } from './lib/factors/factors.js'
 import { kAskFactor } from './lib/factors/hand-over.js'
 import { checkFactorsOptions, checkSource, type FactorsOptions } from './lib/factors/options.js'
+import { refuseLostKeys } from './lib/factors/reseal.js'
 import { FactorSeal } from './lib/factors/seal.js'
 import { loadTotp } from './lib/factors/totp.js'
 import { claimCookieName } from './lib/http/cookie-names.js'
@@ -27,22 +28,23 @@ function sourceOf(app: FastifyInstance, { source }: FactorsOptions): FactorSourc
   throw new OptionInvalid('source', 'wants a FactorSource: the application has its own accounts')
 }
 
-/** @throws OPTION_INVALID, DEPENDENCY_MISSING, STORE_UNAVAILABLE, all at boot */
+/** @throws OPTION_INVALID, CONFIG_INVALID, DEPENDENCY_MISSING, STORE_UNAVAILABLE, all at boot */
 async function factorsPlugin(app: FastifyInstance, options: FactorsOptions): Promise<void> {
   const settings = checkFactorsOptions(options)
   const source = sourceOf(app, options)
   claimCookieName(app, 'pendingName', settings.spec)
-  const seal = new FactorSeal(app.keyRing.purpose('factor'))
+  const keys = app.keyRing.purpose('factor')
+  await refuseLostKeys(source, keys)
+  const seal = new FactorSeal(keys)
   const { factors, ask } = createFactors({ app, settings, source, seal }, await loadTotp())
   app.decorate('factors', factors)
   app.decorate(kAskFactor, ask)
   app.decorate('secondFactors', {
     has: async (accountId: string) => (await factors.kinds(accountId)).length > 0,
   })
-  app.addHook('onReady', async function checkFactors() {
+  app.addHook('onReady', async function requireThrottle() {
     // Anybody who knows a password could try all codes of six digits.
     if (!app.hasDecorator('throttle')) throw new OptionInvalid('throttle', 'is missing: factors need it')
-    await seal.checkKeys(source)
   })
 }
 

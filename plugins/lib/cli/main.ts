@@ -12,6 +12,7 @@ import { accountList } from './account-list.js'
 import { type Command, optionsOf, type Terminal, UsageError } from './command.js'
 import { doctor } from './doctor.js'
 import { inspect } from './inspect.js'
+import { keysReseal } from './keys-reseal.js'
 import { printable } from './printable.js'
 import { secret } from './secret.js'
 
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   accountFactors,
   accountResetFactors,
   secret,
+  keysReseal,
   doctor,
   inspect,
 ]

@@ -1,7 +1,6 @@
 import type { PurposeKeys } from '../credentials/keys.js'
-import { OptionInvalid } from '../errors.js'
 import { isUnderSigningKey, seal, unseal } from '../session/seal.js'
-import type { FactorSource, StoredFactor } from './contract.js'
+import type { StoredFactor } from './contract.js'
 
 /** The record that a secret belongs to. In another one it does not open. */
 function nameOf({ accountId, id }: Pick<StoredFactor, 'accountId' | 'id'>): string {
@@ -15,8 +14,8 @@ export interface SealedSecret {
 }
 
 /**
- * Seals the secrets of TOTP under the key ring. The server must know them to verify codes, so a hash would not do. Whoever
- * reads the database without `AUTH_SECRETS` cannot make codes.
+ * Seals the secrets of TOTP under the key ring. The server must know them to verify codes, so hashes would not do. Somebody
+ * who reads the database without `AUTH_SECRETS` cannot make codes.
  */
 export class FactorSeal {
   constructor(readonly keys: PurposeKeys) {}
@@ -33,20 +32,5 @@ export class FactorSeal {
   /** Under the signing key; nothing if it is already. */
   renewed(factor: StoredFactor, secret: string): Partial<SealedSecret> {
     return isUnderSigningKey(this.keys, factor.secret) ? {} : this.seal(factor, secret)
-  }
-
-  /**
-   * Refuses to start if secrets were sealed by a key that is not in the ring. Their owners could not sign in any more.
-   * @throws OPTION_INVALID naming the keys
-   */
-  async checkKeys(source: FactorSource): Promise<void> {
-    const lost = [...(await source.sealedBy())].filter(([keyId]) => this.keys.find(keyId) === undefined)
-    if (lost.length === 0) return
-    const total = lost.reduce((sum, [, count]) => sum + count, 0)
-    throw new OptionInvalid(
-      'secrets',
-      `lacks a secret: the key ${lost.map(([keyId]) => keyId).join(', ')} seals ${total} second factors. ` +
-        'Put the old secret back behind the new one, run "fastify-identity keys reseal", and then remove it',
-    )
   }
 }

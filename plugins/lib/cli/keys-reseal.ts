@@ -1,0 +1,29 @@
+import { readConfig } from '../config/config.js'
+import { createKeyRing } from '../credentials/keys.js'
+import { countSealed, lostSentence, resealAll } from '../factors/reseal.js'
+import { FactorSeal } from '../factors/seal.js'
+import { type Command, Refusal, refuseArguments } from './command.js'
+import { withAccounts } from './open-accounts.js'
+import { secretsOf } from './open-state.js'
+
+export const keysReseal: Command = {
+  name: 'keys reseal',
+  usage: '',
+  summary:
+    'Seals the stored secrets of second factors under the first of AUTH_SECRETS, so that old ones can be removed. May be repeated.',
+  async run(args, terminal) {
+    refuseArguments(this, args)
+    const seal = new FactorSeal(createKeyRing(secretsOf(readConfig(terminal.env))).purpose('factor'))
+    await withAccounts(terminal, async ({ factors }) => {
+      const altered = await resealAll(factors, seal, (resealed) => {
+        terminal.stdout.write(`Second factors sealed again: ${resealed}.\n`)
+      })
+      const counts = await countSealed(factors, seal.keys)
+      terminal.stdout.write(`Second factors under the first secret: ${counts.current}.\n`)
+      const lost = lostSentence(counts)
+      if (lost !== null) throw new Refusal(lost)
+      if (altered > 0)
+        throw new Refusal(`Second factors that cannot be opened, because they were altered: ${altered}.`)
+    })
+  },
+}
