@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import type { FactorsOptions } from '../../plugins/factors.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
-import { buildFactorApp } from '../helpers/own-factor-app.js'
 import { memoryFactors } from '../helpers/memory-factors.js'
-import { refused } from '../helpers/suite.js'
+import { buildFactorApp } from '../helpers/own-factor-app.js'
+import { NEXT_SECRET, refused, SECRET } from '../helpers/suite.js'
 import { totpCode } from '../helpers/totp.js'
 
 const FORM = /^[0-9A-HJKMNP-TV-Z]{6}(-[0-9A-HJKMNP-TV-Z]{6}){3}$/
@@ -64,15 +64,11 @@ t.test('an enrolment that is not confirmed rightly leaves nothing', async (t) =>
   const confirm = (code: string, text = id, account = 'alice') =>
     post('/confirm', { account, id: text, code })
   const wrong = String((Number(right()) + 1) % 1_000_000).padStart(6, '0')
+  const altered = `${id.slice(0, 40)}${id[40] === 'A' ? 'B' : 'A'}${id.slice(41)}`
   refused(t, await confirm(wrong), 401, 'FACTOR_REFUSED')
   refused(t, await confirm(right(), other.id), 401, 'FACTOR_REFUSED')
   refused(t, await confirm(right(), id, 'bob'), 401, 'FACTOR_REFUSED')
-  refused(
-    t,
-    await confirm(right(), `${id.slice(0, -1)}${id.endsWith('A') ? 'B' : 'A'}`),
-    401,
-    'FACTOR_REFUSED',
-  )
+  refused(t, await confirm(right(), altered), 401, 'FACTOR_REFUSED')
   refused(t, await confirm(right(), ''), 401, 'FACTOR_REFUSED')
   clock.now += 10 * MINUTE
   refused(t, await confirm(right()), 401, 'FACTOR_REFUSED')
@@ -338,4 +334,52 @@ t.test('without rpId there are no passkeys', async (t) => {
   const scope = { purpose: 'login', subject: 'x', accountId: null } as const
   await t.rejects(app.factors.challenge(scope), { code: 'OPTION_INVALID', message: /rpId/ })
   await t.rejects(app.factors.beginPasskey(accounts.of('alice'), 'x'), { code: 'OPTION_INVALID' })
+})
+
+const [OLD, NEW] = [SECRET, NEXT_SECRET]
+
+t.test('a secret under an old key works, and its next use seals it under the new one', async (t) => {
+  const { source, clock, enrol, rows } = await setUp(t)
+  const { code } = await enrol('alice')
+  const sealedBy = () => [...rows.values()].find(({ kind }) => kind === 'totp')?.keyId
+  const old = sealedBy()
+  const next = await buildFactorApp(t, { factors: { source }, secrets: [NEW, OLD], clock })
+  t.equal(sealedBy(), old, 'the start alone changes nothing')
+  t.ok((await next.verify('alice', 'totp', code())).json().verified)
+  const fresh = sealedBy()
+  t.not(fresh, old)
+  const last = await buildFactorApp(t, { factors: { source }, secrets: [NEW], clock })
+  clock.now += MINUTE
+  t.ok((await last.verify('alice', 'totp', code())).json().verified)
+  t.equal(sealedBy(), fresh)
+})
+
+t.test('a start without the key of a secret is refused, and names the key', async (t) => {
+  const { source, enrol, rows } = await setUp(t)
+  await enrol('alice')
+  await enrol('bob')
+  const before = [...rows.values()]
+  const keyId = before.find(({ kind }) => kind === 'totp')?.keyId
+  const starting = buildFactorApp(t, { factors: { source }, secrets: [NEW] })
+  const error = await t.rejects(starting, { code: 'CONFIG_INVALID' })
+  t.match(String(error), `${keyId} (seals 2)`)
+  t.match(String(error), /keys reseal/)
+  t.notMatch(String(error), NEW)
+  t.same([...rows.values()], before)
+  await buildFactorApp(t, { factors: { source }, secrets: [NEW, OLD] })
+})
+
+t.test('a secret that was moved to another account or altered opens for nobody', async (t) => {
+  const { enrol, verify, rows, events } = await setUp(t)
+  const [alice, bob] = [await enrol('alice'), await enrol('bob')]
+  const of = (name: string) => [...rows.values()].find((row) => row.kind === 'totp' && row.accountId === name)
+  const [his, hers] = [of('bob'), of('alice')]
+  if (!his || !hers) throw new Error('no factors')
+  // Somebody who can write to the database gives the secret of his app to her account.
+  rows.set(hers.id, { ...hers, secret: his.secret })
+  t.same((await verify('alice', 'totp', bob.code())).json(), { verified: null })
+  t.same((await verify('alice', 'totp', alice.code())).json(), { verified: null })
+  t.match(events.at(-1), { reason: 'key_lost' })
+  rows.set(hers.id, { ...hers, secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP', keyId: null })
+  t.same((await verify('alice', 'totp', alice.code())).json(), { verified: null })
 })

@@ -87,11 +87,12 @@ export async function resealAll(
     let unreadable = 0
     for (;;) {
       // The unreadable ones come again with each batch.
-      const batch = await resealBatch(source, seal, id, BATCH + unreadable)
+      const limit = BATCH + unreadable
+      const batch = await resealBatch(source, seal, id, limit)
       unreadable = batch.unreadable
-      if (batch.size === unreadable) break
       resealed += batch.resealed
-      onProgress(resealed)
+      if (batch.resealed > 0) onProgress(resealed)
+      if (batch.size === unreadable && batch.size < limit) break
     }
     altered += unreadable
   }
