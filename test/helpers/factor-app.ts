@@ -100,8 +100,7 @@ export class Client {
 }
 
 /** An application with second factors, over the suite's accounts. */
-export async function factorApp(t: Test, more: Partial<SuiteOptions> = {}) {
-  const clock = new TestClock()
+export async function factorApp(t: Test, more: Partial<SuiteOptions> = {}, clock = new TestClock()) {
   const dataDir = makeDataDir(t)
   const app = Fastify({ pluginTimeout: 0 })
   t.teardown(() => app.close())
