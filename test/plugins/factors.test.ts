@@ -354,6 +354,21 @@ t.test('a secret under an old key works, and its next use seals it under the new
   t.equal(sealedBy(), fresh)
 })
 
+t.test('an application moves all secrets of its own source to the new key', async (t) => {
+  const { source, enrol, rows } = await setUp(t)
+  const alice = await enrol('alice')
+  const bob = await enrol('bob')
+  const { app, clock } = await buildFactorApp(t, { factors: { source }, secrets: [NEW, OLD] })
+  t.same(await app.factors.resealSecrets(), { resealed: 2, altered: 0 })
+  t.same(await app.factors.resealSecrets(), { resealed: 0, altered: 0 })
+  clock.now += 10 * MINUTE
+  const last = await buildFactorApp(t, { factors: { source }, secrets: [NEW], clock })
+  for (const [account, { secret }] of Object.entries({ alice, bob })) {
+    t.ok((await last.verify(account, 'totp', totpCode(secret, clock.now))).json().verified, account)
+  }
+  t.equal(rows.size, 4)
+})
+
 t.test('a start without the key of a secret is refused, and names the key', async (t) => {
   const { source, enrol, rows } = await setUp(t)
   await enrol('alice')

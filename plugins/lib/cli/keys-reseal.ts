@@ -15,7 +15,7 @@ export const keysReseal: Command = {
     refuseArguments(this, args)
     const seal = new FactorSeal(createKeyRing(secretsOf(readConfig(terminal.env))).purpose('factor'))
     await withAccounts(terminal, async ({ factors }) => {
-      const altered = await resealAll(factors, seal, (resealed) => {
+      const { altered } = await resealAll(factors, seal, (resealed) => {
         terminal.stdout.write(`Second factors sealed again: ${resealed}.\n`)
       })
       const counts = await countSealed(factors, seal.keys)

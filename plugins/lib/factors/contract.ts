@@ -67,6 +67,12 @@ export interface FinishedSignIn {
   readonly memo: unknown
 }
 
+export interface Resealed {
+  readonly resealed: number
+  /** Secrets that cannot be opened although their key is there: they were altered. */
+  readonly altered: number
+}
+
 /** The second factors of accounts. All methods throw STORE_UNAVAILABLE on a fault. */
 export interface Factors {
   /** The account's factors, oldest first. */
@@ -140,4 +146,9 @@ export interface Factors {
    * tried five times, or older than a change of the account's epoch; THROTTLED; what `request.signIn` throws
    */
   finishSignIn(request: FastifyRequest, pending: string, proof: FactorProof): Promise<FinishedSignIn>
+  /**
+   * Seals all secrets under the first of the application's secrets, so that old ones can be removed. May be interrupted and
+   * repeated. For the suite's accounts, `fastify-identity keys reseal` does the same.
+   */
+  resealSecrets(): Promise<Resealed>
 }

@@ -7,6 +7,7 @@ import { FactorKeeper } from './keeper.js'
 import { createPasskeyFactors } from './passkey-factors.js'
 import { PENDING_FOR, PendingSignIns } from './pending.js'
 import { spendRecoveryCode } from './recovery-codes.js'
+import { resealAll } from './reseal.js'
 import type { Totp } from './totp.js'
 import { TotpFactors } from './totp-factors.js'
 import { type Verifiers, verifyFactor } from './verification.js'
@@ -47,6 +48,7 @@ export function createFactors(context: FactorContext, totp: Totp): Created {
     ...passkeys,
     challengePending: signIns.challenge.bind(signIns),
     finishSignIn: signIns.finish.bind(signIns),
+    resealSecrets: () => resealAll(context.source, context.seal),
   }
   return { factors: Object.freeze(factors), ask: signIns.ask }
 }

@@ -1,6 +1,6 @@
 import type { PurposeKeys } from '../credentials/keys.js'
 import { ConfigInvalid } from '../errors.js'
-import type { FactorSource } from './contract.js'
+import type { FactorSource, Resealed } from './contract.js'
 import type { FactorSeal } from './seal.js'
 
 /** How many secrets are read at once. */
@@ -75,13 +75,12 @@ async function resealBatch(
 /**
  * Seals all secrets under the signing key. May run beside the server, be killed, and run again.
  * @param onProgress how many are done so far
- * @returns how many rows cannot be opened although their key is in the ring: they were altered
  */
 export async function resealAll(
   source: FactorSource,
   seal: FactorSeal,
-  onProgress: (resealed: number) => void,
-): Promise<number> {
+  onProgress: (resealed: number) => void = () => {},
+): Promise<Resealed> {
   let [resealed, altered] = [0, 0]
   for (const { id } of (await countSealed(source, seal.keys)).old) {
     let unreadable = 0
@@ -96,5 +95,5 @@ export async function resealAll(
     }
     altered += unreadable
   }
-  return altered
+  return { resealed, altered }
 }
