@@ -5,6 +5,7 @@ import userCenter, { options, serverOptions } from '../app.js'
 import { AUDIT_CHANNEL, type AuditEvent } from '../plugins/audit.js'
 import { ADMIN, type Credential, listen, MODES, type Mode, sendRaw, signIn, USER } from './helpers/http.js'
 import { startRedis } from './helpers/redis-server.js'
+import { totpCode } from './helpers/totp.js'
 import { type CenterClock, makeDataDir, testClock } from './helpers/user-center.js'
 
 const SECRETS = [
@@ -335,6 +336,40 @@ async function useRefreshCookie({ send, user, clock }: Watched): Promise<void> {
   await send({ method: 'POST', url: '/logout_token', headers })
 }
 
+/** An authenticator app and recovery codes: added, given rightly and wrongly, used twice, misplaced and removed. */
+async function useFactors(watched: Watched, mode: Mode): Promise<void> {
+  const { send, secrets, clock } = watched
+  const who = { username: `by-${mode}`, password: `a newcomer, by ${mode}` }
+  const { credential: headers } = await enter(watched, mode, who)
+  const post = (url: string, payload: object, more: Credential = headers) =>
+    send({ method: 'POST', url, headers: more, payload })
+  const { id, secret, uri } = (await post('/factors/totp', {})).json().data
+  for (const text of [id, secret, uri]) secrets.add('an enrolment', text)
+  const typed = secrets.add('a code that was typed', `no code, by ${mode} at all`)
+  for (const code of [typed, '000000']) await post('/factors/totp/confirm', { id, code })
+  await post('/factors/totp/confirm', { id: secret, code: '000000' })
+  const confirmed = await post('/factors/totp/confirm', {
+    id,
+    code: totpCode(secret, clock()),
+    name: 'phone',
+  })
+  const codes: string[] = confirmed.json().data.recovery_codes
+  for (const code of codes) secrets.add('a recovery code', code)
+  const login = await post(`/login_${mode}`, who, {})
+  const pending = secrets.add('a pending sign-in', login.json().data.pending)
+  const cookie = login.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+  const finish = (code: unknown, factor = 'recovery_code') =>
+    post('/login_factor', { pending, factor, code }, cookie === '' ? {} : { cookie })
+  for (const code of [typed, [codes[0]], secret]) await finish(code)
+  await finish(secret, 'totp')
+  for (const _ of 'twice') await finish(codes[0])
+  await send({ url: `/factors?code=${codes[1]}&secret=${secret}&pending=${pending}`, headers })
+  await send({ method: 'DELETE', url: `/factors/${codes[1]}`, headers })
+  await post('/step_up', { factor: 'recovery_code', code: typed })
+  await post('/step_up', { factor: 'recovery_code', code: codes[1] })
+  await post('/factors/recovery_codes', {})
+}
+
 async function everything(t: Test, watched: Watched): Promise<Held[]> {
   await useRefreshCookie(watched)
   for (const mode of MODES) {
@@ -346,6 +381,7 @@ async function everything(t: Test, watched: Watched): Promise<Held[]> {
     await endSignIns(watched, mode)
     await changePassword(watched, mode)
     await changeAccounts(watched, mode)
+    await useFactors(watched, mode)
     const expired = await enter(watched, mode)
     watched.clock.advance(8000)
     await useCredential(watched, expired)
@@ -364,6 +400,9 @@ function noLeak(t: Test, { secrets, written, events }: Watched): void {
   t.same(secrets.findIn(log), [], 'the log')
   t.same(secrets.findIn(JSON.stringify(events)), [], 'the audit events')
   t.ok(secrets.size > 100, `looked for ${secrets.size} texts`)
+  const types = new Set(events.map(({ type }) => type))
+  for (const type of ['factor_added', 'factor_refused', 'stepped_up', 'second_factor_asked'] as const)
+    t.ok(types.has(type), type)
   t.match(log, /"msg":"incoming request"/)
   t.match(log, /"msg":"a request was refused by the parser"/)
   t.match(log, /"url":"\/nowhere\?…"/)

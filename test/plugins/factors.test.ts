@@ -296,6 +296,17 @@ t.test('a store that fails refuses, and counts no try', async (t) => {
   t.ok((await verify('alice', 'totp', code())).json().verified)
 })
 
+t.test('if the factors cannot be read, nobody signs in with the password alone', async (t) => {
+  const { source, login, enrol } = await setUp(t)
+  await enrol('alice')
+  Object.assign(source, { list: () => Promise.reject(new StoreUnavailable()) })
+  for (const name of ['alice', 'bob']) {
+    const answer = await login(name)
+    t.equal(answer.code, 'STORE_UNAVAILABLE')
+    t.notOk(answer.token)
+  }
+})
+
 t.test('options that are unsafe or do nothing stop the start', async (t) => {
   const { source } = memoryFactors()
   const bad: Record<string, [object, RegExp]> = {
