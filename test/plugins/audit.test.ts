@@ -79,7 +79,7 @@ test('a field that was left out is null', async (t) => {
 
 test('each type has its level: theft and the feed are warnings', async (t) => {
   const warnings = [...AUDIT_TYPES].filter(([, { level }]) => level === 'warn').map(([type]) => type)
-  t.same(warnings, ['refresh_reuse_detected', 'feed_lost', 'feed_restored'])
+  t.same(warnings, ['passkey_cloned', 'refresh_reuse_detected', 'feed_lost', 'feed_restored'])
   const { app, lines } = await listeningApp(t)
   const refresh = { accountId: 'a-1', signInId: 's-1', mode: 'token' } as const
   app.audit.emit({ type: 'refreshed', outcome: 'rotated', ...refresh })

@@ -129,6 +129,21 @@ test('what an application tells in words of its own makes no label', async (t) =
   t.notMatch(await app.identityMetrics.text(), /secret|alice/)
 })
 
+test('second factors are counted, when they are asked for and when they are wrong', async (t) => {
+  const app = await makeApp(t)
+  const accountId = 'a'
+  const moved = await movedBy(app, async () => {
+    app.audit.emit({ type: 'second_factor_asked', accountId, mode: 'cookie' })
+    app.audit.emit({ type: 'factor_refused', accountId, kind: 'totp', reason: 'wrong', failures: 1 })
+    app.audit.emit({ type: 'throttled', what: 'factor', by: 'device', accountId })
+  })
+  t.same(moved, {
+    'second_factors_asked_total{mode="cookie"}': 1,
+    'wrong_factors_total{kind="totp"}': 1,
+    'throttled_total{by="device",what="factor"}': 1,
+  })
+})
+
 test('two applications of one process do not meet, and the global registry stays empty', async (t) => {
   const one = await makeApp(t, { metrics: {} })
   const other = await makeApp(t, { metrics: {} })

@@ -44,6 +44,16 @@ export const DEFINITIONS = {
     labels: ['mode', 'what'],
     help: 'Wrong names or passwords at a sign-in (sign_in), and wrong passwords of signed-in people (password).',
   },
+  second_factors_asked_total: {
+    type: 'counter',
+    labels: ['mode'],
+    help: 'Right passwords of accounts with a second factor, which the client was then asked for.',
+  },
+  wrong_factors_total: {
+    type: 'counter',
+    labels: ['kind'],
+    help: 'Second factors that were refused.',
+  },
   throttled_total: {
     type: 'counter',
     labels: ['what', 'by'],

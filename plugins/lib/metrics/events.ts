@@ -26,6 +26,11 @@ const FACTOR = 'factor'
 const UNNAMED = ['passkey', 'refresh', 'register', 'api_key']
 const ATTEMPTS = new Set([...NAMED, FACTOR, ...UNNAMED])
 const PROOF_REASONS: ReadonlySet<string> = new Set<ProofRefusal>(['missing', 'invalid', 'spent', 'other_key'])
+const KINDS = new Set<string>([
+  'totp',
+  'passkey',
+  'recovery_code',
+] satisfies AuditDetails['factor_refused']['kind'][])
 const OUTCOMES = new Set(['rotated', 'repeated', 'reused'])
 
 const LIMIT_SERIES = [
@@ -45,6 +50,11 @@ export function createEventCounters(instruments: Instruments, modes: ReadonlySet
   const unproved = instruments.counter('proofs_refused_total')
   const raised = instruments.counter('epochs_raised_total')
   const wrong = instruments.counter('wrong_passwords_total')
+  const asked = instruments.counter('second_factors_asked_total')
+  const wrongFactors = instruments.counter(
+    'wrong_factors_total',
+    [...KINDS].map((kind) => ({ kind })),
+  )
   const throttled = instruments.counter('throttled_total', LIMIT_SERIES)
   const refreshes = instruments.counter(
     'refreshes_total',
@@ -56,6 +66,7 @@ export function createEventCounters(instruments: Instruments, modes: ReadonlySet
     addMode(mode: string) {
       signIns.inc({ mode }, 0)
       bound.inc({ mode }, 0)
+      asked.inc({ mode }, 0)
       for (const reason of PROOF_REASONS) unproved.inc({ mode, reason }, 0)
       for (const what of NAMED) wrong.inc({ mode, what }, 0)
     },
@@ -77,6 +88,10 @@ export function createEventCounters(instruments: Instruments, modes: ReadonlySet
           return countWrong(event.mode, 'sign_in')
         case 'password_refused':
           return countWrong(event.mode, 'password')
+        case 'second_factor_asked':
+          return asked.inc({ mode: oneOf(modes, event.mode) })
+        case 'factor_refused':
+          return wrongFactors.inc({ kind: oneOf(KINDS, event.kind) })
         case 'throttled':
           return throttled.inc({ what: oneOf(ATTEMPTS, event.what), by: oneOf(LIMITS, event.by) })
         case 'refreshed':
