@@ -97,17 +97,21 @@ async function startSuite(
   state: StoresOptions,
   clock: Clock,
   plugin: FastifyPluginAsync = suiteOf(),
+  secret = left.scaled.secret,
 ) {
   const app = Fastify({ pluginTimeout: 0 })
   t.teardown(() => app.close())
   await app.register(plugin, {
-    secrets: [left.scaled.secret],
+    secrets: [secret],
     clock,
     state,
     accounts,
     secure: false,
   } as object)
   app.get('/who', { preHandler: app.guard() }, (request) => request.identity)
+  app.post<{ Body: { refreshToken?: string } }>('/step_up', { preHandler: app.guard() }, (request) =>
+    request.stepUp(['totp'], request.body),
+  )
   app.get('/cart', { onRequest: app.useSession }, (request) => ({
     cart: Reflect.get(request.session, 'cart'),
   }))
@@ -165,6 +169,36 @@ t.test('a Redis of 0.1: session data is still there', async (t) => {
   const state = { redisUrl: await restoredRedis(t), referenceClock: clock }
   const app = await startSuite(t, state, clock)
   await checkCarts(t, app, left.scaled)
+})
+
+/** Its records have no seal, which a step-up would add to what anybody may have written. */
+async function checkFactors(t: Test, app: FastifyInstance, { credentials }: Left): Promise<void> {
+  for (const mode of ['cookie', 'session', 'token']) {
+    const held = credentials.find(({ name }) => name === `live ${mode}`)
+    const headers = held?.headers ?? {}
+    const who = () => app.inject({ url: '/who', headers })
+    const { factors, authTime } = (await who()).json()
+    t.strictSame(factors, [{ method: 'password', at: authTime }], mode)
+    const payload = { refreshToken: held?.refresh }
+    const answer = await app.inject({ method: 'POST', url: '/step_up', headers, payload })
+    t.equal(answer.statusCode, 401, `${mode}: its person signs in again`)
+    t.equal(answer.headers['set-cookie'], undefined)
+    t.strictSame((await who()).json().factors, factors)
+  }
+}
+
+t.test('a sign-in of 0.1 counts as a password at its time, and cannot be stepped up', async (t) => {
+  const embedded = await startSuite(
+    t,
+    { dataDir: dataDirWith(t, 'embedded.db') },
+    () => left.embedded.madeAt,
+    suiteOf(),
+    left.embedded.secret,
+  )
+  await checkFactors(t, embedded, left.embedded)
+  const clock = () => left.scaled.madeAt
+  const scaled = await startSuite(t, { redisUrl: await restoredRedis(t), referenceClock: clock }, clock)
+  await checkFactors(t, scaled, left.scaled)
 })
 
 /** The plugins of 0.1 as they were published. They find their packages in this checkout. */

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { createKeyRing, type Purpose } from '../../plugins/lib/credentials/keys.js'
-import { signValue } from '../../plugins/lib/credentials/signed-value.js'
+import { encodeJson, signValue, verifyValue } from '../../plugins/lib/credentials/signed-value.js'
 import { cookieSpec } from '../../plugins/lib/http/cookies.js'
 import { newSessionId, sessionKeyOf } from '../../plugins/lib/session/cookie.js'
 import { seal } from '../../plugins/lib/session/seal.js'
@@ -23,6 +23,11 @@ import { startUserCenter } from '../helpers/user-center.js'
  */
 
 const RUNS = { numRuns: 100 }
+
+/** A password and a code. */
+const FACTORS = 'Pta2jpsTta2jpt'
+const METHODS =
+  /^(P[1-9a-z][0-9a-z]*)?(X[1-9a-z][0-9a-z]*)?(T[1-9a-z][0-9a-z]*)?(R[1-9a-z][0-9a-z]*)?(K[1-9a-z][0-9a-z]*)?$/
 
 const keysFor = (purpose: Purpose) => createKeyRing([SECRET]).purpose(purpose)
 const forged = (purpose: Purpose, payload: string) => signValue(keysFor(purpose), payload)
@@ -73,9 +78,32 @@ t.test('an auth cookie', async (t) => {
     const later = Buffer.from(JSON.stringify({ ...content, [name]: 8.64e12 + 1 })).toString('base64url')
     await ask(app, { cookie: `identity=${forged('cookie', later)}` }, changes)
   }
-  const property = fc.asyncProperty(hostilePayloads(content), (payload) =>
-    ask(app, { cookie: `identity=${forged('cookie', payload)}` }, changes),
+  for (const genuine of [content, { ...content, fac: FACTORS }]) {
+    const property = fc.asyncProperty(hostilePayloads(genuine), (payload) =>
+      ask(app, { cookie: `identity=${forged('cookie', payload)}` }, changes),
+    )
+    await fc.assert(property, RUNS)
+  }
+})
+
+t.test('the factors of a cookie and of a token are refused, or are what they say', async (t) => {
+  const { app, cookie, token, changes } = await started(t)
+  const { header, payload } = parts(token)
+  const texts = fc.oneof(
+    fc.stringMatching(/^([PXTRK][0-9a-z]{1,9}){1,6}$/),
+    fc.stringMatching(/^[A-Za-z0-9]{0,12}$/),
+    fc.string(),
   )
+  const property = fc.asyncProperty(texts, async (fac) => {
+    const signed = forged('cookie', encodeJson({ ...contentOf(cookie), fac }))
+    const bearer = `Bearer ${forge(header, JSON.stringify({ ...payload, fac }), keyOf(SECRET).key)}`
+    for (const headers of [{ cookie: `identity=${signed}` }, { authorization: bearer }]) {
+      await ask(app, headers, changes)
+      const { statusCode } = await app.inject({ url: '/inspector', headers })
+      const [first = ''] = [...(METHODS.exec(fac) ?? [])]
+      if (statusCode === 200 && first !== fac) throw new Error(`taken for factors: ${fac}`)
+    }
+  })
   await fc.assert(property, RUNS)
 })
 
@@ -83,10 +111,19 @@ t.test('an access token', async (t) => {
   const { app, token, changes } = await started(t)
   const { key } = keyOf(SECRET)
   const [header = ''] = token.split('.')
-  const property = fc.asyncProperty(hostilePayloads(parts(token).payload), (payload) =>
-    ask(app, { authorization: `Bearer ${signed(`${header}.${payload}`, key)}` }, changes),
-  )
-  await fc.assert(property, RUNS)
+  const { payload } = parts(token)
+  const strong = {
+    ...payload,
+    fac: FACTORS,
+    amr: ['pwd', 'otp', 'mfa'],
+    acr: 'urn:fastify-identity:factors:2',
+  }
+  for (const genuine of [payload, strong]) {
+    const property = fc.asyncProperty(hostilePayloads(genuine), (payload) =>
+      ask(app, { authorization: `Bearer ${signed(`${header}.${payload}`, key)}` }, changes),
+    )
+    await fc.assert(property, RUNS)
+  }
 })
 
 t.test('the header of an access token', async (t) => {
@@ -143,10 +180,27 @@ t.test('a refresh token', async (t) => {
 
 t.test('a session id', async (t) => {
   const { app, changes } = await started(t)
-  const property = fc.asyncProperty(hostilePayloads({ id: 1 }), (payload) =>
-    ask(app, { cookie: `session=${forged('session-id', payload)}` }, changes),
-  )
-  await fc.assert(property, RUNS)
+  const stepped = fc
+    .tuple(fc.constant(newSessionId()), fc.oneof(fc.nat().map(String), fc.stringMatching(/^[\w-]{0,12}$/)))
+    .map((both) => both.join(''))
+  for (const payloads of [hostilePayloads({ id: 1 }), stepped]) {
+    const property = fc.asyncProperty(payloads, (payload) =>
+      ask(app, { cookie: `session=${forged('session-id', payload)}` }, changes),
+    )
+    await fc.assert(property, RUNS)
+  }
+})
+
+t.test('a session id with the number of a step-up that there was not', async (t) => {
+  const s = await sessionApp(t)
+  const login = await s.login()
+  const id = verifyValue(keysFor('session-id'), login.slice('session='.length)) ?? ''
+  t.equal((await s.me(login)).statusCode, 200)
+  for (const step of ['1', '2', '0', '01', '-1', '1e1', '999999999', '1000000000', '9'.repeat(30)]) {
+    const answer = await s.me(`session=${forged('session-id', `${id}${step}`)}`)
+    t.equal(answer.json().code, 'CREDENTIAL_INVALID', step)
+  }
+  t.equal((await s.me(login)).statusCode, 200)
 })
 
 t.test('what is sealed in a session', async (t) => {
@@ -157,10 +211,15 @@ t.test('what is sealed in a session', async (t) => {
     gen: await s.store.generation(),
     ...{ auth_time: START, remember: false, claims: { team: 1 } },
   }
+  const stepped = { ...signIn, fac: FACTORS, step: 1, old: { until: START + 10_000, fac: FACTORS } }
   const limits = { version: 1, idleExpiresAt: START + 3_600_000, absoluteExpiresAt: START + 7_200_000 }
   const texts = fc.oneof(
     hostileTexts({ signIn, data: { cart: [] } }, 20_000),
     hostileTexts(signIn, 20_000).map((text) => `{"signIn":${text},"data":{"cart":[]}}`),
+    hostileTexts(stepped).map((text) => `{"signIn":${text},"data":{"cart":[]}}`),
+    hostileTexts(stepped.old).map(
+      (old) => `{"signIn":${JSON.stringify(stepped).replace(/\{"until".*?\}/, () => old)},"data":{}}`,
+    ),
     hostileTexts({ cart: [] }).map((text) => `{"signIn":null,"data":${text}}`),
   )
   const property = fc.asyncProperty(texts, async (text) => {

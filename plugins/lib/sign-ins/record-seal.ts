@@ -3,7 +3,7 @@ import { isFactorsText, readFactors, writeFactors } from '../credentials/given-f
 import type { PurposeKeys } from '../credentials/keys.js'
 import { seal, unseal } from '../session/seal.js'
 import type { SignInRecord } from '../stores/contract.js'
-import { claimsOrNull, list } from '../stores/narrow.js'
+import { claimsOrNull } from '../stores/narrow.js'
 
 /*
  * Before a store gets a sign-in's record, the fields that never change are authenticated, and its claims and factors are
@@ -109,7 +109,7 @@ const NOTHING: Content = Object.freeze({ claims: null, fac: undefined })
 
 /** Null for a method that only a later version knows. */
 function withFactors(content: unknown): Content | null {
-  const [claims, fac] = list(content)
+  const [claims, fac] = Array.isArray(content) ? content : []
   return isFactorsText(fac) ? { claims: claimsOrNull(claims), fac } : null
 }
 
