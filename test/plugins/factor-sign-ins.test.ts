@@ -136,6 +136,8 @@ t.test('the second tab does not spoil the sign-in of the first', async (t) => {
   const browser = client()
   const first = await browser.pending()
   await browser.pending()
+  const token = await browser.pending('token')
+  t.equal((await browser.post('/finish', totp(token, code()))).statusCode, 200)
   t.equal((await browser.post('/finish', totp(first, code()))).statusCode, 200)
 })
 

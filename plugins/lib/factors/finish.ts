@@ -55,7 +55,8 @@ export class FactorSignIns {
     if (!(await pendings.take(pending))) throw new FactorRefused()
     const issued = await this.#signIn(request, mode, account, pending, given)
     await app.throttle.noteSignIn(request, mode, account, username)
-    half.clear(request)
+    // The cookie may belong to a sign-in of another tab.
+    if (app.authModes.get(mode).ambient) half.clear(request)
     return { mode, issued, account, username, memo, ...(left === undefined ? {} : { left }) }
   }
 
