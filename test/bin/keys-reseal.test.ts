@@ -11,6 +11,8 @@ import { PATIENT, startPostgres } from '../helpers/postgres-server.js'
 import { modulePath } from '../helpers/processes.js'
 import { runCommand } from '../helpers/terminal.js'
 
+t.setTimeout(600_000)
+
 const OLD = 'kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6'
 const NEW = 'hVq8Lm2_ZxC5nRt7YsD3kPw9QbG4fJe1'
 const KEYS = { old: [OLD], both: [NEW, OLD], new: [NEW] } as const

@@ -29,6 +29,7 @@ const INSTALLED = [
   '@types/node',
   'bcryptjs',
   'libsql',
+  'otpauth',
 ]
 
 /** What a careful user compiles with, and where the types are as long as no package was built. */

@@ -8,6 +8,8 @@ import { buildFactorApp } from '../helpers/own-factor-app.js'
 import { PATIENT, startPostgres } from '../helpers/postgres-server.js'
 import { TestClock } from '../helpers/suite.js'
 
+t.setTimeout(600_000)
+
 const PAIRS = 1000
 /** They race at once. */
 const ACCOUNTS = [...'abcdefghij'].map((letter) => `${letter}lice`)

@@ -2,7 +2,6 @@ import { OptionInvalid } from '../errors.js'
 import { type CookieSpec, cookieSpec } from '../http/cookies.js'
 import { checkWhole, type Known, refuseUnknown } from '../options.js'
 import type { FactorSource } from './contract.js'
-import type { PasskeySettings } from './passkey-credential.js'
 
 export interface FactorsOptions {
   /** Where factors are kept. Defaults to the database of the suite's accounts; an application with its own brings one. */
@@ -21,6 +20,16 @@ export interface FactorsOptions {
   readonly pendingName?: string
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true. Set by the suite. */
   readonly secure?: boolean
+}
+
+/** The relying party of the passkeys. */
+export interface PasskeySettings {
+  /** A domain; passkeys are bound to it. */
+  readonly rpId: string
+  /** Shown by browsers. */
+  readonly rpName: string
+  /** The origins of the pages that may use them. */
+  readonly origins: readonly string[]
 }
 
 /** Checked and completed. */

@@ -5,17 +5,8 @@ import { loadOptional } from '../optional.js'
 import { type Static, Type } from '../shape.js'
 import type { PasskeyChallenges } from './challenges.js'
 import type { FactorSource, StoredFactor } from './contract.js'
+import type { PasskeySettings } from './options.js'
 import { transportsOf } from './passkey-answer.js'
-
-/** The relying party of the passkeys. */
-export interface PasskeySettings {
-  /** A domain; passkeys are bound to it. */
-  readonly rpId: string
-  /** Shown by browsers. */
-  readonly rpName: string
-  /** The origins of the pages that may use them. */
-  readonly origins: readonly string[]
-}
 
 export interface PasskeyParts {
   readonly settings: PasskeySettings
