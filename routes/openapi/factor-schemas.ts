@@ -59,16 +59,18 @@ export const FactorsReset = Type.Object(
 )
 
 /** What a login by a second factor or a passkey answers with. */
-export const SignedInData = Type.Partial(
-  Type.Object(
-    {
-      ...TokenPair.properties,
-      recovery_codes_left: Type.Integer({
-        maximum: 3,
-        description: 'Only if three or fewer recovery codes are left.',
-      }),
-    },
-    closed,
+export const SignedInData = Type.Optional(
+  Type.Partial(
+    Type.Object(
+      {
+        ...TokenPair.properties,
+        recovery_codes_left: Type.Integer({
+          maximum: 3,
+          description: 'Only if three or fewer recovery codes are left.',
+        }),
+      },
+      closed,
+    ),
+    { description: 'The fields of a pair of tokens only in token mode.' },
   ),
-  { description: 'The fields of a pair of tokens only in token mode.' },
 )

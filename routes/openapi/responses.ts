@@ -41,12 +41,19 @@ const REDIRECT: Response = {
   },
 }
 
+/** What the example of a code has besides. */
+const DETAILS: Partial<Record<Refusal, object>> = {
+  PASSWORD_REFUSED: { reason: 'common' },
+  SECOND_FACTOR_REQUIRED: {
+    data: { factors: ['totp', 'recovery_code'], pending: 'bZk3v9QmX…', expires_in: 300 },
+  },
+}
+
 /** One example for each code, by its name. */
 function examplesOf(status: number, codes: readonly Refusal[]): object {
   return Object.fromEntries(
     codes.map((error) => {
-      const reason = error === 'PASSWORD_REFUSED' ? { reason: 'common' } : {}
-      return [error, { value: { code: status, msg: messageOf(error), error, ...reason } }]
+      return [error, { value: { code: status, msg: messageOf(error), error, ...DETAILS[error] } }]
     }),
   )
 }

@@ -156,6 +156,15 @@ export function success({ status = 200, data, isPaged, authType }: Operation): T
   )
 }
 
+const FactorAsked = Type.Object(
+  {
+    factors: Type.Array(Type.Enum(['totp', 'passkey', 'recovery_code'])),
+    pending: Type.Optional(Type.String({ description: 'For POST /login_factor. A reset has none.' })),
+    expires_in: Type.Optional(Type.Integer({ description: 'Seconds.' })),
+  },
+  { ...closed, description: 'With SECOND_FACTOR_REQUIRED.' },
+)
+
 /** The form of every refusal with this status. */
 export function failure(status: number, codes: readonly string[]): TSchema {
   const reason = Type.Enum(['too_short', 'too_long', 'common', 'like_username'])
@@ -165,6 +174,7 @@ export function failure(status: number, codes: readonly string[]): TSchema {
       msg: Type.String(),
       error: Type.Enum([...codes], { description: 'Stable, for programs.' }),
       ...(codes.includes('PASSWORD_REFUSED') ? { reason } : {}),
+      ...(codes.includes('SECOND_FACTOR_REQUIRED') ? { data: Type.Optional(FactorAsked) } : {}),
     },
     closed,
   )

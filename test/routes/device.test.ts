@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { DeviceClient } from '../helpers/device-client.js'
 import { movedBy } from '../helpers/exposition.js'
+import { codeAt } from '../helpers/factor-center.js'
 import { ADMIN, refused, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -74,6 +75,40 @@ for (const mode of MODES) {
     t.match(await thief(), { statusCode: 307, headers: { location: '?device_proof=asked' } })
     refused(t, await thief('?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED')
     t.equal((await client.post('/email', payload)).statusCode, 202)
+  })
+
+  t.test(`${mode}: every change of a factor takes a fresh proof`, async (t) => {
+    const { app, clock } = await startUserCenter(t, { ...SECURE, PUBLIC_URL: 'https://center.example' })
+    /** Bound, and with a proof that is not fresh. */
+    const enter = async (who: object) => {
+      const client = new DeviceClient(app, clock)
+      await client.post(`/login_${mode}`, who)
+      clock.advance(100)
+      return client
+    }
+    const changes = [
+      ['POST', '/factors/totp', {}],
+      ['POST', '/factors/totp/confirm', { id: 'x', code: '123456' }],
+      ['POST', '/factors/recovery_codes', {}],
+      ['POST', '/passkeys/options', {}],
+      ['POST', '/passkeys', { response: {}, name: 'x' }],
+      ['PATCH', '/factors/x', { name: 'x' }],
+      ['DELETE', '/factors/x', {}],
+    ] as const
+    for (const [method, url, payload] of changes) {
+      const headers = { cookie: (await enter(USER)).cookies() }
+      const thief = (mark = '') => app.inject({ method, url: `${url}${mark}`, headers, payload })
+      t.equal((await thief()).statusCode, 307, url)
+      refused(t, await thief('?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED', url)
+    }
+    const client = await enter(USER)
+    const { id, secret } = (await client.post('/factors/totp', {})).json().data
+    const code = codeAt(secret, clock())
+    t.equal((await client.post('/factors/totp/confirm', { id, code })).statusCode, 200)
+    const headers = { cookie: (await enter(ADMIN)).cookies() }
+    const url = '/accounts/user1/factors?device_proof=asked'
+    const stolen = await app.inject({ method: 'DELETE', url, headers })
+    refused(t, stolen, 403, 'DEVICE_PROOF_REQUIRED', 'nor does a copied administrator remove any')
   })
 
   t.test(`${mode}: making an administrator and enabling an account take a fresh proof`, async (t) => {

@@ -7,7 +7,8 @@ import { Compile } from 'typebox/compile'
 import * as suite from '../../plugins/lib/errors.js'
 import * as own from '../../routes/http/errors.js'
 import { STATUSES } from '../../routes/openapi/failures.js'
-import { ADMIN, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { codeAt } from '../helpers/factor-center.js'
+import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 interface Media {
@@ -177,6 +178,52 @@ async function checkKeys(app: FastifyInstance, check: Check): Promise<void> {
     check('DELETE /api_keys/:id', await app.inject({ method: 'DELETE', url: `/api_keys/${id}`, headers }))
 }
 
+async function checkFactors(t: Test, check: Check): Promise<void> {
+  const { app, clock } = await startUserCenter(t)
+  const { credential } = await signIn(app, 'session')
+  const send = async (
+    name: string,
+    payload?: object,
+    headers = credential,
+    url = name.split(' ')[1] ?? '',
+  ) => {
+    const [method = ''] = name.split(' ')
+    const answer = await app.inject({ method: method as 'POST', url, headers, ...(payload && { payload }) })
+    check(name, answer)
+    return answer.json().data
+  }
+  const { id, secret } = await send('POST /factors/totp', {})
+  await send('POST /factors/totp/confirm', { id, code: '12' })
+  await send('POST /factors/totp/confirm', { id, code: codeAt(secret, clock()) })
+  await send('POST /factors/recovery_codes', {})
+  clock.advance(30)
+  await send('POST /step_up', { password: 'wrong' })
+  await send('POST /step_up', { factor: 'totp', code: '12' })
+  const stepped = await post(app, '/step_up', { factor: 'totp', code: codeAt(secret, clock()) }, credential)
+  check('POST /step_up', stepped)
+  const strong = { cookie: `session=${stepped.cookies.find(({ name }) => name === 'session')?.value}` }
+  const [factor] = await send('GET /factors', undefined, strong)
+  await send('POST /passkeys/options', {}, strong)
+  await send('POST /passkeys/challenge', {}, strong)
+  await send('POST /passkeys', { response: {}, name: 'x' }, strong)
+  await send('PATCH /factors/:id', { name: 'Phone' }, strong, `/factors/${factor.id}`)
+  for (const mode of MODES) {
+    const login = await post(app, `/login_${mode}`, USER)
+    check(`POST /login_${mode}`, login)
+    const cookie = login.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+    clock.advance(30)
+    const body = { pending: login.json().data.pending, factor: 'totp', code: codeAt(secret, clock()) }
+    await send('POST /login_factor', { ...body, code: '12' }, { cookie })
+    await send('POST /login_factor', body, { cookie })
+  }
+  const { pending } = await send('POST /login_passkey/options', {}, {})
+  await send('POST /login_passkey', { pending, response: {}, mode: 'cookie' }, {})
+  await send('DELETE /factors/:id', undefined, strong, `/factors/${factor.id}`)
+  const admin = (await signIn(app, 'cookie', ADMIN)).credential
+  for (const headers of [admin, strong])
+    await send('DELETE /accounts/:username/factors', undefined, headers, '/accounts/user1/factors')
+}
+
 t.test('what is answered is what it says', async (t) => {
   const { app, document } = await start(t)
   const check = (name: string, response: { statusCode: number; json(): unknown }) => {
@@ -204,6 +251,7 @@ t.test('what is answered is what it says', async (t) => {
     check(`POST /login_${mode}`, await post(app, `/login_${mode}`, { username: 'x' }))
   }
   await checkKeys(app, check)
+  await checkFactors(t, check)
   const newcomer = { username: 'zoe', password: 'a long enough one' }
   for (const body of [newcomer, newcomer, { ...newcomer, password: 'short' }, {}])
     check('POST /register', await post(app, '/register', body))
