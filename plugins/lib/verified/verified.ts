@@ -96,27 +96,22 @@ export class Verified implements Kept, SignInRef, Seen {
     const revision = signIns.revision()
     if (revision === this.#liveAt && revision !== UNKNOWN_REVISION) return this
     const live = signIns.isLive(this)
-    const newest = this.#isNewest(signIns)
-    if (live instanceof Promise || newest instanceof Promise) {
-      return Promise.all([live, newest]).then(([isLive, isNewest]) => this.#answer(isLive, isNewest))
-    }
-    if (!live || !newest) return this.#answer(live, newest)
+    if (live instanceof Promise) return live.then((is) => (is ? this.#unlessRetired(signIns) : SIGNED_OUT))
+    if (!live) return SIGNED_OUT
+    const resolution = this.#unlessRetired(signIns)
     // The revision was read before the lookup. A revocation since then has changed the list's revision, so the next use
     // checks again.
-    this.#liveAt = revision
-    return this
+    if (resolution === this) this.#liveAt = revision
+    return resolution
   }
 
   /** The epoch is one that no account reaches: the end of older sign-ins may have spared this one. */
-  #isNewest(signIns: Pick<SignIns, 'isLive'>): MaybePromise<boolean> {
-    if (this.retirement === null) return true
+  #unlessRetired(signIns: Pick<SignIns, 'isLive'>): MaybePromise<Resolution> {
+    if (this.retirement === null) return this
     const { accountId, generation, retirement: signInId } = this
-    return signIns.isLive({ accountId, signInId, epoch: Number.MAX_SAFE_INTEGER, generation })
-  }
-
-  #answer(isLive: boolean, isNewest: boolean): Resolution {
-    if (!isLive) return SIGNED_OUT
-    return isNewest ? this : RETIRED
+    const newest = signIns.isLive({ accountId, signInId, epoch: Number.MAX_SAFE_INTEGER, generation })
+    if (newest instanceof Promise) return newest.then((is) => (is ? this : RETIRED))
+    return newest ? this : RETIRED
   }
 }
 
