@@ -1,8 +1,10 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { DeviceClient } from '../helpers/device-client.js'
 import { movedBy } from '../helpers/exposition.js'
-import { codeAt } from '../helpers/factor-center.js'
-import { ADMIN, refused, USER } from '../helpers/http.js'
+import { codeAt, enrolTotp } from '../helpers/factor-center.js'
+import { ADMIN, listen, post, refused, signIn, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const SECURE = { COOKIE_SECURE: 'true', COOKIE_NAME: 'center', SESSION_NAME: 'sid' }
@@ -158,6 +160,38 @@ t.test(
     t.notOk(Object.keys(paths).some((path) => path.startsWith('/device')))
   },
 )
+
+t.test('a body that comes late does not outrun a new second factor, or the age of the sign-in', async (t) => {
+  const { app, clock } = await startUserCenter(t, SECURE)
+  const port = await listen(app)
+  let { credential } = await signIn(app, 'token')
+  const late = async (path: string, bodyOf: () => object, meanwhile: () => unknown) => {
+    const socket = connect(port, '127.0.0.1')
+    t.teardown(() => socket.destroy())
+    const head = [`POST ${path} HTTP/1.1`, 'Host: localhost', 'Content-Type: application/json']
+    const { authorization } = credential
+    head.push(`Authorization: ${authorization}`, 'Content-Length: 1000', 'Expect: 100-continue', '', '')
+    socket.write(head.join('\r\n'))
+    await once(socket, 'data')
+    await meanwhile()
+    socket.write(JSON.stringify(bodyOf()).padEnd(1000))
+    const [answer] = await once(socket, 'data')
+    return String(answer)
+  }
+  const age = () => clock.advance(601)
+  t.match(await late('/api_keys', () => ({ name: 'late' }), age), 'SIGN_IN_TOO_OLD')
+  const owner = (await signIn(app, 'token')).credential
+  credential = (await signIn(app, 'token')).credential
+  const { id, secret } = (await post(app, '/factors/totp', {}, credential)).json().data
+  const confirmation = () => ({ id, code: codeAt(secret, clock()) })
+  const enrol = () => enrolTotp({ app, clock }, owner)
+  t.match(await late('/factors/totp/confirm', confirmation, enrol), 'FACTOR_REQUIRED')
+  const { data } = (await app.inject({ url: '/factors', headers: owner })).json()
+  t.same(
+    data.map(({ kind }: { kind: string }) => kind),
+    ['totp', 'recovery_code'],
+  )
+})
 
 t.test('the document has the redirect that asks for a fresh proof, and its headers', async (t) => {
   const { app, clock, client } = await signedIn(t, 'cookie', { ...SECURE, DOCS: 'true' })
