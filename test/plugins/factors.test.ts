@@ -92,6 +92,16 @@ t.test('one enrolment makes one factor, and its code does not sign in as well', 
   refused(t, await finish(pending, 'totp', body.code), 401, 'FACTOR_REFUSED')
 })
 
+t.test('recovery codes go with the last two factors if both are removed at once', async (t) => {
+  const { app, enrol, rows } = await setUp(t)
+  await enrol('alice')
+  await enrol('alice')
+  const totps = (await app.factors.list('alice')).filter(({ kind }) => kind === 'totp')
+  const removed = await Promise.all(totps.map(({ id }) => app.factors.remove('alice', id)))
+  t.same(removed, [true, true])
+  t.equal(rows.size, 0)
+})
+
 t.test('a code of the present step or its neighbours is right, once', async (t) => {
   const { clock, enrol, verify } = await setUp(t)
   const { code } = await enrol('alice')

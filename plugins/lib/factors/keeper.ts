@@ -79,9 +79,13 @@ export class FactorKeeper implements Managing {
     const stored = await this.#stored(accountId)
     const factor = stored.find((one) => one.id === id)
     if (!factor) return false
+    const { source } = this.context
     const isLast = !stored.some((one) => isSecond(one) && one.id !== id)
-    const ids = isLast ? [id, recoveryId(factor.accountId)] : [id]
-    if ((await this.context.source.remove(factor.accountId, ids)) === 0) return false
+    const codes = recoveryId(factor.accountId)
+    if ((await source.remove(factor.accountId, isLast ? [id, codes] : [id])) === 0) return false
+    // Another request may have removed the other one meanwhile. Without it, the codes would outlast both.
+    const hasNone = !isLast && !(await this.#stored(accountId)).some(isSecond)
+    if (hasNone) await source.remove(factor.accountId, [codes])
     this.#report('factor_removed', factor, request)
     return true
   }
