@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { FactorsOptions } from '../../plugins/factors.js'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
+import { createMemoryStore } from '../../plugins/lib/stores/memory/store.js'
 import { memoryFactors } from '../helpers/memory-factors.js'
 import { buildFactorApp } from '../helpers/own-factor-app.js'
 import { NEXT_SECRET, refused, SECRET } from '../helpers/suite.js'
@@ -90,6 +91,26 @@ t.test('one enrolment makes one factor, and its code does not sign in as well', 
   t.equal(rows.size, 2)
   const { pending } = await login('alice')
   refused(t, await finish(pending, 'totp', body.code), 401, 'FACTOR_REFUSED')
+})
+
+t.test('an enrolment does not bring back its factor after the removal', async (t) => {
+  const { app, accounts, clock, post, rows } = await setUp(t)
+  const { id, secret } = await app.factors.beginTotp(accounts.of('alice'))
+  const confirm = () => post('/confirm', { account: 'alice', id, code: totpCode(secret, clock.now) })
+  t.equal((await confirm()).statusCode, 200)
+  const [totp] = await app.factors.list('alice')
+  t.equal(await app.factors.remove('alice', totp?.id ?? ''), true)
+  clock.now += MINUTE
+  refused(t, await confirm(), 401, 'FACTOR_REFUSED')
+  t.equal(rows.size, 0)
+})
+
+t.test('a store that cannot spend enrolments has them too', async (t) => {
+  const store = createMemoryStore()
+  Reflect.set(store, 'spendOnce', undefined)
+  const { app, enrol } = await buildFactorApp(t, { store })
+  await enrol('alice')
+  t.same(await app.factors.kinds('alice'), ['totp', 'recovery_code'])
 })
 
 t.test('recovery codes go with the last two factors if both are removed at once', async (t) => {

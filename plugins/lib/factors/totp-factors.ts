@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { CheckedAccount } from '../contract.js'
 import { FactorRefused } from '../errors.js'
@@ -59,7 +59,7 @@ export class TotpFactors implements Enrolling {
     const counter = await app.throttle.guessFactor(request, account, async () =>
       enrolment ? this.totp.stepOf(enrolment.secret, code, app.identityClock()) : null,
     )
-    if (!enrolment || counter === null) throw new FactorRefused()
+    if (!enrolment || counter === null || !(await this.#finish(enrolment))) throw new FactorRefused()
     const own = { id: enrolment.factor, accountId: account.id }
     const times = { createdAt: app.identityClock(), lastUsedAt: null }
     const sealed = sealing.seal(own, enrolment.secret)
@@ -67,6 +67,13 @@ export class TotpFactors implements Enrolling {
     const factor: StoredFactor = { ...own, kind: 'totp', name, ...sealed, counter, ...times }
     const { recoveryCodes } = await this.keeper.add(factor, request)
     return { recoveryCodes }
+  }
+
+  /** An enrolment counts once: after its factor is removed, nobody who knows the secret brings it back. */
+  async #finish({ factor, until }: Enrolment): Promise<boolean> {
+    const { stateStore, identityClock } = this.context.app
+    const key = createHash('sha256').update(`totp-enrolment.${factor}`).digest('base64url')
+    return (await stateStore.spendOnce?.(key, until, identityClock())) ?? true
   }
 
   /** Verifies a code, and spends it with all older ones. */
