@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
 import { onDatabases } from '../helpers/databases.js'
-import { ADMIN, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { ADMIN, type Credential, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
 import { ADDRESS, codeIn, confirmAddress, FROM, SITE, startMailCenter } from '../helpers/mail-center.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -103,6 +103,46 @@ test('an account asks for five codes in an hour, then it is 429 with Retry-After
   clock.advance(3601)
   const fresh = (await signIn(app, 'cookie')).credential
   t.equal((await post(app, '/email', { email: ADDRESS }, fresh)).statusCode, 202)
+})
+
+test('nobody mails ten thousand addresses: an account asks for five codes, and a client for a hundred', async (t, env) => {
+  const { app, mailServer } = await startMailCenter(t, env)
+  const people: Credential[] = []
+  for (let person = 0; person < 22; person++) {
+    const who = { username: `person ${person}`, password: 'three quiet ravens' }
+    await app.accounts.create({ ...who, role: 'user' })
+    people.push((await signIn(app, 'token', who)).credential)
+  }
+  const statuses: number[] = []
+  for (const [person, credential] of people.entries()) {
+    for (let count = 0; count < 5; count++) {
+      const email = `victim${person * 5 + count}@mail.example`
+      statuses.push((await post(app, '/email', { email }, credential)).statusCode)
+    }
+  }
+  t.same(statuses, [...Array(100).fill(202), ...Array(10).fill(429)])
+  await app.accountMail.flush()
+  t.ok(mailServer.mails.length <= 100)
+})
+
+test('somebody else’s address, and one that only looks like it, count for nobody without their code', async (t, env) => {
+  const center = await startMailCenter(t, env)
+  const { app, mailServer } = center
+  await confirmAddress(center)
+  const thief = (await signIn(app, 'cookie', ADMIN)).credential
+  t.equal((await post(app, '/email', { email: ADDRESS }, thief)).statusCode, 202)
+  t.same((await mailServer.next()).to, [ADDRESS], 'the code goes to its owner')
+  refused(t, await post(app, '/email/confirm', { code: '00000000' }, thief), 401, 'CODE_REFUSED')
+  const lookalike = ADDRESS.replace('mail', 'mа\u0456l')
+  t.equal((await post(app, '/email', { email: lookalike }, thief)).statusCode, 202)
+  const { to, text } = await mailServer.next()
+  t.strictNotSame(to, [ADDRESS], 'this one goes to the look-alike')
+  t.equal((await post(app, '/email/confirm', { code: codeIn(text) }, thief)).statusCode, 200)
+  t.match((await app.accounts.find(String((await app.accounts.findByUsername('admin'))?.id)))?.email, /@xn--/)
+  await post(app, '/password/forgot', { email: ADDRESS })
+  await app.accountMail.flush()
+  t.same(mailServer.mails.at(-1)?.to, [ADDRESS], 'each address finds its own account')
+  t.notMatch(mailServer.mails.at(-1)?.text, 'admin')
 })
 
 test('the address before gets a notice, and several accounts may share one', async (t, env) => {

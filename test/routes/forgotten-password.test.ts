@@ -83,6 +83,24 @@ test('the answer is the same for known, unknown, address-less and disabled accou
   )
 })
 
+test('a username that is somebody’s address gets neither their mails nor their account', async (t, env) => {
+  const { app, forgot, mailServer } = await start(t, env)
+  await app.accounts.create({ username: ADDRESS, password: 'the thief’s own', role: 'user' })
+  const { length } = mailServer.mails
+  await forgot({ username: ADDRESS })
+  await app.accountMail.flush()
+  t.equal(mailServer.mails.length, length, 'the account of that name has no address')
+  await forgot({ email: ADDRESS })
+  await app.accountMail.flush()
+  const mails = mailServer.mails.slice(length)
+  t.same(
+    mails.map(({ to }) => to),
+    [[ADDRESS]],
+  )
+  t.match(mails[0]?.text, /^user1$/m)
+  t.equal(mails[0]?.text.match(/#reset=/g)?.length, 1, 'of the account with that address alone')
+})
+
 test('a body with both, neither or more is refused', async (t, env) => {
   const { forgot, reset } = await start(t, env)
   for (const body of [
