@@ -3,34 +3,20 @@ import { MODES } from './lib/answers.js'
 import { showTimes, startClock } from './lib/clock.js'
 import { byId, type Child, fill } from './lib/dom.js'
 import { language, t } from './lib/language.js'
+import { signedIn } from './lib/later.js'
 import { repaint } from './lib/painting.js'
 import { renew } from './lib/renewal.js'
 import { onChange, state, update } from './lib/store.js'
 import { loadTexts, type Texts, useTexts } from './lib/texts.js'
 import { watch } from './lib/watch.js'
-import { accountsView } from './views/accounts.js'
-import { apiKeysView } from './views/api-keys.js'
-import { devicesView } from './views/devices.js'
 import { footView, topView } from './views/frame.js'
 import { inspectorView } from './views/inspector.js'
-import { meView } from './views/me.js'
-import { isChecked, outcome } from './views/parts.js'
-import { passwordView } from './views/password.js'
-import { profileView } from './views/profile.js'
+import { isChecked } from './views/parts.js'
 import { signInView } from './views/sign-in.js'
 
 function mainView(): Child {
   const { me } = state()
-  if (!me) return signInView()
-  return [
-    outcome('page'),
-    meView(me),
-    devicesView(),
-    profileView(me.user),
-    apiKeysView(),
-    passwordView(),
-    accountsView(),
-  ]
+  return me ? signedIn().mainView(me) : signInView()
 }
 
 /** The HTML says that the page is busy, until the server has said who is there. */

@@ -106,9 +106,11 @@ export function servePage(app: FastifyInstance, { url, folder, onRequest }: Page
   for (const name of readdirSync(place)) {
     const type = TYPES[extname(name)]
     if (type) app.get(join('/page', folder, name), hooks, serveAsset(join(place, name), type))
-    const [, script] = SCRIPT.exec(name) ?? []
-    if (script) app.get(join('/page', folder, `${script}:hash(^(?:${HASH})$).js`), hooks, otherVersion)
   }
+  // Each language has its own version of a script that is loaded later.
+  const scripts = new Set(readdirSync(place).flatMap((name) => SCRIPT.exec(name)?.[1] ?? []))
+  for (const script of scripts)
+    app.get(join('/page', folder, `${script}:hash(^(?:${HASH})$).js`), hooks, otherVersion)
   app.get(url, hooks, serveHtml(place))
 }
 

@@ -31,6 +31,7 @@ const INPUTS = [
   'routes',
   'scripts/build.mjs',
   'scripts/inputs.mjs',
+  'scripts/bundle.mjs',
   'scripts/page.mjs',
   'package.json',
   'package-lock.json',

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, extname, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliCompress, gzip } from 'node:zlib'
+import { bundle } from './bundle.mjs'
 import { filesOf, hashOf, isMadeFrom, STAMP } from './inputs.mjs'
 
 const SOURCES = 'public'
@@ -13,6 +13,7 @@ const ADDRESS = '/page'
 const INPUTS = [
   SOURCES,
   'plugins/lib/client',
+  'scripts/bundle.mjs',
   'scripts/inputs.mjs',
   'scripts/page.mjs',
   'tsconfig.json',
@@ -23,47 +24,13 @@ const INPUTS = [
 const WORTH_COMPRESSING = 200
 const COMPRESSORS = { '.br': promisify(brotliCompress), '.gz': promisify(gzip) }
 
-/** In HTML: the address of one of the page's files. In a bundle, esbuild writes double quotes. */
+/** In HTML: the address of one of the page's files. */
 const REFERENCE = new RegExp(`(?<=")${ADDRESS}/([\\w./-]+\\.(?:css|js|svg))(?=")`, 'g')
 
-/** @typedef {Map<string, Buffer>} Files contents by name */
+/** @typedef {import('./bundle.mjs').Files} Files */
 
 /** @param {string} text @returns {string[]} the names of the page's files in it */
 const namesIn = (text) => [...text.matchAll(REFERENCE)].map(([, name = '']) => name)
-
-/** @param {string} name of a file of the page @param {Buffer} content */
-function withHash(name, content) {
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
-  const type = extname(name)
-  return `${name.slice(0, -type.length)}-${hash}${type}`
-}
-
-/**
- * Bundles a script or a style sheet. It is one file, and one more for each `import()`.
- * @param {string} name @param {boolean} readable @returns {Promise<Files>}
- */
-async function bundle(name, readable) {
-  const { build } = await import('esbuild')
-  const { outputFiles } = await build({
-    absWorkingDir: process.cwd(),
-    entryPoints: [join(SOURCES, name.replace(/\.js$/, '.ts'))],
-    bundle: true,
-    charset: 'utf8',
-    chunkNames: '[name]-[hash]',
-    format: 'esm',
-    legalComments: 'none',
-    logLevel: 'silent',
-    minify: !readable,
-    outbase: SOURCES,
-    outdir: SOURCES,
-    sourcemap: readable ? 'inline' : false,
-    splitting: true,
-    target: 'es2022',
-    tsconfig: join(SOURCES, 'tsconfig.json'),
-    write: false,
-  })
-  return new Map(outputFiles.map(({ path, contents }) => [relative(SOURCES, path), Buffer.from(contents)]))
-}
 
 /**
  * The address of a picture, which contains the picture: a request for it would cost more bytes.
@@ -88,19 +55,18 @@ async function makeFiles(readable) {
   const pages = filesOf(SOURCES).filter((file) => file.endsWith('.html'))
   const named = [...new Set(pages.flatMap((page) => namesIn(readFileSync(page, 'utf8'))))]
   const isPicture = (/** @type {string} */ name) => name.endsWith('.svg')
-  const bundles = await Promise.all(
-    named.filter((name) => !isPicture(name)).map((name) => bundle(name, readable)),
-  )
   /** @type {Files} */
   const files = new Map()
   const addresses = new Map(named.filter(isPicture).map((name) => [name, pictureAddress(name)]))
-  for (const [name, content] of bundles.flatMap((made) => [...made])) {
-    const final = withAddresses(content, addresses)
-    // The bundler has put a hash into the names of the others.
-    const hashed = named.includes(name) ? withHash(name, final) : name
-    if (hashed !== name) addresses.set(name, `${ADDRESS}/${hashed}`)
-    files.set(hashed, final)
-  }
+  await Promise.all(
+    named
+      .filter((name) => !isPicture(name))
+      .map(async (name) => {
+        const made = await bundle(SOURCES, name, readable)
+        addresses.set(name, `${ADDRESS}/${made.main}`)
+        for (const [file, content] of made.files) files.set(file, content)
+      }),
+  )
   for (const page of pages) files.set(relative(SOURCES, page), withAddresses(readFileSync(page), addresses))
   return files
 }

@@ -1,10 +1,11 @@
+import icon from '../icon.svg'
 import { type Attributes, type Child, h } from './dom.js'
 
 /* Elements that the page and the lab share. */
 
 /** The name of the site, with its picture. */
 export function brand(title: string): HTMLElement {
-  const picture = h('img', { src: '/page/icon.svg', alt: '', width: 28, height: 28 })
+  const picture = h('img', { src: icon, alt: '', width: 28, height: 28 })
   return h('p', { class: 'brand' }, picture, title)
 }
 

@@ -1,9 +1,10 @@
-import { endSignIns, loadDevices } from './actions.js'
 import { madeKey } from './answers.js'
 import { call } from './api.js'
 import { ask, doing } from './asking.js'
 import { tSignedIn } from './language.js'
+import { endSignIns } from './own-actions.js'
 import { focusOn } from './painting.js'
+import { loadDevices } from './panels.js'
 import { tell } from './say.js'
 import { update } from './store.js'
 

@@ -1,9 +1,10 @@
-import { afterSignOut, askWho, loadPanels, start } from './actions.js'
+import { afterSignOut, askWho, start } from './actions.js'
 import * as answers from './answers.js'
 import { call } from './api.js'
 import { idle, lost, meansNobody } from './asking.js'
 import { follow, forgetClient, onSignIn, useMode } from './client.js'
 import { t, tSignedIn } from './language.js'
+import { signedIn } from './later.js'
 import { tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
 import { type Deed, onOtherTab } from './tabs.js'
@@ -65,7 +66,7 @@ async function look(): Promise<void> {
   forgetPerson({ me: { user: who.data, mode } })
   tell('page', tSignedIn().me.other(username))
   void follow()
-  await loadPanels()
+  await signedIn().loadPanels()
 }
 
 /** The sign-in has ended, here or elsewhere. The action that ended it here has shown so. */

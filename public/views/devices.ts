@@ -1,7 +1,7 @@
-import { endSignIns, reloadDevices } from '../lib/actions.js'
 import type { SignIn } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
 import { fromNow, moment, t, tSignedIn } from '../lib/language.js'
+import { endSignIns, reloadDevices } from '../lib/own-actions.js'
 import { focusOn } from '../lib/painting.js'
 import { state, update } from '../lib/store.js'
 import { confirmed } from './confirm.js'

@@ -1,7 +1,7 @@
-import { signOut } from '../lib/actions.js'
 import type { Mode, User } from '../lib/answers.js'
 import { h } from '../lib/dom.js'
 import { t, tSignedIn } from '../lib/language.js'
+import { signOut } from '../lib/own-actions.js'
 import { badge, button, outcome } from './parts.js'
 
 /** The signed-in user, and the mode that recognised them. */

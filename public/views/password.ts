@@ -1,6 +1,6 @@
-import { changePassword } from '../lib/actions.js'
 import { h } from '../lib/dom.js'
 import { t, tSignedIn } from '../lib/language.js'
+import { changePassword } from '../lib/own-actions.js'
 import { state } from '../lib/store.js'
 import { button, emptied, faulty, field, form, isComplete, outcome, panel, typed } from './parts.js'
 

@@ -1,7 +1,7 @@
-import { refreshTokens } from '../lib/actions.js'
 import { pairs } from '../lib/decode.js'
 import { type Child, h } from '../lib/dom.js'
 import { moment, span, tSignedIn } from '../lib/language.js'
+import { refreshTokens } from '../lib/own-actions.js'
 import { readToken, type Tokens } from '../lib/tokens.js'
 import { button } from './parts.js'
 

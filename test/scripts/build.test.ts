@@ -18,6 +18,7 @@ const COPIED = [
   'scripts/build.mjs',
   'scripts/inputs.mjs',
   'scripts/lock.mjs',
+  'scripts/bundle.mjs',
   'scripts/page.mjs',
   'package.json',
   'tsconfig.json',
