@@ -46,7 +46,7 @@ async function makeProof(
 }
 
 /** Only these requests get tokens. */
-const ISSUES = /\/(login|refresh)_token$/
+const ISSUES = /\/(login_(token|factor|passkey)|refresh_token|step_up)$/
 
 function stateOf(fetch: Fetch, base: URL): State {
   const known = states.get(fetch) ?? { key: keyOf(String(base)) }

@@ -1,9 +1,10 @@
-import type { LiveEvent, TokenPair } from './answers.js'
+import { alone } from './alone.js'
+import type { LiveEvent, SignedInByFactor, TokenPair } from './answers.js'
 import { type Environment, findEnvironment } from './environment.js'
 import type { ClientEvent } from './events.js'
 import { liveEvents } from './live.js'
 import { cookieMode, tokenMode } from './mode.js'
-import type { ClientOptions, Credentials } from './options.js'
+import type { ClientOptions, Credentials, Proof } from './options.js'
 import { type Init, type Input, makeOutgoing } from './outgoing.js'
 import { post } from './post.js'
 import { codeOf } from './refusals.js'
@@ -15,7 +16,7 @@ import { fieldsOf, single } from './tools.js'
 
 export type * from './answers.js'
 export type { ClientEvent } from './events.js'
-export type { ClientOptions, Credentials } from './options.js'
+export type { ClientOptions, Credentials, FactorProof, Proof } from './options.js'
 export type { Result } from './result.js'
 export type { StorageChoice, TokenStorage } from './storage.js'
 
@@ -31,6 +32,12 @@ export interface Client {
   readonly fetch: (input: Input, init?: Init) => Promise<Response>
   /** @throws what `fetch` throws if there is no answer */
   signIn(credentials: Credentials, init?: SignInit): Promise<Result<TokenPair | undefined>>
+  /**
+   * Finishes a sign-in that was refused with `SECOND_FACTOR_REQUIRED`, signs in by a passkey alone, or makes the sign-in
+   * stronger and recent again (step-up).
+   * @throws what `fetch` throws if there is no answer
+   */
+  prove(proof: Proof, init?: SignInit): Promise<Result<SignedInByFactor | undefined>>
   /** Unless `ok`, the person is still signed in. @throws what `fetch` throws if there is no answer */
   signOut(init?: SignInit): Promise<Result<undefined>>
   /**
@@ -65,8 +72,8 @@ export function createClient({
 }: ClientOptions = {}): Client {
   const env: Mutable<Environment> = { ...findEnvironment(), ...environment }
   const base = new URL(baseUrl)
-  const { fetch } = env
-  if (bound) env.fetch = async (input, init) => (await import('./bound.js')).send(fetch, base, input, init)
+  const plain = env.fetch
+  if (bound) env.fetch = async (input, init) => (await import('./bound.js')).send(plain, base, input, init)
   const key = `fastify-identity ${name} ${bound} ${base}`
   const isToken = name === 'token'
   const inCookie = isToken && choice === 'cookie'
@@ -87,16 +94,14 @@ export function createClient({
     post(
       env,
       base,
-      './refresh_token',
+      'refresh_token',
       REFRESH_LIMIT,
       { keepalive: true, credentials },
       inCookie ? undefined : { refresh_token },
     )
   const storage = openStorage(choice, key, env)
-  const isPerTab = choice === 'session'
-  const mode = isToken
-    ? tokenMode(createTokens({ env, name: key, tell, storage, isPerTab, inCookie, exchange, emit }))
-    : cookieMode(emit, () => void ask())
+  const parts = { env, name: key, tell, storage, isPerTab: choice === 'session', inCookie, exchange, emit }
+  const mode = isToken ? tokenMode(createTokens(parts)) : cookieMode(emit, () => ask())
   if (channel) channel.onmessage = ({ data }) => mode.hear(fieldsOf(data))
 
   const request = (path: string, init?: Init) => mode.send(makeOutgoing(env, base, path, init))
@@ -104,7 +109,7 @@ export function createClient({
   async function askNow(): Promise<void> {
     const sid = mode.held()?.sid
     // Unlike /user_info, it refuses a bad token also if a good cookie came with it.
-    const response = await request('./sign_ins?limit=1')
+    const response = await request('sign_ins?limit=1')
     const code = await codeOf(response)
     if (mode.held()?.sid !== sid) return
     if (mode.over.test(code)) mode.end(code)
@@ -115,7 +120,7 @@ export function createClient({
   const ask = single(() => askNow().catch(() => {}))
 
   /** Without locks, or before a sign-in is known, each reader has a connection of its own. */
-  async function keyOfLive(): Promise<string> {
+  const keyOfLive = async (): Promise<string> => {
     await mode.ready?.().catch(() => {})
     const shared = isToken ? mode.held()?.sid : name
     return `${key} ${(env.locks && shared) ?? env.random()}`
@@ -123,7 +128,7 @@ export function createClient({
 
   const sign = async <T>(path: string, init: SignInit | undefined, body: object) =>
     resultOf<T>(
-      await post(env, base, path + name, SIGN_LIMIT, { credentials, ...init }, body, mode.held()?.pair.token),
+      await post(env, base, path, SIGN_LIMIT, { credentials, ...init }, body, mode.held()?.pair.token),
     )
 
   listeners.add((event) => event.type === 'signed_out' && onSignedOut?.(event.error))
@@ -136,13 +141,13 @@ export function createClient({
   return {
     async fetch(input, init) {
       const outgoing = makeOutgoing(env, base, input, init)
-      if (!outgoing.isOurs) return outgoing.send(undefined)
+      if (!outgoing.isOurs) return outgoing.send()
       const response = await mode.send(outgoing)
       if (mode.isIn() && mode.over.test(await codeOf(response))) void ask()
       return response
     },
     async signIn(who, init) {
-      const result = await sign<TokenPair | undefined>('./login_', init, {
+      const result = await sign<TokenPair | undefined>(`login_${name}`, init, {
         ...who,
         refresh_cookie: inCookie || undefined,
       })
@@ -151,12 +156,16 @@ export function createClient({
       if (!isToken) tell({})
       return result
     },
+    prove: async (proof, init) =>
+      (await import('./prove.js')).prove(proof, init, mode, parts, alone, name, sign),
     async signOut(init) {
       // On a page that has just been loaded, the tokens may only be stored.
       const failed = !mode.held() && (await mode.refresh?.())
-      if (failed && mode.isIn()) return resultOf(failed)
+      if (mode.isIn() && failed) return resultOf(failed)
       const held = mode.held()
-      const result = await sign<undefined>('./logout_', init, { refresh_token: held?.pair.refresh_token })
+      const result = await sign<undefined>(`logout_${name}`, init, {
+        refresh_token: held?.pair.refresh_token,
+      })
       if (!result.ok) return result
       if (mode.held()?.sid === held?.sid) mode.end('SIGNED_OUT')
       if (!isToken) tell({})
@@ -165,7 +174,7 @@ export function createClient({
     refresh: async () => mode.refresh?.(),
     live: ({ signal = closed.signal } = {}) =>
       liveEvents(
-        { env, open: (init) => request('./live', init), isStillIn: () => ask().then(mode.isIn) },
+        { env, open: (init) => request('live', init), isStillIn: () => ask().then(mode.isIn) },
         keyOfLive,
         [closed.signal, signal],
       ),

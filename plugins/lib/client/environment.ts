@@ -78,9 +78,9 @@ function onReturn(look: () => void, signal: AbortSignal): void {
 export function findEnvironment(): Environment {
   const common: Environment = {
     fetch: (input, init) => fetch(input, init),
-    now: () => performance.now(),
-    random: Math.random,
     wait,
+    random: Math.random,
+    now: () => performance.now(),
     timeout: (ms) => AbortSignal.timeout(ms),
   }
   if (typeof document === 'undefined') return common

@@ -23,10 +23,8 @@ function claimsOf(token: string): Readonly<Record<string, unknown>> {
   }
 }
 
-const isPair = (data: unknown): data is TokenPair => {
-  const { token, expires_in } = fieldsOf(data)
-  return typeof token === 'string' && typeof expires_in === 'number'
-}
+const isPair = (data: unknown): data is TokenPair =>
+  typeof fieldsOf(data).token === 'string' && typeof fieldsOf(data).expires_in === 'number'
 
 /**
  * A pair that has just arrived. Its lifetime counts from now, so the clocks need not agree.

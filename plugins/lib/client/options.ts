@@ -25,3 +25,22 @@ export interface Credentials {
   /** Not in token mode. */
   readonly remember?: boolean
 }
+
+/** A second factor. `response` is the browser's answer to the options of a passkey, as JSON. */
+export type FactorProof =
+  | { readonly factor: 'totp' | 'recovery_code'; readonly code: string }
+  | { readonly factor: 'passkey'; readonly response: object }
+
+/** A passkey alone, for the `pending` of `POST /login_passkey/options`. */
+export interface PasskeyProof {
+  readonly pending: string
+  readonly response: object
+  /** Not in token mode. */
+  readonly remember?: boolean
+}
+
+/** With the `pending` of a refused login, it is the second step. Without one, it is a step-up. */
+export type Proof =
+  | PasskeyProof
+  | (FactorProof & { readonly pending?: string })
+  | { readonly password: string }

@@ -9,12 +9,12 @@ export interface Outgoing {
   readonly isOurs: boolean
   /** Whether it can be sent again. A body that was read as a stream is gone. */
   canRepeat(): boolean
-  send(token: string | undefined, init?: Init): Promise<Response>
+  send(token?: string, init?: Init): Promise<Response>
 }
 
 export function makeOutgoing(env: Environment, base: URL, input: Input, init: Init = {}): Outgoing {
   const request = input instanceof Request ? input : null
-  const url = new URL(request?.url ?? String(input), base)
+  const url = new URL(input instanceof Request ? input.url : input, base)
   const given = new Headers(init.headers ?? request?.headers)
   return {
     isOurs: url.origin === base.origin && !given.has('authorization'),

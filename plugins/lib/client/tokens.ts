@@ -8,7 +8,7 @@ import type { Storage } from './storage.js'
 import { SOON } from './times.js'
 import { type Fields, jsonOf, single } from './tools.js'
 
-interface Parts {
+export interface Parts {
   readonly env: Environment
   /** The lock's name. */
   readonly name: string

@@ -15,10 +15,10 @@ export const jsonOf = (response: Response): Promise<Fields> =>
 /** @param ms milliseconds @throws DOMException (`TimeoutError`) if the work takes longer */
 export function within<T>({ timeout }: Environment, ms: number, work: T | Promise<T>): Promise<T> {
   const signal = timeout(ms)
-  const late = new Promise<never>((_, reject) => {
+  return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason))
+    Promise.resolve(work).then(resolve, reject)
   })
-  return Promise.race([work, late])
 }
 
 /** Runs the work once at a time. Callers that come meanwhile get the same result. */

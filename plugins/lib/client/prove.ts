@@ -1,0 +1,63 @@
+import type { alone } from './alone.js'
+import type { SignedInByFactor, TokenPair } from './answers.js'
+import type { Mode } from './mode.js'
+import type { Proof } from './options.js'
+import type { Result } from './result.js'
+import type { Parts } from './tokens.js'
+
+/*
+ * Loaded when it is used. It shares no import with the rest of the client, because bundlers would put shared code into a
+ * third file.
+ */
+
+type Answered = Promise<Result<SignedInByFactor | undefined>>
+const isPair = (data: SignedInByFactor | undefined): data is SignedInByFactor & TokenPair =>
+  data?.token !== undefined
+
+type Send<I> = (path: string, init: I, body: object) => Answered
+
+/** Sends the proof to the route that takes it: a second step, a passkey alone, or a step-up. */
+export async function prove<I>(
+  proof: Proof,
+  init: I,
+  mode: Mode,
+  parts: Pick<Parts, 'env' | 'name' | 'tell' | 'storage' | 'inCookie'>,
+  exclusive: typeof alone,
+  name: string,
+  send: Send<I>,
+): Answered {
+  if (!('pending' in proof))
+    return stepUp(mode, parts, exclusive, (more) => send('./step_up', init, { ...proof, ...more }))
+  // The login before a second step has told the server what to answer with.
+  const isWhole = !('factor' in proof)
+  const asked = isWhole && { mode: name, ...(parts.inCookie && { refresh_cookie: true }) }
+  const result = await send(isWhole ? './login_passkey' : './login_factor', init, { ...proof, ...asked })
+  if (!result.ok) return result
+  await mode.signedIn(result.answer.data)
+  if (name !== 'token') parts.tell({ ended: null })
+  return result
+}
+
+/** Exchanges the tokens, as a refresh does: no other tab may refresh them meanwhile. */
+async function stepUp(
+  mode: Mode,
+  { env, name, tell, storage, inCookie }: Pick<Parts, 'env' | 'name' | 'tell' | 'storage' | 'inCookie'>,
+  exclusive: typeof alone,
+  send: (more: object) => Answered,
+): Answered {
+  // On a page that has just been loaded, the tokens may only be stored.
+  await mode.ready?.()
+  if (!mode.held()) return send({})
+  return exclusive(env, name, async () => {
+    const before: string | undefined = mode.held()?.pair.refresh_token
+    const result = await send({ refresh_token: before })
+    if (!result.ok || !isPair(result.answer.data)) return result
+    const pair = result.answer.data
+    await storage?.save(pair.refresh_token ?? null)
+    const message = { before: inCookie ? null : (before ?? null), pair }
+    tell(message)
+    // Takes them as if another tab had refreshed them.
+    mode.hear(message)
+    return result
+  })
+}
