@@ -23,6 +23,7 @@ const LoginPasskey = Type.Object(
     response: passkeyFields.response,
     mode: Type.Enum(['token', 'session', 'cookie']),
     remember: Type.Optional(Type.Boolean()),
+    refresh_cookie: Type.Optional(Type.Boolean()),
   },
   closed,
 )
@@ -60,7 +61,8 @@ const BY_PASSKEY: Operation = {
   id: 'loginByPasskey',
   tag: 'Signing in',
   summary: 'Sign in by a passkey alone',
-  description: 'It counts as two factors. Cookie and session mode need the cookie pending of the options.',
+  description:
+    'It counts as two factors. Cookie and session mode need the cookie pending of the options. In token mode, refresh_cookie puts the refresh token into a cookie.',
   authType: 'any',
   data: SignedInData,
   says: 'SIGNED_IN',
@@ -112,9 +114,10 @@ async function beginPasskeyLogin(request: FastifyRequest, reply: FastifyReply) {
 }
 
 async function loginByPasskey(request: FastifyRequest<ByPasskey>, reply: FastifyReply) {
-  const { mode, ...given } = request.body
+  const { mode, refresh_cookie = false, ...given } = request.body
   const issued = await request.server.factors.passkeySignIn(request, mode, given)
-  return answer(request, 'SIGNED_IN', { auth_type: mode, data: await pairData(request, reply, issued) })
+  const data = await pairData(request, reply, issued, refresh_cookie)
+  return answer(request, 'SIGNED_IN', { auth_type: mode, data })
 }
 
 /** Logins by a second factor, and by a passkey alone. */
