@@ -8,6 +8,7 @@ import { apiRoutes } from '../api.js'
 import { useSecurityHeaders } from '../http/security-headers.js'
 import { labApiKeys } from './api-keys.js'
 import type { Question } from './exchange.js'
+import { labFactors } from './factors.js'
 import { accountOf, labAccounts, type Person } from './people.js'
 import { ACCOUNT_WORDS, type Judged, recalled, tellQuestions } from './questions.js'
 import quietAudit from './quiet-audit.js'
@@ -132,6 +133,7 @@ function suiteOptions(options: CenterOptions, tell: (question: Question) => void
     unauthenticatedStatus: 403,
     accounts: labAccounts((lookup) => tell({ of: 'store', what: ACCOUNT_WORDS[lookup] })),
     apiKey: { source: labApiKeys(() => tell({ of: 'store', what: ACCOUNT_WORDS.apiKey })) },
+    factors: { source: labFactors((lookup) => tell({ of: 'store', what: ACCOUNT_WORDS[lookup] })) },
     live: {},
     throttle: {},
     ...suite,

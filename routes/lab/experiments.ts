@@ -2,6 +2,7 @@ import type { Experiment } from './experiment.js'
 import { allAtOnce } from './experiments/all-at-once.js'
 import { anotherSecret } from './experiments/another-secret.js'
 import { cartInTheSession } from './experiments/cart-in-the-session.js'
+import { codeTwice } from './experiments/code-twice.js'
 import { copiedJar } from './experiments/copied-jar.js'
 import { copyAfterSignOut } from './experiments/copy-after-sign-out.js'
 import { forgedTokens } from './experiments/forged-tokens.js'
@@ -37,5 +38,6 @@ export const EXPERIMENTS: readonly Experiment[] = [
   twoServers,
   anotherSecret,
   guessAPassword,
+  codeTwice,
   copiedJar,
 ]

@@ -71,6 +71,11 @@ export function tellQuestions(store: StateStore, tell: (question: Question) => v
 export const ACCOUNT_WORDS = {
   verify: { en: 'Checked the password in the accounts’ database.', zh: '在账户数据库中核对密码。' },
   find: { en: 'Read the account from the accounts’ database.', zh: '从账户数据库读取账户。' },
+  list: { en: 'Listed the account’s second factors.', zh: '列出该账户的两步验证方式。' },
+  spend: {
+    en: 'Marked the code as used, unless somebody has used it meanwhile.',
+    zh: '将该验证码标记为已使用；若其间已被他人使用，则不作更改。',
+  },
   apiKey: { en: 'Looked up the API key in the accounts’ database.', zh: '在账户数据库中查询 API 密钥。' },
 } as const satisfies Readonly<Record<string, Text>>
 

@@ -16,11 +16,13 @@ const NAMES = [
   'another-secret',
   'guess-a-password',
   'copied-jar',
+  'code-twice',
 ]
 const runs = runAll(NAMES)
 
 const OUT = '403 SIGNED_OUT'
 const GUESSES = [...Array(10).fill('401 CREDENTIALS_REFUSED'), '429 THROTTLED', '429 THROTTLED']
+const ASKED = '401 SECOND_FACTOR_REQUIRED'
 const POSTED = [IN.cookie, '403 CROSS_SITE', IN.cookie, IN.cookie]
 
 /** By experiment and option: the right prediction, and all answers. */
@@ -54,6 +56,8 @@ const EXPECTED: Readonly<Record<string, readonly [right: string, ...answers: str
   'another-secret deploys cookie': ['in', ...Array(5).fill(IN.cookie)],
   'another-secret deploys session': ['in', ...Array(5).fill(IN.session)],
   'another-secret deploys token': ['in', ...Array(7).fill(IN.token)],
+  'code-twice later': ['refused', ASKED, IN.cookie, ASKED, '401 FACTOR_REFUSED', IN.cookie],
+  'code-twice at-once': ['refused', ASKED, ASKED, '401 FACTOR_REFUSED', IN.cookie, IN.cookie],
   'guess-a-password new': ['later', ...GUESSES, '429 THROTTLED', IN.cookie, IN.cookie],
   'guess-a-password known': ['in', IN.cookie, IN.cookie, ...GUESSES, IN.cookie],
   'copied-jar binds': [
