@@ -3,11 +3,13 @@ import { MODES } from './lib/answers.js'
 import { showTimes, startClock } from './lib/clock.js'
 import { byId, type Child, fill } from './lib/dom.js'
 import { language, t } from './lib/language.js'
-import { signedIn } from './lib/later.js'
+import { secondStep, signedIn } from './lib/later.js'
 import { repaint } from './lib/painting.js'
+import { offerPasskeys } from './lib/passkey-offer.js'
 import { renew } from './lib/renewal.js'
 import { onChange, state, update } from './lib/store.js'
 import { loadTexts, type Texts, useTexts } from './lib/texts.js'
+import { noteSignedIn } from './lib/unkept.js'
 import { watch } from './lib/watch.js'
 import { footView, topView } from './views/frame.js'
 import { inspectorView } from './views/inspector.js'
@@ -15,13 +17,15 @@ import { isChecked } from './views/parts.js'
 import { signInView } from './views/sign-in.js'
 
 function mainView(): Child {
-  const { me } = state()
-  return me ? signedIn().mainView(me) : signInView()
+  const { me, second } = state()
+  if (me) return signedIn().mainView(me)
+  return (second && secondStep.get()?.secondStepView(second)) ?? signInView()
 }
 
 /** The HTML says that the page is busy, until the server has said who is there. */
 function showReady(): void {
-  const { settings, failures } = state()
+  const { me, settings, failures } = state()
+  if (settings) noteSignedIn(me !== null)
   if (settings || failures.page) byId('main').removeAttribute('aria-busy')
 }
 
@@ -52,6 +56,7 @@ function paint(): void {
   fill('foot', footView())
   showReady()
   showTimes()
+  offerPasskeys()
 }
 
 export async function startPage(texts: Texts): Promise<void> {

@@ -1,3 +1,4 @@
+import { factorsView } from './factors/panel.js'
 import type { Child } from './lib/dom.js'
 import type { State } from './lib/store.js'
 import { accountsView } from './views/accounts.js'
@@ -10,6 +11,7 @@ import { profileView } from './views/profile.js'
 
 /* The part of the page for a signed-in user. It is loaded after a sign-in, so that the first load is small. */
 
+export { tellFewCodes } from './factors/factor-actions.js'
 export { loadDevices, loadPanels } from './lib/panels.js'
 export { credentialView } from './views/credential.js'
 
@@ -19,6 +21,7 @@ export function mainView(me: NonNullable<State['me']>): Child {
     meView(me),
     devicesView(),
     profileView(me.user),
+    factorsView(),
     apiKeysView(),
     passwordView(),
     accountsView(),

@@ -1,11 +1,13 @@
+import { type Given, inOrder, type ProofKind, proofView } from '../factors/proof-form.js'
 import { call } from '../lib/api.js'
 import { ask, doing } from '../lib/asking.js'
 import { anything } from '../lib/decode.js'
 import { byId, type Child, fill, h } from '../lib/dom.js'
+import { asked } from '../lib/factor-answers.js'
 import { language, t } from '../lib/language.js'
 import { paintFrame, useOwnTexts } from '../lib/own-page.js'
 import { focusOn, repaint } from '../lib/painting.js'
-import { complain, tell } from '../lib/say.js'
+import { cleared, complain, tell } from '../lib/say.js'
 import { onChange, state, update } from '../lib/store.js'
 import { loadTexts } from '../lib/texts.js'
 import { button, faulty, field, form, isComplete, outcome, typed } from '../views/parts.js'
@@ -18,6 +20,11 @@ const PLACE = 'forgotten'
 let token = ''
 /** Whether the password was set. */
 let isSet = false
+/** The new password, while the server asks for a second factor. */
+let password = ''
+/** The factors that it takes. */
+let kinds: readonly ProofKind[] = []
+let chosen: ProofKind = 'totp'
 
 const words = (): Words => (language() === 'zh' ? zh : en)
 
@@ -27,6 +34,7 @@ function takeToken(): void {
   if (found === undefined) return
   token = found
   isSet = false
+  kinds = []
   history.replaceState(null, '', location.pathname)
   update({ failures: {}, notices: {} })
 }
@@ -49,20 +57,34 @@ async function send(): Promise<void> {
   })
 }
 
-async function reset(): Promise<void> {
+/** Sends the new password, with the proof of a second factor if the server has asked for one. */
+async function reset(given: Given | null = null): Promise<void> {
+  const body = { token, new_password: password, ...given }
+  const outcome = await call('POST', '/password/reset', anything, body)
+  if (!outcome.ok && outcome.failure.code === 'SECOND_FACTOR_REQUIRED') {
+    kinds = inOrder(asked(outcome.failure.data).factors)
+    chosen = kinds[0] ?? 'totp'
+    update({})
+    return focusOn(chosen === 'passkey' ? 'give-passkey' : 'proof')
+  }
+  // Wrong proofs leave the link as it is.
+  if (!(await ask(PLACE, Promise.resolve(outcome)))) return
+  token = password = ''
+  kinds = []
+  isSet = true
+  tell(PLACE, words().reset.done)
+  focusOn('title')
+}
+
+async function sendReset(): Promise<void> {
   if (!isComplete(PLACE, 'new-password')) return
-  const body = { token, new_password: typed('new-password') }
-  await doing(PLACE, async () => {
-    if (!(await ask(PLACE, call('POST', '/password/reset', anything, body)))) return
-    token = ''
-    isSet = true
-    tell(PLACE, words().reset.done)
-    focusOn('title')
-  })
+  password = typed('new-password')
+  await doing(PLACE, reset)
 }
 
 function startAgain(): void {
-  token = ''
+  token = password = ''
+  kinds = []
   update({ failures: {}, notices: {} })
   focusOn('username')
 }
@@ -90,12 +112,13 @@ function askView(): Child {
   )
 }
 
+const isRefused = () => state().failures[PLACE]?.code === 'RESET_REFUSED'
+
 function resetView(): Child {
   const { password, submit, again } = words().reset
-  const isRefused = state().failures[PLACE]?.code === 'RESET_REFUSED'
   return form(
     'reset-form',
-    reset,
+    sendReset,
     field(
       'new-password',
       password,
@@ -109,17 +132,36 @@ function resetView(): Child {
     ),
     outcome(PLACE),
     button('set', submit, null, { class: 'primary' }),
-    isRefused && button('again', again, startAgain),
+    isRefused() && button('again', again, startAgain),
   )
+}
+
+function factorView(): Child {
+  return [
+    proofView({
+      place: PLACE,
+      kinds,
+      chosen,
+      choose(kind) {
+        chosen = kind
+        update(cleared(PLACE))
+      },
+      options: () => call('POST', '/passkeys/challenge', anything, { token }),
+      doing: (action) => doing(PLACE, action),
+      give: reset,
+    }),
+    isRefused() && button('again', words().reset.again, startAgain),
+  ]
 }
 
 function mainView(): Child {
   const { title, lead } = token !== '' || isSet ? words().reset : words().ask
-  const inside = token !== '' ? resetView() : isSet ? outcome(PLACE) : askView()
+  const inside =
+    kinds.length > 0 ? factorView() : token !== '' ? resetView() : isSet ? outcome(PLACE) : askView()
   const link = h('p', {}, h('a', { href: '/' }, words().home))
   return [
     h('h1', { id: 'title', tabindex: -1 }, title),
-    !isSet && h('p', { class: 'lead' }, lead),
+    !isSet && h('p', { class: 'lead' }, kinds.length > 0 ? words().reset.factor : lead),
     h('section', { class: 'panel', 'aria-labelledby': 'title' }, inside),
     link,
   ]

@@ -11,6 +11,7 @@ export const en = {
   reset: {
     title: 'New password',
     lead: 'This signs you out everywhere.',
+    factor: 'This account asks for a second factor, too. Then the new password is set.',
     password: 'New password',
     submit: 'Set the password',
     done: 'Your password is changed, and all your sign-ins have ended.',
@@ -37,6 +38,7 @@ export const zh: Words = {
   reset: {
     title: '设置新密码',
     lead: '设置后，所有设备都将退出登录。',
+    factor: '此账户还需要两步验证，通过后即设置新密码。',
     password: '新密码',
     submit: '设置密码',
     done: '密码已修改，所有设备均已退出登录。',

@@ -1,6 +1,8 @@
+import { factorTexts } from '../factors/text.js'
 import { type Account, accountPage, account as accountShape, accountShown, ended } from './answers.js'
 import { call } from './api.js'
 import { ask, doing } from './asking.js'
+import { anything } from './decode.js'
 import { tSignedIn } from './language.js'
 import { focusOn } from './painting.js'
 import { tell } from './say.js'
@@ -98,5 +100,14 @@ export function endSignInsOf(username: string): Promise<void> {
     if (!done) return
     await reloadShown(username)
     tell('accounts', tSignedIn().accounts.ended(username, done.data.ended))
+  })
+}
+
+/** Removes all second factors of an account, and ends its sign-ins. */
+export function resetFactorsOf(username: string): Promise<void> {
+  return doing('accounts', async () => {
+    if (!(await ask('accounts', call('DELETE', `${pathOf(username)}/factors`, anything)))) return
+    await reloadShown(username)
+    tell('accounts', factorTexts().reset.done(username))
   })
 }

@@ -4,7 +4,7 @@ import { ask, doing } from './asking.js'
 import { client, follow, forgetClient, useMode } from './client.js'
 import { anything } from './decode.js'
 import { language, t } from './language.js'
-import { loadSignedIn, signedIn } from './later.js'
+import { loadSignedIn, secondStep, signedIn } from './later.js'
 import { focusOn } from './painting.js'
 import { cleared, complain, tell } from './say.js'
 import { forgetPerson, state, update } from './store.js'
@@ -51,17 +51,27 @@ export async function start(): Promise<void> {
 /** The language of the answer. */
 export const inLanguage = () => ({ headers: { 'accept-language': language() } })
 
+/** Shows whoever has just signed in. @param data what the answer said */
+export async function finishSignIn(data: unknown, mode: answers.Mode): Promise<void> {
+  if (!(await recognise())) return
+  tellTabs('signed_in', mode)
+  focusOn('title')
+  await signedIn().loadPanels()
+  if (mode === 'token') await checkKept()
+  signedIn().tellFewCodes(data)
+}
+
 export function signIn(username: string, password: string, remember: boolean): Promise<void> {
   return doing('sign-in', async () => {
     const { chosen } = state()
     const credentials = { username, password, ...(chosen === 'token' ? {} : { remember }) }
     useMode(chosen)
-    if (!(await ask('sign-in', signed(client().signIn(credentials, inLanguage()))))) return
-    if (!(await recognise())) return
-    tellTabs('signed_in', chosen)
-    focusOn('title')
-    await signedIn().loadPanels()
-    if (chosen === 'token') await checkKept()
+    const outcome = await signed(client().signIn(credentials, inLanguage()))
+    const isAsked = !outcome.ok && outcome.failure.code === 'SECOND_FACTOR_REQUIRED'
+    const step = isAsked ? await secondStep.load() : null
+    if (isAsked && step) return step.beginSecondStep(username, outcome.failure.data)
+    const granted = await ask('sign-in', Promise.resolve(outcome))
+    if (granted) await finishSignIn(granted.data, chosen)
   })
 }
 

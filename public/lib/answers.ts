@@ -15,6 +15,7 @@ export const settings = shape({
   inspector: flag,
   docs: flag,
   mail: flag,
+  passkey_origin: orNull(text),
   lab: flag,
   cookie_names: shape({ cookie: text, session: text }),
   cookie_sent: flag,
@@ -43,6 +44,7 @@ const signIn = shape({
   user_agent: text,
   current: flag,
   bound: flag,
+  factors: orNull(listOf(text)),
 })
 export type SignIn = ReturnType<typeof signIn>
 export const signIns = listOf(signIn)

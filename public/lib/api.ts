@@ -3,6 +3,7 @@ import { type Mode, mode as modeDecoder } from './answers.js'
 import { client } from './client.js'
 import { anything, type Decoder, orNull, shape, text } from './decode.js'
 import { language } from './language.js'
+import { dialog } from './later.js'
 
 /** The failure of a call. `status` 0: there was no answer. */
 export interface Failure {
@@ -12,6 +13,8 @@ export interface Failure {
   readonly reason: string | null
   /** The time of the next try (ms), if the server named one. */
   readonly retryAt: number | null
+  /** How to go on after `SECOND_FACTOR_REQUIRED`. */
+  readonly data?: unknown
 }
 
 export type Outcome<T> =
@@ -70,31 +73,45 @@ export async function outcomeOf<T>(response: Response, decode: Decoder<T>): Prom
     const { msg, error, reason, data, auth_type } = answer(await response.json())
     if (response.ok) return { ok: true, data: decode(data), mode: auth_type, msg }
     const retryAt = retryAtOf(response)
-    return failed({ status: response.status, code: error ?? 'UNEXPECTED', msg, reason, retryAt })
+    return failed({ status: response.status, code: error ?? 'UNEXPECTED', msg, reason, retryAt, data })
   } catch {
     return noAnswer('UNEXPECTED', response.status)
   }
 }
 
-/** Calls the API. The client refreshes an expired access token by itself. */
+/** A route that asks for a recent proof, or for a second factor. */
+const PROVABLE = ['SIGN_IN_TOO_OLD', 'FACTOR_REQUIRED']
+/** A password and a code may both be asked for, and each may be mistyped in the dialog itself. */
+const MOST_PROOFS = 3
+
+/**
+ * Calls the API. The client refreshes an expired access token by itself. If the route asks for a proof, a dialog does
+ * so too, and the call is made again.
+ */
 export async function call<T>(
   method: Method,
   path: string,
   decode: Decoder<T>,
   body?: unknown,
 ): Promise<Outcome<T>> {
-  const response = await answerOf(send(method, path, body))
-  return response instanceof Response ? outcomeOf(response, decode) : response
+  for (let proofs = 0; ; proofs += 1) {
+    const response = await answerOf(send(method, path, body))
+    const outcome = response instanceof Response ? await outcomeOf(response, decode) : response
+    if (outcome.ok || !PROVABLE.includes(outcome.failure.code) || proofs === MOST_PROOFS) return outcome
+    const isProved = await (await dialog.load())?.askForProof(proofs > 0)
+    if (!isProved) return outcome
+  }
 }
 
-type Signed = Awaited<ReturnType<Client['signIn']>> | Awaited<ReturnType<Client['signOut']>>
+type Signed = Awaited<ReturnType<Client['signIn' | 'signOut' | 'prove']>>
 
-/** The outcome of signing in or out by the client. */
-export async function signed(signing: Promise<Signed>): Promise<Outcome<null>> {
+/** The outcome of signing in or out, or of a proof, by the client. */
+export async function signed(signing: Promise<Signed>): Promise<Outcome<unknown>> {
   const result = await answerOf(signing)
   if ('failure' in result) return result
-  if (result.ok) return { ok: true, data: null, mode: null, msg: result.answer.msg }
+  if (result.ok) return { ok: true, data: result.answer.data, mode: null, msg: result.answer.msg }
   const { status, answer, retryAfter } = result
   const retryAt = retryAfter > 0 ? Date.now() + retryAfter * 1000 : null
-  return failed({ status, code: answer.error, msg: answer.msg, reason: answer.reason ?? null, retryAt })
+  const { error: code, msg, reason = null, data } = answer
+  return failed({ status, code, msg, reason, retryAt, data })
 }

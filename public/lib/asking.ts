@@ -45,7 +45,8 @@ export const idle = (): Promise<void> => running
 export async function doing(place: Place, action: () => Promise<void>): Promise<void> {
   if (state().busy) return
   update({ ...cleared(place), busy: true, confirming: null })
-  const waiting = setTimeout(() => announce('status', t().working), PATIENCE)
+  // A dialog may wait for the user.
+  const waiting = setTimeout(() => state().busy && announce('status', t().working), PATIENCE)
   const done = action().finally(() => {
     clearTimeout(waiting)
     update({ busy: false })

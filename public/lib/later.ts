@@ -2,31 +2,41 @@ import { loadSignedInTexts } from './texts.js'
 
 /* What is loaded when it is needed, so that the first load is small. */
 
-type SignedIn = typeof import('../signed-in.js')
-
-let part: Partial<SignedIn> = {}
-
-async function loadPart(): Promise<void> {
-  try {
-    part = await import('../signed-in.js')
-  } catch {
-    // The next call tries again.
+/** @param sign a name that the part exports */
+function makePart<T extends object>(sign: string, load: () => Promise<T>) {
+  let part: T | null = null
+  return {
+    /** The part, if it is loaded. */
+    get: (): T | null => part,
+    /** A server of another version answers with an empty script, which reloads the page. @returns null if it fails */
+    async load(): Promise<T | null> {
+      try {
+        const loaded = await load()
+        if (sign in loaded) part = loaded
+      } catch {
+        // The next call tries again.
+      }
+      return part
+    },
   }
 }
 
-const isWhole = (loaded: Partial<SignedIn>): loaded is SignedIn => 'mainView' in loaded
+const forPerson = makePart('mainView', () => import('../signed-in.js'))
 
-/**
- * Loads the part for a signed-in user. A server of another version answers with an empty script, which reloads the page.
- * @returns whether the page has it
- */
+/** The second step of a sign-in, and the sign-in by a passkey. */
+export const secondStep = makePart('secondStepView', () => import('../factors/sign-in.js'))
+/** The dialog that asks for a proof. */
+export const dialog = makePart('askForProof', () => import('../factors/step-up.js'))
+
+/** Loads the part for a signed-in user, with its texts. @returns whether the page has both */
 export async function loadSignedIn(): Promise<boolean> {
-  const [hasTexts] = await Promise.all([loadSignedInTexts(), loadPart()])
-  return hasTexts && isWhole(part)
+  const [hasTexts, part] = await Promise.all([loadSignedInTexts(), forPerson.load()])
+  return hasTexts && part !== null
 }
 
 /** The part for a signed-in user. */
-export function signedIn(): SignedIn {
-  if (!isWhole(part)) throw new Error('The page has no part for a signed-in user.')
+export function signedIn() {
+  const part = forPerson.get()
+  if (!part) throw new Error('The page has no part for a signed-in user.')
   return part
 }

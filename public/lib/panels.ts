@@ -1,3 +1,4 @@
+import { loadFactors } from '../factors/factor-actions.js'
 import { loadAccounts } from './account-actions.js'
 import * as answers from './answers.js'
 import { call } from './api.js'
@@ -26,5 +27,5 @@ export async function loadInspection(): Promise<void> {
 /** Loads all data of the signed-in user. */
 export async function loadPanels(): Promise<void> {
   await loadDevices()
-  await Promise.all([loadInspection(), loadAccounts()])
+  await Promise.all([loadInspection(), loadFactors(), loadAccounts()])
 }

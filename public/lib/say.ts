@@ -13,10 +13,17 @@ export function happened({ code, msg }: Failure): string {
   return msg || t().failure.unexpected
 }
 
+let later = (): Readonly<Record<string, string>> => ({})
+
+/** Takes the advice of a part that is loaded later, by codes. */
+export function addAdvice(advice: typeof later): void {
+  later = advice
+}
+
 /** Advice for the user. */
 export function advice({ code, reason }: Failure): string {
   const { reasons, advice: own } = t().failure
-  const all = state().me ? { ...own, ...tSignedIn().advice } : own
+  const all = { ...own, ...(state().me && tSignedIn().advice), ...later() }
   return (reason && reasons[reason]) || all[code] || all.INTERNAL || ''
 }
 

@@ -10,6 +10,7 @@ import type {
   User,
 } from './answers.js'
 import type { Failure } from './api.js'
+import type { Factor, NewTotp, SecondStep } from './factor-answers.js'
 import { repaint, repaintSoon } from './painting.js'
 
 /** The place of a failure or a notice. */
@@ -26,16 +27,30 @@ export type Place =
   | 'inspector'
   | 'forgotten'
   | 'address'
+  | 'factors'
+  | 'second-step'
+  | 'step-up'
 
 export interface State {
   readonly settings: Settings | null
   /** The chosen way of signing in. */
   readonly chosen: Mode
+  /** The sign-in whose password was right, and which waits for a second factor. */
+  readonly second: SecondStep | null
+  /** For the form that comes back after it. */
+  readonly triedName: string
   readonly me: { readonly user: User; readonly mode: Mode } | null
   readonly devices: readonly SignIn[] | null
   readonly keys: readonly ApiKey[] | null
   /** The key that was just made. Only the page has it. */
   readonly newKey: MadeKey | null
+  readonly factors: readonly Factor[] | null
+  /** The secret that waits for a code. */
+  readonly newTotp: NewTotp | null
+  /** The recovery codes that were just made. Only the page has them. */
+  readonly newCodes: readonly string[] | null
+  /** The id of the factor whose name is being changed. */
+  readonly renaming: string | null
   readonly accounts: AccountPage | null
   /** The account that an administrator looks at. */
   readonly account: AccountShown | null
@@ -55,10 +70,15 @@ export interface State {
 }
 
 const NOBODY = {
+  triedName: '',
   me: null,
   devices: null,
   keys: null,
   newKey: null,
+  factors: null,
+  newTotp: null,
+  newCodes: null,
+  renaming: null,
   accounts: null,
   account: null,
   devicesShown: 5,
@@ -71,18 +91,25 @@ const NOBODY = {
 let current: State = {
   ...NOBODY,
   settings: null,
+  second: null,
   chosen: 'cookie',
   failures: {},
   notices: {},
   busy: false,
 }
 
-let painter = () => {}
+const painters = new Set<() => void>()
+
+function paintAll(): void {
+  for (const paint of painters) paint()
+}
 
 export const state = (): State => current
 
-export function onChange(paint: () => void): void {
-  painter = paint
+/** @returns a function that stops it */
+export function onChange(paint: () => void): () => void {
+  painters.add(paint)
+  return () => painters.delete(paint)
 }
 
 /**
@@ -92,8 +119,8 @@ export function onChange(paint: () => void): void {
 export function update(change: Partial<State>): void {
   const { busy } = current
   current = { ...current, ...change }
-  if (busy && current.busy) repaintSoon(painter)
-  else repaint(painter)
+  if (busy && current.busy) repaintSoon(paintAll)
+  else repaint(paintAll)
 }
 
 /** The state without a signed-in user. */

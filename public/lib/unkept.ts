@@ -2,6 +2,7 @@ import { settings } from './answers.js'
 import { call } from './api.js'
 import { t } from './language.js'
 import { tell } from './say.js'
+import { state } from './store.js'
 import { tokens } from './tokens.js'
 
 /*
@@ -33,13 +34,28 @@ export function endUnkept(): void {
   }
 }
 
-/** When the page comes back, and nobody is signed in. */
-export function tellForgotten(): void {
+/** Of this page before a reload. It is no credential, and goes with the tab. */
+let wasSignedIn: boolean = history.state?.isSignedIn === true
+
+/** For the next reload. */
+export function noteSignedIn(isSignedIn: boolean): void {
+  if (history.state?.isSignedIn !== isSignedIn) history.replaceState({ isSignedIn }, '')
+}
+
+function takeForgotten(): boolean {
   try {
-    if (sessionStorage.getItem(KEY) === null) return
+    const isForgotten = sessionStorage.getItem(KEY) !== null
     sessionStorage.removeItem(KEY)
+    return isForgotten
   } catch {
-    return
+    return false
   }
-  tell('page', t().signIn.forgotten)
+}
+
+/** When the page comes back, nobody is signed in, and nothing says why. */
+export function tellForgotten(): void {
+  const { forgotten, gone } = t().signIn
+  if (takeForgotten()) tell('page', forgotten)
+  else if (wasSignedIn && !state().failures.page) tell('page', gone)
+  wasSignedIn = false
 }

@@ -24,9 +24,12 @@ export const en = {
     noRemember: 'A refresh cookie keeps you signed in for a week at most.',
     submit: (mode: string) => `Sign in by ${mode.toLowerCase()}`,
     forgot: 'Forgotten your password?',
+    passkey: 'Sign in with a passkey',
+    passkeysAt: (origin: string) => `Passkeys work at ${origin}`,
     unkept: 'Your browser stores no cookies for this page. A reload will therefore sign you out.',
     forgotten:
       'The reload signed you out, because your browser stores no cookies for this page. The sign-in has ended on the server too.',
+    gone: 'You are no longer signed in. The browser has lost the cookie of your sign-in.',
     sample: 'In development: admin / admin123, or user1 / user123.',
     signedOutElsewhere: 'You signed out in another tab.',
   },

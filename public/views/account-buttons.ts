@@ -1,4 +1,5 @@
-import { changeAccount, endSignInsOf } from '../lib/account-actions.js'
+import { factorTexts } from '../factors/text.js'
+import { changeAccount, endSignInsOf, resetFactorsOf } from '../lib/account-actions.js'
 import type { Account } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
 import { tSignedIn } from '../lib/language.js'
@@ -43,5 +44,17 @@ export function actions({ username, role, disabled }: Account): Child {
       () => endSignInsOf(username),
       attributesOf(words.endAll, username),
     ),
+  )
+}
+
+/** Helps somebody who has lost all second factors. */
+export function factorReset(username: string): HTMLElement {
+  const { label, sure } = factorTexts().reset
+  return confirmed(
+    `reset-factors-${username}`,
+    label,
+    sure(username),
+    () => resetFactorsOf(username),
+    attributesOf(label, username),
   )
 }

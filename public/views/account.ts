@@ -3,7 +3,7 @@ import type { AccountShown } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
 import { day, tSignedIn } from '../lib/language.js'
 import { state } from '../lib/store.js'
-import { actions } from './account-buttons.js'
+import { actions, factorReset } from './account-buttons.js'
 import { keyLine } from './api-keys.js'
 import { deviceLines } from './devices.js'
 import { eventsList } from './events.js'
@@ -39,7 +39,7 @@ export function accountView(account: AccountShown): HTMLElement {
       { class: 'fine' },
       [display_name, me.roles[role] ?? role, accounts.since(day(created_at))].filter(Boolean).join(' · '),
     ),
-    own ? h('p', { class: 'fine own' }, accounts.youLine) : actions(account),
+    own ? h('p', { class: 'fine own' }, accounts.youLine) : [actions(account), factorReset(username)],
     part('account-sign-ins', words.signIns, signIns, words.noSignIns),
     part(
       'account-keys',

@@ -1,3 +1,4 @@
+import { factorTexts } from '../factors/text.js'
 import type { SignIn } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
 import { fromNow, moment, t, tSignedIn } from '../lib/language.js'
@@ -33,6 +34,10 @@ function programOf(agent: string): string {
   return program ?? (agent.slice(0, 40) || tSignedIn().devices.unknown)
 }
 
+/** How the user proved who they are. */
+const factorLine = (factors: readonly string[]) =>
+  factors.map((name) => factorTexts().by[name] ?? name).join(' + ')
+
 /** What is said of a sign-in. */
 export function deviceLines(signIn: SignIn): HTMLElement[] {
   const words = tSignedIn().devices
@@ -44,6 +49,7 @@ export function deviceLines(signIn: SignIn): HTMLElement[] {
       ' ',
       badge(signIn.auth_type),
       signIn.current && [' ', h('span', { class: 'badge this' }, words.current)],
+      signIn.factors && [' ', h('span', { class: 'fine factors' }, factorLine(signIn.factors))],
       signIn.bound && [' ', h('span', { class: 'badge this bound' }, words.bound)],
     ),
     h(

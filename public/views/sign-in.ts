@@ -2,7 +2,9 @@ import { register, signIn, start } from '../lib/actions.js'
 import { MODES, type Mode } from '../lib/answers.js'
 import { type Child, h } from '../lib/dom.js'
 import { t } from '../lib/language.js'
+import { secondStep } from '../lib/later.js'
 import { focusOn } from '../lib/painting.js'
+import { hasPasskeys } from '../lib/passkey-offer.js'
 import { state, update } from '../lib/store.js'
 import {
   button,
@@ -47,6 +49,21 @@ function rememberMe(): Child {
   )
 }
 
+async function tryPasskey(): Promise<void> {
+  const { chosen } = state()
+  await (await secondStep.load())?.signInByPasskey(chosen !== 'token' && isChecked('remember'))
+}
+
+/** Browsers allow passkeys under one name of the server only, and never under an IP address. */
+function passkeys(): Child {
+  const { signIn: words } = t()
+  const origin = state().settings?.passkey_origin
+  if (hasPasskeys()) return button('passkey-button', words.passkey, tryPasskey)
+  return (
+    origin && origin !== location.origin && h('p', {}, h('a', { href: origin }, words.passkeysAt(origin)))
+  )
+}
+
 function trySignIn(): unknown {
   if (!isComplete('sign-in', 'username', 'password')) return
   return signIn(typed('username'), typed('password'), isChecked('remember'))
@@ -59,7 +76,8 @@ function signInForm(): HTMLElement {
     trySignIn,
     h('fieldset', {}, h('legend', {}, words.ways), h('div', { class: 'ways' }, ...MODES.map(way))),
     field('username', words.username, {
-      autocomplete: 'username',
+      autocomplete: 'username webauthn',
+      value: state().triedName || null,
       autocapitalize: 'none',
       spellcheck: 'false',
       required: true,
@@ -74,6 +92,7 @@ function signInForm(): HTMLElement {
     rememberMe(),
     outcome('sign-in'),
     button('sign-in-button', words.submit(modes[state().chosen]), null, { class: 'primary' }),
+    passkeys(),
     state().settings?.mail && h('p', {}, h('a', { href: '/forgotten' }, words.forgot)),
     state().settings?.inspector && h('p', { class: 'fine sample' }, words.sample),
   )

@@ -1,7 +1,8 @@
 import { test } from 'tap'
 import { violations } from '../helpers/accessibility.js'
 import { openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
-import { USER } from '../helpers/http.js'
+import { enrolTotp } from '../helpers/factor-center.js'
+import { signIn, USER } from '../helpers/http.js'
 import { ADDRESS, confirmAddress, FROM, tokenIn } from '../helpers/mail-center.js'
 import { startMailServer } from '../helpers/mail-server.js'
 
@@ -10,7 +11,7 @@ const NEXT = 'three quiet ravens'
 test('a forgotten password, in a browser', async (t) => {
   const browser = await startChromium(t)
   const mailServer = await startMailServer(t)
-  const { app, origin } = await startSite(t, { MAIL_URL: mailServer.url, MAIL_FROM: FROM })
+  const { app, clock, origin } = await startSite(t, { MAIL_URL: mailServer.url, MAIL_FROM: FROM })
   await confirmAddress({ app, mailServer })
 
   await t.test('the link of the mail sets a new password, and its token leaves the address', async (t) => {
@@ -60,5 +61,29 @@ test('a forgotten password, in a browser', async (t) => {
     await page.getByText('邮件正在发送中').first().waitFor()
     t.match((await mailServer.next()).text, /Your password was changed/, 'the notice of the first reset')
     t.match((await mailServer.next()).text, /请求重置密码[\s\S]*forgotten#reset=/)
+  })
+
+  await t.test('the second factor of the account is asked for, too', async (t) => {
+    const { credential } = await signIn(app, 'cookie', { ...USER, password: NEXT })
+    const totp = await enrolTotp({ app, clock }, credential)
+    await app.accountMail.forget({ username: 'user1' }, 'en')
+    const { page, complaints } = await openWindow(t, browser, { bypassCSP: true })
+    let link = ''
+    // The notice of the new factor may come first.
+    while (!link.includes('#reset=')) link = (await mailServer.next()).text
+    await page.goto(`${origin}/forgotten#reset=${tokenIn(link)}`)
+    await page.locator('#new-password').fill('four quiet ravens')
+    await page.locator('#set').click()
+    await page.locator('#proof').waitFor()
+    t.same(await violations(page), [], 'the factor')
+    await page.locator('#proof').fill('000000')
+    await page.locator('#give-proof').click()
+    await page.locator('.box.bad[data-code=FACTOR_REFUSED]').waitFor()
+    t.same(await violations(page), [], 'with a failure')
+    await page.locator('#proof').fill(totp.next())
+    await page.locator('#give-proof').click()
+    await page.locator('.box.good').waitFor()
+    t.equal(await page.evaluate('document.activeElement.id'), 'title')
+    t.same(complaints, [])
   })
 })

@@ -60,7 +60,7 @@ export async function startChromium(t: Test, options: ChromiumOptions = {}): Pro
 }
 
 /** A clock that runs with the browser's, and can be put forward. */
-function runningClock() {
+export function runningClock() {
   let ahead = 0
   const clock = () => Date.now() + ahead
   const advance = (seconds: number) => {
