@@ -10,7 +10,8 @@ import { TestClock } from '../helpers/suite.js'
 
 t.setTimeout(600_000)
 
-const PAIRS = 1000
+/** `FC_RUNS=10` makes it 1000. */
+const PAIRS = 100 * Number(process.env.FC_RUNS ?? 1)
 /** They race at once. */
 const ACCOUNTS = [...'abcdefghij'].map((letter) => `${letter}lice`)
 const UNLIMITED = { accountLimit: 1_000_000, addressLimit: 1_000_000 }
