@@ -71,4 +71,17 @@ test('the page in a browser', async (t) => {
       t.same(complaints, [])
     })
   }
+
+  await t.test('a sign-in whose cookie is gone: a reload says so, and the next one does not', async (t) => {
+    const { page, complaints } = await openWindow(t, browser)
+    await page.goto(origin)
+    await signInOn(page, 'token')
+    await page.context().clearCookies()
+    await page.reload()
+    await page.getByText('You are no longer signed in.').first().waitFor()
+    await page.reload()
+    await page.locator('main:not([aria-busy]) #sign-in-button').waitFor()
+    t.equal(await page.locator('.box').count(), 0)
+    t.same(complaints, [])
+  })
 })
