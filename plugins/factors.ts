@@ -21,7 +21,7 @@ export type * from './lib/factors/contract.js'
 export { isFactorName } from './lib/factors/keeper.js'
 export type { FactorsOptions } from './lib/factors/options.js'
 
-/** @throws OPTION_INVALID if the application has its own accounts and brings no source */
+/** @throws OPTION_INVALID if the application has its own accounts and passes no source */
 function sourceOf(app: FastifyInstance, { source }: FactorsOptions): FactorSource {
   if (source !== undefined) return checkSource(source)
   if (app.hasDecorator('hasOwnAccounts') && app.hasOwnAccounts) return app.accounts.factors
@@ -43,7 +43,7 @@ async function factorsPlugin(app: FastifyInstance, options: FactorsOptions): Pro
     has: async (accountId: string) => (await factors.kinds(accountId)).length > 0,
   })
   app.addHook('onReady', async function requireThrottle() {
-    // Anybody who knows a password could try all codes of six digits.
+    // Without the throttle, anybody who knows a password could try all codes of six digits.
     if (!app.hasDecorator('throttle')) throw new OptionInvalid('throttle', 'is missing: factors need it')
   })
 }

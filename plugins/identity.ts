@@ -44,7 +44,7 @@ declare module 'fastify' {
     guard(options?: GuardOptions): Guard
     /** The redirect target after a login: the path in `?next=`, or `/` if that path could lead to another server. */
     safeNext(request: Pick<FastifyRequest, 'query'>): string
-    /** Which accounts have a second factor, if the application knows. Then guards with `fresh` ask these for two factors. */
+    /** Tells which accounts have a second factor. For these, guards with `fresh` need two factors. */
     readonly secondFactors?: SecondFactors
   }
   interface FastifyRequest {
@@ -70,10 +70,10 @@ declare module 'fastify' {
       options?: SignInOptions,
     ): Promise<AuthModes[N]>
     /**
-     * Makes the caller's sign-in stronger, or recent again, by factors that the application has just verified; a method
-     * without a time was given now. The sign-in keeps its id, its place in the list, its binding, its open connections and
-     * its absolute end. `request.identity` keeps the factors from before.
-     * @returns what a sign-in by the caller's mode returns
+     * Adds factors to the caller's sign-in, or makes it recent again. The application must have verified the factors. A
+     * method without a time was given now. The sign-in keeps its id, its entry in the list, its binding, its open
+     * connections and its absolute end. `request.identity` of this request does not change.
+     * @returns the same as a sign-in by the caller's mode
      * @throws IDENTITY_UNGUARDED, OPTION_INVALID, MODE_REQUIRED for an API key, SIGNED_OUT if the sign-in has ended,
      * REFRESH_REFUSED, STORE_UNAVAILABLE
      */

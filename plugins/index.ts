@@ -104,8 +104,8 @@ export interface SuiteOptions extends IdentityOptions, CsrfOptions {
    */
   readonly deviceBinding?: DeviceBindingOptions
   /**
-   * Registers second factors, `app.factors`. Needs `throttle`, and a `source` if the application has its own accounts. `{}`
-   * for TOTP and recovery codes; passkeys need `rpId`.
+   * Registers second factors, `app.factors`. Needs `throttle`, and with accounts of your own a `source`. `{}` allows
+   * authenticator apps and recovery codes. Passkeys need `rpId`.
    */
   readonly factors?: Omit<FactorsOptions, 'secure'>
   /** Registers API keys, asked before all other modes. `{}` for their defaults. */

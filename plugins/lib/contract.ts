@@ -55,7 +55,7 @@ export interface Identity {
    */
   readonly authTime?: number
   /**
-   * How and when the caller proved who they are, each method once. A step-up adds to them. Absent for an API key.
+   * The factors that the caller gave, each method once, with its time. A step-up adds to them. Absent for an API key.
    */
   readonly factors?: readonly GivenFactor[]
   /** The application's additions at sign-in. */
@@ -95,8 +95,8 @@ export interface SignInOptions {
   /** Fields to carry in the credential; names of secrets are refused (`CLAIM_SENSITIVE`). */
   readonly claims?: Claims
   /**
-   * How the account was authenticated; a method without a time was given now. Defaults to the password, now. Modes get
-   * them with their times.
+   * The factors that the person gave. A method without a time was given now. Defaults to the password, given now. Modes
+   * get each factor with its time.
    */
   readonly factors?: readonly (FactorMethod | GivenFactor)[]
   /** The sign-in that this one replaces. Set by the suite, from the request's own credential. */
@@ -105,7 +105,7 @@ export interface SignInOptions {
 
 /** Options of one step-up. */
 export interface StepUpOptions {
-  /** Token mode: the newest refresh token of the sign-in, which the step-up rotates. */
+  /** Token mode: the newest refresh token of the sign-in. The step-up rotates it. */
   readonly refreshToken?: string | null
 }
 
@@ -171,9 +171,8 @@ export interface AuthMode<N extends ModeName = ModeName> {
     options: SignInOptions,
   ): Promise<Begun<N>>
   /**
-   * Adds factors that the caller has just given to the sign-in of the request's credential, and sends or returns a
-   * credential that has them. Everything else of the sign-in stays. Without this method, the mode's sign-ins stay as
-   * they began.
+   * Adds the given factors to the sign-in of the request's credential. Sends or returns a credential that has them. The
+   * rest of the sign-in stays. Without this method, the mode cannot be stepped up.
    * @throws SIGNED_OUT if the sign-in has ended; REFRESH_REFUSED for another sign-in's refresh token
    */
   stepUp?(

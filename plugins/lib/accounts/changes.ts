@@ -23,8 +23,8 @@ type Values = Partial<Pick<AccountRow, 'password_hash' | 'role' | 'disabled' | '
 type ChangedRow = ShownRow & Pick<AccountRow, 'spared_sign_in'>
 
 /**
- * The time of a new epoch: now, or that of the newest reset that was asked for. A process whose clock is ahead may have
- * stored it, and no reset from before the change may seem to come after it.
+ * The time of a new epoch: now, or the time of the newest stored reset request if that is later. A process whose clock is
+ * ahead may have stored the request. Without this, the request would seem newer than the change.
  */
 function raisedAt(accounts: ExpressionBuilder<Tables, 'accounts'>, now: number) {
   const latest = accounts

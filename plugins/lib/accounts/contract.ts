@@ -110,7 +110,7 @@ export interface Accounts extends AccountSource {
   /**
    * Sets the verified address without a code: for operators. Null removes it. Voids reset tokens and codes; ends no
    * sign-in.
-   * @returns the address before, or null when there is no such account
+   * @returns the previous address, or null when there is no such account
    * @throws EMAIL_INVALID
    */
   setEmail(id: string, email: string | null): Promise<{ readonly previous: string | null } | null>

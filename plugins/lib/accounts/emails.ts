@@ -4,8 +4,8 @@ import type { Context } from './changes.js'
 import { first, guarded, WITHOUT_EMAIL } from './rows.js'
 
 /**
- * Voids all reset tokens of an account. They name the address that they were sent to, and would be valid again if the
- * account got that address back.
+ * Voids all reset tokens of an account. A token names the address that it was sent to. If the account got this address
+ * back, the token would be valid again.
  */
 export async function voidResetTokens({ db }: Pick<Context, 'db'>, accountId: string): Promise<void> {
   const query = db.deleteFrom('reset_tokens').where('account_id', '=', accountId)
@@ -20,7 +20,7 @@ function columnsOf(typed: string | null) {
   return { ...WITHOUT_EMAIL, email, email_key: emailKey(email) }
 }
 
-/** Compares and sets, so that the address before is the one that was replaced. @see Accounts.setEmail */
+/** Compares and sets, so that the returned address is the one that was replaced. @see Accounts.setEmail */
 export async function setEmail(
   context: Pick<Context, 'db' | 'clock'>,
   id: string,

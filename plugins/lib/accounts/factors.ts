@@ -31,7 +31,7 @@ function toRow(factor: StoredFactor): FactorRow {
 
 const KINDS: readonly FactorKind[] = ['totp', 'passkey', 'recovery_code']
 
-/** A row of a later version may have another kind. It is left alone. */
+/** A later version may have stored another kind of row. This version ignores it. */
 function toFactors(rows: readonly FactorRow[]): StoredFactor[] {
   return rows.flatMap((row) => {
     const kind = KINDS.find((known) => known === row.kind)
@@ -68,7 +68,7 @@ async function select(
 
 type Outcome = 'added' | 'taken' | 'full'
 
-/** In one statement, since no transaction of SQLite may span an `await`. */
+/** Counts and inserts in one statement, because a transaction of SQLite must not span an `await`. */
 async function insertBelowCap(db: Kysely<Tables>, factor: StoredFactor, cap: number): Promise<Outcome> {
   const row = toRow(factor)
   const present = db
@@ -86,7 +86,7 @@ async function insertBelowCap(db: Kysely<Tables>, factor: StoredFactor, cap: num
   return (await select(db, 'id', factor.id)).length > 0 ? 'taken' : 'full'
 }
 
-/** If two processes insert at once on PostgreSQL, the second one counts after the first has committed. */
+/** On PostgreSQL, the lock makes a second process count only after the first one has committed. */
 async function insertAlone(db: Kysely<Tables>, factor: StoredFactor, cap: number): Promise<Outcome> {
   if (!db.getExecutor().adapter.supportsMultipleConnections) return insertBelowCap(db, factor, cap)
   return db.transaction().execute(async (transaction) => {
@@ -96,7 +96,7 @@ async function insertAlone(db: Kysely<Tables>, factor: StoredFactor, cap: number
   })
 }
 
-/** The account's old codes are void in the same statement. */
+/** One statement stores the new codes and voids the old ones. */
 async function replaceCodes(db: Kysely<Tables>, factor: StoredFactor): Promise<Outcome> {
   const { id, account_id, ...rest } = toRow(factor)
   const query = db.insertInto('factors').values({ id, account_id, ...rest })

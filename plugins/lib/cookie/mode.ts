@@ -130,8 +130,8 @@ export class CookieMode implements AuthMode<'cookie'>, BindableMode {
   }
 
   /**
-   * The new cookie has the factors of the request's own, and the given ones: not those that another copy of the cookie
-   * has got.
+   * The new cookie has the factors of the request's cookie and the given ones. It does not get factors that another copy
+   * of the cookie has got.
    */
   async stepUp(
     request: FastifyRequest,

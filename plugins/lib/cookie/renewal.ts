@@ -62,7 +62,7 @@ declare module 'fastify' {
  */
 export class CookieRenewal {
   readonly #parts: CookieRenewalParts
-  /** By sign-in: parallel requests share the new life. Each keeps the rest of its own cookie, and so its own factors. */
+  /** By sign-in: parallel requests share the new lifetime. Each keeps the factors and other content of its own cookie. */
   readonly #running = new Map<string, Promise<Life | null>>()
   /** By sign-in. A script or many tabs may go on sending the old cookie. Without this map, each request would write. */
   readonly #recent = new Newest<string, Renewal>(RENEWALS_MAX)
@@ -93,7 +93,7 @@ export class CookieRenewal {
   }
 
   /**
-   * The life of the cookie that replaces this one in a step-up. Null if the sign-in has ended.
+   * The lifetime of the cookie that a step-up issues in place of this one. Null if the sign-in has ended.
    * @param record with the new factors
    */
   async extend(payload: CookiePayload, record: SignInRecord): Promise<Life | null> {

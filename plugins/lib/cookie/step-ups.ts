@@ -4,9 +4,9 @@ import { Newest } from '../newest.js'
 import type { SignInRecord } from '../stores/contract.js'
 import type { CookiePayload } from './seal.js'
 
-/** How long a request with the cookie from before a step-up may be under way, in ms. */
+/** How long a request with the old cookie may take after a step-up, in ms. */
 const UNDER_WAY = 60_000
-/** About 100 bytes each. A step-up beyond the bound may be undone by the late answer to another request. */
+/** About 100 bytes each. Beyond this number, the late answer to another request may undo a step-up. */
 const MAX = 100_000
 
 /** When a sign-in's newest factor was given, in ms. */
@@ -15,8 +15,9 @@ function newestOf(factors: readonly GivenFactor[] = []): number {
 }
 
 /**
- * Keeps renewals from undoing a step-up. When a stronger cookie is issued, another request of the browser may be under way
- * with the weak one. Its answer must not set that again. Later, whoever still has the weak cookie keeps it.
+ * Keeps renewals from undoing a step-up. While a stronger cookie is issued, the browser may have sent another request with
+ * the weak one. The answer to that request must not set the weak cookie again. Later, a client that still has the weak
+ * cookie may renew it.
  */
 export class StepUps {
   /** By sign-in: the time (ms) of the newest factor that this process has added. */

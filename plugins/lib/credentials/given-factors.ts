@@ -1,12 +1,12 @@
 import { OptionInvalid } from '../errors.js'
 
 /**
- * A way to prove who one is. `external`: another system did it, such as an identity provider, and the application
- * vouches for that.
+ * A way to verify a person. `external`: another system, such as an identity provider, verified the person, and the
+ * application vouches for this.
  */
 export type FactorMethod = 'password' | 'totp' | 'passkey' | 'recovery_code' | 'external'
 
-/** How somebody has proved who they are, and when. */
+/** A factor that a person has given, and when. */
 export interface GivenFactor {
   readonly method: FactorMethod
   /** In ms. */
@@ -14,15 +14,15 @@ export interface GivenFactor {
 }
 
 interface Method {
-  /** In the text of a credential. An upper-case letter, because times have digits and lower-case ones. */
+  /** Stands for the method in a credential. In upper case, because times have digits and lower-case letters. */
   readonly letter: string
-  /** A passkey is two factors: the device, and what its owner does to unlock it. The suite always demands that. */
+  /** A passkey is two factors: the device, and the finger, face or PIN that unlocks it. The suite always demands both. */
   readonly weight: 1 | 2
-  /** The names of RFC 8176 §2. */
+  /** The names for `amr` (RFC 8176 §2). */
   readonly amr: readonly string[]
 }
 
-/** In the order of every list of factors. */
+/** Every list of factors has this order. */
 const METHODS: Readonly<Record<FactorMethod, Method>> = {
   password: { letter: 'P', weight: 1, amr: ['pwd'] },
   external: { letter: 'X', weight: 1, amr: [] },
@@ -41,7 +41,7 @@ function isMethod(name: unknown): name is FactorMethod {
   return typeof name === 'string' && Object.hasOwn(METHODS, name)
 }
 
-/** Whole seconds, as in credentials: a factor is the same before and after it was in one. */
+/** Whole seconds, as in credentials. So a factor does not change when it is written to one and read again. */
 function secondsOf({ at }: GivenFactor): number {
   return Math.floor(at / 1000)
 }
@@ -59,8 +59,8 @@ function checkFactor(given: FactorMethod | GivenFactor, now: number): GivenFacto
 }
 
 /**
- * Factors of an application, each with its time.
- * @param now in ms; the time of a factor without one
+ * Checks the factors that an application passes. Each gets a time.
+ * @param now in ms; the time for a factor that has none
  * @throws OPTION_INVALID also for an empty list
  */
 export function checkFactors(
@@ -75,7 +75,7 @@ export function checkFactors(
   )
 }
 
-/** The factors of a sign-in after more were given: each method once, with its newest time. Frozen. */
+/** Both lists in one: each method once, with its newest time. Frozen. */
 export function mergeFactors(
   known: readonly GivenFactor[],
   given: readonly GivenFactor[],
@@ -89,14 +89,14 @@ export function mergeFactors(
   )
 }
 
-/** The factors of a sign-in without any on record: before version 0.3, and by a password alone. @param authTime in ms */
+/** The factors of a sign-in whose credential names none: from before 0.3, or by a password alone. @param authTime in ms */
 export function passwordAt(authTime: number): readonly GivenFactor[] {
   return Object.freeze([Object.freeze({ method: 'password' as const, at: authTime })])
 }
 
 /**
- * The text for a credential: a letter for each method and its time in seconds, in base 36. Undefined for a password that
- * was given at the time of the sign-in. So most credentials stay as short as they were, and earlier versions read them.
+ * The text for a credential: for each method a letter, and its time in seconds in base 36. Undefined for a password that
+ * was given at the time of the sign-in. So most credentials do not grow, and earlier versions can read them.
  * @param authTime the time of the sign-in, in ms
  */
 export function writeFactors(
@@ -112,7 +112,7 @@ export function writeFactors(
     .join('')
 }
 
-/** 8 digits of base 36 reach far enough, and no further than a `Date` (ECMA-262 §21.4.1.1). */
+/** 8 digits of base 36 are enough, and every such time fits into a `Date` (ECMA-262 §21.4.1.1). */
 const PART = /([A-Z])([0-9a-z]{1,8})/g
 
 /** @param text of `writeFactors` @param authTime in ms */
@@ -125,19 +125,20 @@ export function readFactors(text: string | undefined, authTime: number): readonl
   return mergeFactors([], given)
 }
 
-/** Whether a text is exactly what `writeFactors` makes: no unknown method, none twice, none in another order. */
+/** Whether the text is one that `writeFactors` makes: known methods only, each once, in the right order. */
 export function isFactorsText(text: unknown): text is string {
   return typeof text === 'string' && writeFactors(readFactors(text, -1), -1) === text
 }
 
-/** How many factors they count as. */
+/** The number of factors that the list counts as. */
 export function weightOf(factors: readonly GivenFactor[]): number {
   return factors.reduce((sum, { method }) => sum + METHODS[method].weight, 0)
 }
 
 /**
- * Since when (ms) this many factors hold: the time of the oldest one that is needed, if the newest are taken first. A
- * code of last month does not become recent by a password of today. Null for too few.
+ * The time (ms) since which the sign-in has this many factors. Takes the newest factors until they are enough, and returns
+ * the time of the oldest of these. So a password from today does not make a code from last month recent. Null if there are
+ * too few.
  */
 export function heldSince(factors: readonly GivenFactor[], weight: number): number | null {
   let missing = weight
@@ -148,7 +149,7 @@ export function heldSince(factors: readonly GivenFactor[], weight: number): numb
   return null
 }
 
-/** The methods for a token: `amr`, and `acr` for two factors. */
+/** The claims of a token for other servers: `amr`, and for two factors `acr`. */
 export function referencesOf(factors: readonly GivenFactor[]): {
   readonly amr?: string[]
   readonly acr?: string

@@ -7,8 +7,8 @@ const RANDOM_BYTES = 32
 const SHAPE = /^[\w-]{43}$/
 
 /**
- * A random value in a cookie of the browser in which a sign-in began. A sign-in in progress only goes on in that browser:
- * its other half, in an answer's body, is worth nothing elsewhere. Several tabs share the value, so that each of them can
+ * A random value in a cookie of the browser in which a sign-in began. Only that browser can finish the sign-in. The other
+ * half is in the body of the answer, and does not work without this one. All tabs share the value, so that each tab can
  * finish its own sign-in.
  */
 export class BrowserHalf {
@@ -24,12 +24,12 @@ export class BrowserHalf {
     return reading.kind === 'one' && SHAPE.test(reading.value) ? reading.value : null
   }
 
-  /** The request's half, or a new one. The answer must set it. */
+  /** The request's half, or a new one. The caller must set it with the answer. */
   choose(request: FastifyRequest): string {
     return this.read(request) ?? randomBytes(RANDOM_BYTES).toString('base64url')
   }
 
-  /** Sets the half with the answer. Its lifetime begins again. */
+  /** Sets the cookie with the answer, with a full lifetime. */
   set(request: FastifyRequest, value: string): void {
     beforeAnswer(request, (reply) => setCookie(reply, this.spec, value, this.lifetime))
   }

@@ -11,7 +11,7 @@ export const CHALLENGE_FOR = 300_000
 /** How far ahead the clock of the instance that issued it may be, in ms. */
 const AHEAD_MAX = 60_000
 
-/** 128 bits: nobody can have a signature of a challenge before it is issued. */
+/** 128 bits: nobody can guess a future challenge and have it signed in advance. */
 const RANDOM_BYTES = 16
 const SHAPE = new RegExp(`^([0-9a-z]{1,9})\\.([\\w-]{22})\\.([\\w-]{8})\\.(${MAC_SHAPE})$`)
 
@@ -21,14 +21,14 @@ interface Parts {
   readonly store: Required<Pick<StateStore, 'spendOnce'>>
 }
 
-/** Everything that a challenge is good for. */
+/** What the MAC of a challenge covers, besides expiry and random part. */
 function namesOf({ purpose, subject, accountId }: ChallengeScope): string[] {
   return [purpose, subject, accountId === null ? '-' : `=${accountId}`]
 }
 
 /**
- * Challenges for passkeys: `<expiry>.<random>.<key id>.<MAC>`. Nothing is stored before an answer is verified. The MAC
- * covers what the challenge is for, so it is good for nothing else.
+ * Challenges for passkeys: `<expiry>.<random>.<key id>.<MAC>`. The server stores nothing before it has verified an answer.
+ * The MAC covers the scope, so a challenge is valid for one purpose, subject and account only.
  */
 export class PasskeyChallenges {
   constructor(private readonly parts: Parts) {}
@@ -41,7 +41,7 @@ export class PasskeyChallenges {
     return [expiry, random, signing.id, mac].join('.')
   }
 
-  /** Whether that is a challenge for the scope which has not expired. It may be spent. */
+  /** Whether the text is a challenge for this scope that has not expired. Does not check whether it was spent. */
   isFor(scope: ChallengeScope, text: string): boolean {
     const [, expiry = '', random = '', keyId = '', mac = ''] = SHAPE.exec(text) ?? []
     const key = this.parts.keys.find(keyId)
@@ -50,7 +50,7 @@ export class PasskeyChallenges {
     return left > 0 && left <= CHALLENGE_FOR + AHEAD_MAX
   }
 
-  /** Of several calls with one challenge, one gets true. @throws STORE_UNAVAILABLE */
+  /** Only one of several parallel calls with the same challenge gets true. @throws STORE_UNAVAILABLE */
   spend(text: string): Promise<boolean> {
     const { store, clock } = this.parts
     const until = Number.parseInt(text.slice(0, text.indexOf('.')), 36)

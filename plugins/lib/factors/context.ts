@@ -4,7 +4,7 @@ import type { FactorSource } from './contract.js'
 import type { FactorSettings } from './options.js'
 import type { FactorSeal } from './seal.js'
 
-/** What all parts of the second factors share. */
+/** Shared by all parts of the second factors. */
 export interface FactorContext {
   readonly app: FastifyInstance
   readonly settings: FactorSettings
@@ -12,5 +12,5 @@ export interface FactorContext {
   readonly seal: FactorSeal
 }
 
-/** Why a proof was refused. Only the audit event says it. */
+/** Why a proof was refused. Only the audit event contains this. */
 export type Refusal = AuditDetails['factor_refused']['reason']

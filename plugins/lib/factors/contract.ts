@@ -4,30 +4,30 @@ import type { FactorKind } from './source.js'
 
 export type { FactorKind, FactorSource, FactorUse, StoredFactor } from './source.js'
 
-/** What somebody gives to prove a factor, as it came. */
+/** A factor as the client sends it, not verified. */
 export type FactorProof =
   | { readonly factor: 'totp' | 'recovery_code'; readonly code: string }
   | { readonly factor: 'passkey'; readonly response: unknown }
 
-/** What a passkey's challenge was made for. It is good for nothing else. */
+/** The only purpose for which a passkey's challenge is valid. */
 export type ChallengePurpose = 'register' | 'login' | 'pending' | 'reset' | 'step_up'
 
 export interface ChallengeScope {
   readonly purpose: ChallengePurpose
-  /** Such as the id of a sign-in or of a pending one, or the hash of a reset token. */
+  /** For example the id of a sign-in, the key of a pending sign-in, or the hash of a reset token. */
   readonly subject: string
-  /** Null for a sign-in by passkey, which names no account. */
+  /** Null for a sign-in by passkey alone, which names no account. */
   readonly accountId: string | null
 }
 
-/** A factor in a list. Nothing in it helps to prove the factor. Times are in ms. */
+/** A factor in a list. Contains no secret. Times are in ms. */
 export interface FactorInfo {
   readonly id: string
   readonly kind: FactorKind
   readonly name: string
   readonly createdAt: number
   readonly lastUsedAt: number | null
-  /** How many recovery codes are left. Only recovery codes have it. */
+  /** For recovery codes only: how many are left. */
   readonly left?: number
 }
 
@@ -37,20 +37,20 @@ export interface Verified {
   readonly left?: number
 }
 
-/** A new TOTP secret. Nothing is stored before a code confirms it. */
+/** A new TOTP secret. The server stores it only after a code confirms it. */
 export interface NewTotp {
-  /** The sealed secret, for the confirmation. Valid for 10 minutes, for this account and epoch. */
+  /** The sealed secret, which the confirmation sends back. Valid for 10 minutes, for this account and epoch. */
   readonly id: string
-  /** In base32, to type. */
+  /** In base32, for people who type it. */
   readonly secret: string
   /** `otpauth://totp/…`, for a QR code. */
   readonly uri: string
 }
 
-/** JSON of the options for the browser's `navigator.credentials`, as `@simplewebauthn/browser` takes it. */
+/** JSON for the browser's `navigator.credentials`, in the form that `@simplewebauthn/browser` accepts. */
 export type PasskeyOptions = Readonly<Record<string, unknown>>
 
-/** Whose factor is verified. The name is only for counters of failed attempts. */
+/** The owner of a factor. Only the counters of failed attempts use the name. */
 export type FactorOwner = Pick<CheckedAccount, 'id' | 'username'>
 
 /** What `finishSignIn` resolves with. */
@@ -63,13 +63,13 @@ export interface FinishedSignIn {
   readonly account: CheckedAccount
   /** As typed with the password. */
   readonly username: string
-  /** What the application handed to `throttle.signIn`, as it was. Null without it. */
+  /** The `memo` that the application passed to `throttle.signIn`, unchanged. Null without one. */
   readonly memo: unknown
 }
 
 export interface Resealed {
   readonly resealed: number
-  /** Secrets that cannot be opened although their key is there: they were altered. */
+  /** Secrets that were altered: they cannot be opened, although their key is in the ring. */
   readonly altered: number
 }
 
@@ -77,12 +77,12 @@ export interface Resealed {
 export interface Factors {
   /** The account's factors, oldest first. */
   list(accountId: string): Promise<readonly FactorInfo[]>
-  /** The kinds that a sign-in may give. Empty if the account has no second factor: recovery codes alone are none. */
+  /** The kinds that a sign-in accepts. Empty if the account has no second factor: recovery codes alone do not count. */
   kinds(accountId: string): Promise<readonly FactorKind[]>
   /** Makes a TOTP secret. */
   beginTotp(account: CheckedAccount): Promise<NewTotp>
   /**
-   * Adds the secret to the account, if the code is right. The first factor of an account also brings recovery codes.
+   * Adds the secret to the account if the code is right. With the first factor, the account also gets recovery codes.
    * @throws FACTOR_REFUSED, FACTOR_LIMIT, THROTTLED
    */
   confirmTotp(
@@ -92,20 +92,20 @@ export interface Factors {
     code: string,
     name?: string,
   ): Promise<{ readonly recoveryCodes: readonly string[] }>
-  /** Makes ten recovery codes. The old ones are void. This is the only time that they can be shown. */
+  /** Makes ten recovery codes. The old ones are void. The server cannot return the codes a second time. */
   newRecoveryCodes(accountId: string, request?: FastifyRequest): Promise<readonly string[]>
   /** @returns false if the account has no such factor. @throws OPTION_INVALID for a name that `isFactorName` refuses */
   rename(accountId: string, id: string, name: string, request?: FastifyRequest): Promise<boolean>
-  /** Removes a factor. The recovery codes go with the last other one. @returns false if the account has no such factor */
+  /** Removes a factor, and with the last one the recovery codes. @returns false if the account has no such factor */
   remove(accountId: string, id: string, request?: FastifyRequest): Promise<boolean>
   /**
-   * Removes all factors, for administrators. The caller also ends the account's sign-ins.
+   * Removes all factors, for administrators. The caller must also end the account's sign-ins.
    * @param actorId the administrator's account, for the audit event
    * @returns how many there were
    */
   reset(accountId: string, actorId?: string | null, request?: FastifyRequest): Promise<number>
   /**
-   * Counts the attempt for the account before it verifies, and spends the factor.
+   * Counts an attempt of the account, then verifies and spends the factor.
    * @returns null if the proof is wrong
    * @throws THROTTLED
    */
@@ -115,9 +115,9 @@ export interface Factors {
     proof: FactorProof,
     scope: ChallengeScope,
   ): Promise<Verified | null>
-  /** Options to prove one of the account's passkeys, for that purpose alone. */
+  /** Options for the browser to use one of the account's passkeys, for this purpose only. */
   challenge(scope: ChallengeScope): Promise<PasskeyOptions>
-  /** Options to add a passkey. */
+  /** Options for the browser to add a passkey. */
   beginPasskey(account: CheckedAccount, signInId: string): Promise<PasskeyOptions>
   /** @throws FACTOR_REFUSED, FACTOR_LIMIT */
   addPasskey(
@@ -126,7 +126,7 @@ export interface Factors {
     response: unknown,
     name: string,
   ): Promise<FactorInfo & { readonly recoveryCodes: readonly string[] }>
-  /** Options for a sign-in by passkey alone, and the pending value that goes with the answer. */
+  /** Options for a sign-in by passkey alone, and the value `pending` that the client sends back with the answer. */
   beginPasskeySignIn(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -137,17 +137,17 @@ export interface Factors {
     mode: N,
     answer: { readonly pending: string; readonly response: unknown; readonly remember?: boolean },
   ): Promise<AuthModes[N]>
-  /** Options to prove a passkey of a pending sign-in's account. @throws FACTOR_REFUSED, THROTTLED */
+  /** Options for the browser to finish a pending sign-in with a passkey. @throws FACTOR_REFUSED, THROTTLED */
   challengePending(request: FastifyRequest, pending: string): Promise<PasskeyOptions>
   /**
-   * Finishes a sign-in whose password was right, with the mode and the options that it began with. Of several calls, one
+   * Finishes a sign-in whose password was right, with its original mode and options. Only one of several parallel calls
    * succeeds.
    * @throws FACTOR_REFUSED for a wrong factor, and for a pending sign-in that is unknown, used, expired, of another browser,
-   * tried five times, or older than a change of the account's epoch; THROTTLED; what `request.signIn` throws
+   * tried five times, or older than the account's epoch; THROTTLED; the errors of `request.signIn`
    */
   finishSignIn(request: FastifyRequest, pending: string, proof: FactorProof): Promise<FinishedSignIn>
   /**
-   * Seals all secrets under the first of the application's secrets, so that old ones can be removed. May be interrupted and
+   * Seals all TOTP secrets with the first of the suite's `secrets`, so that old ones can be removed. May be interrupted and
    * repeated. For the suite's accounts, `fastify-identity keys reseal` does the same.
    */
   resealSecrets(): Promise<Resealed>

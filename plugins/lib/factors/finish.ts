@@ -51,7 +51,7 @@ export class FactorSignIns {
     const mode = name as ModeName
     app.authModes.get(mode).precheck?.(request)
     const { given, left } = await this.#verify(request, account, username, pending, proof)
-    // Of two requests with different good factors, only one takes the pending sign-in.
+    // Only one of two parallel requests with different valid factors takes the pending sign-in.
     if (!(await pendings.take(pending))) throw new FactorRefused()
     const issued = await this.#signIn(request, mode, account, pending, given)
     await app.throttle.noteSignIn(request, mode, account, username)
@@ -60,7 +60,7 @@ export class FactorSignIns {
     return { mode, issued, account, username, memo, ...(left === undefined ? {} : { left }) }
   }
 
-  /** @throws FACTOR_REFUSED, always the same; THROTTLED if the address was refused too often */
+  /** @throws FACTOR_REFUSED, the same for every reason; THROTTLED if the address was refused too often */
   async #open(request: FastifyRequest, text: unknown): Promise<Opened> {
     const { app, half, pendings } = this.parts
     const pending = await pendings.find(text, half.read(request))
@@ -91,7 +91,7 @@ export class FactorSignIns {
     try {
       verified = await factors.verify(request, { id, username }, proof, scopeOf(pending))
     } catch (error) {
-      // Nothing was verified: a limit refused it, or a store failed.
+      // No proof was verified: a limit refused the attempt, or a store failed.
       await pendings.giveBackTry(pending).catch(() => {})
       throw error
     }
@@ -112,7 +112,7 @@ export class FactorSignIns {
     try {
       return await request.signIn(mode, account, options)
     } catch (error) {
-      // The password was changed, or the account disabled, in this very moment.
+      // The password was changed, or the account was disabled, since the check above.
       throw error instanceof EpochPassed ? new FactorRefused() : error
     }
   }

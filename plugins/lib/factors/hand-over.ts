@@ -13,7 +13,7 @@ export interface RightPassword {
 
 /** Options of a sign-in by password. */
 export interface PasswordSignInOptions extends Omit<SignInOptions, 'factors' | 'replaces'> {
-  /** JSON for the code that finishes a sign-in with a second factor. `app.factors.finishSignIn` returns it. */
+  /** JSON for the route that finishes the sign-in. `app.factors.finishSignIn` returns it. */
   readonly memo?: unknown
 }
 

@@ -25,7 +25,7 @@ const isSecond = ({ kind }: StoredFactor) => kind !== 'recovery_code'
 
 type Managing = Pick<Factors, 'list' | 'kinds' | 'newRecoveryCodes' | 'rename' | 'remove' | 'reset'>
 
-/** Lists and changes the factors of accounts, and reports each change. */
+/** Lists and changes the factors of accounts. Emits an audit event for each change. */
 export class FactorKeeper implements Managing {
   constructor(private readonly context: FactorContext) {}
 
@@ -41,7 +41,7 @@ export class FactorKeeper implements Managing {
   }
 
   /**
-   * Adds a factor. The account's first one brings recovery codes.
+   * Adds a factor. If the account has no recovery codes, makes them too.
    * @throws FACTOR_LIMIT; FACTOR_REFUSED if it was added before
    */
   async add(

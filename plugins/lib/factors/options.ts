@@ -4,19 +4,19 @@ import { checkWhole, type Known, refuseUnknown } from '../options.js'
 import type { FactorSource } from './contract.js'
 
 export interface FactorsOptions {
-  /** Where factors are kept. Defaults to the database of the suite's accounts; an application with its own brings one. */
+  /** Keeps the factors. Defaults to the database of the suite's accounts. Required with accounts of your own. */
   readonly source?: FactorSource
-  /** The name of the application, which authenticator apps show. Defaults to `rpName`. */
+  /** The name of the application in authenticator apps. Defaults to `rpName`. */
   readonly issuer?: string
-  /** The relying party of passkeys: a host name, which all `origins` have or end with. Without it there are no passkeys. */
+  /** The domain of passkeys (WebAuthn: relying party). `origins` have this host or a subdomain. Without it: no passkeys. */
   readonly rpId?: string
-  /** The name of the application, which browsers show. Defaults to `rpId`. */
+  /** The name of the application that browsers show. Defaults to `rpId`. */
   readonly rpName?: string
   /** The origins of the pages that ask for passkeys. Defaults to `https://` and `rpId`. */
   readonly origins?: readonly string[]
   /** The maximum number of factors of one account, besides recovery codes. Defaults to 20. */
   readonly cap?: number
-  /** The cookie of sign-ins that wait for a second factor, before the `__Host-` prefix. Defaults to `pending`. */
+  /** The name of the cookie of pending sign-ins, without the `__Host-` prefix. Defaults to `pending`. */
   readonly pendingName?: string
   /** `Secure` cookies with the `__Host-` prefix. Defaults to true. Set by the suite. */
   readonly secure?: boolean
@@ -24,11 +24,11 @@ export interface FactorsOptions {
 
 /** The relying party of the passkeys. */
 export interface PasskeySettings {
-  /** A domain; passkeys are bound to it. */
+  /** The domain that passkeys are bound to. */
   readonly rpId: string
   /** Shown by browsers. */
   readonly rpName: string
-  /** The origins of the pages that may use them. */
+  /** The origins of the pages that may use the passkeys. */
   readonly origins: readonly string[]
 }
 
@@ -79,7 +79,7 @@ export function checkSource(source: FactorSource): FactorSource {
 }
 
 const NAME_MAX = 100
-/** Shown to people. A colon would end the issuer in the label of an `otpauth:` address. */
+/** People read it. In the label of an `otpauth:` URI, a colon would end the issuer. */
 const NAME = new RegExp(`^[^\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}:]{1,${NAME_MAX}}$`, 'u')
 
 function checkName(option: string, name: string): string {
@@ -87,16 +87,16 @@ function checkName(option: string, name: string): string {
   throw new OptionInvalid(option, `wants 1 to ${NAME_MAX} visible characters, and no colon`)
 }
 
-/** A name in lower case, not an address: WebAuthn accepts none. */
+/** A host name in lower case. No IP address: WebAuthn does not accept one. */
 const HOST = /^(?!.*\.\d+$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/
 
 function checkOrigin(origin: string, rpId: string): string {
   const url = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin) : null
   const isOurs = url !== null && (url.hostname === rpId || url.hostname.endsWith(`.${rpId}`))
-  // Browsers offer passkeys over https, and on the developer's own machine.
+  // Browsers offer passkeys only over https and at localhost.
   const isSecure = url?.protocol === 'https:' || (url?.protocol === 'http:' && url.hostname === 'localhost')
   if (isOurs && isSecure && url.origin === origin) return origin
-  throw new OptionInvalid('origins', `wants origins such as https://${rpId}, with that host or one below it`)
+  throw new OptionInvalid('origins', `wants origins such as https://${rpId}, with that host or a subdomain`)
 }
 
 /** @throws OPTION_INVALID */

@@ -1,6 +1,6 @@
 import { Type } from '../shape.js'
 
-/* What a browser sends of `navigator.credentials`, as JSON (WebAuthn §5.1). Only its form is checked here. */
+/* The result of the browser's `navigator.credentials`, as JSON (WebAuthn §5.1). This file checks only its form. */
 
 const bytes = (maxLength: number) => Type.String({ minLength: 1, maxLength, pattern: '^[\\w-]+$' })
 
@@ -10,7 +10,7 @@ const ClientData = bytes(8192)
 
 const Credential = { id: Id, rawId: Id, type: Type.Literal('public-key') }
 
-/** The transports that are known (WebAuthn §5.8.4). A browser gets them back as hints. */
+/** The known transports (WebAuthn §5.8.4). The browser gets them back as hints. */
 const TRANSPORTS = ['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb'] as const
 export type Transport = (typeof TRANSPORTS)[number]
 
@@ -33,7 +33,7 @@ export const isAssertion = Type.Object({
   }),
 })
 
-/** Those that are known, each once. */
+/** The known transports of the list, each once. */
 export function transportsOf(given: unknown): Transport[] {
   return Array.isArray(given) ? TRANSPORTS.filter((known) => given.includes(known)) : []
 }
@@ -44,8 +44,8 @@ const isClientData = Type.Object({
 })
 
 /**
- * The challenge that the browser says it has answered. Null for an answer from a frame in a page of another site, in
- * which people do not see where they are.
+ * The challenge that the browser answered. Null if the answer comes from a frame in a page of another site: there, people
+ * do not see which site asks them.
  */
 export function challengeOf(clientDataJSON: string): string | null {
   try {

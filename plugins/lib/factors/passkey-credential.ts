@@ -21,13 +21,13 @@ export const loadServer = () =>
 export const loadHelpers = () =>
   loadOptional('@simplewebauthn/server', () => import('@simplewebauthn/server/helpers'), 'passkeys')
 
-/** The id of a passkey's row. A credential that belongs to another account already has the same one. */
+/** The id of a passkey's row. It does not depend on the account, so no credential can belong to two accounts. */
 export function passkeyRowId(credentialId: string): string {
   const digest = createHash('sha256').update(Buffer.from(credentialId, 'base64url')).digest('base64url')
   return `pk_${digest}`
 }
 
-/** The account as an authenticator knows it (WebAuthn §14.6.1: no name, no address). Never changes. */
+/** The user handle for authenticators. Contains no name or address (WebAuthn §14.6.1), and never changes. */
 export function userHandleOf(accountId: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(`passkey.${accountId}`).digest())
 }
@@ -47,7 +47,7 @@ export function credentialOf({ secret }: StoredFactor): Static<typeof isPublicCr
   }
 }
 
-/** The account's passkeys, as a browser takes them. */
+/** The account's passkeys, in the form for browsers. */
 export async function credentialsOf(source: FactorSource, accountId: string) {
   const rows = await source.list(accountId)
   const credentials = rows.filter(({ kind }) => kind === 'passkey').map(credentialOf)
@@ -56,7 +56,7 @@ export async function credentialsOf(source: FactorSource, accountId: string) {
   )
 }
 
-/** The conditions of every answer. @param challenge checked by the caller */
+/** The conditions for every answer. @param challenge checked by the caller */
 export function expectedOf({ rpId, origins }: PasskeySettings, challenge: string) {
   return {
     expectedChallenge: Buffer.from(challenge).toString('base64url'),

@@ -10,7 +10,7 @@ import { PasskeyRegistration } from './passkey-registration.js'
 import { PasskeySignIns } from './passkey-sign-in.js'
 import { Passkeys } from './passkeys.js'
 
-/** The part of `app.factors` that is about passkeys. */
+/** The methods of `app.factors` for passkeys. */
 export type PasskeyFactors = Pick<
   Factors,
   'challenge' | 'beginPasskey' | 'addPasskey' | 'beginPasskeySignIn' | 'passkeySignIn'
@@ -18,7 +18,7 @@ export type PasskeyFactors = Pick<
   readonly verify: (response: unknown, scope: ChallengeScope) => Promise<Verified | Refusal>
 }
 
-/** Without `rpId` there are none. */
+/** Without `rpId`, there are no passkeys. */
 function absent(): never {
   throw new OptionInvalid('rpId', 'is missing: there are no passkeys')
 }

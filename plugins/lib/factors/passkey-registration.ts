@@ -18,7 +18,7 @@ import {
 /** EdDSA, ES256 and RS256 (RFC 9053 §2, RFC 8812 §2). */
 const ALGORITHMS = [-8, -7, -257]
 
-/** No statement, or one by the passkey's own key (WebAuthn §5.1.3 step 21). */
+/** No attestation, or self attestation by the passkey's own key (WebAuthn §5.1.3 step 21). */
 const FORMATS = ['none', 'packed']
 
 const scopeOfRegistration = (accountId: string, subject: string) =>
@@ -48,7 +48,7 @@ export class PasskeyRegistration {
     return { ...options }
   }
 
-  /** The new passkey, which the caller stores. Its challenge is spent. @throws FACTOR_REFUSED, STORE_UNAVAILABLE */
+  /** Spends the challenge. @returns the new passkey, which the caller stores @throws FACTOR_REFUSED, STORE_UNAVAILABLE */
   async register(
     { id: accountId }: CheckedAccount,
     signInId: string,
@@ -82,7 +82,7 @@ export class PasskeyRegistration {
     const attempt = async () => {
       const { attestationObject } = response.response
       const bytes = new Uint8Array(Buffer.from(attestationObject, 'base64url'))
-      // None was asked for. To check a certificate, the library would fetch an address that is written in it.
+      // The server asks for no certificate. To check one, the library would fetch an address from the certificate.
       const decoded = decodeAttestationObject(bytes)
       if (!FORMATS.includes(decoded.get('fmt')) || decoded.get('attStmt').get('x5c') !== undefined)
         return null

@@ -13,21 +13,21 @@ interface Parts {
   readonly half: BrowserHalf
 }
 
-/** What a browser gives for a sign-in by passkey. */
+/** The client's part of a sign-in by passkey alone. */
 export interface PasskeySignIn {
   readonly pending: string
   readonly response: unknown
   readonly remember?: boolean
 }
 
-/** The other half of the browser's. The challenge's MAC covers it. */
+/** The half in the body. The MAC of the challenge covers it. */
 function pendingOf(half: string): string {
   return createHash('sha256').update(`passkey.${half}`).digest('base64url')
 }
 
 const scopeOf = (pending: string) => ({ purpose: 'login', subject: pending, accountId: null }) as const
 
-/** Sign-ins by a passkey alone. Nobody gives a name or a password. */
+/** Sign-ins by a passkey alone, without a name and a password. */
 export class PasskeySignIns {
   constructor(private readonly parts: Parts) {}
 

@@ -16,10 +16,10 @@ export interface PasskeyOwner {
   readonly accountId: string
 }
 
-/** Not right; for another challenge, or too late; given before; by a copy of the key. */
+/** `wrong`; `challenge`: for another challenge, or too late; `used` before; `cloned`: by a copy of the key. */
 export type PasskeyRefusal = 'wrong' | 'challenge' | 'used' | 'cloned'
 
-/** Verifies passkeys. All of them verify the person: each counts as two factors. */
+/** Verifies passkeys. Demands user verification, so each counts as two factors. */
 export class Passkeys {
   constructor(private readonly parts: PasskeyParts) {}
 
@@ -39,8 +39,8 @@ export class Passkeys {
   }
 
   /**
-   * Verifies an answer, and spends its challenge.
-   * @returns whose passkey it is, or why it is refused
+   * Verifies an answer and spends its challenge.
+   * @returns the owner of the passkey, or the reason for the refusal
    * @throws STORE_UNAVAILABLE
    */
   async verify(scope: ChallengeScope, response: unknown): Promise<PasskeyOwner | PasskeyRefusal> {
@@ -55,7 +55,7 @@ export class Passkeys {
     return (await challenges.spend(text)) ? this.#spend(row, counter) : 'used'
   }
 
-  /** @returns the counter of the answer; null if it is not right */
+  /** @returns the answer's signature counter; null if the answer is wrong */
   async #verifyAssertion(
     row: StoredFactor,
     response: Static<typeof isAssertion>,
@@ -68,7 +68,7 @@ export class Passkeys {
     const outcome = await verifyAuthenticationResponse({
       response: { ...response, response: rest, clientExtensionResults: {} },
       ...expectedOf(this.parts.settings, challenge),
-      // The counter is judged when it is written, so that a clone is told from a fault.
+      // `#spend` checks the counter. Here, a copied key would look like any wrong answer.
       credential: {
         id: known.id,
         publicKey: new Uint8Array(Buffer.from(known.key, 'base64url')),
@@ -78,10 +78,10 @@ export class Passkeys {
     return outcome?.verified ? outcome.authenticationInfo.newCounter : null
   }
 
-  /** A counter that does not grow means that somebody has a copy of the key (WebAuthn §6.1.1). 0 means that there is none. */
+  /** A counter that does not grow means a copied key (WebAuthn §6.1.1). Always 0: the authenticator has no counter. */
   async #spend(row: StoredFactor, counter: number): Promise<PasskeyOwner | PasskeyRefusal> {
     const { source, clock, audit } = this.parts
-    // Another answer of the same passkey may have been written meanwhile. Or it was removed, and belongs to somebody else.
+    // A parallel answer may have changed the row. Or the passkey was removed, and added to another account.
     for (let known: StoredFactor | null = row; isSame(known, row); known = await source.find(row.id)) {
       const { accountId, id, counter: before } = known
       if (counter <= before && (counter > 0 || before > 0)) {

@@ -21,9 +21,9 @@ const isContent = Type.Object(
     /** The username, as typed. */
     name: Type.String(),
     epoch: Whole,
-    /** When the right password was given. */
+    /** The time of the right password. */
     at: Time,
-    /** Inside of the seal, because an attacker who can write to the store could move the limits outside of it. */
+    /** Sealed, because an attacker who can write to the store could change a limit outside the seal. */
     exp: Time,
     tries: Type.Integer({ minimum: 0, maximum: TRIES }),
     remember: Type.Boolean,
@@ -45,7 +45,7 @@ export interface Pending {
   readonly content: Content
 }
 
-/** `b`: it goes on only in the browser in which it began. `t`: it has no cookie. */
+/** `b`: bound to the browser in which it began. `t`: without a cookie. */
 const SHAPE = /^[bt][\w-]{43}$/
 const RANDOM_BYTES = 32
 
@@ -54,8 +54,8 @@ export function needsBrowser(text: string): boolean {
 }
 
 /**
- * Of both halves: who knows one of them finds nothing. No session has such a key, because a session's is the hash of a
- * shorter text. Nor would a record open as one of the other kind: their keys differ.
+ * The hash of both halves. Knowing one half is not enough to find the record. The key never equals that of a session,
+ * which is the hash of a shorter text. Nor does a record of one kind open as the other: their seals have different keys.
  */
 function keyOf(text: string, half: string | null): string {
   const both = JSON.stringify(['pending', text, half])
@@ -69,15 +69,15 @@ interface Parts {
 }
 
 /**
- * Sign-ins that wait for a second factor, as records of the state store. They are in no list, and nothing but the factor
- * gets at them. Every method may throw STORE_UNAVAILABLE.
+ * Sign-ins that wait for a second factor, as records of the state store. No list shows them. Every method may throw
+ * STORE_UNAVAILABLE.
  */
 export class PendingSignIns {
   constructor(private readonly parts: Parts) {}
 
   /**
-   * @param half of the browser; null if the mode has no cookie
-   * @returns the value that names it
+   * @param half the browser's half; null if the mode has no cookie
+   * @returns the value `pending` for the client
    */
   async create(pending: PendingContent, half: string | null): Promise<string> {
     const text = `${half === null ? 't' : 'b'}${randomBytes(RANDOM_BYTES).toString('base64url')}`
@@ -87,24 +87,24 @@ export class PendingSignIns {
     return text
   }
 
-  /** Null if there is none, it has expired, or it began in another browser. */
+  /** Null if the text names none, if it has expired, or if it began in another browser. */
   async find(text: unknown, half: string | null): Promise<Pending | null> {
     if (typeof text !== 'string' || !SHAPE.test(text)) return null
     if (needsBrowser(text) && half === null) return null
     return this.#read(keyOf(text, needsBrowser(text) ? half : null))
   }
 
-  /** Counts a try, before anything is verified. Null if none is left. */
+  /** Counts a try before the proof is verified. Null if no try is left. */
   async countTry({ key }: Pending): Promise<Pending | null> {
     return this.#change(key, (tries) => (tries < TRIES ? tries + 1 : null))
   }
 
-  /** Nothing was verified: the try does not count. */
+  /** Takes a try off again, because no proof was verified. */
   async giveBackTry({ key }: Pending): Promise<void> {
     await this.#change(key, (tries) => Math.max(tries - 1, 0))
   }
 
-  /** Of several calls, one gets true. */
+  /** Removes it. Only one of several parallel calls gets true. */
   take({ key }: Pending): Promise<boolean> {
     return this.parts.store.destroySession(key)
   }

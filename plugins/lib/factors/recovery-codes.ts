@@ -8,9 +8,9 @@ const CODE_BYTES = 15
 /** Crockford's base32, without letters that look like digits. Five bits each: 24 characters, in four groups. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const GROUPS = /.{6}/g
-/** As printed, in capitals or small letters, with the hyphens or with spaces in their place. */
+/** As printed. Lower case, and spaces in place of the hyphens, are accepted too. */
 const SHAPE = /^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{6}(?:[- ][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{6}){3}$/
-/** `counter` begins at random, and then grows by one with each used code. */
+/** `counter` begins at a random number, and each used code adds one. */
 const COUNTER_MAX = 2 ** 47
 
 function encode(bytes: Buffer): string {
@@ -62,7 +62,7 @@ function isSame(one: string, other: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** Verifies a recovery code, and spends it. */
+/** Verifies a recovery code and spends it. */
 export async function spendRecoveryCode(
   { app, source }: FactorContext,
   accountId: string,
@@ -70,7 +70,7 @@ export async function spendRecoveryCode(
 ): Promise<Verified | Refusal> {
   if (!SHAPE.test(code)) return 'wrong'
   const hash = hashOf(code)
-  // Another code of the account may be spent meanwhile. Each round that is lost to another caller spends one of ten.
+  // A parallel request may spend another code of the account. It can do so ten times at most: there are ten codes.
   for (let round = 0; round <= CODES; round += 1) {
     const row = (await source.list(accountId)).find(({ kind }) => kind === 'recovery_code')
     const hashes = row ? hashesOf(row) : []

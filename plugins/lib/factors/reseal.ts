@@ -3,10 +3,10 @@ import { ConfigInvalid } from '../errors.js'
 import type { FactorSource, Resealed } from './contract.js'
 import type { FactorSeal } from './seal.js'
 
-/** How many secrets are read at once. */
+/** Secrets in one query. */
 const BATCH = 100
 
-/** Which keys seal how many secrets. */
+/** How many secrets each key seals. */
 export interface SealedBy {
   /** Under the signing key. */
   readonly current: number
@@ -27,18 +27,18 @@ export async function countSealed(source: FactorSource, { signing, all }: Purpos
   }
 }
 
-/** For operators: names the keys that are missing, and says what to do. Null if none is. */
+/** For operators: names the missing keys and the remedy. Null if no key is missing. */
 export function lostSentence({ lost }: SealedBy): string | null {
   if (lost.length === 0) return null
   const keys = lost.map(({ id, count }) => `${id} (seals ${count})`).join(', ')
   return (
     `AUTH_SECRETS lacks a secret whose key still seals second factors: ${keys}. ` +
-    'Put the old secret back behind the new one, run "fastify-identity keys reseal", and then remove it.'
+    'Put the old secret back behind the new one, run "fastify-identity keys reseal", and then remove the old one.'
   )
 }
 
 /**
- * Refuses to start if secrets were sealed by a key that is not in the ring: their owners could not sign in any more.
+ * Refuses to start if a key that seals secrets is not in the ring. The owners of these factors could not sign in.
  * @throws CONFIG_INVALID naming the keys
  */
 export async function refuseLostKeys(source: FactorSource, keys: PurposeKeys): Promise<void> {
@@ -65,7 +65,7 @@ async function resealBatch(
     if (secret === null) unreadable += 1
     else {
       const { secret: sealed, keyId: signing } = seal.seal(factor, secret)
-      // False if it was used meanwhile: then that use has sealed it again, or the next batch does.
+      // False if the factor was used meanwhile. That use, or the next batch, seals it again.
       if (await source.reseal(factor, sealed, signing)) resealed += 1
     }
   }
@@ -73,7 +73,7 @@ async function resealBatch(
 }
 
 /**
- * Seals all secrets under the signing key. May run beside the server, be killed, and run again.
+ * Seals all secrets with the signing key. May run beside the server, and may be interrupted and repeated.
  * @param onProgress how many are done so far
  */
 export async function resealAll(
@@ -85,7 +85,7 @@ export async function resealAll(
   for (const { id } of (await countSealed(source, seal.keys)).old) {
     let unreadable = 0
     for (;;) {
-      // The unreadable ones come again with each batch.
+      // Each batch contains the unreadable secrets of the batches before.
       const limit = BATCH + unreadable
       const batch = await resealBatch(source, seal, id, limit)
       unreadable = batch.unreadable

@@ -2,7 +2,7 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { isUnderSigningKey, seal, unseal } from '../session/seal.js'
 import type { StoredFactor } from './contract.js'
 
-/** The record that a secret belongs to. In another one it does not open. */
+/** The factor that a secret belongs to. Copied to another factor, it does not open. */
 function nameOf({ accountId, id }: Pick<StoredFactor, 'accountId' | 'id'>): string {
   return JSON.stringify(['totp', accountId, id])
 }
@@ -14,8 +14,8 @@ export interface SealedSecret {
 }
 
 /**
- * Seals the secrets of TOTP under the key ring. The server must know them to verify codes, so hashes would not do. Somebody
- * who reads the database without `AUTH_SECRETS` cannot make codes.
+ * Seals TOTP secrets with the key ring. Hashes are no alternative, because the server needs the secrets to verify codes.
+ * An attacker who reads the database and does not know `AUTH_SECRETS` cannot make codes.
  */
 export class FactorSeal {
   constructor(readonly keys: PurposeKeys) {}
@@ -29,7 +29,7 @@ export class FactorSeal {
     return unseal(this.keys, nameOf(factor), factor.secret)
   }
 
-  /** Under the signing key; nothing if it is already. */
+  /** The secret sealed with the signing key. Empty if it already is. */
   renewed(factor: StoredFactor, secret: string): Partial<SealedSecret> {
     return isUnderSigningKey(this.keys, factor.secret) ? {} : this.seal(factor, secret)
   }

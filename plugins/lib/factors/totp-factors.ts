@@ -9,13 +9,13 @@ import type { Factors, NewTotp, StoredFactor, Verified } from './contract.js'
 import type { FactorKeeper } from './keeper.js'
 import type { Totp } from './totp.js'
 
-/** How long an enrolment can be confirmed, in ms. */
+/** How long a client can confirm an enrolment, in ms. */
 const ENROLMENT = 600_000
 const ID_BYTES = 16
-/** Reads again if another code of the same factor is spent meanwhile. Each of the three valid codes can do so once. */
+/** A parallel request may spend another code of the factor. Then the factor is read again: three codes are valid at once. */
 const ROUNDS = 3
 
-/** An enrolment. Nothing is stored for it: the client hands it back. */
+/** An enrolment. The server does not store it: the client sends it back. */
 const isEnrolment = Type.Object(
   {
     factor: Type.String({ minLength: 1 }),
@@ -63,20 +63,20 @@ export class TotpFactors implements Enrolling {
     const own = { id: enrolment.factor, accountId: account.id }
     const times = { createdAt: app.identityClock(), lastUsedAt: null }
     const sealed = sealing.seal(own, enrolment.secret)
-    // The code is spent: it does not sign in as well.
+    // `counter` marks the code as used, so that it cannot also sign in.
     const factor: StoredFactor = { ...own, kind: 'totp', name, ...sealed, counter, ...times }
     const { recoveryCodes } = await this.keeper.add(factor, request)
     return { recoveryCodes }
   }
 
-  /** An enrolment counts once: after its factor is removed, nobody who knows the secret brings it back. */
+  /** An enrolment works once. Otherwise somebody who knows the secret could add the factor again after its removal. */
   async #finish({ factor, until }: Enrolment): Promise<boolean> {
     const { stateStore, identityClock } = this.context.app
     const key = createHash('sha256').update(`totp-enrolment.${factor}`).digest('base64url')
     return (await stateStore.spendOnce?.(key, until, identityClock())) ?? true
   }
 
-  /** Verifies a code, and spends it with all older ones. */
+  /** Verifies a code. Spends it and all older ones. */
   async spend(accountId: string, code: string): Promise<Verified | Refusal> {
     for (let round = 0; round < ROUNDS; round += 1) {
       const factors = (await this.context.source.list(accountId)).filter(({ kind }) => kind === 'totp')

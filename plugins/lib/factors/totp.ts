@@ -1,21 +1,21 @@
 import type * as Otpauth from 'otpauth'
 import { loadOptional } from '../optional.js'
 
-/** Of a secret, as RFC 4226 §4 recommends: the output length of SHA-1. */
+/** The length of a secret: that of a SHA-1 hash, as RFC 4226 §4 recommends. */
 const SECRET_BYTES = 20
-/** RFC 6238 §4. Authenticator apps know no other values for certain. */
+/** RFC 6238 §4. Some authenticator apps support no other values. */
 const OPTIONS = { algorithm: 'SHA1', digits: 6, period: 30 } as const
 /** In ms. */
 const STEP = OPTIONS.period * 1000
-/** One step before and after the present one, for slow typing and clocks that differ (RFC 6238 §5.2). */
+/** Also accepts the steps before and after the current one: people type slowly, and clocks differ (RFC 6238 §5.2). */
 const WINDOW = 1
-/** Nothing is normalised: a code is what the app shows. */
+/** Exactly what the app shows. Nothing is normalised. */
 const CODE = /^[0-9]{6}$/
 
 export interface Totp {
   /** A new secret, in base32. */
   newSecret(): string
-  /** The address that authenticator apps read from a QR code. */
+  /** The `otpauth:` URI for a QR code. */
   uri(secret: string, issuer: string, label: string): string
   /** The time step of the code; null if it is wrong. @param now in ms */
   stepOf(secret: string, code: string, now: number): number | null

@@ -17,7 +17,7 @@ async function spend(
 ): Promise<Verified | Refusal> {
   if (proof.factor === 'passkey') return verifiers.passkey(proof.response, { ...scope, accountId })
   const { factor, code } = proof
-  // The body may not be validated: a word such as `constructor` must not find a function.
+  // An application may pass an unvalidated body. A word such as `constructor` must not find a function.
   if ((factor !== 'totp' && factor !== 'recovery_code') || typeof code !== 'string') return 'wrong'
   return verifiers[factor](accountId, code)
 }

@@ -12,7 +12,7 @@ export function isAllowed(allow: (identity: Identity) => unknown, identity: Iden
     throw new OptionInvalid('allow', AT_ONCE, { cause })
   }
   if (typeof answer !== 'object' || answer === null || !('then' in answer)) return answer === true
-  // A rejection that nobody handles would end the process.
+  // An unhandled rejection would end the process.
   Promise.resolve(answer).catch(() => {})
   throw new OptionInvalid('allow', AT_ONCE)
 }

@@ -23,10 +23,9 @@ export interface GuardOptions {
    */
   readonly factors?: 1 | 2
   /**
-   * The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. It counts from the oldest
-   * factor that the guard needs: of the newest ones, as many as `factors` says, or one. Where `app.secondFactors` knows a
-   * second factor of the account, the guard needs two. No renewal or refresh resets the age, only a step-up does, and an
-   * API key never passes.
+   * The maximum age of the sign-in in seconds (`SIGN_IN_TOO_OLD`, 403); `true` is ten minutes. The guard
+   * needs as many factors as `factors` says, or one; two if `app.secondFactors` says that the account has a second factor.
+   * All of these must be that recent. Only a step-up resets the age: renewals and refreshes do not. An API key never passes.
    */
   readonly fresh?: true | number
   /**

@@ -12,7 +12,7 @@ import { kUnauthenticatedStatus, refusedError } from './refused.js'
 import { replyOf } from './sign-in.js'
 import { takeBackEnded, untilAnswer } from './until-answer.js'
 
-/** Strengthens the caller's sign-in. A sign-in that ends meanwhile stays ended, and its client gets no new credential. */
+/** Adds factors to the caller's sign-in. If the sign-in ends meanwhile, it stays ended and its client gets no credential. */
 export async function stepUp(
   this: FastifyRequest,
   factors: readonly (FactorMethod | GivenFactor)[],
@@ -57,7 +57,7 @@ async function strengthen(
 }
 
 /**
- * As a guard refuses. It clears no cookie: the browser may have signed in again meanwhile.
+ * The same refusal as a guard's. Clears no cookie, because the browser may have signed in again meanwhile.
  */
 function signedOut({ server }: FastifyRequest, mode: AuthMode): Error {
   return refusedError(server[kUnauthenticatedStatus], [mode], [{ code: 'SIGNED_OUT', mode }])

@@ -3,20 +3,20 @@ import { heldSince, passwordAt, TWO_FACTORS, weightOf } from '../credentials/giv
 import { FactorRequired, SignInTooOld } from '../errors.js'
 import type { GuardRules } from './guard-options.js'
 
-/** The question of guards with `fresh`. A decorator, `app.secondFactors`. */
+/** The decorator `app.secondFactors`. Guards with `fresh` ask it. */
 export interface SecondFactors {
-  /** Whether a sign-in of the account needs a second factor. */
+  /** Whether the account has a second factor. */
   has(accountId: string): Promise<boolean>
 }
 
 type Rules = Pick<GuardRules, 'factors' | 'ageMax'>
 
-/** A mode without factors counts as one factor at the time of the sign-in. Only an API key has neither. */
+/** An identity without factors counts as one factor, given at `authTime`. Only an API key has neither. */
 function factorsOf({ factors, authTime }: Identity): readonly GivenFactor[] {
   return factors ?? (typeof authTime === 'number' ? passwordAt(authTime) : [])
 }
 
-/** RFC 9470 §3. Its client can step up, or sign in again, and repeat the request. */
+/** RFC 9470 §3. The client can step up or sign in again, and repeat the request. */
 function challengeOf({ ageMax }: Rules, weight: number): string {
   const age = ageMax === null ? '' : `, max_age="${Math.floor(ageMax / 1000)}"`
   const references = weight > 1 ? `, acr_values="${TWO_FACTORS}"` : ''
@@ -27,16 +27,16 @@ function refuse(error: Error, rules: Rules, weight: number): never {
   throw Object.assign(error, { headers: { 'www-authenticate': challengeOf(rules, weight) } })
 }
 
-/** Times are in ms. Not recent for a time that is no number, or further ahead than clocks may differ. */
+/** Times are in ms. False for a time that is no number, or too far in the future. */
 function isRecent(factors: readonly GivenFactor[], weight: number, ageMax: number, now: number): boolean {
   const since = heldSince(factors, weight)
   return since !== null && Math.abs(now - since) <= ageMax
 }
 
 /**
- * Refuses a caller whose sign-in has too few factors, or too old ones. A promise only for a guard with `fresh` that must
+ * Refuses a caller whose sign-in has too few factors, or too old ones. Returns a promise only if a guard with `fresh` must
  * look up whether the account has a second factor.
- * @param secondFactors null if the application does not know
+ * @param secondFactors null if the application has none
  * @throws FACTOR_REQUIRED, SIGN_IN_TOO_OLD, both with the challenge of RFC 9470
  */
 export function requireStrength(
@@ -57,6 +57,6 @@ export function requireStrength(
   }
   // Nothing makes an API key recent.
   if (wanted === 2 || secondFactors === null || factors.length === 0) return judge(wanted ?? 1)
-  // An application's own kind of promise is no `Promise`, and the guard would not wait for it.
+  // The application may return its own kind of promise. The guard waits only for a real `Promise`.
   return Promise.resolve(secondFactors.has(identity.accountId)).then((has) => judge(has ? 2 : 1))
 }

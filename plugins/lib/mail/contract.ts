@@ -6,11 +6,11 @@ export type NoticeKind =
   /** A passkey, an authenticator app, or new recovery codes. */
   | 'factor_added'
   | 'factor_removed'
-  /** Several wrong codes after the right password. */
+  /** Several wrong codes in a row. The person who gave them may know the password. */
   | 'factor_refused'
-  /** An administrator removed all of them. */
+  /** An administrator removed all second factors. */
   | 'factors_reset'
-  /** A passkey exists twice. */
+  /** A passkey was refused, because it seems to be copied. */
   | 'passkey_cloned'
 
 /** An account, and the token that sets a new password for it. */

@@ -18,9 +18,9 @@ export const NOTICES_LIMIT: MailboxLimit = { kinds: ['notice'], most: 20 }
 export const ACCOUNT_LIMIT = 5
 /** Tries of one code. */
 export const CODE_TRIES = 5
-/** How long a token is valid, from the request on, in ms. */
+/** How long a reset token is valid after its request, in ms. */
 export const TOKEN_LIFETIME = 15 * 60_000
-/** The same of a code: an out-of-band code may live ten minutes (OWASP ASVS 6.5.5). */
+/** How long a code is valid, in ms. An out-of-band code may live ten minutes (OWASP ASVS 6.5.5). */
 export const CODE_LIFETIME = 10 * 60_000
 /** How long a notice is worth sending, in ms. */
 export const NOTICE_LIFETIME = 24 * 3_600_000

@@ -8,9 +8,10 @@ import type { StoredSession } from './records.js'
 import type { Strength } from './steps.js'
 
 /*
- * Why a session's identity may come from memory: only the end of its sign-in, a step-up, or a time, ends an id of a
- * session. The revocation list has both ends, and is asked at every use. The times are kept here. So a record that was read during its sign-out does no harm. The
- * application's data is never cached: it is read from the store each time.
+ * Why a session's identity may come from memory: an id of a session ends by a time limit, by the end of its sign-in, or
+ * by a step-up. The cache keeps the time limits. The revocation list has the other two, and is checked at every use. So a
+ * record that was read during its sign-out does no harm. The application's data is never cached: it is read from the store
+ * each time.
  */
 
 /**
@@ -28,7 +29,7 @@ export interface SessionBounds {
 
 export const UNBOUND: SessionBounds = Object.freeze({ openUntil: Number.POSITIVE_INFINITY, proof: null })
 
-/** The sign-in of a session, and what the id in the cookie is good for. */
+/** The sign-in of a session, and the factors and expiry of the id in the cookie. */
 export interface HeldSession {
   readonly signIn: SessionSignIn
   /** See SessionCredential. */
@@ -36,12 +37,12 @@ export interface HeldSession {
   readonly strength: Strength
 }
 
-/** Random characters of a sign-in's id. The rest of such an id is a mark. */
+/** The length of the random part of a sign-in's id. The rest of the id is a mark. */
 const RANDOM_PART = 16
 
 /**
- * The entry in the revocation list by which a step-up tells all processes that the session's id of this step is no longer
- * the newest. No sign-in has such an id.
+ * The entry in the revocation list for the session's id of this step. A step-up adds it, to tell all processes that this id
+ * is no longer the newest. No sign-in has such an id.
  */
 export function retirementOf(signInId: string, step: number): string {
   return `${signInId.slice(0, RANDOM_PART)}-${step.toString(36)}`
@@ -74,7 +75,7 @@ export class SessionCache extends VerifiedCache {
 
   /**
    * The session as a credential that was verified now.
-   * @param retirement null for one that is only used at once
+   * @param retirement null for a credential that is used at once and not cached
    */
   verifiedOf(
     cookie: string,

@@ -10,7 +10,7 @@ import { faultyField, isNestedTooDeep } from './json-fault.js'
 
 const { sub, username, role, epoch, gen, sid, fac } = IdentityClaims
 const AnyObject = Type.Record(Type.Unknown)
-/** In ms, as far as a `Date` goes. */
+/** A time in ms that a `Date` can hold. */
 const Moment = Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 })
 
 /** The sign-in that a session stands for. `auth_time` is in ms. */
@@ -23,7 +23,7 @@ const isSessionSignIn = Type.Object(
     // Device binding was offered at the sign-in. Its record tells whether it was bound.
     dev: Type.Optional(Type.Literal(1)),
     fac,
-    // After step-ups: their number, and what the id from before the last one is good for. See steps.ts.
+    // After step-ups: their number, and the factors and expiry of the old id. See steps.ts.
     step: Type.Optional(Type.Integer({ minimum: 1, maximum: STEP_MAX })),
     old: Type.Optional(Type.Object({ until: Moment, fac }, { additionalProperties: false })),
   },

@@ -30,7 +30,7 @@ export interface SessionCredential {
   readonly text: string
   /** The random part of the id, which names the session. */
   readonly id: string
-  /** How many step-ups there were before it. */
+  /** The number of step-ups before this id. */
   readonly step: number
   readonly stale: boolean
 }

@@ -89,7 +89,7 @@ export class SessionRecords {
     return existed
   }
 
-  /** Tells every process that an id of a session is no longer the newest. See retirementOf. @param until in ms */
+  /** Tells every process that this id of a session is no longer the newest. See retirementOf. @param until in ms */
   async retire(accountId: string, retirement: string, until: number): Promise<void> {
     await this.store.endSignIn(accountId, retirement, until)
   }

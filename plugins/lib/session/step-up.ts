@@ -8,12 +8,12 @@ import type { StoredSession } from './records.js'
 import { stepOf, steppedUp } from './steps.js'
 import type { SessionParts } from './use.js'
 
-/** Each conflict means that another writer succeeded, so only this many writers at once exhaust the attempts. */
+/** Each conflict means that another writer succeeded. Only this many parallel writers exhaust the attempts. */
 const ATTEMPTS_MAX = 100
 
 /**
  * Adds factors to the session of this id and to its sign-in.
- * @returns the session, whose newest id has the factors
+ * @returns the session; its newest id has the factors
  * @throws SIGNED_OUT also for an id that was replaced meanwhile, STORE_UNAVAILABLE
  */
 export async function stepUpSession(
@@ -39,8 +39,8 @@ export async function stepUpSession(
 }
 
 /**
- * Every process may have the id from before in its cache, where its time does not count. So they are told first, by the
- * revocation list. If the session cannot be replaced after that, its id is only read from the store more often.
+ * Every process may have the old id in its cache, without the new expiry. So the revocation list tells them first. If
+ * replacing the session then fails, the processes only read its id from the store more often.
  */
 async function replace(
   { records, clock }: SessionParts,

@@ -3,15 +3,15 @@ import { mergeFactors, readFactors, writeFactors } from '../credentials/given-fa
 import type { SessionSignIn } from './content.js'
 
 /*
- * A step-up gives a session a new id: the same random part, and the number of the step behind it. The random part names
- * the record, so that data, sign-in and binding stay. The id from before works a little longer, with its old strength,
- * because other requests of the browser may be under way with it.
+ * A step-up gives a session a new id: the same random part, followed by the number of step-ups. The random part names the
+ * record, so data, sign-in and binding stay. The old id works a little longer without the new factors, because other
+ * requests of the browser may still use it.
  */
 
-/** In ms. */
+/** How long the old id works, in ms. */
 export const OLD_ID_FOR = 10_000
 
-/** What an id of a session is good for. */
+/** The factors and the expiry of one id of a session. */
 export interface Strength {
   /** See writeFactors. */
   readonly fac: string | undefined
@@ -24,7 +24,7 @@ export function stepOf(signIn: SessionSignIn | null): number {
   return signIn?.step ?? 0
 }
 
-/** Null for an id that has been replaced for too long. */
+/** Null for an old id that has expired. */
 export function strengthOf(signIn: SessionSignIn, step: number, now: number): Strength | null {
   const { fac, old } = signIn
   if (step === stepOf(signIn)) return { fac, until: Number.POSITIVE_INFINITY }
@@ -32,18 +32,18 @@ export function strengthOf(signIn: SessionSignIn, step: number, now: number): St
   return isOld ? { fac: old.fac, until: old.until } : null
 }
 
-/** Whether somebody with these factors has given all of the others too, and at least as recently. */
+/** Whether `own` has every factor of `others`, each at least as recent. */
 function cover(own: readonly GivenFactor[], others: readonly GivenFactor[]): boolean {
   return others.every(({ method, at }) => own.some((factor) => factor.method === method && factor.at >= at))
 }
 
 /**
- * The sign-in after a step-up by the id of this step. The new id has the factors of that id and the given ones, and not
- * those that another id has got meanwhile: the two may be in different hands.
+ * The session's sign-in after a step-up with the id of this step. The new id has the factors of that id and the given
+ * ones. It does not get factors that another id has got meanwhile: two different people may hold the two ids.
  *
- * If two requests of one browser step up at once, the second has an old id already. If it has given the same factors, it
- * gets the id of the first: which answer the browser reads last then makes no difference.
- * @returns null for an id that is over; the same object if nothing is to change
+ * If two requests of one browser step up at once, the second one already has an old id. If it gave the same factors, it
+ * gets the id of the first one. So the order of the two answers makes no difference.
+ * @returns null for an id that has expired; the same object if nothing changes
  */
 export function steppedUp(
   signIn: SessionSignIn,

@@ -92,7 +92,7 @@ async function renewed({ id, stored }: Renewal, use: SessionUse): Promise<Cookie
   return { kind: 'set', id, step: stepOf(stored.content.signIn), maxAge: use.maxAgeOf(stored) }
 }
 
-/** Due if the cookie is under an old key, or would expire before its touched session. Never for the id before a step-up. */
+/** Due if the cookie is under an old key, or would expire before its touched session. Never for an old id from before a step-up. */
 export function renewalOf(
   { id, step, stale }: SessionCredential,
   stored: StoredSession,

@@ -90,7 +90,7 @@ export class SessionUse {
 
   /**
    * Whether the answer may set the session's cookie again. Not if its sign-in has ended, this process destroyed the session
-   * or a step-up gave it another id: the browser may hold another cookie by then, which must stay.
+   * or a step-up gave it another id: the browser may already hold a newer cookie, which must stay.
    */
   async mayRenewCookie({ key, absoluteExpiresAt, content: { signIn } }: StoredSession): Promise<boolean> {
     const { records, signIns, log, clock } = this.parts

@@ -51,7 +51,7 @@ export class SessionVerification {
     const stored = await this.load(credential)
     const { devices, clock } = this.parts
     const signIn = stored?.content.signIn
-    // The id from before a step-up, after its time.
+    // The old id from before a step-up has expired.
     if (signIn && !strengthOf(signIn, credential.step, clock())) return null
     if (!stored || !signIn || devices === null) return stored
     const demand = await demandOf(devices, signIn, clock())

@@ -80,8 +80,8 @@ export interface SignIns {
     replaced?: string,
   ): Promise<SignInRecord | null>
   /**
-   * Adds factors to a sign-in that is live. A mode does this before it issues the stronger credential, so that a later
-   * credential and the list have them too.
+   * Adds factors to a live sign-in. A mode calls this before it issues the stronger credential. So later credentials and
+   * the list of sign-ins have the factors too.
    * @param given with their times, and verified: see checkFactors
    * @returns the record with all factors; null if the sign-in has ended, has no record, or began under version 0.1
    * @throws STORE_UNAVAILABLE also if the store has no `resealSignIn`

@@ -8,8 +8,8 @@ import { claimsOrNull } from '../stores/narrow.js'
 /*
  * Before a store gets a sign-in's record, the fields that never change are authenticated, and its claims and factors are
  * sealed. So an attacker who can write to the store cannot change anybody's claims, factors, epoch or absolute limit. At
- * most they can put back the seal from before a step-up, with fewer factors. The store owns the
- * fields that change: the last-seen time, the idle limit, the refresh counter.
+ * most they can restore the seal from before a step-up, which has fewer factors. The seal does not cover the fields that
+ * the store changes: the last-seen time, the idle limit, the refresh counter.
  *
  * Version 0.1 wrote records without a seal. The end of an id marks sign-ins that began under a version that seals. The id
  * comes from a genuine credential, so a record whose seal was removed does not pass for an old one.
@@ -58,8 +58,8 @@ function areNone(claims: SignInRecord['claims']): boolean {
 }
 
 /**
- * Before the seal of a record with factors. Version 0.2 takes such a record for altered, and leaves it out. It has a name
- * of its own: without the prefix it does not open as claims.
+ * The prefix of a seal with factors. Version 0.2 treats such a record as altered, and does not list it. The name of the seal
+ * differs too, so that the seal does not open as claims if somebody removes the prefix.
  */
 const FACTORS = 'f'
 
@@ -68,8 +68,8 @@ function nameOfFactors(name: string): string {
 }
 
 /**
- * The record for a store. Its seal is `<key id><MAC>`, with claims `v1.<key id>.<IV, tag and ciphertext>`, and with
- * factors that same text behind an `f`. Most records have neither, and an IV and a tag would cost each of them 22 bytes.
+ * The record for a store. Its seal is `<key id><MAC>`; with claims, `v1.<key id>.<IV, tag and ciphertext>`; with factors,
+ * `f` and the same. Most records have neither claims nor factors. An IV and a tag would cost each of them 22 bytes.
  */
 export function sealRecord(keys: PurposeKeys, { factors, ...record }: SignInRecord): SignInRecord {
   const { claims } = record

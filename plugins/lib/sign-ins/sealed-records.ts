@@ -10,7 +10,7 @@ type Store = Pick<
   'addSignIn' | 'findSignIn' | 'listSignIns' | 'resealSignIn' | 'rotateRefresh' | 'settleBinding'
 >
 
-/** Each failed attempt means that another writer succeeded, so only this many at once exhaust them. */
+/** Each failed attempt means that another writer succeeded. Only this many parallel writers exhaust them. */
 const ATTEMPTS_MAX = 100
 
 const NO_RESEAL = 'a step-up needs a store with resealSignIn'
@@ -52,9 +52,9 @@ export class SealedRecords {
   }
 
   /**
-   * Adds factors to a sign-in. Several callers at once add all of theirs: each replaces only the seal that it has read,
-   * and then reads whether the record has its factors.
-   * @returns the record with them; null if there is none any more, or it is not genuine
+   * Adds factors to a sign-in. The factors of all parallel callers are added: each caller replaces only the seal that it has
+   * read, and then checks that the record has its factors.
+   * @returns the record with the factors; null if the record is gone or not genuine
    * @throws STORE_UNAVAILABLE also if the store cannot replace a seal
    */
   async addFactors(
@@ -65,7 +65,7 @@ export class SealedRecords {
   ): Promise<SignInRecord | null> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const stored = await this.store.findSignIn(accountId, id, now)
-      // A record without a seal is of version 0.1. A seal would authenticate what anybody may have changed in it.
+      // A record without a seal is from version 0.1. Somebody may have changed it, and a seal would authenticate the change.
       const signIn = stored?.seal ? this.#genuine(stored) : null
       if (!stored || !signIn) return null
       const strong = { ...signIn, factors: mergeFactors(signIn.factors ?? [], given) }

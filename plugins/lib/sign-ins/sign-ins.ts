@@ -101,7 +101,7 @@ export function createSignIns(parts: SignInsParts): SignIns {
       parts.records.settle(accountId, id, binding, clock(), replaced),
     async strengthen({ accountId, signInId }, given) {
       const record = await parts.records.addFactors(accountId, signInId, given, clock())
-      // Last: while a sign-in ends, its record may be there for a moment.
+      // This check comes last, because the record of an ended sign-in may exist for a moment longer.
       return record && (await store.isLive(refOfRecord(record))) ? record : null
     },
     end: endAndTell,

@@ -31,7 +31,7 @@ export interface SignInRecord {
   readonly refresh: RefreshState | null
   /** Added by the application at sign-in, for credentials issued later. Null in a store, except in records of 0.1. */
   readonly claims: Claims | null
-  /** How and when its owner proved who they are. Never in a store, where the seal holds them. Absent if it cannot be read. */
+  /** The factors that were given. In a store, only the seal contains them. Absent if the seal cannot be read. */
   readonly factors?: readonly GivenFactor[]
   /**
    * In a store: authenticates the fields that never change, and holds claims and factors. A store must keep it unchanged: a

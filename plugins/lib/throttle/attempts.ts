@@ -14,7 +14,7 @@ interface Parts extends LimitsParts {
 
 export class Attempts implements Throttle {
   readonly #underWay: UnderWay
-  /** The hasher may be busy: no hash is needed for a factor. */
+  /** Does not depend on the hasher: a factor needs no hash. */
   readonly #guessingFactors = new UnderWay(() => false)
   readonly #limits: Limits
 
@@ -44,7 +44,7 @@ export class Attempts implements Throttle {
       const step = { mode, account, username, options }
       const wanted = await orSettle(attempt, async () => app[kAskFactor]?.(request, step) ?? null)
       if (wanted) {
-        // Half of a sign-in resets no count, and its device does not become a known one.
+        // The sign-in is not finished. So no count is reset, and the device does not become a known one.
         await attempt.giveBack()
         throw wanted
       }

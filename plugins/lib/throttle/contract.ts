@@ -18,9 +18,9 @@ export interface Throttle {
    * Verifies the password with the application's account source, and signs in. Success resets the account's
    * counters. A mode of ambient authority also sets a device cookie.
    *
-   * If the account has a second factor, nobody is signed in: the attempt does not count, no counter is reset, and the
-   * SECOND_FACTOR_REQUIRED names a pending sign-in for `app.factors.finishSignIn`.
-   * @throws THROTTLED, CREDENTIALS_REFUSED, SECOND_FACTOR_REQUIRED, and what the account source and `request.signIn` throw
+   * If the account has a second factor, nobody is signed in yet. The attempt does not count, and no counter is reset. The
+   * error SECOND_FACTOR_REQUIRED names a pending sign-in for `app.factors.finishSignIn`.
+   * @throws THROTTLED, CREDENTIALS_REFUSED, SECOND_FACTOR_REQUIRED, the errors of the account source and `request.signIn`
    */
   signIn<N extends ModeName>(
     request: FastifyRequest,
@@ -42,10 +42,10 @@ export interface Throttle {
     verify: () => Promise<T | null>,
   ): Promise<T | null>
   /**
-   * Verifies a second factor. Counts by account, whatever asks for it and from wherever; a device that signed in with
-   * two factors before has a count of its own. These counts are apart from those of passwords. Success resets them.
-   * @param verify returns null for a wrong one. It gets the number of failures in a row, if this one fails too
-   * @throws THROTTLED, and what `verify` throws
+   * Counts an attempt at a second factor, and verifies it. All routes and addresses share one count for each account. A
+   * device that signed in with two factors before has its own count. Success resets the count. Passwords are counted apart.
+   * @param verify returns null for a wrong factor. Its argument is the number of failures in a row, this one included
+   * @throws THROTTLED, and the errors of `verify`
    */
   guessFactor<T>(
     request: FastifyRequest,
@@ -53,8 +53,8 @@ export interface Throttle {
     verify: (failures: number) => Promise<T | null>,
   ): Promise<T | null>
   /**
-   * After a sign-in with two factors: resets the account's counters of passwords, and sets the device cookie if the mode
-   * is of ambient authority. So does `signIn` when a password is enough. Never throws.
+   * After a sign-in with two factors: resets the account's count of wrong passwords. If the browser sends the mode's
+   * credential by itself, also sets the device cookie. `signIn` does both when a password is enough. Never throws.
    * @param username as typed
    */
   noteSignIn(request: FastifyRequest, mode: ModeName, account: Account, username: string): Promise<void>

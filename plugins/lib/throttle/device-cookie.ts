@@ -20,7 +20,7 @@ const isPayload = Type.Object(
     name: Type.String({ pattern: '^[\\w-]{22}$' }),
     epoch: Whole,
     exp: Instant,
-    /** It signed in with two factors. */
+    /** Present if a sign-in on the device had two factors. */
     two: Type.Optional(Type.Literal(1)),
   },
   { additionalProperties: false },
@@ -32,8 +32,8 @@ export interface Device {
   readonly id: string
   readonly accountId: string
   /**
-   * Whether a sign-in from it had two factors. Somebody who only knows the password may have signed in before there was
-   * a second factor, from many devices. These have no counters of their own for it.
+   * Whether a sign-in on this device had two factors. An attacker who knows only the password may have signed in on many
+   * devices before the account had a second factor. Such devices have no counter of their own for it.
    */
   readonly hasTwoFactors: boolean
 }

@@ -26,7 +26,7 @@ export interface Refused extends Refusal {
 
 /** An attempt that may go on. It counts as failed until it is settled. Settling never throws. */
 export interface HeldAttempt {
-  /** How many attempts in a row will have failed at the account or the device if this one fails. */
+  /** The number of failures in a row of the account or the device, if this attempt fails too. */
   readonly failures: number
   /** The guess was wrong. */
   fail(): Promise<void>
@@ -64,7 +64,7 @@ export async function refusalOf({ steps, clock }: Parts, demand: Demand): Promis
   return refusal && { by: demand.by, ...refusal }
 }
 
-/** Forgets the failures of an account or a device, without an attempt. Never throws. */
+/** Forgets the failures of an account or a device. Needs no attempt. Never throws. */
 export async function forgetFailures({ steps }: Parts, demands: readonly Demand[]): Promise<void> {
   const noteFault = (error: unknown) => steps.noteFault(error)
   const work = (each: Steps) => Promise.all(demands.map((demand) => forget(each, demand)))

@@ -13,7 +13,7 @@ import type { Steps } from './steps.js'
 
 /** An attempt that counts as failed until it is settled, once. */
 export interface Reservation {
-  /** How many attempts in a row will have failed if this one fails. */
+  /** The number of failures in a row, if this attempt fails too. */
   readonly failures: number
   /** The attempt failed, at `now` (ms). The last failure of a round starts the delay. */
   fail(now: number): Promise<void>
@@ -86,7 +86,7 @@ export function findRefusal(steps: Steps, limited: Limited, now: number): Promis
 
 /** Forgets the subject's failures. Rejects on a store's fault. */
 export async function forget(steps: Steps, { rule, subject }: Limited): Promise<void> {
-  // Not `expect`, because that is a guess. The name of the counter does not matter here.
+  // Compares with the stored round and not with `expect`, which is only a guess. The counter's name does not matter here.
   const { stored } = await steps.look(subject, `${subject}:0`)
   await follow(steps, { rule, subject }, stored, over)
 }
@@ -96,7 +96,7 @@ function over(current: number): Round | null {
   return current === 0 ? null : overRound(unpackRound(current))
 }
 
-/** Writes the round that follows the stored one; decides again if that has changed meanwhile. */
+/** Writes the round that follows the stored one. If the stored one changed meanwhile, decides again. */
 async function follow(
   steps: Steps,
   { rule, subject }: Limited,

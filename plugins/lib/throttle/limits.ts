@@ -21,23 +21,23 @@ export interface LimitsParts {
   readonly subjects: Subjects
 }
 
-/** The subject of an attempt. Only a credential proves an account id: a typed name does not. */
+/** The kind of attempt, and the account if a credential names it: a typed name proves no account. */
 export interface About {
   readonly what: string
   readonly accountId: string | null
 }
 
-/** Limits that are asked in order. See `holdAttempt`. */
+/** Limits, checked in this order. See `holdAttempt`. */
 export type DemandGroups = readonly (readonly Demand[])[]
 
-/** Whether the error counts as an attempt of the client. A fault of the server does not, nor does a missing nonce. */
+/** Whether the error counts as a failed attempt. Faults of the server and a missing nonce do not. */
 export function isRefused(error: unknown): boolean {
   if (error instanceof ProofNonceRequired) return false
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
   return typeof status === 'number' && status < 500
 }
 
-/** Settles the attempt if the work fails. */
+/** If the work fails, counts the attempt or gives it back. */
 export async function orSettle<T>(attempt: HeldAttempt, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -47,7 +47,7 @@ export async function orSettle<T>(attempt: HeldAttempt, work: () => Promise<T>):
   }
 }
 
-/** The limits that a request is subject to, and the refusals by them. */
+/** The limits of a request. */
 export class Limits {
   constructor(private readonly parts: LimitsParts) {}
 
@@ -68,8 +68,8 @@ export class Limits {
   }
 
   /**
-   * For the second factor of an account. All attempts count together: at sign-ins, step-ups and resets.
-   * @param device only one that gave two factors before has a counter of its own
+   * For the second factor of an account. Sign-ins, step-ups and resets share one count.
+   * @param device has its own counter only if it signed in with two factors before
    */
   ofFactor(request: FastifyRequest, accountId: string, device: Device | null): DemandGroups {
     const { settings, subjects } = this.parts
@@ -80,7 +80,7 @@ export class Limits {
     return [[this.address(request)], [account]]
   }
 
-  /** Forgets failed passwords of an account or a device, and not those of an address. Never throws. */
+  /** Forgets failed passwords of an account or a device. Keeps those of the address. Never throws. */
   forgetName(request: FastifyRequest, username: string, device: Device | null): Promise<void> {
     const demands = this.ofName(request, username, device).flat()
     return forgetFailures(
@@ -95,13 +95,13 @@ export class Limits {
     return 'retryAfter' in outcome ? this.#refuse(request, outcome, about) : outcome
   }
 
-  /** Takes nothing. @throws THROTTLED if no attempt is left */
+  /** Counts nothing. @throws THROTTLED if no attempt is left */
   async check(request: FastifyRequest, demand: Demand, about: About): Promise<void> {
     const refusal = await refusalOf(this.#counters, demand)
     if (refusal) this.#refuse(request, refusal, about)
   }
 
-  /** Adds nothing if others have filled the round meanwhile. */
+  /** Counts nothing if other attempts have used up the limit meanwhile. */
   async countFailure(demand: Demand): Promise<void> {
     const outcome = await holdAttempt(this.#counters, [[demand]])
     if (!('retryAfter' in outcome)) await outcome.fail()

@@ -78,12 +78,12 @@ function checkAccountRule(options: ThrottleOptions): LimitRule {
   return Object.freeze({ limit, window, delays: Object.freeze({ first, longest, forget }) })
 }
 
-/** How much longer the second factor's durations are than those of a password. */
+/** The second factor's durations are those of a password, times these. */
 const FACTOR_WINDOWS = 96
 const FACTOR_DELAYS = 4
 
 /**
- * A day, and an hour between attempts, if the defaults are not changed. Somebody who knows the password can guess for
+ * With the defaults: a window of a day, and delays of up to an hour. An attacker who knows the password can guess for
  * months, and a code of six digits is far easier to guess than a password.
  */
 function factorRule({ limit, window, delays }: LimitRule): LimitRule {
