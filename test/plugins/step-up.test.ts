@@ -230,6 +230,23 @@ t.test('a token', async (t) => {
     t.strictSame(await app.signIns.list(ALICE.id), [])
   })
 
+  t.test('a copy of the refresh token does not get what its owner has proved', async (t) => {
+    const { signIn, stepUp, post, me, clock } = await build(t)
+    const first = await signIn('token')
+    const { refreshToken } = first.json().issued
+    clock.advance(60)
+    const answer = await stepUp(bearer(first), ['totp'], { refreshToken })
+    refused(t, await post('/refresh', {}, { token: refreshToken }), 401, 'REFRESH_REFUSED')
+    t.equal((await me(bearer(answer))).statusCode, 200, 'no alarm: it may have been under way')
+    const again = await stepUp(bearer(first), ['totp'], { refreshToken })
+    t.equal(again.statusCode, 200, 'a retry that proves the factor')
+    const { refreshToken: next } = answer.json().issued
+    const later = await post('/refresh', {}, { token: next })
+    t.strictSame(methodsOf(await me(bearer(later))), ['password', 'totp'])
+    const retry = await post('/refresh', {}, { token: next })
+    t.strictSame(methodsOf(await me(bearer(retry))), ['password', 'totp'], 'a later retry is one')
+  })
+
   t.test('that is stepped up twice at once: one sign-in, and both factors', async (t) => {
     const { signIn, stepUp, me, app } = await build(t)
     const first = await signIn('token')

@@ -83,12 +83,14 @@ export interface SignIns {
    * Adds factors to a live sign-in. A mode calls this before it issues the stronger credential. So later credentials and
    * the list of sign-ins have the factors too.
    * @param given with their times, and verified: see checkFactors
+   * @param strongFrom for a mode with refresh tokens: see SignInRecord
    * @returns the record with all factors; null if the sign-in has ended, has no record, or began under version 0.1
    * @throws STORE_UNAVAILABLE also if the store has no `resealSignIn`
    */
   strengthen(
     ref: Pick<SignInRef, 'accountId' | 'signInId'>,
     given: readonly GivenFactor[],
+    strongFrom?: number,
   ): Promise<SignInRecord | null>
   /**
    * Ends a sign-in, with or without a record: a credential whose record was lost must not live on. So it ends the

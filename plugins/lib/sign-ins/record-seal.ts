@@ -3,7 +3,7 @@ import { isFactorsText, readFactors, writeFactors } from '../credentials/given-f
 import type { PurposeKeys } from '../credentials/keys.js'
 import { seal, unseal } from '../session/seal.js'
 import type { SignInRecord } from '../stores/contract.js'
-import { claimsOrNull } from '../stores/narrow.js'
+import { claimsOrNull, whole } from '../stores/narrow.js'
 
 /*
  * Before a store gets a sign-in's record, the fields that never change are authenticated, and its claims and factors are
@@ -71,13 +71,17 @@ function nameOfFactors(name: string): string {
  * The record for a store. Its seal is `<key id><MAC>`; with claims, `v1.<key id>.<IV, tag and ciphertext>`; with factors,
  * `f` and the same. Most records have neither claims nor factors. An IV and a tag would cost each of them 22 bytes.
  */
-export function sealRecord(keys: PurposeKeys, { factors, ...record }: SignInRecord): SignInRecord {
+export function sealRecord(
+  keys: PurposeKeys,
+  { factors, strongFrom, ...record }: SignInRecord,
+): SignInRecord {
   const { claims } = record
   const { id, key } = keys.signing
   const name = nameOf(record)
   const given = writeFactors(factors, record.createdAt)
   if (given !== undefined) {
-    const content = JSON.stringify([areNone(claims) ? null : claims, given])
+    const from = strongFrom === undefined ? [] : [strongFrom]
+    const content = JSON.stringify([areNone(claims) ? null : claims, given, ...from])
     return { ...record, claims: null, seal: `${FACTORS}${seal(keys, nameOfFactors(name), content)}` }
   }
   const sealed = areNone(claims) ? `${id}${mac(key, name)}` : seal(keys, name, JSON.stringify(claims))
@@ -103,14 +107,16 @@ interface Content {
   readonly claims: SignInRecord['claims']
   /** See writeFactors. */
   readonly fac: string | undefined
+  readonly strongFrom?: number
 }
 
 const NOTHING: Content = Object.freeze({ claims: null, fac: undefined })
 
 /** Null for a method that only a later version knows. */
 function withFactors(content: unknown): Content | null {
-  const [claims, fac] = Array.isArray(content) ? content : []
-  return isFactorsText(fac) ? { claims: claimsOrNull(claims), fac } : null
+  const [claims, fac, from] = Array.isArray(content) ? content : []
+  if (!isFactorsText(fac)) return null
+  return { claims: claimsOrNull(claims), fac, ...(from === undefined ? {} : { strongFrom: whole(from) }) }
 }
 
 const KEY_ID = /^f?(?:v1\.)?([\w-]{8})(?:\.[\w-]+|[\w-]{20})$/
@@ -130,14 +136,14 @@ export interface OpenedRecord {
   readonly isGenuine: boolean
 }
 
-function opened(stored: SignInRecord, { claims, fac }: Content): OpenedRecord {
+function opened(stored: SignInRecord, { claims, fac, ...more }: Content): OpenedRecord {
   const { signIn } = unopened(stored)
   const factors = readFactors(fac, stored.createdAt)
-  return { signIn: Object.freeze({ ...signIn, claims, factors }), isGenuine: true }
+  return { signIn: Object.freeze({ ...signIn, claims, factors, ...more }), isGenuine: true }
 }
 
 function unopened(stored: SignInRecord): OpenedRecord {
-  const { seal: _seal, factors: _factors, ...record } = stored
+  const { seal: _seal, factors: _factors, strongFrom: _from, ...record } = stored
   const idleExpiresAt = Math.min(record.idleExpiresAt, record.absoluteExpiresAt)
   return { signIn: Object.freeze({ ...record, idleExpiresAt, claims: null }), isGenuine: false }
 }

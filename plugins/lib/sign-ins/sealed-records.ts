@@ -54,6 +54,7 @@ export class SealedRecords {
   /**
    * Adds factors to a sign-in. The factors of all parallel callers are added: each caller replaces only the seal that it has
    * read, and then checks that the record has its factors.
+   * @param strongFrom see SignInRecord
    * @returns the record with the factors; null if the record is gone or not genuine
    * @throws STORE_UNAVAILABLE also if the store cannot replace a seal
    */
@@ -62,13 +63,15 @@ export class SealedRecords {
     id: string,
     given: readonly GivenFactor[],
     now: number,
+    strongFrom?: number,
   ): Promise<SignInRecord | null> {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const stored = await this.store.findSignIn(accountId, id, now)
       // A record without a seal is from version 0.1. Somebody may have changed it, and a seal would authenticate the change.
       const signIn = stored?.seal ? this.#genuine(stored) : null
       if (!stored || !signIn) return null
-      const strong = { ...signIn, factors: mergeFactors(signIn.factors ?? [], given) }
+      const factors = mergeFactors(signIn.factors ?? [], given)
+      const strong = { ...signIn, factors, ...(strongFrom === undefined ? {} : { strongFrom }) }
       if (haveSame(strong.factors, signIn.factors)) return signIn
       const { seal } = sealRecord(this.keys, strong)
       if (!this.store.resealSignIn || !seal) throw new StoreUnavailable({ cause: new Error(NO_RESEAL) })

@@ -99,8 +99,8 @@ export function createSignIns(parts: SignInsParts): SignIns {
       rotateLive(store, parts.records, accountId, id, { ...rotation, now: clock() }),
     settleBinding: (accountId, id, binding, replaced) =>
       parts.records.settle(accountId, id, binding, clock(), replaced),
-    async strengthen({ accountId, signInId }, given) {
-      const record = await parts.records.addFactors(accountId, signInId, given, clock())
+    async strengthen({ accountId, signInId }, given, strongFrom) {
+      const record = await parts.records.addFactors(accountId, signInId, given, clock(), strongFrom)
       // This check comes last, because the record of an ended sign-in may exist for a moment longer.
       return record && (await store.isLive(refOfRecord(record))) ? record : null
     },

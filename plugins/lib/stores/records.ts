@@ -34,6 +34,11 @@ export interface SignInRecord {
   /** The factors that were given. In a store, only the seal contains them. Absent if the seal cannot be read. */
   readonly factors?: readonly GivenFactor[]
   /**
+   * Token mode, after a step-up: the counter of the first refresh token that came with the added factors. An older token
+   * gets no successor again: it may be a copy in other hands. Never in a store, as `factors`.
+   */
+  readonly strongFrom?: number
+  /**
    * In a store: authenticates the fields that never change, and holds claims and factors. A store must keep it unchanged: a
    * record without its seal counts as altered.
    */

@@ -62,6 +62,16 @@ interface Holder {
 
 type Found = Exclude<RotationResult, { readonly outcome: 'gone' }>
 
+/**
+ * A step-up gives a strong pair to a caller who has proved the factor. Whoever has a copy of the refresh token that it
+ * took has proved nothing, and must not get the pair as a retry.
+ * @throws REFRESH_REFUSED, without an alarm, because it may be a refresh that was under way
+ */
+function refuseCopy({ counter }: RefreshClaims, { outcome, signIn }: Found): void {
+  const { strongFrom = 0 } = signIn
+  if (outcome === 'repeated' && counter < strongFrom) throw new RefreshRefused()
+}
+
 export class Refresher implements RefreshTokens {
   constructor(private readonly parts: RefreshParts) {}
 
@@ -87,6 +97,7 @@ export class Refresher implements RefreshTokens {
     const fresh = access.issue(first.signIn, holder.account, ext, now, jkt)
     if (fresh.expiresIn < 1) throw new RefreshRefused()
     const result = first.outcome === 'unmet' ? await this.#rotate(presented) : first
+    if (!stepUp) refuseCopy(presented, result)
     return tokenPair(keys, await this.#judge(request, presented, result), fresh, now, jkt)
   }
 
@@ -97,9 +108,10 @@ export class Refresher implements RefreshTokens {
   }
 
   /** Before the rotation, so that the new tokens have the factors. */
-  async #strengthen({ accountId, signInId }: RefreshClaims, { caller, given }: StepUp): Promise<void> {
+  async #strengthen({ accountId, signInId, counter }: RefreshClaims, { caller, given }: StepUp) {
     const isOwn = signInId === caller.signInId && accountId === caller.accountId
-    if (!isOwn || !(await this.parts.signIns.strengthen(caller, given))) throw new RefreshRefused()
+    if (!isOwn || !(await this.parts.signIns.strengthen(caller, given, counter + 1)))
+      throw new RefreshRefused()
   }
 
   /**
