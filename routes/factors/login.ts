@@ -115,7 +115,8 @@ async function beginPasskeyLogin(request: FastifyRequest, reply: FastifyReply) {
 
 async function loginByPasskey(request: FastifyRequest<ByPasskey>, reply: FastifyReply) {
   const { mode, refresh_cookie = false, ...given } = request.body
-  const issued = await request.server.factors.passkeySignIn(request, mode, given)
+  const { issued, account } = await request.server.factors.passkeySignIn(request, mode, given)
+  await noticeNewDevice(request, account.username)
   const data = await pairData(request, reply, issued, refresh_cookie)
   return answer(request, 'SIGNED_IN', { auth_type: mode, data })
 }

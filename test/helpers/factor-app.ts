@@ -38,9 +38,9 @@ function addRoutes(app: FastifyInstance): void {
   )
   app.post('/passkey/options', (request, reply) => app.factors.beginPasskeySignIn(request, reply))
   type Answer = { pending: string; response: unknown; remember?: boolean }
-  app.post<InMode & { Body: Answer }>('/passkey/:mode', async (request) => ({
-    issued: await app.factors.passkeySignIn(request, request.params.mode, request.body),
-  }))
+  app.post<InMode & { Body: Answer }>('/passkey/:mode', (request) =>
+    app.factors.passkeySignIn(request, request.params.mode, request.body),
+  )
   app.post<{ Body: { id: string; code: string } }>('/totp', { preHandler: app.guard() }, async (request) => {
     const account = await accountOf(app, request.identity.username)
     return app.factors.confirmTotp(request, account, request.body.id, request.body.code)

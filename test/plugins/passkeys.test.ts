@@ -63,7 +63,8 @@ t.test('a passkey signs in by every mode, without a name and a password, as two 
     const signedIn = await browser.post(`/passkey/${mode}`, { pending, response, remember: true })
     t.equal(signedIn.statusCode, 200, signedIn.body)
     t.notOk(browser.jar.has('pending'))
-    const { issued } = signedIn.json()
+    const { issued, account: owner } = signedIn.json()
+    t.equal(owner.id, account.id)
     const headers =
       mode === 'token' ? { authorization: `Bearer ${issued.token}` } : { cookie: browser.cookie }
     const me = (await app.inject({ url: '/me', headers })).json()

@@ -1,7 +1,8 @@
 import { test } from 'tap'
 import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
-import { deviceOf, MODES, post, USER } from '../helpers/http.js'
-import { ADDRESS, confirmAddress, startMailCenter } from '../helpers/mail-center.js'
+import { type Lies, SoftAuthenticator } from '../helpers/authenticator.js'
+import { deviceOf, MODES, type Mode, post, signIn, USER } from '../helpers/http.js'
+import { ADDRESS, confirmAddress, SITE, startMailCenter } from '../helpers/mail-center.js'
 
 test('a sign-in from an unknown device and address is told to the owner', async (t) => {
   const center = await startMailCenter(t)
@@ -26,6 +27,49 @@ test('a sign-in from an unknown device and address is told to the owner', async 
   const wrong = await login('cookie', '192.0.2.9', {}, { ...USER, password: 'wrong' })
   t.equal(wrong.statusCode, 401)
   t.equal(await mailed(), 1, 'a refused sign-in is no new device')
+})
+
+test('a sign-in by passkey alone from an unknown device and address is told, too', async (t) => {
+  const center = await startMailCenter(t)
+  const { app, mailServer } = center
+  await confirmAddress(center)
+  const { credential } = await signIn(app, 'cookie')
+  const key = new SoftAuthenticator(SITE)
+  const begun = await post(app, '/passkeys/options', {}, credential)
+  const response = key.create(begun.json().data)
+  t.equal((await post(app, '/passkeys', { response, name: 'Laptop' }, credential)).statusCode, 201)
+  t.match((await mailServer.next()).text, 'factor was added')
+  const login = async (mode: Mode, remoteAddress: string, device = '', lies: Lies = {}) => {
+    const from = { method: 'POST', remoteAddress } as const
+    const options = await app.inject({ ...from, url: '/login_passkey/options', payload: {} })
+    const half = options.cookies.find(({ name }) => /^(__Host-)?pending$/.test(name))
+    const headers = { cookie: `${half?.name}=${half?.value}; ${device}` }
+    const { pending, options: asked } = options.json().data
+    const payload = { pending, response: key.get(asked, lies), mode }
+    return app.inject({ ...from, url: '/login_passkey', payload, headers })
+  }
+  const mailed = async () => {
+    await app.accountMail.flush()
+    return mailServer.mails.length - 2
+  }
+  for (const mode of MODES) t.equal((await login(mode, '127.0.0.1')).statusCode, 200)
+  t.equal(await mailed(), 0, 'a known address')
+  for (const [index, mode] of MODES.entries()) {
+    const address = `192.0.2.${index + 1}`
+    const first = await login(mode, address)
+    t.equal(first.statusCode, 200)
+    const notice = await mailServer.next()
+    t.same(notice.to, [ADDRESS])
+    t.match(notice.text, /new device[\s\S]*user1/)
+    t.match(notice.text, address)
+    // Only modes of ambient authority set the cookie of a device.
+    const [next, device] = mode === 'token' ? [address, ''] : [`192.0.2.${index + 11}`, deviceOf(first)]
+    await login(mode, next, device)
+    t.equal(await mailed(), index + 1, 'the device or the address is known now')
+  }
+  const refused = await login('cookie', '192.0.2.99', '', { isVerified: false })
+  t.equal(refused.statusCode, 401)
+  t.equal(await mailed(), MODES.length, 'a refused sign-in is no new device')
 })
 
 test('the first sign-in of an account, and one without an address, are told to nobody', async (t) => {

@@ -131,12 +131,16 @@ export interface Factors {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<{ readonly options: PasskeyOptions; readonly pending: string }>
-  /** Signs in by a passkey alone. @throws FACTOR_REFUSED, THROTTLED */
+  /**
+   * Signs in by a passkey alone.
+   * @returns `issued`: the result of `request.signIn`; `account`: the owner of the passkey
+   * @throws FACTOR_REFUSED, THROTTLED, the errors of `request.signIn`
+   */
   passkeySignIn<N extends ModeName>(
     request: FastifyRequest,
     mode: N,
     answer: { readonly pending: string; readonly response: unknown; readonly remember?: boolean },
-  ): Promise<AuthModes[N]>
+  ): Promise<{ readonly issued: AuthModes[N]; readonly account: CheckedAccount }>
   /** Options for the browser to finish a pending sign-in with a passkey. @throws FACTOR_REFUSED, THROTTLED */
   challengePending(request: FastifyRequest, pending: string): Promise<PasskeyOptions>
   /**

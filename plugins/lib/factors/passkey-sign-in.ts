@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { AuthModes, ModeName } from '../contract.js'
+import type { AuthModes, CheckedAccount, ModeName } from '../contract.js'
 import { FactorRefused } from '../errors.js'
 import { checkAccount } from '../identity/account-check.js'
 import type { BrowserHalf } from './browser-half.js'
@@ -46,7 +46,7 @@ export class PasskeySignIns {
     request: FastifyRequest,
     name: N,
     { pending, response, remember = false }: PasskeySignIn,
-  ): Promise<AuthModes[N]> {
+  ): Promise<{ issued: AuthModes[N]; account: CheckedAccount }> {
     const { app, half } = this.parts
     const mode = app.authModes.get(name)
     mode.precheck?.(request)
@@ -59,7 +59,7 @@ export class PasskeySignIns {
     const issued = await request.signIn(name, account, { remember, factors })
     await app.throttle.noteSignIn(request, name, account, account.username)
     half.clear(request)
-    return issued
+    return { issued, account }
   }
 
   #isOfBrowser(request: FastifyRequest, pending: string): boolean {
