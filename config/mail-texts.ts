@@ -39,9 +39,9 @@ const EN: Words = {
     new_device: 'A new device signed in',
     factor_added: 'A second factor was added to your account',
     factor_removed: 'A second factor was removed from your account',
-    factor_refused: 'Somebody gave several wrong codes, and may have your password',
-    factors_reset: 'An administrator removed your second factors, and ended your sign-ins',
-    passkey_cloned: 'One of your passkeys seems to exist twice, and was refused',
+    factor_refused: 'Somebody gave several wrong codes, and may know your password',
+    factors_reset: 'An administrator removed all your second factors, and ended your sign-ins',
+    passkey_cloned: 'One of your passkeys was refused, because somebody may have copied it',
   },
   noticed: (what, { username, time, ip }, site) =>
     `${what}.\n\nAccount: ${username}\nTime: ${time}\nIP address: ${ip}\n\nIf it was not you, set a new password at ${site}, and end your other sign-ins.`,
@@ -61,10 +61,10 @@ const ZH: Words = {
     password_changed: '您的密码已修改',
     email_changed: '您的邮箱地址已修改',
     new_device: '有新设备登录',
-    factor_added: '您的账户添加了新的验证方式',
+    factor_added: '您的账户添加了一种验证方式',
     factor_removed: '您的账户移除了一种验证方式',
-    factor_refused: '有人多次输错您账户的验证码，并可能知道您的密码',
-    factors_reset: '管理员移除了您的全部验证方式，并退出了您的所有登录',
+    factor_refused: '有人多次输错您账户的验证码，此人可能知道您的密码',
+    factors_reset: '管理员移除了您的全部验证方式，您的所有设备均已退出登录',
     passkey_cloned: '您的一个通行密钥可能已被复制，本次使用已被拒绝',
   },
   noticed: (what, { username, time, ip }, site) =>
@@ -90,7 +90,7 @@ function writeNotice({ what, username, time, ip }: NoticeMail, words: Words, sit
   }
 }
 
-/** Subject and text of a mail, in the language of the request that caused it. In both without such a request. */
+/** Subject and text of a mail, in the language of the request that caused it. Without such a request, in both languages. */
 export function writeMail(message: MailMessage, site: string): WrittenMail {
   const [en, zh] = [write(message, EN, site), write(message, ZH, site)]
   if (message.language === 'zh') return zh

@@ -51,7 +51,7 @@ async function deliverBySmtp(server: Server, publicUrl: string): Promise<Deliver
   }
 }
 
-/** A mail that `MAIL_URL` would send. */
+/** A mail that the server would send if `MAIL_URL` were set. */
 export interface ShownMail extends WrittenMail {
   /** In ms. */
   readonly time: number
@@ -68,13 +68,13 @@ declare module 'fastify' {
 /** How many mails are kept for the lab. */
 const SHOWN = 20
 
-/** In development only: the log and the lab then contain tokens and codes. */
+/** Only in development, because the log and the lab then contain tokens and codes. */
 function deliverToLog(app: FastifyInstance, publicUrl: string): Deliver {
   const shown: ShownMail[] = []
   app.decorate('shownMails', shown)
   return async (message) => {
     const mail = { to: message.to, ...writeMail(message, publicUrl) }
-    app.log.info({ mail }, 'a mail, which MAIL_URL would send')
+    app.log.info({ mail }, 'a mail, not sent because MAIL_URL is not set')
     shown.unshift({ time: Date.now(), ...mail })
     shown.splice(SHOWN)
   }

@@ -25,13 +25,13 @@ export interface SuiteClocks {
   readonly referenceClock?: Clock
 }
 
-/** The longest life of any sign-in, in seconds. The end of a sign-in is remembered for this time. */
+/** The longest life of any sign-in, in seconds. The server remembers for this long that a sign-in has ended. */
 function longestTtl(config: Config): number {
   const { refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax } = config
   return Math.max(refreshTokenTtl, sessionAbsoluteTtl, rememberTtl, cookieAbsoluteTtl, apiKeyTtlMax)
 }
 
-/** The name that authenticator apps and browsers show, and the party of passkeys. */
+/** The name that authenticator apps and browsers show, and the domain of passkeys. */
 function relyingParty({ publicUrl, rpId }: Config) {
   if (publicUrl === null) return { issuer: 'User center' }
   const { hostname } = new URL(publicUrl)
@@ -40,7 +40,7 @@ function relyingParty({ publicUrl, rpId }: Config) {
     : { issuer: hostname, rpId, rpName: hostname, origins: [publicUrl] }
 }
 
-/** Registers the suite in the order of its dependencies, and the modes in the order of the search. */
+/** Registers the plugins in the order of their dependencies, and the modes in the order in which a guard tries them. */
 export async function registerSuite(
   app: FastifyInstance,
   config: Config,

@@ -36,8 +36,7 @@ const CONFIRM: Operation = {
   id: 'confirmEmail',
   tag: 'Accounts',
   summary: 'Confirm the new e-mail address by its code',
-  description:
-    'Within ten minutes and five tries. No sign-in ends. The address that was confirmed before gets a notice.',
+  description: 'Within ten minutes and five tries. No sign-in ends. The previous address gets a notice.',
   guarded: 'people',
   data: Email,
   authType: 'any',

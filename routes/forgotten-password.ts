@@ -43,7 +43,7 @@ const RESET: Operation = {
   tag: 'Accounts',
   summary: 'Set a new password by the token of a mail',
   description:
-    'The token works once, for 15 minutes, and until the password or the address changes. An account with a second factor is asked for it (SECOND_FACTOR_REQUIRED), which does not spend the token. Every sign-in of the account ends. Nobody is signed in.',
+    'The token works once, for 15 minutes, and until the password or the address changes. If the account has a second factor, the server asks for it (SECOND_FACTOR_REQUIRED). This does not spend the token. Every sign-in of the account ends. Nobody is signed in.',
   says: 'PASSWORD_RESET',
   bodyExample: { token: 'mJ1vXbq3Q0y9Rk2dZs5c7A', new_password: 'three quiet ravens' },
   refusals: [
@@ -56,14 +56,14 @@ const RESET: Operation = {
 
 type Body = Static<typeof Reset>
 
-/** A challenge for a reset is good for its token alone. The challenge must not contain the token. */
+/** A challenge for a reset is valid for this token only. It must not contain the token. */
 export function resetScope(token: string, accountId: string): ChallengeScope {
   const subject = createHash('sha256').update(token).digest('base64url')
   return { purpose: 'reset', subject, accountId }
 }
 
 /**
- * Whoever reads the owner's mail must not get around the second factor.
+ * Asks for the second factor, so that reading the owner's mail is not enough for a reset.
  * @returns the factors to ask for; null if one was given, or the account has none
  * @throws FACTOR_REFUSED, THROTTLED
  */
@@ -125,7 +125,7 @@ export async function forgottenPasswordRoutes(scope: FastifyInstance): Promise<v
     { schema: { body: Reset }, preHandler, config: { operation: RESET } },
     async function resetForgottenPassword(request) {
       const asked = await app.throttle.byAddress(request, 'reset', () => resetPassword(request, request.body))
-      // Not within the count: to ask for the factor is no failure.
+      // Outside the count, because asking for the factor is no failed attempt.
       if (asked) throw new SecondFactorRequired({ factors: asked })
       return answer(request, 'PASSWORD_RESET')
     },

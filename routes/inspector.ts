@@ -78,7 +78,7 @@ function inspectCookie(request: FastifyRequest, spec: CookieSpec, ring: KeyRing)
       signed_in_at: iso(auth_time * 1000),
       issued_at: iso(iat * 1000),
       expires_at: iso(exp * 1000),
-      // Those of this very cookie: another one of the sign-in may have got more.
+      // The factors of this cookie. Another cookie of the sign-in may have more.
       factors: showFactors(request.identity.factors),
     },
   }

@@ -64,7 +64,7 @@ export interface AuditDetails {
     readonly signInId: string | null
     readonly mode: string
   }
-  /** A signed-in person proved who they are once more, and their sign-in is stronger or recent again. */
+  /** A signed-in person verified again. The sign-in has another factor, or is recent again. */
   stepped_up: OfMode & { readonly factors: readonly FactorMethod[] }
   /** From now on, the credentials of the sign-in need proofs by the key of its client. */
   sign_in_bound: OfMode
@@ -75,9 +75,9 @@ export interface AuditDetails {
    * must not depend on whether the account exists.
    */
   sign_in_refused: { readonly mode: string; readonly reason: 'credentials' }
-  /** The password was right, and the account has a second factor: the sign-in is pending. */
+  /** The password was right, and the account has a second factor. The sign-in is pending. */
   second_factor_asked: { readonly accountId: string; readonly mode: string }
-  /** The signature counter of a passkey did not grow: somebody may have a copy of its key. The answer was refused. */
+  /** A passkey's answer was refused, because its signature counter did not grow. Somebody may have copied the key. */
   passkey_cloned: { readonly accountId: string; readonly kind: 'passkey'; readonly factorId: string }
   /** An attempt was refused before it was verified, because too many have failed. It has no username either. */
   throttled: {
@@ -123,13 +123,13 @@ export interface AuditDetails {
    * Without the name, because people type passwords into the wrong field.
    */
   profile_changed: OfAccount & { readonly changed: 'display_name' }
-  /** All recovery codes of an account are one factor: new ones are `factor_added` too. */
+  /** Also for new recovery codes: all codes of an account are one factor. */
   factor_added: OfStoredFactor
   factor_renamed: OfStoredFactor
   factor_removed: OfStoredFactor
   /** All second factors of the account were removed. */
   factors_reset: OfAccount & { readonly removed: number }
-  /** `failures`: how many factors of the account were refused in a row, whoever gave them. */
+  /** `failures`: the number of refused factors of the account in a row, from all clients. */
   factor_refused: OfFactor & { readonly reason: FactorRefusal; readonly failures: number }
   /** From now on this process asks the store on each request. */
   feed_lost: { readonly reason: string }

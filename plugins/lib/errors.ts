@@ -44,11 +44,7 @@ export const SignInTooOld = define(
   'This needs a recent sign-in: give your password again.',
   403,
 )
-export const FactorRequired = define(
-  'FACTOR_REQUIRED',
-  'This needs another factor: prove who you are once more.',
-  403,
-)
+export const FactorRequired = define('FACTOR_REQUIRED', 'This action needs another factor.', 403)
 export const NotAllowed = define('NOT_ALLOWED', 'You are not allowed to do this.', 403)
 export const ModeRequired = define('MODE_REQUIRED', 'This way of signing in does not allow this.', 403)
 export const ScopeRequired = define('SCOPE_REQUIRED', 'This credential lacks a scope that this needs.', 403)
@@ -70,24 +66,28 @@ export const EmailInvalid = define(
   'This is no e-mail address that mails can be sent to.',
   400,
 )
-const FactorAsked = define('SECOND_FACTOR_REQUIRED', 'Now give your second factor.', 401)
+const FactorAsked = define('SECOND_FACTOR_REQUIRED', 'This account needs its second factor too.', 401)
 /** How to finish a sign-in whose password was right. */
 export interface SecondFactorData {
   /** Names the pending sign-in. In cookie and session mode it works only together with the cookie `pending`. */
   readonly pending: string
-  /** The kinds of factors that the account may give. */
+  /** The kinds of factors that the server accepts for the account. */
   readonly factors: readonly ('totp' | 'passkey' | 'recovery_code')[]
   /** In seconds. */
   readonly expires_in: number
 }
-/** A client must receive `data`. A reset of a password has no pending sign-in, so it names the factors only. */
+/** The error handler must send `data` to the client. In a reset of a password, `data` has only the factors. */
 export class SecondFactorRequired extends FactorAsked {
   constructor(readonly data: Pick<SecondFactorData, 'factors'> & Partial<SecondFactorData>) {
     super()
   }
 }
 export const FactorRefused = define('FACTOR_REFUSED', 'The second factor was refused.', 401)
-export const FactorLimit = define('FACTOR_LIMIT', 'This account has as many factors as it may.', 409)
+export const FactorLimit = define(
+  'FACTOR_LIMIT',
+  'This account has reached the maximum number of factors.',
+  409,
+)
 export const CodeRefused = define('CODE_REFUSED', 'The code is wrong or has expired.', 401)
 export const ResetRefused = define('RESET_REFUSED', 'The link is not valid any more.', 401)
 export const RegistrationClosed = define('REGISTRATION_CLOSED', 'Nobody can register here.', 403)

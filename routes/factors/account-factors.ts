@@ -18,7 +18,7 @@ const RESET: Operation = {
   tag: 'Accounts',
   summary: 'Remove all second factors of an account (administrators)',
   description:
-    'Ends every sign-in of the account, and tells its owner by mail. Your own account needs a recent sign-in.',
+    'Ends every sign-in of the account. Its owner gets a mail. For your own account, you need a recent sign-in.',
   guarded: 'people',
   isProved: true,
   data: FactorsReset,
@@ -30,7 +30,7 @@ interface Resetting {
   Params: Static<typeof NameParams>
 }
 
-/** An administrator has no way around the rule for their own factors. */
+/** Administrators who remove their own factors need a recent sign-in, as everybody does. */
 function guardOwn(app: FastifyInstance) {
   const recently = app.guard({ fresh: true })
   return function requireRecentForOwn(
@@ -51,7 +51,7 @@ async function resetFactors(request: FastifyRequest<Resetting>, reply: FastifyRe
   const account = await accounts.findByUsername(request.params.username)
   if (!account) throw new NotFound()
   const removed = await factors.reset(account.id, actorId, request)
-  // After that: a sign-in that began with the factors must not live on without them.
+  // Ends the sign-ins after the removal, so that no sign-in that begins in between survives.
   const ended = await endAllOf(request, account.id)
   await noticeByMail(request, { accountId: account.id, what: 'factors_reset' })
   if (account.id === actorId) forgetOwn(request, reply)

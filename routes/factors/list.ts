@@ -16,17 +16,17 @@ const Naming = Type.Object({ name: FactorName }, { additionalProperties: false }
 
 const iso = (time: number) => new Date(time).toISOString()
 
-/** Field by field, so that a new field of the factor is not sent by accident. */
+/** Names each field, so that no new field of the factor is sent by accident. */
 export function showFactor({ id, kind, name, createdAt, lastUsedAt, left }: FactorInfo) {
   const times = { created_at: iso(createdAt), last_used_at: lastUsedAt === null ? null : iso(lastUsedAt) }
   // JSON leaves out undefined.
   return { id, kind, name, ...times, left }
 }
 
-/** From this number on, a login tells how many recovery codes are left. */
+/** With this many recovery codes or fewer, the answer to a login says how many are left. */
 const FEW = 3
 
-/** For the answer to a login: how many recovery codes are left, if they are few. */
+/** For the answer to a login: the number of recovery codes left, if it is small. */
 export function fewCodesLeft(factors: readonly FactorInfo[]): number | undefined {
   const left = factors.find(({ kind }) => kind === 'recovery_code')?.left
   return left !== undefined && left <= FEW ? left : undefined
@@ -36,7 +36,8 @@ const LIST: Operation = {
   id: 'listFactors',
   tag: 'Second factors',
   summary: 'List your second factors',
-  description: 'Oldest first. All recovery codes are one factor, which says how many are left.',
+  description:
+    'Oldest first. All recovery codes are one factor. Its field left is the number of unused codes.',
   guarded: 'people',
   data: FactorList,
   says: 'FACTORS_LISTED',
@@ -59,7 +60,7 @@ const REMOVE: Operation = {
   id: 'removeFactor',
   tag: 'Second factors',
   summary: 'Remove one of your second factors',
-  description: 'The recovery codes go with the last other factor. No sign-in ends.',
+  description: 'Removing the last other factor also removes the recovery codes. No sign-in ends.',
   guarded: 'people',
   isProved: true,
   says: 'FACTOR_REMOVED',
@@ -70,7 +71,7 @@ const NEW_CODES: Operation = {
   id: 'makeRecoveryCodes',
   tag: 'Second factors',
   summary: 'Make new recovery codes',
-  description: 'Ten, for an account with a second factor. The old ones are void.',
+  description: 'Ten codes, for an account with a second factor. The old codes are void.',
   guarded: 'people',
   isProved: true,
   data: RecoveryCodes,
@@ -110,7 +111,7 @@ async function removeFactor(request: FastifyRequest<OfOne>) {
   return answer(request, 'FACTOR_REMOVED')
 }
 
-/** Alone, recovery codes would be no second factor. */
+/** Refuses an account without another factor: recovery codes alone are no second factor. */
 async function makeRecoveryCodes(request: FastifyRequest) {
   const { factors } = request.server
   const { id: accountId } = await liveAccount(request)
@@ -120,7 +121,7 @@ async function makeRecoveryCodes(request: FastifyRequest) {
   return answer(request, 'RECOVERY_CODES_MADE', { data: { recovery_codes } })
 }
 
-/** Lists, renames and removes the caller's factors. None of it can be done with an API key. */
+/** Lists, renames and removes the caller's factors. Refuses API keys. */
 export async function factorRoutes(app: FastifyInstance): Promise<void> {
   const recently = guardRecently(app)
   const listing = { preHandler: guardPeople(app), config: { operation: LIST } }

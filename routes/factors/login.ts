@@ -39,7 +39,7 @@ const BY_FACTOR: Operation = {
   tag: 'Signing in',
   summary: 'Finish a login by the second factor',
   description:
-    'Within five minutes and five tries. Answers as the login would have. Cookie and session mode need the cookie pending of that login.',
+    'Within five minutes and five tries after the login. The answer is the same as that of a login without a second factor. Cookie and session mode need the cookie pending of that login.',
   authType: 'any',
   data: SignedInData,
   says: 'SIGNED_IN',
@@ -87,7 +87,7 @@ async function pairData(
   return isPair(issued) ? sendPair(request, reply, issued, inCookie) : undefined
 }
 
-/** How many recovery codes the account still has, if they are few. A login must not fail for it. */
+/** The number of recovery codes left, if it is small. If the lookup fails, the login still succeeds. */
 async function codesLeft({ server, log }: FastifyRequest, accountId: string): Promise<number | undefined> {
   try {
     return fewCodesLeft(await server.factors.list(accountId))

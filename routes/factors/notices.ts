@@ -2,18 +2,18 @@ import type { FastifyInstance } from 'fastify'
 import type { AuditEvent } from 'fastify-identity'
 import type { NoticeKind } from 'fastify-identity/accounts'
 
-/** After so many wrong ones in a row, the owner is told. */
+/** After this many refused factors in a row, the owner gets a mail. */
 const WRONG = 5
 
-/** What the owner of the account is told of, if anything. */
+/** The notice that the owner gets about the event, if any. */
 function noticeOf(event: AuditEvent): NoticeKind | null {
   if (event.type === 'passkey_cloned') return 'passkey_cloned'
   return event.type === 'factor_refused' && event.failures === WRONG ? 'factor_refused' : null
 }
 
 /**
- * Tells owners by mail of factors that were refused: somebody else may have their password or their passkey. The mail is in
- * both languages, because the request was perhaps not the owner's.
+ * Sends owners a mail about refused factors, because somebody else may have their password or their passkey. The mail is in
+ * both languages, because the request may not come from the owner.
  */
 export function tellOwners(app: FastifyInstance): void {
   if (!app.hasAccountMail) return

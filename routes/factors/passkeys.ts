@@ -31,7 +31,7 @@ const BEGIN: Operation = {
   tag: 'Second factors',
   summary: 'Get the options to add a passkey',
   description:
-    'For the browser. A browser whose sign-in is bound to its device is first redirected to the same address (307), to prove the device again.',
+    'For the browser. If the sign-in is bound to its device, the browser is first redirected to the same address (307). There it proves the device again.',
   guarded: 'people',
   isProved: true,
   data: PasskeyOptions,
@@ -42,9 +42,9 @@ const BEGIN: Operation = {
 const ADD: Operation = {
   id: 'addPasskey',
   tag: 'Second factors',
-  summary: 'Add a passkey by the answer of the browser',
+  summary: 'Add a passkey with the answer of the browser',
   description:
-    'The first second factor of an account brings ten recovery codes. No other answer contains them.',
+    'With the first second factor, the account also gets ten recovery codes. No other answer contains them.',
   guarded: 'people',
   isProved: true,
   status: 201,
@@ -57,9 +57,9 @@ const ADD: Operation = {
 const CHALLENGE: Operation = {
   id: 'challengePasskey',
   tag: 'Second factors',
-  summary: 'Get the options to prove a passkey',
+  summary: 'Get the options to use a passkey',
   description:
-    'Exactly one of: pending (a login), token (a reset of the password), or a credential (a step-up). The answer is good for that purpose alone.',
+    'Exactly one of: pending (a login), token (a reset of the password), or a credential (a step-up). The options are valid for this purpose only.',
   guarded: 'people',
   data: PasskeyOptions,
   says: 'PASSKEY_OPTIONS',
@@ -71,7 +71,7 @@ interface Challenging {
   Body: Static<typeof Purpose>
 }
 
-/** Only a step-up needs a credential. Every caller must come from our own pages. */
+/** Only a step-up needs a credential. Every request must come from the same origin. */
 function guardStepUp(app: FastifyInstance) {
   const [recognise, admit] = [app.guard(), guardPeople(app)[1]]
   return function guardUnlessNamed(
@@ -136,7 +136,7 @@ async function addPasskey(request: FastifyRequest<Adding>, reply: FastifyReply) 
   return answer(request, 'FACTOR_ADDED', { code: 201, data: { ...showFactor(added), ...codes } })
 }
 
-/** Adds passkeys to the caller's account, and lets them be proved. Left out without a relying party. */
+/** Adds passkeys to the caller's account, and makes the options to use them. No routes without `rpId`. */
 export async function passkeyRoutes(app: FastifyInstance, { rpId }: PasskeyRoutesOptions): Promise<void> {
   if (rpId === null) return
   const challenging = {

@@ -3,10 +3,10 @@ import { Type } from 'typebox'
 import { BodyInvalid } from '../http/errors.js'
 
 /*
- * What people give to prove a factor, as bodies of requests. The suite refuses a code of another form, and counts it.
+ * The fields of a proof in request bodies. The suite refuses a malformed code, and counts it as an attempt.
  */
 
-/** In code points. This bound only limits the work. */
+/** In code points. The limit only bounds the work. */
 const code = Type.String({ minLength: 1, maxLength: 256 })
 /** The browser's answer. The suite checks it. */
 const response = Type.Record(Type.String(), Type.Unknown())
@@ -18,7 +18,7 @@ export type GivenProof =
   | { readonly factor: 'totp' | 'recovery_code'; readonly code: string }
   | { readonly factor: 'passkey'; readonly response: object }
 
-/** Only the fields of the proof: the body has more. */
+/** The fields of the proof, without the other fields of the body. */
 export function proofOf(given: GivenProof): FactorProof {
   return given.factor === 'passkey'
     ? { factor: given.factor, response: given.response }
@@ -28,7 +28,7 @@ export function proofOf(given: GivenProof): FactorProof {
 /** `checkFactorName` checks the rest. */
 export const FactorName = Type.String({ minLength: 1, maxLength: 100 })
 
-/** @throws BODY_INVALID unless somebody can see the name */
+/** @throws BODY_INVALID unless the name has a visible character */
 export function checkFactorName(name: string): void {
   if (!isFactorName(name) || name.trim() === '') throw new BodyInvalid()
 }

@@ -26,9 +26,9 @@ const StepUp = Type.Union([
 const STEP_UP: Operation = {
   id: 'stepUp',
   tag: 'Signing in',
-  summary: 'Make your sign-in stronger, or recent again',
+  summary: 'Add a factor to your sign-in, or make it recent again',
   description:
-    'By the password, a code or a passkey. The sign-in keeps its id and its end. Cookie: a new one, and the old one stays as weak as it was. Session: a new id, and the old one works for ten seconds with its old strength. Token: takes the refresh token from the body or the refresh cookie, and answers with a new pair.',
+    'With the password, a code or a passkey. The sign-in keeps its id and its absolute end. Cookie: the answer sets a new one; the old one does not get the factor. Session: the answer sets a new id; the old one works for ten more seconds without the new factor. Token: send the refresh token in the body or in the refresh cookie; the answer has a new pair.',
   guarded: 'people',
   authType: 'any',
   data: SignedInData,
@@ -41,7 +41,7 @@ const STEP_UP: Operation = {
   ],
 }
 
-/** A challenge for a step-up is good for that sign-in alone. */
+/** A challenge for a step-up is valid for this sign-in only. */
 export function stepUpScope({ accountId, signInId }: Identity): ChallengeScope {
   return { purpose: 'step_up', subject: signInId, accountId }
 }
@@ -51,8 +51,8 @@ interface SteppingUp {
 }
 
 /**
- * The refresh token that token mode rotates: of the body, or of the cookie.
- * @throws BODY_INVALID for none, for both, and in another mode
+ * The refresh token that token mode rotates, from the body or the cookie.
+ * @throws BODY_INVALID in token mode for none or both; in another mode for one in the body
  */
 function presentedRefresh(
   request: FastifyRequest<SteppingUp>,
@@ -103,7 +103,7 @@ async function stepUp(request: FastifyRequest<SteppingUp>, reply: FastifyReply) 
   return answer(request, 'STEPPED_UP', { auth_type: identity.mode, data })
 }
 
-/** Strengthens the caller's own sign-in. Left out without second factors. */
+/** Adds a factor to the caller's own sign-in. */
 export async function stepUpRoute(app: FastifyInstance): Promise<void> {
   const stepping = { schema: { body: StepUp }, preHandler: guardPeople(app), config: { operation: STEP_UP } }
   app.post<SteppingUp>('/step_up', stepping, stepUp)

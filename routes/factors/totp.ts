@@ -10,7 +10,7 @@ import { BODY, RECENT } from '../openapi/failures.js'
 import type { Operation } from '../openapi/operation.js'
 import { checkFactorName, FactorName } from './proof.js'
 
-/** In code points. These bounds only limit the work: the suite refuses a code of another form. */
+/** In code points. The limits only bound the work: the suite refuses a malformed code. */
 const Confirmation = Type.Object(
   {
     id: Type.String({ minLength: 1, maxLength: 1024 }),
@@ -25,7 +25,7 @@ const BEGIN: Operation = {
   tag: 'Second factors',
   summary: 'Begin to add an authenticator app',
   description:
-    'Makes a secret for time-based codes (RFC 6238). It counts after POST /factors/totp/confirm. A browser whose sign-in is bound to its device is first redirected to the same address (307), to prove the device again.',
+    'Makes a secret for time-based codes (RFC 6238). The factor exists after POST /factors/totp/confirm. If the sign-in is bound to its device, the browser is first redirected to the same address (307). There it proves the device again.',
   guarded: 'people',
   isProved: true,
   data: NewTotp,
@@ -36,9 +36,9 @@ const BEGIN: Operation = {
 const CONFIRM: Operation = {
   id: 'confirmTotp',
   tag: 'Second factors',
-  summary: 'Add the authenticator app by one of its codes',
+  summary: 'Add the authenticator app with one of its codes',
   description:
-    'The first second factor of an account brings ten recovery codes. No other answer contains them.',
+    'With the first second factor, the account also gets ten recovery codes. No other answer contains them.',
   guarded: 'people',
   isProved: true,
   data: RecoveryCodes,
@@ -51,7 +51,7 @@ interface Confirming {
   Body: Static<typeof Confirmation>
 }
 
-/** As an image: the page's policy allows no inline SVG. */
+/** A QR code as an image, because the page's policy allows no inline SVG. */
 async function qrOf(uri: string): Promise<string> {
   const svg = await qrcode.toString(uri, { type: 'svg', errorCorrectionLevel: 'M' })
   return `data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}`

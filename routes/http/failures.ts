@@ -30,7 +30,7 @@ function failureOf(error: FastifyError): Failure {
   return key ? { status, key } : { status: 500, key: 'INTERNAL' }
 }
 
-/** What the client needs besides the code. */
+/** The fields that the client needs besides the code. */
 function detailsOf(error: FastifyError): { readonly reason?: string; readonly data?: object } {
   if (error instanceof SecondFactorRequired) return { data: error.data }
   return error instanceof PasswordRefused ? { reason: error.reason } : {}

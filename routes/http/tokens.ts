@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AuthModes, ModeName } from 'fastify-identity'
 import type { PairInCookie, TokenPair } from 'fastify-identity/token-auth'
 
-/** A pair of tokens as it goes over the wire (RFC 6749 §5.1). Lifetimes are in seconds. */
+/** A pair of tokens in an answer (RFC 6749 §5.1). Lifetimes are in seconds. */
 export function tokenData(pair: TokenPair | PairInCookie) {
   return {
     token: pair.token,
@@ -14,7 +14,7 @@ export function tokenData(pair: TokenPair | PairInCookie) {
   }
 }
 
-/** The pair as the client wants it: with the refresh token in the body, or in the cookie. */
+/** The pair for the answer. The refresh token is in the body or in the cookie, as the client asked. */
 export async function sendPair(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -24,11 +24,11 @@ export async function sendPair(
   return tokenData(isInCookie ? await request.server.refreshCookie.set(request, reply, issued) : issued)
 }
 
-/** Whether a sign-in, of whatever mode, issued a pair of tokens. */
+/** Whether the result of a sign-in is a pair of tokens. */
 export const isPair = (issued: AuthModes[ModeName]): issued is TokenPair =>
   typeof issued === 'object' && issued !== null && 'refreshToken' in issued
 
-/** What the second step of a login by token must know of the first one. It is kept as JSON, in the pending sign-in. */
+/** What the second step of a login by token needs from the first. The pending sign-in keeps it as JSON. */
 export const loginMemo = (isRefreshInCookie: boolean) => ({ refresh_cookie: isRefreshInCookie })
 
 export function isRefreshInCookie(memo: unknown): boolean {

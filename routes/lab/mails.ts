@@ -6,7 +6,8 @@ import { hideFromOthers } from './gate.js'
 const TEXTS = {
   en: {
     title: 'Mails',
-    about: 'This server has no mail server (MAIL_URL). It shows here what it would send, the newest first.',
+    about:
+      'No mail server is set (MAIL_URL). This page shows the mails that the server would send, newest first.',
     none: 'No mail yet. Ask for a new password, or set an e-mail address.',
     again: 'Look again',
     to: 'To',
@@ -27,7 +28,7 @@ const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 /** A mail contains names that people chose. */
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '')
 
-/** The link that sets a new password can be followed. Others stay text. */
+/** Makes the link for a new password clickable. Other addresses stay text. */
 const linked = (text: string) =>
   escaped(text).replace(/^https?:\/\/\S+\/forgotten#reset=[\w-]+$/gm, '<a href="$&">$&</a>')
 
@@ -66,8 +67,8 @@ ${list.length === 0 ? `<p>${texts.none}</p>` : list.join('\n')}
 }
 
 /**
- * The mails that a mail server would send, so that a learner can follow a reset or a code. Only in development without a
- * mail server, and only for this machine.
+ * Shows the unsent mails, so that a learner can follow a reset or a code. Only in development without a mail server, and
+ * only for this machine.
  */
 export async function mailsRoute(app: FastifyInstance): Promise<void> {
   const { shownMails } = app

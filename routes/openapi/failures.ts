@@ -75,7 +75,7 @@ export const PEOPLE: readonly Refusal[] = [...NOBODY, 'MODE_REQUIRED']
 /** Refusals of a route for people that changes state. A browser may send such a request for another site. */
 export const UNSAFE: readonly Refusal[] = [...PEOPLE, 'CROSS_SITE']
 
-/** Refusals of a route for people that changes what would outlast a stolen sign-in. */
+/** Refusals of a route for people that needs a recent sign-in. */
 export const RECENT: readonly Refusal[] = [...UNSAFE, 'SIGN_IN_TOO_OLD', 'FACTOR_REQUIRED']
 
 /** Refusals of a malformed body. */

@@ -70,7 +70,7 @@ export const SignIns = Type.Array(
       user_agent: Type.String(),
       bound: Type.Boolean({ description: 'Whether its credentials need proofs by a key of its client.' }),
       factors: Type.Array(FactorMethod, {
-        description: 'How its owner has proved who they are. Empty for an API key.',
+        description: 'The factors that its owner gave. Empty for an API key.',
       }),
       current: Type.Boolean({ description: 'Whether the caller uses this sign-in.' }),
     },

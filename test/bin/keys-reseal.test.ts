@@ -116,7 +116,7 @@ for (const [name, open] of Object.entries({ SQLite: onSqlite, PostgreSQL: onPost
     const { status, stdout, stderr } = await run('both')
     t.equal(status, 1)
     t.match(stdout, 'Second factors under the first secret: 140.')
-    t.match(stderr, 'because they were altered: 120.')
+    t.match(stderr, 'were altered, and cannot be opened: 120.')
     t.equal((await source.sealedBy()).get(OLD_KEY), 120)
   })
 

@@ -120,7 +120,7 @@ export const accountEndSignIns = changeCommand(
   }),
 )
 
-/** Tells the owner of a stored change. The server sends the mail, if it sends mails. */
+/** Stores a notice to the owner about a change. The server sends it, if `MAIL_URL` is set. */
 export async function noticeOwner(
   { env }: Terminal,
   db: Kysely<Tables>,
@@ -142,7 +142,7 @@ async function setEmail({ accounts, accountId, db, terminal }: Target, email: st
 export const accountEmail: Command = {
   name: 'account email',
   usage: 'NAME ADDRESS',
-  summary: 'Sets the e-mail address, as if its owner had confirmed it. The word none removes it.',
+  summary: 'Sets the e-mail address, as if its owner had confirmed it. "none" removes the address.',
   async run(args, terminal) {
     const [username = '', address = ''] = wordsOf(this, args)
     const email = address === 'none' ? null : address

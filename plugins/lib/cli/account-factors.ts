@@ -27,7 +27,7 @@ async function withFactors(
   })
 }
 
-/** Fields are separated by tabs. Nothing in it helps to prove the factor. */
+/** Tabs separate the fields. None of them is secret. */
 function lineOf({ id, kind, name, createdAt, lastUsedAt }: StoredFactor): string {
   const times = [createdAt, lastUsedAt].map((time) => (time === null ? '-' : new Date(time).toISOString()))
   return `${[id, kind, name, ...times].map(printable).join('\t')}\n`
@@ -37,7 +37,7 @@ export const accountFactors: Command = {
   name: 'account factors',
   usage: 'NAME',
   summary:
-    'Lists the second factors, one on each line: id, kind, name, when added, when last used; separated by tabs.',
+    'Lists the second factors, one on each line. Tabs separate id, kind, name, time of adding and of the last use.',
   async run(args, terminal) {
     const [username = ''] = wordsOf(this, args)
     await withFactors(terminal, username, async ({ factors }) => {
@@ -49,7 +49,8 @@ export const accountFactors: Command = {
 export const accountResetFactors: Command = {
   name: 'account reset-factors',
   usage: 'NAME',
-  summary: 'Removes all second factors, and signs the account out everywhere. Talk to its owner first.',
+  summary:
+    'Removes all second factors, and signs the account out everywhere. First make sure that the owner wants it.',
   async run(args, terminal) {
     const [username = ''] = wordsOf(this, args)
     await withFactors(terminal, username, async ({ accounts, db, account, factors }) => {
@@ -57,7 +58,7 @@ export const accountResetFactors: Command = {
       const ids = factors.map(({ id }) => id)
       const removed = ids.length === 0 ? 0 : await accounts.factors.remove(accountId, ids)
       audit.emit({ type: 'factors_reset', accountId, removed, ...BY_COMMAND_LINE })
-      // After that: a sign-in that began with the factors must not live on without them.
+      // Ends the sign-ins after the removal, so that no sign-in that begins in between survives.
       await accounts.raiseEpoch(accountId)
       await noticeOwner(terminal, db, { accountId, what: 'factors_reset' })
       terminal.stdout.write(`${username} has no second factor any more and is signed out everywhere.\n`)

@@ -10,7 +10,7 @@ export const keysReseal: Command = {
   name: 'keys reseal',
   usage: '',
   summary:
-    'Seals the stored secrets of second factors under the first of AUTH_SECRETS, so that old ones can be removed. May be repeated.',
+    'Seals the secrets of authenticator apps with the first of AUTH_SECRETS, so that old secrets can be removed. May be repeated.',
   async run(args, terminal) {
     refuseArguments(this, args)
     const seal = new FactorSeal(createKeyRing(secretsOf(readConfig(terminal.env))).purpose('factor'))
@@ -23,7 +23,7 @@ export const keysReseal: Command = {
       const lost = lostSentence(counts)
       if (lost !== null) throw new Refusal(lost)
       if (altered > 0)
-        throw new Refusal(`Second factors that cannot be opened, because they were altered: ${altered}.`)
+        throw new Refusal(`Second factors that were altered, and cannot be opened: ${altered}.`)
     })
   },
 }

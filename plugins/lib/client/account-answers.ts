@@ -15,7 +15,7 @@ export interface SignIn {
   readonly user_agent: string
   /** Whether its credentials need proofs by a key of its client. */
   readonly bound: boolean
-  /** How its owner has proved who they are. Empty for an API key. */
+  /** The factors that its owner gave. Empty for an API key. */
   readonly factors: readonly FactorMethod[]
   /** Whether the caller uses it. */
   readonly current: boolean

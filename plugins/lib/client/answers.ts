@@ -39,7 +39,7 @@ export interface Refusal {
   readonly error: ErrorCode | (string & {})
   /** The detail, for `PASSWORD_REFUSED`. */
   readonly reason?: 'too_short' | 'too_long' | 'common' | 'like_username' | (string & {})
-  /** How to go on, for `SECOND_FACTOR_REQUIRED`. */
+  /** For `SECOND_FACTOR_REQUIRED`: the pending sign-in and the possible factors. */
   readonly data?: SecondFactorAsked
 }
 

@@ -1,6 +1,6 @@
 import type { TokenPair } from './account-answers.js'
 
-/* What belongs to second factors, as the answers show it. */
+/* The answers about second factors. */
 
 export type FactorKind = 'totp' | 'passkey' | 'recovery_code'
 
@@ -34,7 +34,7 @@ export interface NewTotp {
 /** For `@simplewebauthn/browser`. */
 export type PasskeyOptions = Readonly<Record<string, unknown>>
 
-/** `data` of the refusal `SECOND_FACTOR_REQUIRED`. A reset of a password has no `pending`. */
+/** The `data` of `SECOND_FACTOR_REQUIRED`. A reset of a password has no `pending`. */
 export interface SecondFactorAsked {
   readonly pending?: string
   readonly factors: readonly FactorKind[]
@@ -42,7 +42,7 @@ export interface SecondFactorAsked {
   readonly expires_in?: number
 }
 
-/** In cookie and session mode without the fields of a pair. */
+/** Only token mode has the fields of a pair. */
 export interface SignedInByFactor extends Partial<TokenPair> {
   /** Only if three or fewer are left. */
   readonly recovery_codes_left?: number

@@ -16,7 +16,7 @@ const isPair = (data: SignedInByFactor | undefined): data is SignedInByFactor & 
 
 type Send<I> = (path: string, init: I, body: object) => Answered
 
-/** Sends the proof to the route that takes it: a second step, a passkey alone, or a step-up. */
+/** Sends the proof to its route: second step of a login, passkey alone, or step-up. */
 export async function prove<I>(
   proof: Proof,
   init: I,
@@ -28,7 +28,7 @@ export async function prove<I>(
 ): Answered {
   if (!('pending' in proof))
     return stepUp(mode, parts, exclusive, (more) => send('./step_up', init, { ...proof, ...more }))
-  // The login before a second step has told the server what to answer with.
+  // For a second step, the server knows mode and cookie from the login. A passkey alone must name them.
   const isWhole = !('factor' in proof)
   const asked = isWhole && { mode: name, ...(parts.inCookie && { refresh_cookie: true }) }
   const result = await send(isWhole ? './login_passkey' : './login_factor', init, { ...proof, ...asked })
@@ -38,14 +38,14 @@ export async function prove<I>(
   return result
 }
 
-/** Exchanges the tokens, as a refresh does: no other tab may refresh them meanwhile. */
+/** Exchanges the tokens, like a refresh. No other tab may refresh them meanwhile. */
 async function stepUp(
   mode: Mode,
   { env, name, tell, storage, inCookie }: Pick<Parts, 'env' | 'name' | 'tell' | 'storage' | 'inCookie'>,
   exclusive: typeof alone,
   send: (more: object) => Answered,
 ): Answered {
-  // On a page that has just been loaded, the tokens may only be stored.
+  // A page that was just loaded may have its tokens only in the storage.
   await mode.ready?.()
   if (!mode.held()) return send({})
   return exclusive(env, name, async () => {

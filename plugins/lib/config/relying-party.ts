@@ -7,7 +7,7 @@ const LABEL = '[a-z\\d](?:[a-z\\d-]*[a-z\\d])?'
 const HOST = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`)
 
 /**
- * The relying party of passkeys: the host of `PUBLIC_URL`, or a domain that it is in (WebAuthn Level 3 §5.1.3).
+ * The domain of passkeys (relying party): the host of `PUBLIC_URL`, or a parent domain of it (WebAuthn Level 3 §5.1.3).
  * @returns null without `PUBLIC_URL`: then there are no passkeys
  * @throws CONFIG_INVALID
  */
@@ -21,13 +21,13 @@ export function readRelyingParty(env: Environment, production: boolean): string 
   const { hostname } = new URL(publicUrl)
   if (rpId === '') return isHostName(hostname) ? hostname : null
   const isWithin = rpId === hostname || hostname.endsWith(`.${rpId}`)
-  // A public suffix such as `com`: no browser accepts it, except the name of this machine.
+  // No browser accepts a public suffix such as `com`. `localhost` is the only name without a dot that works.
   const isNarrow = rpId.includes('.') || rpId === 'localhost'
   if (!isHostName(rpId) || !isWithin || !isNarrow) {
-    throw new ConfigInvalid('RP_ID must be the host of PUBLIC_URL, or a domain that this host is in.')
+    throw new ConfigInvalid('RP_ID must be the host of PUBLIC_URL, or a parent domain of it.')
   }
   return rpId
 }
 
-/** WebAuthn accepts no IP address as a relying party. */
+/** WebAuthn does not accept an IP address as a relying party. */
 const isHostName = (host: string) => HOST.test(host) && !/^[\d.]+$/.test(host)

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** The answers of a connection that wait for an earlier one. */
+/** For each connection, the answers that wait for an earlier one. */
 const queues = new WeakMap<Socket, Set<ServerResponse>>()
 
 /** One listener for each connection: a client may queue any number of requests. */
@@ -21,7 +21,7 @@ function join(queue: Set<ServerResponse>, raw: ServerResponse): void {
   raw.once('close', leave)
 }
 
-/** As Node does it for the answer whose turn it is. `closed` is for code that asks later, such as Fastify. */
+/** Does what Node does for the current answer. Code that looks later, such as Fastify, reads `closed`. */
 function close(raw: ServerResponse): void {
   raw.destroy()
   Object.defineProperty(raw, 'closed', { value: true })
@@ -29,8 +29,8 @@ function close(raw: ServerResponse): void {
 }
 
 /**
- * Makes an answer emit `close` when its connection is gone. Node tells only the answer whose turn it is. A client that
- * pipelines (RFC 9112 §9.3.2) queues further ones behind a stream, and nobody would ever hear that they are over.
+ * Makes an answer emit `close` when its connection is gone. Node does so only for the current answer. A client that
+ * pipelines (RFC 9112 §9.3.2) queues further answers behind a stream. These would never emit `close`.
  */
 export function closeWithConnection(raw: ServerResponse): void {
   const { socket } = raw.req

@@ -47,7 +47,7 @@ export const DEFINITIONS = {
   second_factors_asked_total: {
     type: 'counter',
     labels: ['mode'],
-    help: 'Right passwords of accounts with a second factor, which the client was then asked for.',
+    help: 'Times that the server asked for a second factor after a right password.',
   },
   wrong_factors_total: {
     type: 'counter',

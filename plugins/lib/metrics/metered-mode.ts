@@ -38,7 +38,7 @@ export function meterMode(mode: AuthMode, sampling: number, observe: (seconds: n
     ...(mode.challenges && { challenges: mode.challenges }),
     ...(mode.precheck ? { precheck: (request) => mode.precheck?.(request) } : {}),
     ...(mode.endsAt ? { endsAt: (times) => mode.endsAt?.(times) ?? Number.NaN } : {}),
-    // Without the method, a guard would say that the mode cannot be stepped up.
+    // Without the method, `request.stepUp` would refuse the mode.
     ...(mode.stepUp && { stepUp: mode.stepUp.bind(mode) }),
     issue: (request, reply, account, options) => mode.issue(request, reply, account, options),
     signOut: (request, reply) => mode.signOut(request, reply),

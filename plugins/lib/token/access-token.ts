@@ -31,7 +31,7 @@ const Confirmation = Type.Object(
 const isPayload = Type.Object(
   {
     ...{ iss: Text, aud: Text, jti: Text, ...IdentityClaims, cnf: Type.Optional(Confirmation) },
-    // For other servers, which know these names (RFC 8176, RFC 9470 §5). This one reads `fac`.
+    // For other servers, which use these names (RFC 8176, RFC 9470 §5). This server reads `fac`.
     amr: Type.Optional(Type.Array(Text)),
     acr: Type.Optional(Type.Literal(TWO_FACTORS)),
   },

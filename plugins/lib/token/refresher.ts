@@ -107,7 +107,7 @@ export class Refresher implements RefreshTokens {
     return presented !== null
   }
 
-  /** Before the rotation, so that the new tokens have the factors. */
+  /** Runs before the rotation, so that the new tokens have the factors. */
   async #strengthen({ accountId, signInId, counter }: RefreshClaims, { caller, given }: StepUp) {
     const isOwn = signInId === caller.signInId && accountId === caller.accountId
     if (!isOwn || !(await this.parts.signIns.strengthen(caller, given, counter + 1)))

@@ -15,7 +15,7 @@ export function refusedAs(code: RefusalCode) {
 /** The request has a genuine credential whose sign-in has ended. */
 export const SIGNED_OUT = refusedAs('SIGNED_OUT')
 
-/** A newer credential of the sign-in may have replaced this one: it must be verified again. */
+/** A newer credential of the sign-in may have replaced this one. So it must be verified again. */
 export const RETIRED = refusedAs('CREDENTIAL_INVALID')
 
 /** What a cache keeps of a credential. */
@@ -58,7 +58,7 @@ export class Verified implements Kept, SignInRef, Seen {
    * @param identity deeply frozen
    * @param text may be a slice of a request's header, and would keep all of it in memory: it is copied
    * @param proof for a credential that is bound to a device. Mutable
-   * @param retirement an entry of the revocation list that ends this credential, and not its sign-in
+   * @param retirement an entry of the revocation list that ends only this credential, not its sign-in
    */
   constructor(
     readonly identity: Identity,
@@ -105,7 +105,7 @@ export class Verified implements Kept, SignInRef, Seen {
     return resolution
   }
 
-  /** The epoch is one that no account reaches: the end of older sign-ins may have spared this one. */
+  /** Asks with an epoch that no account reaches, because a change of the epoch may have spared this sign-in. */
   #unlessRetired(signIns: Pick<SignIns, 'isLive'>): MaybePromise<Resolution> {
     if (this.retirement === null) return this
     const { accountId, generation, retirement: signInId } = this

@@ -14,14 +14,14 @@ export async function checkFactors(
   { secrets }: Pick<Config, 'secrets'>,
 ): Promise<readonly Finding[]> {
   const tables = await db.introspection.getTables()
-  // The next start makes the table.
+  // The next start creates the table.
   if (secrets === null || !tables.some(({ name }) => name === 'factors')) return []
   const counts = await countSealed(createFactorSource(db), createKeyRing(secrets).purpose('factor'))
   const lost = lostSentence(counts)
   const old = counts.old.map(({ place, count }) =>
     warning(
       SUBJECT,
-      `Secret number ${place} still seals ${count} second factors. Before you remove it: fastify-identity keys reseal`,
+      `Secret number ${place} still seals ${count} second factors. Before you remove it, run: fastify-identity keys reseal`,
     ),
   )
   const current =

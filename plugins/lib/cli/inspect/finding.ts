@@ -33,7 +33,7 @@ export interface Finding {
   readonly subject: Subject | null
   /** Thumbprint of the key that it is bound to, if any. */
   readonly boundTo?: string | undefined
-  /** Those that a cookie or a token has itself. */
+  /** The factors in the cookie or token. */
   readonly factors?: readonly GivenFactor[] | undefined
 }
 

@@ -18,7 +18,7 @@ import type { Fault, InspectParts, Subject } from './finding.js'
 export interface Liveness {
   readonly fault: Fault | null
   readonly signIn: SignInRecord | null
-  /** Those of a session's id. A newer id of the session may have more. */
+  /** The factors of this session id. A newer id of the session may have more. */
   readonly factors?: readonly GivenFactor[]
   /** Further information for the reader. */
   readonly remark: string | null

@@ -16,7 +16,7 @@ export const factors: Migration = {
       .addColumn('last_used_at', 'bigint')
       .execute()
     await db.schema.createIndex('factors_account').on('factors').column('account_id').execute()
-    // To find secrets by the key that seals them.
+    // Finds secrets by the key that seals them.
     await db.schema.createIndex('factors_key').on('factors').columns(['key_id', 'id']).execute()
   },
 }
