@@ -98,7 +98,7 @@ export function testFactorContract(t: Test, open: (t: Test) => Promise<FactorsUn
     await add(codes({ secret: '["c"]' }))
   })
 
-  t.test('of many additions at once, no more than the cap get in', async (t) => {
+  t.test('parallel additions never exceed the cap', async (t) => {
     const { source, make, ids } = await setUp(t)
     const outcomes = await Promise.all(Array.from({ length: 12 }, () => source.add(make(), CAP)))
     t.equal(outcomes.filter((outcome) => outcome === 'added').length, CAP)
@@ -106,7 +106,7 @@ export function testFactorContract(t: Test, open: (t: Test) => Promise<FactorsUn
     t.equal((await ids()).length, CAP)
   })
 
-  t.test('of many additions of one id at once, one gets in', async (t) => {
+  t.test('only one of many parallel additions of one id succeeds', async (t) => {
     const { source, make } = await setUp(t)
     const outcomes = await Promise.all(Array.from({ length: 12 }, () => source.add(make({ id: 'one' }), 100)))
     t.equal(outcomes.filter((outcome) => outcome === 'added').length, 1)

@@ -350,7 +350,7 @@ function factorContract(
     }
   })
 
-  t.test('what is no factor signs nobody in, and ends nothing', async (t) => {
+  t.test('an unknown factor signs nobody in, and ends nothing', async (t) => {
     const { enter, me, signInIds, signIn } = await setUp(t)
     const headers = await enter()
     const before = await signInIds()
@@ -440,7 +440,7 @@ function stepUpContract(
     t.match((await me(strong)).json(), { authTime: START, factors: [{ method: 'password', at }] })
   })
 
-  t.test('what is no factor makes nothing stronger', async (t) => {
+  t.test('an unknown factor does not step up a sign-in', async (t) => {
     const suite = await setUp(t)
     const { headers, more } = await enterWeak(suite)
     for (const factors of [[], ['sms' as never]]) {

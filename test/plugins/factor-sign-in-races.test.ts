@@ -50,7 +50,7 @@ async function race(pairs: number, pair: (each: number) => Promise<readonly { st
 const MODES = ['cookie', 'session', 'token'] as const
 
 for (const [place, open] of Object.entries(PLACES)) {
-  t.test(`${place}: of two requests at once, one signs in`, async (t) => {
+  t.test(`${place}: only one of two parallel requests signs in`, async (t) => {
     const clock = new TestClock()
     const { app, code, otherNow } = await start(t, await open(t, clock), clock)
     const finish = (client: Client, pending: string, given: string) =>

@@ -205,7 +205,7 @@ t.test('a counter that does not grow is a copy of the key; 0 is none', async (t)
   for (let each = 0; each < 3; each++) t.equal((await signIn(client(), without)).statusCode, 200)
 })
 
-t.test('of many parallel uses of one answer, one signs in', async (t) => {
+t.test('only one of many parallel uses of one answer signs in', async (t) => {
   const { app, client, authenticator, account } = await start(t)
   const before = (await app.signIns.list(account.id)).length
   for (let round = 0; round < 20; round++) {

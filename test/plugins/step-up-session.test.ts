@@ -70,7 +70,7 @@ for (const [name, open] of Object.entries(STORES)) {
     },
   )
 
-  t.test(`over ${name}: of two step-ups at once neither gets what the other has given`, async (t) => {
+  t.test(`over ${name}: two parallel step-ups do not get each other’s factors`, async (t) => {
     const suite = await build(t, { store: await open(t) })
     const old = cookieHeader(await suite.signIn('session'))
     const [one, two] = await Promise.all([suite.stepUp(old, ['totp']), suite.stepUp(old, ['recovery_code'])])
@@ -105,7 +105,7 @@ t.test(
   },
 )
 
-t.test('who has the old id and a weak factor does not get the strong one of its owner', async (t) => {
+t.test('a thief with the old id and a weak factor does not get the owner’s strong id', async (t) => {
   const suite = await build(t)
   const old = cookieHeader(await suite.signIn('session'))
   await suite.stepUp(old, ['passkey'])

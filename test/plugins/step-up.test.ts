@@ -108,7 +108,7 @@ t.test('a cookie', async (t) => {
     }
   })
 
-  t.test('of two step-ups at once, neither has what the other was given', async (t) => {
+  t.test('two parallel step-ups do not get each other’s factors', async (t) => {
     const { signIn, stepUp, me, app } = await buildSuite(t, { modes: [cookieMode()] })
     const weak = cookieHeader(await signIn('cookie'))
     const [one, two] = await Promise.all([stepUp(weak, ['totp']), stepUp(weak, ['recovery_code'])])

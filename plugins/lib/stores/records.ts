@@ -35,7 +35,7 @@ export interface SignInRecord {
   readonly factors?: readonly GivenFactor[]
   /**
    * Token mode, after a step-up: the counter of the first refresh token that came with the added factors. An older token
-   * gets no successor again: it may be a copy in other hands. Never in a store, as `factors`.
+   * gets no successor again, because somebody else may have a copy of it. Like `factors`, never in a store.
    */
   readonly strongFrom?: number
   /**

@@ -63,8 +63,8 @@ interface Holder {
 type Found = Exclude<RotationResult, { readonly outcome: 'gone' }>
 
 /**
- * A step-up gives a strong pair to a caller who has proved the factor. Whoever has a copy of the refresh token that it
- * took has proved nothing, and must not get the pair as a retry.
+ * A step-up gives the strong pair to the caller who gave the factor. A thief may have a copy of the refresh token that the
+ * step-up took. The thief has given no factor, and must not get the pair as a retry.
  * @throws REFRESH_REFUSED, without an alarm, because it may be a refresh that was under way
  */
 function refuseCopy({ counter }: RefreshClaims, { outcome, signIn }: Found): void {

@@ -94,7 +94,7 @@ t.test('a password at the time of the sign-in leaves the seal as it was in 0.2',
   t.match(sealRecord(KEYS, { ...bare, factors: later }).seal, /^f/)
 })
 
-t.test('who can write the store adds no factor', async (t) => {
+t.test('an attacker who can write to the store cannot add a factor', async (t) => {
   const strong = sealRecord(KEYS, { ...record, factors: STRONG })
   const others = sealRecord(KEYS, { ...record, id: newSignInId(), factors: STRONG })
   const methods = (changed: SignInRecord) =>
