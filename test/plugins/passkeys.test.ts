@@ -372,7 +372,9 @@ t.test('whatever comes instead of an answer is refused, and never a fault', asyn
   )
   const refuse = async (url: string, who: Client, body: object) => {
     const { statusCode, body: text } = await who.post(url, body)
-    if (statusCode !== 401) throw new Error(`${url}: ${statusCode} ${text}`)
+    // Fastify itself refuses a body with a key such as `__proto__`.
+    const isParsed = !text.includes('FST_ERR_CTP_INVALID_JSON_BODY')
+    if (statusCode !== (isParsed ? 401 : 400)) throw new Error(`${url}: ${statusCode} ${text}`)
   }
   await fc.assert(
     fc.asyncProperty(assertions, async (response) => {
@@ -398,7 +400,7 @@ t.test('passkeys beside an authenticator app: each of them is asked, one is enou
   const authenticator = await addPasskey(owner)
   const browser = client()
   const login = await browser.post('/login/cookie', { username: 'alice', password: PASSWORD })
-  t.strictSame(login.json().data.factors.sort(), ['passkey', 'recovery_code', 'totp'])
+  t.strictSame(login.json().data.factors, ['totp', 'passkey', 'recovery_code'])
   t.equal((await finish(client(), authenticator)).statusCode, 200)
   const { pending } = login.json().data
   t.equal((await browser.post('/finish', { pending, factor: 'totp', code: code() })).statusCode, 200)

@@ -77,7 +77,10 @@ export interface Resealed {
 export interface Factors {
   /** The account's factors, oldest first. */
   list(accountId: string): Promise<readonly FactorInfo[]>
-  /** The kinds that a sign-in accepts. Empty if the account has no second factor: recovery codes alone do not count. */
+  /**
+   * The kinds that a sign-in accepts, in the order totp, passkey, recovery_code. Empty if the account has no second factor:
+   * recovery codes alone do not count.
+   */
   kinds(accountId: string): Promise<readonly FactorKind[]>
   /** Makes a TOTP secret. */
   beginTotp(account: CheckedAccount): Promise<NewTotp>

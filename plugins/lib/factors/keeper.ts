@@ -21,6 +21,9 @@ export function infoOf(factor: StoredFactor): FactorInfo {
   return Object.freeze({ id, kind, name, createdAt, lastUsedAt, ...left })
 }
 
+/** Not the order of the rows: rows of the same time have none. */
+const ORDER = ['totp', 'passkey', 'recovery_code'] as const
+
 const isSecond = ({ kind }: StoredFactor) => kind !== 'recovery_code'
 
 type Managing = Pick<Factors, 'list' | 'kinds' | 'newRecoveryCodes' | 'rename' | 'remove' | 'reset'>
@@ -37,7 +40,7 @@ export class FactorKeeper implements Managing {
     const stored = await this.#stored(accountId)
     if (!stored.some(isSecond)) return []
     const usable = stored.filter((factor) => isSecond(factor) || codesLeft(factor) > 0)
-    return [...new Set(usable.map(({ kind }) => kind))]
+    return ORDER.filter((kind) => usable.some((factor) => factor.kind === kind))
   }
 
   /**
