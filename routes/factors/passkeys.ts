@@ -129,6 +129,7 @@ async function addPasskey(request: FastifyRequest<Adding>, reply: FastifyReply) 
     request.identity.signInId,
     response,
     name,
+    request,
   )
   await noticeByMail(request, { accountId: account.id, what: 'factor_added' })
   const codes = recoveryCodes.length > 0 ? { recovery_codes: recoveryCodes } : {}

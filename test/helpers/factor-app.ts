@@ -51,7 +51,7 @@ function addRoutes(app: FastifyInstance): void {
   app.post<{ Body: { response: unknown } }>('/register', { preHandler: app.guard() }, async (request) => {
     const account = await accountOf(app, request.identity.username)
     const { signInId } = request.identity
-    return app.factors.addPasskey(account, signInId, request.body.response, 'a passkey')
+    return app.factors.addPasskey(account, signInId, request.body.response, 'a passkey', request)
   })
   app.get('/me', { preHandler: app.guard() }, async ({ identity }) => identity)
 }

@@ -78,6 +78,23 @@ t.test('a passkey signs in by every mode, without a name and a password, as two 
   ])
 })
 
+t.test('the events of an added passkey have the address of the request', async (t) => {
+  const { app } = await factorApp(t)
+  const { id: accountId } = await addAccount(app)
+  const owner = new Client(app, '192.0.2.5')
+  await owner.post('/login/cookie', { username: 'alice', password: PASSWORD })
+  const events: object[] = []
+  app.audit.subscribe((event) => void events.push(event))
+  await addPasskey(owner)
+  t.match(
+    events.filter((event) => 'kind' in event),
+    [
+      { type: 'factor_added', kind: 'passkey', accountId, ip: '192.0.2.5' },
+      { type: 'factor_added', kind: 'recovery_code', accountId, ip: '192.0.2.5' },
+    ],
+  )
+})
+
 t.test('a passkey is the second step after a password', async (t) => {
   const { app, client, authenticator, clock } = await start(t)
   const browser = client()
@@ -190,13 +207,16 @@ t.test('a counter that does not grow is a copy of the key; 0 is none', async (t)
   for (const counter of [10, 9, 1, 0]) {
     events.length = 0
     t.strictSame(said(await signIn(client(), authenticator, { counter })), REFUSED, `${counter} after 10`)
-    t.match(events, [{ type: 'passkey_cloned', accountId: account.id, kind: 'passkey' }])
+    t.match(events, [{ type: 'passkey_cloned', accountId: account.id, kind: 'passkey', ip: '127.0.0.1' }])
   }
   events.length = 0
   t.strictSame(said(await finish(client(), authenticator, { counter: 3 })), REFUSED)
   t.match(
     events.filter(({ type }) => type.startsWith('passkey') || type.startsWith('factor')),
-    [{ type: 'passkey_cloned' }, { type: 'factor_refused', reason: 'cloned' }],
+    [
+      { type: 'passkey_cloned', ip: '127.0.0.1' },
+      { type: 'factor_refused', reason: 'cloned' },
+    ],
   )
   t.equal((await signIn(client(), authenticator, { counter: 11 })).statusCode, 200)
   t.equal((await signIn(client(), authenticator, { counter: 2 ** 32 - 1 })).statusCode, 200)

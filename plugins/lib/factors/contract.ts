@@ -128,6 +128,7 @@ export interface Factors {
     signInId: string,
     response: unknown,
     name: string,
+    request?: FastifyRequest,
   ): Promise<FactorInfo & { readonly recoveryCodes: readonly string[] }>
   /** Options for a sign-in by passkey alone, and the value `pending` that the client sends back with the answer. */
   beginPasskeySignIn(

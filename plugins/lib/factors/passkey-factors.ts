@@ -3,19 +3,20 @@ import type { CheckedAccount } from '../contract.js'
 import { OptionInvalid } from '../errors.js'
 import type { BrowserHalf } from './browser-half.js'
 import { PasskeyChallenges } from './challenges.js'
-import type { FactorContext, Refusal } from './context.js'
-import type { ChallengeScope, Factors, Verified } from './contract.js'
+import type { FactorContext } from './context.js'
+import type { ChallengeScope, Factors } from './contract.js'
 import type { FactorKeeper } from './keeper.js'
 import { PasskeyRegistration } from './passkey-registration.js'
 import { PasskeySignIns } from './passkey-sign-in.js'
 import { Passkeys } from './passkeys.js'
+import type { Verifiers } from './verification.js'
 
 /** The methods of `app.factors` for passkeys. */
 export type PasskeyFactors = Pick<
   Factors,
   'challenge' | 'beginPasskey' | 'addPasskey' | 'beginPasskeySignIn' | 'passkeySignIn'
 > & {
-  readonly verify: (response: unknown, scope: ChallengeScope) => Promise<Verified | Refusal>
+  readonly verify: Verifiers['passkey']
 }
 
 /** Without `rpId`, there are no passkeys. */
@@ -55,15 +56,21 @@ export function createPasskeyFactors(
   return Object.freeze({
     challenge: (scope: ChallengeScope) => passkeys.options(scope),
     beginPasskey: registration.begin.bind(registration),
-    async addPasskey(account: CheckedAccount, signInId: string, response: unknown, name: string) {
+    async addPasskey(
+      account: CheckedAccount,
+      signInId: string,
+      response: unknown,
+      name: string,
+      request?: FastifyRequest,
+    ) {
       const factor = await registration.register(account, signInId, response, name)
-      const { info, recoveryCodes } = await keeper.add(factor)
+      const { info, recoveryCodes } = await keeper.add(factor, request)
       return { ...info, recoveryCodes }
     },
     beginPasskeySignIn: (request: FastifyRequest) => signIns.begin(request),
     passkeySignIn: signIns.signIn.bind(signIns),
-    async verify(response: unknown, scope: ChallengeScope) {
-      const outcome = await passkeys.verify(scope, response)
+    async verify(response: unknown, scope: ChallengeScope, request: FastifyRequest) {
+      const outcome = await passkeys.verify(scope, response, request)
       return typeof outcome === 'string' ? outcome : { given: { method: 'passkey', at: clock() } }
     },
   } satisfies PasskeyFactors)

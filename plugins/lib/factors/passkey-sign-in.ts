@@ -53,7 +53,7 @@ export class PasskeySignIns {
     const account = await app.throttle.byAddress(request, 'passkey', () => {
       // Otherwise an attacker's page could sign people in as the attacker.
       if (mode.ambient && !this.#isOfBrowser(request, pending)) throw new FactorRefused()
-      return this.#accountOf(pending, response)
+      return this.#accountOf(request, pending, response)
     })
     const factors = [{ method: 'passkey' as const, at: app.identityClock() }]
     const issued = await request.signIn(name, account, { remember, factors })
@@ -68,9 +68,10 @@ export class PasskeySignIns {
   }
 
   /** @throws FACTOR_REFUSED, also if the account is gone or disabled */
-  async #accountOf(pending: string, response: unknown) {
+  async #accountOf(request: FastifyRequest, pending: string, response: unknown) {
     const { app, passkeys } = this.parts
-    const owner = typeof pending === 'string' ? await passkeys.verify(scopeOf(pending), response) : 'wrong'
+    const owner =
+      typeof pending === 'string' ? await passkeys.verify(scopeOf(pending), response, request) : 'wrong'
     const account = typeof owner === 'string' ? null : await app.accountSource.find(owner.accountId)
     if (account === null || typeof owner === 'string' || account.id !== owner.accountId)
       throw new FactorRefused()

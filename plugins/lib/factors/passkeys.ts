@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { Static } from '../shape.js'
 import { CHALLENGE_FOR } from './challenges.js'
 import type { ChallengeScope, PasskeyOptions, StoredFactor } from './contract.js'
@@ -43,7 +44,11 @@ export class Passkeys {
    * @returns the owner of the passkey, or the reason for the refusal
    * @throws STORE_UNAVAILABLE
    */
-  async verify(scope: ChallengeScope, response: unknown): Promise<PasskeyOwner | PasskeyRefusal> {
+  async verify(
+    scope: ChallengeScope,
+    response: unknown,
+    request: FastifyRequest,
+  ): Promise<PasskeyOwner | PasskeyRefusal> {
     const { source, challenges } = this.parts
     if (!isAssertion(response)) return 'wrong'
     const text = challengeOf(response.response.clientDataJSON)
@@ -52,7 +57,7 @@ export class Passkeys {
     if (row?.kind !== 'passkey' || !isOf(row, scope, response.response.userHandle)) return 'wrong'
     const counter = await this.#verifyAssertion(row, response, text)
     if (counter === null) return 'wrong'
-    return (await challenges.spend(text)) ? this.#spend(row, counter) : 'used'
+    return (await challenges.spend(text)) ? this.#spend(row, counter, request) : 'used'
   }
 
   /** @returns the answer's signature counter; null if the answer is wrong */
@@ -79,13 +84,17 @@ export class Passkeys {
   }
 
   /** A counter that does not grow means a copied key (WebAuthn §6.1.1). Always 0: the authenticator has no counter. */
-  async #spend(row: StoredFactor, counter: number): Promise<PasskeyOwner | PasskeyRefusal> {
+  async #spend(
+    row: StoredFactor,
+    counter: number,
+    request: FastifyRequest,
+  ): Promise<PasskeyOwner | PasskeyRefusal> {
     const { source, clock, audit } = this.parts
     // A parallel answer may have changed the row. Or the passkey was removed, and added to another account.
     for (let known: StoredFactor | null = row; isSame(known, row); known = await source.find(row.id)) {
       const { accountId, id, counter: before } = known
       if (counter <= before && (counter > 0 || before > 0)) {
-        audit.emit({ type: 'passkey_cloned', accountId, kind: 'passkey', factorId: id })
+        audit.emit({ type: 'passkey_cloned', accountId, kind: 'passkey', factorId: id }, request)
         return 'cloned'
       }
       if (await source.spend(accountId, id, before, { counter, at: clock() })) return { accountId }

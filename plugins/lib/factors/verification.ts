@@ -6,16 +6,21 @@ import type { ChallengeScope, FactorOwner, FactorProof, Verified } from './contr
 export interface Verifiers {
   readonly totp: (accountId: string, code: string) => Promise<Verified | Refusal>
   readonly recovery_code: (accountId: string, code: string) => Promise<Verified | Refusal>
-  readonly passkey: (response: unknown, scope: ChallengeScope) => Promise<Verified | Refusal>
+  readonly passkey: (
+    response: unknown,
+    scope: ChallengeScope,
+    request: FastifyRequest,
+  ) => Promise<Verified | Refusal>
 }
 
 async function spend(
   verifiers: Verifiers,
+  request: FastifyRequest,
   accountId: string,
   proof: FactorProof,
   scope: ChallengeScope,
 ): Promise<Verified | Refusal> {
-  if (proof.factor === 'passkey') return verifiers.passkey(proof.response, { ...scope, accountId })
+  if (proof.factor === 'passkey') return verifiers.passkey(proof.response, { ...scope, accountId }, request)
   const { factor, code } = proof
   // An application may pass an unvalidated body. A word such as `constructor` must not find a function.
   if ((factor !== 'totp' && factor !== 'recovery_code') || typeof code !== 'string') return 'wrong'
@@ -32,7 +37,7 @@ export function verifyFactor(
   scope: ChallengeScope,
 ): Promise<Verified | null> {
   return app.throttle.guessFactor(request, account, async (failures) => {
-    const outcome = await spend(verifiers, account.id, proof, scope)
+    const outcome = await spend(verifiers, request, account.id, proof, scope)
     if (typeof outcome !== 'string') return outcome
     const { id: accountId } = account
     const about = { accountId, kind: proof.factor, reason: outcome, failures }
