@@ -50,9 +50,13 @@ async function resetFactors(request: FastifyRequest<Resetting>, reply: FastifyRe
   const { id: actorId } = await liveAccount(request)
   const account = await accounts.findByUsername(request.params.username)
   if (!account) throw new NotFound()
-  const removed = await factors.reset(account.id, actorId, request)
-  // Ends the sign-ins after the removal, so that no sign-in that begins in between survives.
-  const ended = await endAllOf(request, account.id)
+  let [removed, ended] = [0, 0]
+  do {
+    removed += await factors.reset(account.id, actorId, request)
+    // Ends the sign-ins after the removal, so that no sign-in that begins in between survives.
+    ended += await endAllOf(request, account.id)
+    // One of these sign-ins may have added another one in between.
+  } while ((await factors.list(account.id)).length > 0)
   await noticeByMail(request, { accountId: account.id, what: 'factors_reset' })
   if (account.id === actorId) forgetOwn(request, reply)
   return answer(request, 'FACTORS_RESET', { data: { removed, ended } })

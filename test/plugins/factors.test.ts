@@ -105,6 +105,35 @@ t.test('an enrolment does not bring back its factor after the removal', async (t
   t.equal(rows.size, 0)
 })
 
+t.test('a factor that is stored after the epoch was raised does not stay', async (t) => {
+  const { source, rows } = memoryFactors()
+  const { app, accounts, clock, post, enrol, events } = await buildFactorApp(t, {
+    factors: {
+      source: {
+        ...source,
+        async add(factor, cap) {
+          if (factor.accountId === 'bob') accounts.raise('bob')
+          return source.add(factor, cap)
+        },
+      },
+    },
+  })
+  const { id, secret } = await app.factors.beginTotp(accounts.of('bob'))
+  const confirmed = await post('/confirm', { account: 'bob', id, code: totpCode(secret, clock.now) })
+  refused(t, confirmed, 401, 'FACTOR_REFUSED')
+  t.same([rows.size, events.some(({ type }) => type === 'factor_added')], [0, false])
+  await enrol('alice')
+  t.equal(rows.size, 2)
+})
+
+t.test('codes that are left over from an earlier factor do not count with the next one', async (t) => {
+  const { app, enrol, verify } = await setUp(t)
+  const [left = ''] = await app.factors.newRecoveryCodes('alice')
+  const { recoveryCodes } = await enrol('alice')
+  t.equal(recoveryCodes.length, 10)
+  t.same((await verify('alice', 'recovery_code', left)).json(), { verified: null })
+})
+
 t.test('a store that cannot spend enrolments has them too', async (t) => {
   const store = createMemoryStore()
   Reflect.set(store, 'spendOnce', undefined)

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { isKeyName } from '../api-key/options.js'
+import type { CheckedAccount } from '../contract.js'
 import { FactorLimit, FactorRefused, OptionInvalid } from '../errors.js'
 import { accountIdText } from '../options.js'
 import type { FactorContext } from './context.js'
@@ -45,10 +46,11 @@ export class FactorKeeper implements Managing {
 
   /**
    * Adds a factor. If the account has no recovery codes, makes them too.
-   * @throws FACTOR_LIMIT; FACTOR_REFUSED if it was added before
+   * @throws FACTOR_LIMIT; FACTOR_REFUSED if it was added before, or the account's epoch was raised meanwhile
    */
   async add(
     factor: StoredFactor,
+    { epoch }: CheckedAccount,
     request?: FastifyRequest,
   ): Promise<{ readonly info: FactorInfo; readonly recoveryCodes: readonly string[] }> {
     const { source, settings } = this.context
@@ -56,10 +58,25 @@ export class FactorKeeper implements Managing {
     const outcome = await source.add(factor, settings.cap)
     if (outcome === 'full') throw new FactorLimit()
     if (outcome === 'taken') throw new FactorRefused()
+    await this.#takeBackLate(factor, epoch)
     this.#report('factor_added', factor, request)
-    const hasCodes = (await this.#stored(factor.accountId)).some((one) => !isSecond(one))
+    const others = (await this.#stored(factor.accountId)).filter(({ id }) => id !== factor.id)
+    // Codes without another factor are left over from one, and others may know them.
+    const hasCodes = others.some(isSecond) && others.some((one) => !isSecond(one))
     const recoveryCodes = hasCodes ? [] : await this.newRecoveryCodes(factor.accountId, request)
     return { info: infoOf(factor), recoveryCodes }
+  }
+
+  /**
+   * An administrator may have reset the account's factors, and raised its epoch, since the caller was recognised. A factor
+   * that is stored after that must not stay.
+   */
+  async #takeBackLate({ id, accountId }: StoredFactor, epoch: number): Promise<void> {
+    const { app, source } = this.context
+    const account = await app.accountSource.find(accountId)
+    if (account && (account.epoch ?? 0) === epoch) return
+    await source.remove(accountId, [id])
+    throw new FactorRefused()
   }
 
   async newRecoveryCodes(accountId: string, request?: FastifyRequest): Promise<readonly string[]> {

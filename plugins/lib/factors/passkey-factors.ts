@@ -64,7 +64,7 @@ export function createPasskeyFactors(
       request?: FastifyRequest,
     ) {
       const factor = await registration.register(account, signInId, response, name)
-      const { info, recoveryCodes } = await keeper.add(factor, request)
+      const { info, recoveryCodes } = await keeper.add(factor, account, request)
       return { ...info, recoveryCodes }
     },
     beginPasskeySignIn: (request: FastifyRequest) => signIns.begin(request),

@@ -65,7 +65,7 @@ export class TotpFactors implements Enrolling {
     const sealed = sealing.seal(own, enrolment.secret)
     // `counter` marks the code as used, so that it cannot also sign in.
     const factor: StoredFactor = { ...own, kind: 'totp', name, ...sealed, counter, ...times }
-    const { recoveryCodes } = await this.keeper.add(factor, request)
+    const { recoveryCodes } = await this.keeper.add(factor, account, request)
     return { recoveryCodes }
   }
 
