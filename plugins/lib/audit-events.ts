@@ -74,7 +74,7 @@ export interface AuditDetails {
    * Without a username, because people type passwords into that field. Without an account: like the answer, the event
    * must not depend on whether the account exists.
    */
-  sign_in_refused: { readonly mode: string; readonly reason: 'credentials' }
+  sign_in_refused: { readonly mode: string; readonly reason: 'credentials' | 'passkey' }
   /** The password was right, and the account has a second factor. The sign-in is pending. */
   second_factor_asked: { readonly accountId: string; readonly mode: string }
   /** A passkey's answer was refused, because its signature counter did not grow. Somebody may have copied the key. */

@@ -26,7 +26,7 @@ async function start(t: Test, more: Parameters<typeof factorApp>[1] = {}) {
   const account = await addAccount(made.app)
   const owner = await signedIn(made.app)
   const authenticator = await addPasskey(owner)
-  const events: { type: string; reason?: string }[] = []
+  const events: { type: string; time: number; reason?: string }[] = []
   made.app.audit.subscribe((event) => void events.push(event))
   return { ...made, account, owner, authenticator, events }
 }
@@ -156,6 +156,23 @@ t.test('an answer that is not right in any one point is refused, and changes not
   t.equal((await signIn(client(), authenticator)).statusCode, 200)
 })
 
+t.test('a refused sign-in by passkey alone is an event, and is counted', async (t) => {
+  const { app, client, authenticator, events } = await start(t, { metrics: {} })
+  const elsewhere = await answer(client(), authenticator)
+  events.length = 0
+  for (const mode of ['cookie', 'session', 'token'] as const)
+    t.strictSame(said(await signIn(client(), authenticator, { isVerified: false }, mode)), REFUSED)
+  t.strictSame(said(await client().post('/passkey/cookie', elsewhere)), REFUSED, 'of another browser')
+  const event = { type: 'sign_in_refused', reason: 'passkey', ip: '127.0.0.1' }
+  t.strictSame(
+    events.map(({ time: _, ...rest }) => rest),
+    ['cookie', 'session', 'token', 'cookie'].map((mode) => ({ ...event, mode })),
+  )
+  const text = await app.identityMetrics.text()
+  t.match(text, /wrong_factors_total\{kind="passkey"\} 4/)
+  t.match(text, /wrong_passwords_total\{mode="cookie",what="sign_in"\} 0/)
+})
+
 t.test('a challenge is good for one thing, once, for five minutes', async (t) => {
   const { client, authenticator, clock, app, owner } = await start(t)
   const browser = client()
@@ -207,7 +224,10 @@ t.test('a counter that does not grow is a copy of the key; 0 is none', async (t)
   for (const counter of [10, 9, 1, 0]) {
     events.length = 0
     t.strictSame(said(await signIn(client(), authenticator, { counter })), REFUSED, `${counter} after 10`)
-    t.match(events, [{ type: 'passkey_cloned', accountId: account.id, kind: 'passkey', ip: '127.0.0.1' }])
+    t.match(events, [
+      { type: 'passkey_cloned', accountId: account.id, kind: 'passkey', ip: '127.0.0.1' },
+      { type: 'sign_in_refused', mode: 'cookie', reason: 'passkey', ip: '127.0.0.1' },
+    ])
   }
   events.length = 0
   t.strictSame(said(await finish(client(), authenticator, { counter: 3 })), REFUSED)

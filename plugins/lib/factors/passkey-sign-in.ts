@@ -52,8 +52,8 @@ export class PasskeySignIns {
     mode.precheck?.(request)
     const account = await app.throttle.byAddress(request, 'passkey', () => {
       // Otherwise an attacker's page could sign people in as the attacker.
-      if (mode.ambient && !this.#isOfBrowser(request, pending)) throw new FactorRefused()
-      return this.#accountOf(request, pending, response)
+      if (mode.ambient && !this.#isOfBrowser(request, pending)) throw this.#refusal(request, name)
+      return this.#accountOf(request, name, pending, response)
     })
     const factors = [{ method: 'passkey' as const, at: app.identityClock() }]
     const issued = await request.signIn(name, account, { remember, factors })
@@ -68,13 +68,19 @@ export class PasskeySignIns {
   }
 
   /** @throws FACTOR_REFUSED, also if the account is gone or disabled */
-  async #accountOf(request: FastifyRequest, pending: string, response: unknown) {
+  async #accountOf(request: FastifyRequest, mode: ModeName, pending: string, response: unknown) {
     const { app, passkeys } = this.parts
     const owner =
       typeof pending === 'string' ? await passkeys.verify(scopeOf(pending), response, request) : 'wrong'
     const account = typeof owner === 'string' ? null : await app.accountSource.find(owner.accountId)
     if (account === null || typeof owner === 'string' || account.id !== owner.accountId)
-      throw new FactorRefused()
+      throw this.#refusal(request, mode)
     return checkAccount(account)
+  }
+
+  /** The event names no account, as after a wrong password. */
+  #refusal(request: FastifyRequest, mode: ModeName): Error {
+    this.parts.app.audit.emit({ type: 'sign_in_refused', mode, reason: 'passkey' }, request)
+    return new FactorRefused()
   }
 }

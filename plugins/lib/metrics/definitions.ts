@@ -52,7 +52,7 @@ export const DEFINITIONS = {
   wrong_factors_total: {
     type: 'counter',
     labels: ['kind'],
-    help: 'Second factors that were refused.',
+    help: 'Second factors and sign-ins by passkey alone that were refused.',
   },
   throttled_total: {
     type: 'counter',

@@ -85,6 +85,7 @@ export function createEventCounters(instruments: Instruments, modes: ReadonlySet
         case 'epoch_raised':
           return raised.inc()
         case 'sign_in_refused':
+          if (event.reason === 'passkey') return wrongFactors.inc({ kind: event.reason })
           return countWrong(event.mode, 'sign_in')
         case 'password_refused':
           return countWrong(event.mode, 'password')
