@@ -37,7 +37,7 @@ const LIST: Operation = {
   tag: 'Second factors',
   summary: 'List your second factors',
   description:
-    'Oldest first. All recovery codes are one factor. Its field left is the number of unused codes.',
+    'Oldest first. All recovery codes are one factor, which comes last. Its field left is the number of unused codes.',
   guarded: 'people',
   data: FactorList,
   says: 'FACTORS_LISTED',
@@ -101,6 +101,7 @@ async function renameFactor(request: FastifyRequest<Renaming>) {
   if (!(await factors.rename(accountId, id, name, request))) throw new NotFound()
   const renamed = (await factors.list(accountId)).find((factor) => factor.id === id)
   if (!renamed) throw new NotFound()
+  await noticeByMail(request, { accountId, what: 'factor_renamed' })
   return answer(request, 'FACTOR_RENAMED', { data: showFactor(renamed) })
 }
 

@@ -1,9 +1,11 @@
+import { cpSync } from 'node:fs'
 import t from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
 import { onDatabases, openTables } from '../helpers/databases.js'
 import { beginLogin, codeAt, enrolTotp, signInByFactor, startFactorCenter } from '../helpers/factor-center.js'
 import { ADMIN, type Credential, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
 import { startMailCenter } from '../helpers/mail-center.js'
+import { makeDataDir, startUserCenter } from '../helpers/user-center.js'
 
 const test = onDatabases(t)
 
@@ -57,6 +59,8 @@ test('GET, PATCH and DELETE /factors: one’s own, and with the mail of each cha
   t.same(Object.keys(factor).sort(), ['created_at', 'id', 'kind', 'last_used_at', 'name'])
   const renamed = await rename(app, factor.id, { name: '旧手机' }, credential)
   t.match(renamed.json(), { code: 200, data: { id: factor.id, name: '旧手机' } })
+  await app.accountMail.flush()
+  t.match(mailServer.mails.at(-1), { to: [address], text: /factor of your account was renamed/ })
   for (const name of ['', ' ', '\n', 'a'.repeat(101), '👩‍👩‍👧'.repeat(50), 7, 'a\u202eb', 'a\u2028b'])
     refused(t, await rename(app, factor.id, { name }, credential), 400, 'BODY_INVALID')
   const admin = (await signIn(app, 'cookie', ADMIN)).credential
@@ -166,6 +170,34 @@ test('an administrator’s own factors are removed only recently, with the facto
   const fresh = await signInByFactor(app, 'cookie', { factor: 'totp', code: totp.next() }, ADMIN)
   t.equal((await reset(fresh.credential)).statusCode, 200)
   refused(t, await userInfo(app, fresh.credential), 403, 'SIGNED_OUT', 'as any account’s')
+})
+
+test('a start without the secret that seals a factor is refused, and names its key', async (t, env) => {
+  const secrets = ['kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6', 'hVq8Lm2_ZxC5nRt7YsD3kPw9QbG4fJe1'] as const
+  const [old, next] = secrets
+  const center = await startMailCenter(t, { ...env, AUTH_SECRETS: old })
+  const { app, dataDir, clock } = center
+  const { credential } = await signIn(app, 'cookie')
+  const totp = await enrolTotp(center, credential)
+  const tables = await openTables(t, env, dataDir)
+  const sealed = await tables.selectFrom('factors').select('key_id').where('kind', '=', 'totp').execute()
+  await app.close()
+  const start = (AUTH_SECRETS: string, DATA_DIR = dataDir) =>
+    startUserCenter(t, { ...env, DATA_DIR, AUTH_SECRETS }, clock)
+  // A start that is refused ends its process, and this one lives on: it gets a copy.
+  const copy = makeDataDir(t)
+  cpSync(dataDir, copy, { recursive: true })
+  await t.rejects(start(next, copy), {
+    code: 'CONFIG_INVALID',
+    message: new RegExp(`AUTH_SECRETS lacks .*: ${sealed[0]?.key_id} \\(seals 1\\).*keys reseal`),
+  })
+  const both = await start(`${next},${old}`)
+  const { pending } = await beginLogin(both.app, 'token')
+  const body = { pending, factor: 'totp', code: totp.next() }
+  t.equal((await post(both.app, '/login_factor', body)).statusCode, 200)
+  await both.app.close()
+  const renewed = await start(next)
+  t.equal((await beginLogin(renewed.app, 'token')).factors.length, 2, 'its use has sealed it again')
 })
 
 test('no pending value, ended sign-in or other site changes a factor', async (t, env) => {

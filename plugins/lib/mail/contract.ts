@@ -5,6 +5,7 @@ export type NoticeKind =
   | 'new_device'
   /** A passkey, an authenticator app, or new recovery codes. */
   | 'factor_added'
+  | 'factor_renamed'
   | 'factor_removed'
   /** Several wrong codes in a row. The person who gave them may know the password. */
   | 'factor_refused'

@@ -32,6 +32,7 @@ const KINDS: Readonly<Record<NoticeKind, true>> = {
   email_changed: true,
   new_device: true,
   factor_added: true,
+  factor_renamed: true,
   factor_removed: true,
   factor_refused: true,
   factors_reset: true,
