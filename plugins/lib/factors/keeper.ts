@@ -119,8 +119,10 @@ export class FactorKeeper implements Managing {
     return removed
   }
 
-  #stored(accountId: string): Promise<readonly StoredFactor[]> {
-    return this.context.source.list(accountIdText(accountId))
+  /** Recovery codes come last: they are made in the moment of the first factor. */
+  async #stored(accountId: string): Promise<readonly StoredFactor[]> {
+    const stored = await this.context.source.list(accountIdText(accountId))
+    return [...stored.filter(isSecond), ...stored.filter((factor) => !isSecond(factor))]
   }
 
   #report(
