@@ -3,7 +3,7 @@ import type { AuthModes, ModeName } from 'fastify-identity'
 import type { PairInCookie, TokenPair } from 'fastify-identity/token-auth'
 
 /** A pair of tokens in an answer (RFC 6749 §5.1). Lifetimes are in seconds. */
-export function tokenData(pair: TokenPair | PairInCookie) {
+function tokenData(pair: TokenPair | PairInCookie) {
   return {
     token: pair.token,
     token_type: pair.tokenType,

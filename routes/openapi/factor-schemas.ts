@@ -3,8 +3,6 @@ import { closed, Moment, TokenPair } from './schemas.js'
 
 /* Answers about second factors. */
 
-export const FactorKinds = Type.Array(Type.Enum(['totp', 'passkey', 'recovery_code']))
-
 export const Factor = Type.Object(
   {
     id: Type.String(),

@@ -53,7 +53,7 @@ const OPTIONS: Known<FactorsOptions> = {
   secure: true,
 }
 
-export const FACTOR_CAP = 20
+const FACTOR_CAP = 20
 const FACTOR_CAP_MAX = 1000
 const ISSUER = 'fastify-identity'
 

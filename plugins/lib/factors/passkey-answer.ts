@@ -12,7 +12,7 @@ const Credential = { id: Id, rawId: Id, type: Type.Literal('public-key') }
 
 /** The known transports (WebAuthn §5.8.4). The browser gets them back as hints. */
 const TRANSPORTS = ['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb'] as const
-export type Transport = (typeof TRANSPORTS)[number]
+type Transport = (typeof TRANSPORTS)[number]
 
 export const isRegistration = Type.Object({
   ...Credential,

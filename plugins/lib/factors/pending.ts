@@ -49,7 +49,7 @@ export interface Pending {
 const SHAPE = /^[bt][\w-]{43}$/
 const RANDOM_BYTES = 32
 
-export function needsBrowser(text: string): boolean {
+function needsBrowser(text: string): boolean {
   return text.startsWith('b')
 }
 

@@ -9,7 +9,7 @@ import type { SessionSignIn } from './content.js'
  */
 
 /** How long the old id works, in ms. */
-export const OLD_ID_FOR = 10_000
+const OLD_ID_FOR = 10_000
 
 /** The factors and the expiry of one id of a session. */
 export interface Strength {
