@@ -267,6 +267,24 @@ function testAddresses(t: Test, open: OpenDatabase): void {
     t.equal(mails.length, 6)
   })
 
+  t.test('of 10 000 addresses that an account asks for in an hour, one gets a mail', async (t) => {
+    const { add, mail, mails, rows } = await start(t, open)
+    const id = await add('alice', null)
+    const refusals = new Map<string, number>()
+    for (let from = 0; from < 10_000; from += 10) {
+      const ten = Array.from({ length: 10 }, (_, each) => `victim${from + each}@mail.example`)
+      const asked = await Promise.allSettled(ten.map((email) => mail.requestAddress(id, email, 'en')))
+      for (const each of asked) {
+        const code = each.status === 'fulfilled' ? 'asked' : String(each.reason.code)
+        refusals.set(code, (refusals.get(code) ?? 0) + 1)
+      }
+    }
+    t.same(Object.fromEntries(refusals), { asked: 5, THROTTLED: 9995 })
+    t.equal((await rows()).length, 5)
+    await mail.flush()
+    t.equal(mails.length, 1, 'only the newest counts')
+  })
+
   t.test('what is no address is EMAIL_INVALID, and writes nothing', async (t) => {
     const { add, mail, rows } = await start(t, open)
     const id = await add('alice', null)
@@ -418,6 +436,25 @@ function testResets(t: Test, open: OpenDatabase): void {
     const tokens = mails.flatMap((each) => (each.kind === 'reset' ? each.offers : []))
     const grants = await Promise.all(tokens.map(({ token }) => mail.findReset(token)))
     t.match(grants, [{ accountId: one }, { accountId: two }, { username: 'carol' }])
+  })
+
+  t.test('a name that looks like somebody’s address is only a name', async (t) => {
+    const { add, mail, mails } = await start(t, open)
+    await add('alice')
+    await add(ADDRESS, 'mallory@mail.example')
+    await add('bob@mail.example', null)
+    for (const typed of [ADDRESS, 'bob@mail.example']) {
+      await mail.forget({ email: typed }, 'en')
+      await mail.forget({ username: typed }, 'en')
+    }
+    await mail.flush()
+    const offered = mails.map((each) =>
+      each.kind === 'reset' ? [each.to, ...each.offers.map(({ username }) => username)] : [],
+    )
+    t.same(offered.sort(), [
+      [ADDRESS, 'alice'],
+      ['mallory@mail.example', ADDRESS],
+    ])
   })
 
   t.test('a mailbox gets five reset mails in an hour', async (t) => {

@@ -121,6 +121,18 @@ t.test('it is used once, and only by the browser in which it began', async (t) =
   )
 })
 
+t.test('it goes on at another address: people change networks', async (t) => {
+  const { app, client, code } = await start(t)
+  for (const mode of ['cookie', 'session', 'token'] as const) {
+    const browser = client('192.0.2.1')
+    const pending = await browser.pending(mode)
+    const moved = client('2001:db8::1')
+    for (const [name, value] of browser.jar) moved.jar.set(name, value)
+    t.equal((await moved.post('/finish', totp(pending, code()))).statusCode, 200, mode)
+  }
+  t.ok(app)
+})
+
 t.test('two tabs of one browser each finish their own sign-in', async (t) => {
   const { client, code } = await start(t)
   const browser = client()

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import { boundClient, CENTER, hashOf, proofKey } from '../helpers/dpop.js'
+import { codeAt } from '../helpers/factor-center.js'
 import { cookieOf, listen, post, refused, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -94,6 +95,31 @@ t.test('a bad proof is refused before the password is looked at', async (t) => {
     'CREDENTIALS_REFUSED',
   )
   t.equal(verified, 1)
+})
+
+t.test('whatever changes a second factor takes a proof for that very request', async (t) => {
+  const { app, clock, client, login } = await start(t)
+  const { token } = await login()
+  const other = client.key.prove({ htm: 'GET', htu: `${CENTER.origin}/user_info`, ath: hashOf(token) })
+  const changes: [method: 'POST' | 'PATCH' | 'DELETE', url: string, payload: object][] = [
+    ['POST', '/factors/totp', {}],
+    ['POST', '/factors/totp/confirm', { id: 'x', code: '123456' }],
+    ['POST', '/factors/recovery_codes', {}],
+    ['POST', '/passkeys/options', {}],
+    ['POST', '/passkeys', { response: {}, name: 'x' }],
+    ['PATCH', '/factors/any', { name: 'x' }],
+    ['DELETE', '/factors/any', {}],
+    ['POST', '/step_up', { password: USER.password }],
+  ]
+  for (const [method, url, payload] of changes)
+    for (const proof of [{}, { dpop: other }]) {
+      const headers = { authorization: `DPoP ${token}`, ...proof }
+      refused(t, await app.inject({ method, url, headers, payload }), 403, 'PROOF_INVALID', url)
+    }
+  const { id, secret } = (await client.send('POST', '/factors/totp', { token, payload: {} })).json().data
+  const payload = { id, code: codeAt(secret, clock()) }
+  const added = await client.send('POST', '/factors/totp/confirm', { token, payload })
+  t.equal(added.json().data.recovery_codes.length, 10)
 })
 
 t.test('the refresh cookie can be bound as well', async (t) => {

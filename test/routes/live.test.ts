@@ -11,7 +11,17 @@ import { PREFIX } from '../../plugins/lib/stores/redis/scripts.js'
 import { atMostEvery, EventStream } from '../../routes/http/event-stream.js'
 import { readSeries } from '../helpers/exposition.js'
 import { eventually } from '../helpers/followed.js'
-import { ADMIN, type Credential, listen, MODES, post, refused, signIn, USER } from '../helpers/http.js'
+import {
+  ADMIN,
+  type Credential,
+  credentialCookies,
+  listen,
+  MODES,
+  post,
+  refused,
+  signIn,
+  USER,
+} from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { makeDataDir, startUserCenter, testClock } from '../helpers/user-center.js'
 
@@ -74,6 +84,32 @@ for (const mode of MODES) {
     t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
     t.equal(await next(), null, 'the stream is over')
     refused(t, await app.inject({ url: '/live', headers: credential }), 403, 'SIGNED_OUT')
+  })
+}
+
+for (const mode of MODES) {
+  test(`${mode}: a step-up keeps the stream open, and its old credential ends it no sooner`, async (t) => {
+    const { app, origin, clock } = await start(t)
+    const { credential, refreshToken } = await signIn(app, mode)
+    const { next } = await follow(t, origin, credential)
+    const hello = await next()
+    clock.advance(1)
+    const token = mode === 'token' ? { refresh_token: refreshToken } : {}
+    const stepped = await post(app, '/step_up', { password: USER.password, ...token }, credential)
+    t.equal(stepped.statusCode, 200, stepped.body)
+    clock.advance(60)
+    await credentialOf(app, mode)
+    t.match(await next(), { event: 'sign_ins' }, 'the stream goes on')
+    const [cookie] = credentialCookies(stepped)
+    const strong: Credential = cookie
+      ? { cookie: `${cookie.name}=${cookie.value}` }
+      : { authorization: `Bearer ${stepped.json().data.token}` }
+    const again = await follow(t, origin, strong)
+    t.equal((await again.next())?.data.sign_in_id, hello?.data.sign_in_id, 'one sign-in')
+    t.equal((await post(app, `/logout_${mode}`, {}, strong)).statusCode, 200)
+    let last = await next()
+    if (last?.event === 'sign_ins') last = await next()
+    t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
   })
 }
 

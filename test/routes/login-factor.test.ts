@@ -1,6 +1,6 @@
 import t from 'tap'
 import { onDatabases } from '../helpers/databases.js'
-import { beginLogin, codeAt, signInByFactor, startFactorCenter } from '../helpers/factor-center.js'
+import { beginLogin, codeAt, enrolTotp, signInByFactor, startFactorCenter } from '../helpers/factor-center.js'
 import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
 
 const test = onDatabases(t)
@@ -57,7 +57,8 @@ test('POST /login_factor answers what the login would have answered, in each mod
 })
 
 test('a code works once, and neither does an older one, another account’s or one in another form', async (t, env) => {
-  const { app, totp, clock } = await startFactorCenter(t, env)
+  const center = await startFactorCenter(t, env)
+  const { app, totp, clock } = center
   const tryCode = async (code: string, factor = 'totp') => {
     const { pending } = await beginLogin(app, 'token')
     return post(app, '/login_factor', { pending, factor, code })
@@ -65,6 +66,14 @@ test('a code works once, and neither does an older one, another account’s or o
   const used = totp.next()
   t.equal((await tryCode(used)).statusCode, 200)
   refused(t, await tryCode(used), 401, 'FACTOR_REFUSED', 'used before')
+  const admin = (await signIn(app, 'cookie', ADMIN)).credential
+  const others = await enrolTotp(center, admin)
+  refused(t, await tryCode(others.next()), 401, 'FACTOR_REFUSED', 'another account’s')
+  const [recovery = ''] = others.recoveryCodes
+  refused(t, await tryCode(recovery, 'recovery_code'), 401, 'FACTOR_REFUSED', 'another account’s')
+  clock.advance(3600)
+  const latest = totp.next()
+  t.equal((await tryCode(latest)).statusCode, 200)
   refused(
     t,
     await tryCode(codeAt(totp.secret, clock() - 30_000)),
