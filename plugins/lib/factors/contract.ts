@@ -75,7 +75,7 @@ export interface Resealed {
 
 /** The second factors of accounts. All methods throw STORE_UNAVAILABLE on a fault. */
 export interface Factors {
-  /** The account's factors, oldest first. */
+  /** The account's factors, oldest first. Recovery codes come last. */
   list(accountId: string): Promise<readonly FactorInfo[]>
   /**
    * The kinds that a sign-in accepts, in the order totp, passkey, recovery_code. Empty if the account has no second factor:
