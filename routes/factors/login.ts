@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { AuthModes, ModeName } from 'fastify-identity'
+import type { FinishedSignIn } from 'fastify-identity/factors'
 import { type Static, Type } from 'typebox'
 import { answer } from '../http/answer.js'
 import { noticeNewDevice } from '../http/new-device.js'
@@ -77,16 +77,6 @@ interface ByPasskey {
   Body: Static<typeof LoginPasskey>
 }
 
-/** @returns undefined if a cookie carries the credential */
-async function pairData(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  issued: AuthModes[ModeName],
-  inCookie = false,
-) {
-  return isPair(issued) ? sendPair(request, reply, issued, inCookie) : undefined
-}
-
 /** The number of recovery codes left, if it is small. If the lookup fails, the login still succeeds. */
 async function codesLeft({ server, log }: FastifyRequest, accountId: string): Promise<number | undefined> {
   try {
@@ -97,15 +87,27 @@ async function codesLeft({ server, log }: FastifyRequest, accountId: string): Pr
   }
 }
 
+type SignedIn = Pick<FinishedSignIn, 'mode' | 'issued' | 'account' | 'username'>
+
+/** The answer of both logins. Also tells the owner of a new device. */
+async function answerSignedIn(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { mode, issued, account, username }: SignedIn,
+  inCookie: boolean,
+) {
+  await noticeNewDevice(request, username)
+  const left = await codesLeft(request, account.id)
+  // In the other modes, a cookie carries the credential.
+  const pair = isPair(issued) ? await sendPair(request, reply, issued, inCookie) : undefined
+  const data = left === undefined ? pair : { ...pair, recovery_codes_left: left }
+  return answer(request, 'SIGNED_IN', { auth_type: mode, data })
+}
+
 async function loginByFactor(request: FastifyRequest<ByFactor>, reply: FastifyReply) {
   const { pending, ...given } = request.body
   const finished = await request.server.factors.finishSignIn(request, pending, proofOf(given))
-  const { mode, issued, account, username, memo } = finished
-  await noticeNewDevice(request, username)
-  const left = await codesLeft(request, account.id)
-  const pair = await pairData(request, reply, issued, isRefreshInCookie(memo))
-  const data = left === undefined ? pair : { ...pair, recovery_codes_left: left }
-  return answer(request, 'SIGNED_IN', { auth_type: mode, data })
+  return answerSignedIn(request, reply, finished, isRefreshInCookie(finished.memo))
 }
 
 async function beginPasskeyLogin(request: FastifyRequest, reply: FastifyReply) {
@@ -116,9 +118,8 @@ async function beginPasskeyLogin(request: FastifyRequest, reply: FastifyReply) {
 async function loginByPasskey(request: FastifyRequest<ByPasskey>, reply: FastifyReply) {
   const { mode, refresh_cookie = false, ...given } = request.body
   const { issued, account } = await request.server.factors.passkeySignIn(request, mode, given)
-  await noticeNewDevice(request, account.username)
-  const data = await pairData(request, reply, issued, refresh_cookie)
-  return answer(request, 'SIGNED_IN', { auth_type: mode, data })
+  const signedIn = { mode, issued, account, username: account.username }
+  return answerSignedIn(request, reply, signedIn, refresh_cookie)
 }
 
 /** Logins by a second factor, and by a passkey alone. */

@@ -100,7 +100,7 @@ test('what is no answer of a passkey for this account, page and moment is refuse
   t.same(await list(credential), [])
 })
 
-test('POST /login_passkey signs in by each mode without a password, as two factors', async (t, env) => {
+test('POST /login_passkey/options and /login_passkey sign in by each mode without a password, as two factors', async (t, env) => {
   const { app, add, byPasskey, clock } = await start(t, env)
   await add()
   for (const mode of MODES) {
@@ -115,6 +115,19 @@ test('POST /login_passkey signs in by each mode without a password, as two facto
   }
   const long = await byPasskey('session', { remember: true })
   t.equal(long.cookies.find(({ name }) => name === 'session')?.maxAge, 604_800)
+})
+
+test('POST /login_passkey tells of three or fewer recovery codes', async (t, env) => {
+  const { app, add, byPasskey } = await start(t, env)
+  const codes: string[] = (await add()).json().data.recovery_codes
+  t.equal((await byPasskey('token')).json().data.recovery_codes_left, undefined, 'there are ten')
+  for (const code of codes.slice(0, 7)) {
+    const { pending } = await beginLogin(app, 'token')
+    const body = { pending, factor: 'recovery_code', code }
+    t.equal((await post(app, '/login_factor', body)).statusCode, 200)
+  }
+  t.equal((await byPasskey('token')).json().data.recovery_codes_left, 3)
+  t.same((await byPasskey('session')).json().data, { recovery_codes_left: 3 })
 })
 
 test('POST /login_passkey refuses what is not whole, from elsewhere, or used', async (t, env) => {
@@ -202,7 +215,7 @@ test('a copied passkey is refused, and its owner gets a mail', async (t, env) =>
   t.equal((await byPasskey('cookie')).statusCode, 200)
   refused(t, await byPasskey('cookie', {}, { counter: 1 }), 401, 'FACTOR_REFUSED')
   await app.accountMail.flush()
-  t.match(mailServer.mails.at(-1)?.text, /exist twice[\s\S]*已被复制/)
+  t.match(mailServer.mails.at(-1)?.text, /somebody may have copied it[\s\S]*127\.0\.0\.1[\s\S]*已被复制/)
   t.equal((await beginLogin(app, 'token', USER)).factors.length, 2)
 })
 
