@@ -15,7 +15,7 @@ const env = {
   PUBLIC_URL: 'https://center.example',
   ...(databaseUrl && { DATABASE_URL: databaseUrl }),
 }
-const app = Fastify(serverOptions(env))
+const app = Fastify({ ...serverOptions(env), pluginTimeout: 0 })
 await app.register(fp(userCenter), { env })
 await app.ready()
 process.stdout.write('ready\n')
