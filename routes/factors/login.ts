@@ -110,8 +110,8 @@ async function loginByFactor(request: FastifyRequest<ByFactor>, reply: FastifyRe
   return answerSignedIn(request, reply, finished, isRefreshInCookie(finished.memo))
 }
 
-async function beginPasskeyLogin(request: FastifyRequest, reply: FastifyReply) {
-  const data = await request.server.factors.beginPasskeySignIn(request, reply)
+async function beginPasskeyLogin(request: FastifyRequest) {
+  const data = await request.server.factors.beginPasskeySignIn(request)
   return answer(request, 'PASSKEY_OPTIONS', { data })
 }
 

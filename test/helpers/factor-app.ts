@@ -36,7 +36,7 @@ function addRoutes(app: FastifyInstance): void {
   app.post<{ Body: { pending: string } }>('/challenge', (request) =>
     app.factors.challengePending(request, request.body.pending),
   )
-  app.post('/passkey/options', (request, reply) => app.factors.beginPasskeySignIn(request, reply))
+  app.post('/passkey/options', (request) => app.factors.beginPasskeySignIn(request))
   type Answer = { pending: string; response: unknown; remember?: boolean }
   app.post<InMode & { Body: Answer }>('/passkey/:mode', (request) =>
     app.factors.passkeySignIn(request, request.params.mode, request.body),

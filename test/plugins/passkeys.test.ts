@@ -287,6 +287,15 @@ t.test(
   },
 )
 
+t.test('an account whose epoch is raised during a sign-in by passkey is refused', async (t) => {
+  const { app, client, authenticator, account } = await start(t)
+  // The revocation list has the new epoch before this process reads the account again.
+  await app.signIns.raiseEpoch({ id: account.id, epoch: account.epoch + 1 })
+  const browser = client()
+  t.strictSame(said(await signIn(browser, authenticator)), REFUSED)
+  t.equal(browser.cookie.includes('auth'), false)
+})
+
 t.test(
   'a passkey is added by the sign-in that asked for it, once, and by an honest answer only',
   async (t) => {

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { AuthModes, CheckedAccount, GivenFactor, ModeName } from '../contract.js'
 import type { FactorKind } from './source.js'
 
@@ -133,7 +133,6 @@ export interface Factors {
   /** Options for a sign-in by passkey alone, and the value `pending` that the client sends back with the answer. */
   beginPasskeySignIn(
     request: FastifyRequest,
-    reply: FastifyReply,
   ): Promise<{ readonly options: PasskeyOptions; readonly pending: string }>
   /**
    * Signs in by a passkey alone.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthModes, CheckedAccount, ModeName } from '../contract.js'
-import { FactorRefused } from '../errors.js'
+import { EpochPassed, FactorRefused } from '../errors.js'
 import { checkAccount } from '../identity/account-check.js'
 import type { BrowserHalf } from './browser-half.js'
 import type { PasskeyOptions } from './contract.js'
@@ -56,7 +56,10 @@ export class PasskeySignIns {
       return this.#accountOf(request, name, pending, response)
     })
     const factors = [{ method: 'passkey' as const, at: app.identityClock() }]
-    const issued = await request.signIn(name, account, { remember, factors })
+    const issued = await request.signIn(name, account, { remember, factors }).catch((error: unknown) => {
+      // The password was changed, or the account was disabled, since the check above.
+      throw error instanceof EpochPassed ? this.#refusal(request, name) : error
+    })
     await app.throttle.noteSignIn(request, name, account, account.username)
     half.clear(request)
     return { issued, account }
