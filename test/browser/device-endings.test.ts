@@ -3,7 +3,7 @@ import { test } from 'tap'
 import { makeProfile, openIncognito, openProfile } from '../helpers/dbsc-browser.js'
 import { proofOf } from '../helpers/device-app.js'
 import { bindIn, call, type DeviceSite, startDeviceSite } from '../helpers/device-site.js'
-import { openFollowed } from '../helpers/followed.js'
+import { eventually, openFollowed } from '../helpers/followed.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { ALICE, START } from '../helpers/suite.js'
 
@@ -74,7 +74,7 @@ for (const mode of ['cookie', 'session'] as const)
 test('without the store, the browser keeps the sign-in', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const { store } = await openFollowed(t, redis.url, { commandTimeout: 250 })
+  const { store } = await openFollowed(t, redis.url, { commandTimeout: 5000 })
   const site = await startDeviceSite(t, { store })
   const window = await openIncognito(t)
   await bindIn(window, site)
@@ -86,6 +86,7 @@ test('without the store, the browser keeps the sign-in', async (t) => {
   t.same(statuses(site), [503])
   redis.resume()
   await window.happened('refresh', 'ServerError')
+  await eventually(() => store.ping().then(() => true))
   t.equal(await call(window, '/me'), '200')
   t.equal(statuses(site).at(-1), 200)
   t.notOk(window.events.some(({ kind }) => kind === 'ended'))
