@@ -45,7 +45,7 @@ const EN: Words = {
     passkey_cloned: 'One of your passkeys was refused, because somebody may have copied it',
   },
   noticed: (what, { username, time, ip }, site) =>
-    `${what}.\n\nAccount: ${username}\nTime: ${time}\nIP address: ${ip}\n\nIf it was not you, set a new password at ${site}, and end your other sign-ins.`,
+    `${what}.\n\nAccount: ${username}\nTime: ${time}\nIP address: ${ip}\n\nIf you did not expect this, set a new password at ${site} and end your other sign-ins.`,
 }
 
 const ZH: Words = {
@@ -70,7 +70,7 @@ const ZH: Words = {
     passkey_cloned: '您的一个通行密钥可能已被复制，本次使用已被拒绝',
   },
   noticed: (what, { username, time, ip }, site) =>
-    `${what}。\n\n账户：${username}\n时间：${time}\nIP 地址：${ip}\n\n如果不是您本人操作，请在 ${site} 设置新密码，并退出其他设备。`,
+    `${what}。\n\n账户：${username}\n时间：${time}\nIP 地址：${ip}\n\n如果您对此不知情，请在 ${site} 设置新密码，并退出其他设备。`,
 }
 
 /** The token is in the fragment, which browsers send to no server and in no `Referer` (RFC 9110 §10.1.3). */

@@ -12,12 +12,12 @@ function download(codes: readonly string[]): void {
   URL.revokeObjectURL(address)
 }
 
-/** The recovery codes that were just made. A reload, a sign-out and the last button take them off the page. */
+/** The new recovery codes. A reload, a sign-out or the last button removes them from the page. */
 export function codesView(codes: readonly string[]): HTMLElement {
   const words = factorTexts().codes
   const small = { class: 'small' }
   const buttons: Child = [
-    // Browsers have no clipboard on plain http, except on this machine.
+    // Browsers offer the clipboard only over HTTPS and on this machine.
     'clipboard' in navigator && button('copy-codes', words.copy, () => copyCodes(codes), small),
     button('print-codes', words.print, () => print(), small),
     button('download-codes', words.download, () => download(codes), small),
@@ -27,7 +27,7 @@ export function codesView(codes: readonly string[]): HTMLElement {
     'div',
     { class: 'box good codes', id: 'codes' },
     h('h3', { id: 'codes-title', tabindex: -1 }, words.title),
-    // On paper, it says whose they are.
+    // A printed page names the site and the account.
     h('p', { class: 'on-paper' }, `${location.host} · ${state().me?.user.username}`),
     h(
       'ul',

@@ -18,7 +18,7 @@ export async function loadFactors(): Promise<void> {
   if (found && state().me) update({ factors: found.data })
 }
 
-/** After a sign-in: whether few recovery codes are left. */
+/** Tells a user who has just signed in that few recovery codes are left. */
 export function tellFewCodes(data: unknown): void {
   const left = data === undefined ? null : fewCodes(data).recovery_codes_left
   if (left !== null && state().me) tell(PLACE, factorTexts().second.few(left))
@@ -87,7 +87,7 @@ export function makeCodes(): Promise<void> {
   })
 }
 
-/** Takes the codes off the page. Nobody can show them again. */
+/** Removes the codes from the page, which cannot show them again. */
 export function hideCodes(): void {
   update({ newCodes: null, notices: {} })
   focusOn('factors-title')
@@ -100,7 +100,7 @@ export function copyCodes(codes: readonly string[]): Promise<void> {
   })
 }
 
-/** @param change tells the server */
+/** @param change sends the change to the server */
 const changing = (change: () => Promise<Outcome<unknown>>, words: string) =>
   doing(PLACE, async () => {
     if (!(await ask(PLACE, change()))) return

@@ -60,7 +60,12 @@ function lines({ kind, name, created_at, last_used_at, left }: Factor): HTMLElem
   return h(
     'div',
     {},
-    h('p', { class: 'device-name' }, name, ' ', h('span', { class: 'badge this' }, kinds[kind])),
+    h(
+      'p',
+      { class: 'device-name' },
+      name,
+      name !== kinds[kind] && [' ', h('span', { class: 'badge this' }, kinds[kind])],
+    ),
     h(
       'p',
       { class: 'fine' },
@@ -73,6 +78,9 @@ function lines({ kind, name, created_at, last_used_at, left }: Factor): HTMLElem
   )
 }
 
+/** The account has only one factor besides its recovery codes. */
+const isLast = () => state().factors?.filter(({ kind }) => kind !== 'recovery_code').length === 1
+
 function row(factor: Factor): HTMLElement {
   const { kinds, panel: words } = factorTexts()
   const { id, kind } = factor
@@ -83,7 +91,7 @@ function row(factor: Factor): HTMLElement {
     confirmed(
       `remove-${id}`,
       words.remove,
-      words.sureRemove(name),
+      isLast() ? words.sureLast(name) : words.sureRemove(name),
       () => removeFactor(id),
       attributes(words.remove),
     ),
@@ -92,7 +100,7 @@ function row(factor: Factor): HTMLElement {
     'li',
     { class: 'device factor', 'data-kind': kind },
     lines({ ...factor, name }),
-    // All codes are one factor, which goes with the last other one.
+    // All codes are one factor. Removing the last other factor removes it too.
     kind !== 'recovery_code' && h('div', { class: 'row' }, ...buttons),
     state().renaming === id && renameForm(factor),
   )
@@ -108,7 +116,7 @@ function submitTotp(): unknown {
   return confirmTotp(typed('totp-code').replaceAll(/\s/g, ''), typed('totp-name').trim())
 }
 
-/** The secret, as a picture and in letters, and a form for its first code. */
+/** The secret, as a QR code and as text, and a form for its first code. */
 function totpForm({ qr, secret }: NewTotp): HTMLElement {
   const { totp: words, panel: common } = factorTexts()
   const code = {

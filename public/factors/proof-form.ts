@@ -14,7 +14,7 @@ addAdvice(() => factorTexts().advice)
 export type { ProofKind }
 export type Given = FactorProof | { readonly password: string }
 
-/** A passkey alone is enough, so it comes first. */
+/** A passkey comes first, because it counts as two factors. */
 const ORDER = ['passkey', 'password', 'totp', 'recovery_code'] as const
 
 /** The kinds in the order in which they are offered, each once. */
@@ -34,7 +34,7 @@ export interface ProofForm {
   readonly give: (given: Given) => Promise<void>
 }
 
-/** Apps show codes in groups. */
+/** Apps show a code in groups, and users may type the spaces. */
 const codeOf = (kind: ProofKind) =>
   kind === 'totp' ? typed('proof').replaceAll(/\s/g, '') : typed('proof').trim()
 

@@ -14,13 +14,13 @@ import { type Given, inOrder, type ProofKind, proofView } from './proof-form.js'
 import { factorTexts } from './text.js'
 
 const PLACE = 'second-step'
-/** The server takes so many proofs for one password. */
+/** The server refuses more wrong proofs than this after one password. */
 const MOST_REFUSED = 5
 const SECONDS = 300
 
 let timer: ReturnType<typeof setTimeout> | undefined
 
-/** Back to the form, which keeps what was typed except the password. */
+/** Goes back to the sign-in form. It keeps the username. */
 function endStep(words: string): void {
   const username = state().second?.username ?? ''
   clearTimeout(timer)
@@ -29,7 +29,7 @@ function endStep(words: string): void {
   focusOn('password')
 }
 
-/** Asks for the second factor. @param data what the refusal of the login said */
+/** Asks for the second factor. @param data of the answer `SECOND_FACTOR_REQUIRED` */
 export function beginSecondStep(username: string, data: unknown): void {
   const { pending, factors, expires_in } = asked(data)
   const kinds = inOrder(factors)
@@ -44,7 +44,7 @@ export function beginSecondStep(username: string, data: unknown): void {
   focusOn(first === 'passkey' ? 'give-passkey' : 'proof')
 }
 
-/** @returns whether the server has refused as many as it takes */
+/** @returns whether the server accepts no more proofs */
 function countRefused(second: SecondStep): boolean {
   const refused = second.refused + 1
   update({ second: { ...second, refused } })
@@ -66,7 +66,7 @@ async function give(second: SecondStep, given: Given): Promise<void> {
   complain(PLACE, outcome.failure)
 }
 
-/** In the place of the sign-in form. */
+/** Replaces the sign-in form. */
 export function secondStepView(second: SecondStep): Child {
   const words = factorTexts().second
   const { pending, kinds, chosen, endsAt } = second

@@ -9,7 +9,7 @@ import { state } from '../lib/store.js'
 import { isChecked } from '../views/parts.js'
 import { passkeyFailure, usePasskey } from './webauthn.js'
 
-/* What a sign-in needs for second factors and passkeys. It is loaded when it is needed. */
+/* The part of the page for sign-ins with second factors and passkeys. It is loaded on first use. */
 
 export { beginSecondStep, secondStepView } from './second-step.js'
 
@@ -28,7 +28,7 @@ async function finish(pending: string, response: object, remember: boolean): Pro
   if (granted) await finishSignIn(granted.data, chosen)
 }
 
-/** A browser runs one request for a passkey at a time. */
+/** A browser handles one passkey request at a time, so the page aborts this one before it makes another. */
 let offer: AbortController | null = null
 let offeredAt = 0
 
@@ -43,11 +43,11 @@ async function offerOnce(signal: AbortSignal): Promise<void> {
 
 async function offerUntilEnded(signal: AbortSignal): Promise<void> {
   const isAble = await PublicKeyCredential.isConditionalMediationAvailable?.()
-  // The browser ends it when somebody declines. Then the button is left.
+  // If the user declines, the request fails. The button still works.
   if (isAble && !signal.aborted) await offerOnce(signal).catch(() => {})
 }
 
-/** Has the browser offer passkeys where it fills in the username. */
+/** Lets the browser offer passkeys as suggestions for the username. */
 export function startOffer(): void {
   offer = new AbortController()
   void offerUntilEnded(offer.signal)
@@ -58,7 +58,7 @@ export function endOffer(): void {
   offer = null
 }
 
-/** A challenge of an old page is over. */
+/** On a page that stayed open, the challenge may have expired. Gets a new one. */
 document.addEventListener('focusin', ({ target }) => {
   const isOld = offer && offeredAt > 0 && Date.now() - offeredAt > RENEW_AFTER
   if (!isOld || !(target instanceof HTMLInputElement) || target.id !== 'username') return

@@ -12,17 +12,17 @@ import { button } from '../views/parts.js'
 import { type Given, inOrder, type ProofKind, proofView } from './proof-form.js'
 import { factorTexts } from './text.js'
 
-/* The dialog that asks for a proof, when an action needs a recent one or a second factor (step-up). */
+/* The step-up dialog: asks for a proof when an action needs a recent one or a second factor. */
 
 const PLACE = 'step-up'
 
-/** What the caller may give. */
+/** The kinds of proof that the caller can give. */
 async function kindsOf(): Promise<readonly ProofKind[]> {
   const found = await call('GET', '/factors', factors)
   return inOrder(['password', ...(found.ok ? found.data.map(({ kind }) => kind) : [])])
 }
 
-/** The kinds that were given in the last dialogs. */
+/** The kinds already given for this action. */
 let given: ProofKind[] = []
 
 /** The first kind that was not given yet. */
@@ -63,7 +63,7 @@ function openDialog(kinds: readonly ProofKind[], isMore: boolean): Promise<boole
           options: () => call('POST', '/passkeys/challenge', anything, {}),
           async doing(action) {
             await doing(PLACE, action)
-            // Only now does the action of the page go on.
+            // The waiting action continues after this one has finished.
             if (isProved) close()
           },
           give,
@@ -82,7 +82,7 @@ function openDialog(kinds: readonly ProofKind[], isMore: boolean): Promise<boole
 
 /**
  * Asks the user for a proof, while the action that needs it waits.
- * @param isMore whether one was given, and another one is needed
+ * @param isMore whether the user has given one proof and the action needs another
  * @returns whether the sign-in is stronger now
  */
 export async function askForProof(isMore: boolean): Promise<boolean> {

@@ -3,8 +3,8 @@ import { type Decoder, listOf, number, oneOf, shape, text } from '../lib/decode.
 import { factorTexts } from './text.js'
 
 /*
- * Passkeys (Web Authentication, Level 3). The server sends and takes JSON, in which bytes are base64url. Not every
- * browser can convert that, so this file does.
+ * Passkeys (Web Authentication, Level 3). The server's JSON has bytes in base64url. Some browsers cannot convert it, so
+ * this file does.
  */
 
 const bytes: Decoder<Uint8Array<ArrayBuffer>> = (value) => {
@@ -19,7 +19,7 @@ function base64url(data: ArrayBuffer): string {
 
 const TRANSPORTS = ['ble', 'hybrid', 'internal', 'nfc', 'usb'] as const
 
-/** A transport that this page does not know is left out. */
+/** Leaves out transports that this page does not know. */
 const transports: Decoder<AuthenticatorTransport[]> = (value) =>
   TRANSPORTS.filter((name) => Array.isArray(value) && value.includes(name))
 
@@ -90,12 +90,10 @@ function jsonOf(credential: Credential | null): object {
   throw new TypeError('The browser gave no passkey.')
 }
 
-export const canUsePasskeys = (): boolean => typeof PublicKeyCredential !== 'undefined'
-
 /**
- * Has the browser prove a passkey.
- * @param mediation `conditional`: the browser offers passkeys where it fills in usernames, and nowhere else
- * @returns what the server takes
+ * Asks the browser to prove a passkey.
+ * @param mediation `conditional`: the browser offers passkeys only as suggestions for the username
+ * @returns the proof as JSON for the server
  * @throws DOMException if the person or the browser refuses
  */
 export async function usePasskey(
@@ -107,7 +105,7 @@ export async function usePasskey(
   return jsonOf(await navigator.credentials.get(signal ? { ...wanted, signal } : wanted))
 }
 
-/** Has the browser make a passkey. @throws DOMException if the person or the browser refuses */
+/** Asks the browser to create a passkey. @throws DOMException if the person or the browser refuses */
 export const makePasskey = async (options: unknown): Promise<object> =>
   jsonOf(await navigator.credentials.create({ publicKey: creationOptions(options) }))
 
@@ -116,7 +114,7 @@ const CODES: Readonly<Record<string, string>> = {
   SecurityError: 'PASSKEY_ADDRESS',
 }
 
-/** Why there is no passkey. The browser does not tell a refusal from the end of its patience. */
+/** Why there is no passkey. Browsers report a cancellation and a timeout in the same way. */
 export function passkeyFailure(error: unknown): Failure {
   const code = (error instanceof DOMException && CODES[error.name]) || 'PASSKEY_CANCELLED'
   return { status: 0, code, msg: factorTexts().happened[code] ?? '', reason: null, retryAt: null }

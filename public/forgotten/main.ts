@@ -13,22 +13,22 @@ import { loadTexts } from '../lib/texts.js'
 import { button, faulty, field, form, isComplete, outcome, typed } from '../views/parts.js'
 import { en, type Words, zh } from './text.js'
 
-/* The page for a forgotten password. Its link in a mail has a token behind `#`, which no server sees. */
+/* The page for a forgotten password. The mailed link has the token after `#`, which browsers send to no server. */
 
 const PLACE = 'forgotten'
 
 let token = ''
 /** Whether the password was set. */
 let isSet = false
-/** The new password, while the server asks for a second factor. */
+/** The new password, kept until the user has given the second factor. */
 let password = ''
-/** The factors that it takes. */
+/** The factors that the server accepts. */
 let kinds: readonly ProofKind[] = []
 let chosen: ProofKind = 'totp'
 
 const words = (): Words => (language() === 'zh' ? zh : en)
 
-/** Takes the token out of the address, so that it is neither in the history nor in what somebody copies. */
+/** Removes the token from the address, so that the history and a copied address do not contain it. */
 function takeToken(): void {
   const [, found] = /^#reset=([\w-]{1,256})$/.exec(location.hash) ?? []
   if (found === undefined) return
@@ -67,7 +67,7 @@ async function reset(given: Given | null = null): Promise<void> {
     update({})
     return focusOn(chosen === 'passkey' ? 'give-passkey' : 'proof')
   }
-  // Wrong proofs leave the link as it is.
+  // The link still works after a wrong proof.
   if (!(await ask(PLACE, Promise.resolve(outcome)))) return
   token = password = ''
   kinds = []
@@ -169,7 +169,7 @@ function mainView(): Child {
 
 async function translate(): Promise<void> {
   await loadTexts()
-  // Earlier outcomes are in the other language.
+  // The outcomes on the page are in the other language.
   update({ failures: {}, notices: isSet ? { [PLACE]: words().reset.done } : {} })
 }
 

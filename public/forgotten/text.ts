@@ -6,19 +6,20 @@ export const en = {
     username: 'Username',
     email: 'or e-mail address',
     submit: 'Send the mail',
-    done: 'If the account exists and has a confirmed address, a mail is on its way. The link works once, for 15 minutes.',
+    done: 'If the account exists and has a confirmed address, a mail is on its way. Its link works once and expires after 15 minutes.',
   },
   reset: {
     title: 'New password',
     lead: 'This signs you out everywhere.',
-    factor: 'This account asks for a second factor, too. Then the new password is set.',
+    factor: 'This account also needs a second factor. The server then sets the new password.',
     password: 'New password',
     submit: 'Set the password',
     done: 'Your password is changed, and all your sign-ins have ended.',
     again: 'Ask for a new mail',
   },
   advice: {
-    RESET_REFUSED: 'Links work once, for 15 minutes, and until the password or the address changes.',
+    RESET_REFUSED:
+      'A link works once. It expires after 15 minutes, or when the password or the address changes.',
     ONE_OF_TWO: 'Fill in one of the two fields.',
   },
 }
@@ -38,14 +39,14 @@ export const zh: Words = {
   reset: {
     title: '设置新密码',
     lead: '设置后，所有设备都将退出登录。',
-    factor: '此账户还需要两步验证，通过后即设置新密码。',
+    factor: '此账户还需要两步验证，通过后新密码才会生效。',
     password: '新密码',
     submit: '设置密码',
     done: '密码已修改，所有设备均已退出登录。',
     again: '重新申请邮件',
   },
   advice: {
-    RESET_REFUSED: '链接只能使用一次，15 分钟内有效；密码或邮箱修改后也会失效。',
+    RESET_REFUSED: '链接只能使用一次，15 分钟内有效；修改密码或邮箱后也会失效。',
     ONE_OF_TWO: '请只填写其中一项。',
   },
 }

@@ -11,7 +11,7 @@ import { forgetPerson, state, update } from './store.js'
 import { tellTabs } from './tabs.js'
 import { checkKept, tellForgotten } from './unkept.js'
 
-/** The caller whom the server recognises. With one, the page has its part for a signed-in user. */
+/** Asks the server who the caller is. For a caller, also loads the part of the page for a signed-in user. */
 export async function askWho(): Promise<Outcome<answers.User>> {
   const [who, isLoaded] = await Promise.all([call('GET', '/user_info', answers.user), loadSignedIn()])
   return who.ok && !isLoaded ? noAnswer('UNEXPECTED') : who
@@ -51,7 +51,7 @@ export async function start(): Promise<void> {
 /** The language of the answer. */
 export const inLanguage = () => ({ headers: { 'accept-language': language() } })
 
-/** Shows whoever has just signed in. @param data what the answer said */
+/** Shows the user who has just signed in. @param data of the answer */
 export async function finishSignIn(data: unknown, mode: answers.Mode): Promise<void> {
   if (!(await recognise())) return
   tellTabs('signed_in', mode)

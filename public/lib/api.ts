@@ -13,7 +13,7 @@ export interface Failure {
   readonly reason: string | null
   /** The time of the next try (ms), if the server named one. */
   readonly retryAt: number | null
-  /** How to go on after `SECOND_FACTOR_REQUIRED`. */
+  /** The next step after `SECOND_FACTOR_REQUIRED`. */
   readonly data?: unknown
 }
 
@@ -79,14 +79,14 @@ export async function outcomeOf<T>(response: Response, decode: Decoder<T>): Prom
   }
 }
 
-/** A route that asks for a recent proof, or for a second factor. */
+/** The codes of routes that ask for a recent proof or a second factor. */
 const PROVABLE = ['SIGN_IN_TOO_OLD', 'FACTOR_REQUIRED']
-/** A password and a code may both be asked for, and each may be mistyped in the dialog itself. */
+/** A route may ask for a password and then for a code. The dialog itself allows several tries for each. */
 const MOST_PROOFS = 3
 
 /**
- * Calls the API. The client refreshes an expired access token by itself. If the route asks for a proof, a dialog does
- * so too, and the call is made again.
+ * Calls the API. The client refreshes an expired access token by itself. If the route asks for a proof, a dialog gets it
+ * from the user, and the call is repeated.
  */
 export async function call<T>(
   method: Method,
@@ -105,7 +105,7 @@ export async function call<T>(
 
 type Signed = Awaited<ReturnType<Client['signIn' | 'signOut' | 'prove']>>
 
-/** The outcome of signing in or out, or of a proof, by the client. */
+/** The outcome of a sign-in, a sign-out or a proof by the client. */
 export async function signed(signing: Promise<Signed>): Promise<Outcome<unknown>> {
   const result = await answerOf(signing)
   if ('failure' in result) return result

@@ -45,7 +45,7 @@ export const idle = (): Promise<void> => running
 export async function doing(place: Place, action: () => Promise<void>): Promise<void> {
   if (state().busy) return
   update({ ...cleared(place), busy: true, confirming: null })
-  // A dialog may wait for the user.
+  // The call may wait for the user's proof in a dialog.
   const waiting = setTimeout(() => state().busy && announce('status', t().working), PATIENCE)
   const done = action().finally(() => {
     clearTimeout(waiting)

@@ -4,7 +4,7 @@ import { listOf, number, oneOf, orNull, shape, text } from './decode.js'
 
 const KINDS = ['totp', 'passkey', 'recovery_code'] as const
 export type FactorKind = (typeof KINDS)[number]
-/** What somebody may prove themselves by. */
+/** The ways to prove who you are. */
 export type ProofKind = FactorKind | 'password'
 const kind = oneOf(...KINDS)
 
@@ -19,11 +19,11 @@ const factor = shape({
 export type Factor = ReturnType<typeof factor>
 export const factors = listOf(factor)
 
-/** What a login asks for after the right password, and a reset of a password. */
+/** A login after the right password and a password reset ask for a second factor with this. */
 export const asked = shape({ pending: orNull(text), factors: listOf(kind), expires_in: orNull(number) })
 
 export interface SecondStep {
-  /** As it was typed. */
+  /** As the user typed it. */
   readonly username: string
   readonly pending: string
   readonly kinds: readonly ProofKind[]
@@ -37,10 +37,10 @@ export interface SecondStep {
 export const newTotp = shape({ id: text, secret: text, qr: text })
 export type NewTotp = ReturnType<typeof newTotp>
 
-/** Missing if the account had codes already. */
+/** Without codes if the account already had some. */
 export const newCodes = shape({ recovery_codes: orNull(listOf(text)) })
 
-/** What a sign-in says of the codes. */
+/** A sign-in tells how many codes are left, if they are few. */
 export const fewCodes = shape({ recovery_codes_left: orNull(number) })
 
 export const passkeySignIn = shape({ options: (value: unknown) => value, pending: text })

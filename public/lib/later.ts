@@ -1,14 +1,14 @@
 import { loadSignedInTexts } from './texts.js'
 
-/* What is loaded when it is needed, so that the first load is small. */
+/* Parts of the page that load on first use, so that the first load is small. */
 
-/** @param sign a name that the part exports */
+/** @param sign a name that the part exports. Without it, the answer is not that part. */
 function makePart<T extends object>(sign: string, load: () => Promise<T>) {
   let part: T | null = null
   return {
-    /** The part, if it is loaded. */
+    /** The part, if it has loaded. */
     get: (): T | null => part,
-    /** A server of another version answers with an empty script, which reloads the page. @returns null if it fails */
+    /** A server of another version answers with a script that only reloads the page. @returns null if loading fails */
     async load(): Promise<T | null> {
       try {
         const loaded = await load()

@@ -11,7 +11,7 @@ import { tell } from './say.js'
 import { state } from './store.js'
 import { tellTabs } from './tabs.js'
 
-/* What a signed-in user does with their sign-ins, tokens and password. */
+/* Actions of a signed-in user on their sign-ins, tokens and password. */
 
 export function signOut(): Promise<void> {
   return doing('me', async () => {
@@ -22,7 +22,7 @@ export function signOut(): Promise<void> {
   })
 }
 
-/** Ends sign-ins by a DELETE on this path. `own`: the caller's is among them. */
+/** Ends sign-ins by a DELETE on this path. `own`: the caller's own sign-in ends, too. */
 export function endSignIns(path: string, own: boolean, place: 'devices' | 'keys' = 'devices'): Promise<void> {
   return doing(place, async () => {
     const { me } = state()

@@ -1,13 +1,13 @@
 import { secondStep } from './later.js'
 import { state } from './store.js'
 
-/** Whether passkeys work here: the browser has them, and the server knows this address. */
+/** Passkeys work if the browser supports them and this is the server's passkey origin. */
 export const hasPasskeys = (): boolean =>
   typeof PublicKeyCredential !== 'undefined' && state().settings?.passkey_origin === location.origin
 
 let isOffered = false
 
-/** While the sign-in form is shown, the browser may offer passkeys at the username. */
+/** While the sign-in form is shown, the browser may suggest passkeys for the username. */
 export function offerPasskeys(): void {
   const { me, second, settings } = state()
   const isForm = settings !== null && !me && !second && hasPasskeys()

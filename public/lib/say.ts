@@ -15,7 +15,7 @@ export function happened({ code, msg }: Failure): string {
 
 let later = (): Readonly<Record<string, string>> => ({})
 
-/** Takes the advice of a part that is loaded later, by codes. */
+/** Adds the advice, by code, of a part that loads later. */
 export function addAdvice(advice: typeof later): void {
   later = advice
 }

@@ -35,9 +35,9 @@ export interface State {
   readonly settings: Settings | null
   /** The chosen way of signing in. */
   readonly chosen: Mode
-  /** The sign-in whose password was right, and which waits for a second factor. */
+  /** A sign-in that had the right password and waits for the second factor. */
   readonly second: SecondStep | null
-  /** For the form that comes back after it. */
+  /** The username for the sign-in form, which the page shows again after the second step. */
   readonly triedName: string
   readonly me: { readonly user: User; readonly mode: Mode } | null
   readonly devices: readonly SignIn[] | null
@@ -45,9 +45,9 @@ export interface State {
   /** The key that was just made. Only the page has it. */
   readonly newKey: MadeKey | null
   readonly factors: readonly Factor[] | null
-  /** The secret that waits for a code. */
+  /** The new secret, until a code confirms it. */
   readonly newTotp: NewTotp | null
-  /** The recovery codes that were just made. Only the page has them. */
+  /** The new recovery codes. Only this page has them. */
   readonly newCodes: readonly string[] | null
   /** The id of the factor whose name is being changed. */
   readonly renaming: string | null

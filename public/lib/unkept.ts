@@ -34,7 +34,7 @@ export function endUnkept(): void {
   }
 }
 
-/** Of this page before a reload. It is no credential, and goes with the tab. */
+/** Whether the user was signed in before a reload. It is no credential, and ends with the tab. */
 let wasSignedIn: boolean = history.state?.isSignedIn === true
 
 /** For the next reload. */
@@ -52,7 +52,7 @@ function takeForgotten(): boolean {
   }
 }
 
-/** When the page comes back, nobody is signed in, and nothing says why. */
+/** Runs after a reload if nobody is signed in and no other notice says why. */
 export function tellForgotten(): void {
   const { forgotten, gone } = t().signIn
   if (takeForgotten()) tell('page', forgotten)

@@ -5,7 +5,7 @@ export const enSignedIn = {
   /** For failures that only a signed-in user meets. */
   advice: {
     ROLE_REQUIRED: 'Ask an administrator to do this or to give you the role.',
-    SIGN_IN_TOO_OLD: 'Repeat the action, and prove that it is you.',
+    SIGN_IN_TOO_OLD: 'Repeat the action, and confirm that it is you.',
     API_KEY_LIMIT: 'End a key that no program needs any more.',
     LAST_ADMIN: 'Make somebody else an administrator first.',
     NOT_FOUND: 'It may no longer exist. Refresh the list.',

@@ -25,7 +25,7 @@ export const en = {
     submit: (mode: string) => `Sign in by ${mode.toLowerCase()}`,
     forgot: 'Forgotten your password?',
     passkey: 'Sign in with a passkey',
-    passkeysAt: (origin: string) => `Passkeys work at ${origin}`,
+    passkeysAt: (origin: string) => `Passkeys work only at ${origin}`,
     unkept: 'Your browser stores no cookies for this page. A reload will therefore sign you out.',
     forgotten:
       'The reload signed you out, because your browser stores no cookies for this page. The sign-in has ended on the server too.',

@@ -3,7 +3,7 @@ import type { SignedInText } from './en-signed-in.js'
 export const zhSignedIn: SignedInText = {
   advice: {
     ROLE_REQUIRED: '请联系管理员代为操作或授予该角色。',
-    SIGN_IN_TOO_OLD: '请重试此操作，并验证您的身份。',
+    SIGN_IN_TOO_OLD: '请重试此操作，并确认是您本人。',
     API_KEY_LIMIT: '请先停用不再使用的密钥。',
     LAST_ADMIN: '请先将其他人设为管理员。',
     NOT_FOUND: '它可能已不存在，请刷新列表。',

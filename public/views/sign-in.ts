@@ -54,7 +54,7 @@ async function tryPasskey(): Promise<void> {
   await (await secondStep.load())?.signInByPasskey(chosen !== 'token' && isChecked('remember'))
 }
 
-/** Browsers allow passkeys under one name of the server only, and never under an IP address. */
+/** Passkeys work only at one domain name, and never at an IP address. */
 function passkeys(): Child {
   const { signIn: words } = t()
   const origin = state().settings?.passkey_origin

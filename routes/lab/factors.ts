@@ -1,10 +1,10 @@
 import type { FactorSource, StoredFactor } from 'fastify-identity/factors'
 
-/** Second factors in memory, for one user center. `tell` hears of each question to it. */
+/** Second factors in memory, for one user center. Calls `tell` for each lookup and each use of a code. */
 export function labFactors(tell: (question: 'list' | 'spend') => void): FactorSource {
   const rows = new Map<string, StoredFactor>()
   const all = () => [...rows.values()]
-  /** @param change returns null if the row stays as it is */
+  /** @param change returns null to leave the row as it is */
   function change(id: string, change: (row: StoredFactor) => StoredFactor | null): boolean {
     const row = rows.get(id)
     const changed = row ? change(row) : null

@@ -9,13 +9,13 @@ const TEXTS = {
     about:
       'No mail server is set (MAIL_URL). This page shows the mails that the server would send, newest first.',
     none: 'No mail yet. Ask for a new password, or set an e-mail address.',
-    again: 'Look again',
+    again: 'Refresh',
     to: 'To',
     back: 'User center',
   },
   zh: {
     title: '邮件',
-    about: '此服务器未配置邮件服务器（MAIL_URL）。本应发送的邮件显示在这里，最新的在最前。',
+    about: '未配置邮件服务器（MAIL_URL）。本应发送的邮件显示在这里，最新的在前。',
     none: '暂无邮件。请先重置密码或设置邮箱地址。',
     again: '刷新',
     to: '收件人',
@@ -25,7 +25,7 @@ const TEXTS = {
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
-/** A mail contains names that people chose. */
+/** Mails contain usernames, which may contain HTML. */
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '')
 
 /** Makes the link for a new password clickable. Other addresses stay text. */

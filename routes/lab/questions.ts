@@ -73,8 +73,8 @@ export const ACCOUNT_WORDS = {
   find: { en: 'Read the account from the accounts’ database.', zh: '从账户数据库读取账户。' },
   list: { en: 'Listed the account’s second factors.', zh: '列出该账户的两步验证方式。' },
   spend: {
-    en: 'Marked the code as used, unless somebody has used it meanwhile.',
-    zh: '将该验证码标记为已使用；若其间已被他人使用，则不作更改。',
+    en: 'Marked the code as used, unless it was already used.',
+    zh: '将该验证码标记为已使用；若已被使用，则不作更改。',
   },
   apiKey: { en: 'Looked up the API key in the accounts’ database.', zh: '在账户数据库中查询 API 密钥。' },
 } as const satisfies Readonly<Record<string, Text>>

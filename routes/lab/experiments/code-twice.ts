@@ -32,7 +32,7 @@ async function enrol(center: Center, clock: Lab['clock']): Promise<App> {
   return app
 }
 
-/** @returns what the second step needs */
+/** @returns `pending`, which the second step needs */
 async function givePassword(browser: Browser, title: Text): Promise<string> {
   const body = credentialsOf(USER)
   const answered = await browser.send({ title, method: 'POST', path: '/login_cookie', body })
@@ -44,10 +44,10 @@ function giveCode(browser: Browser, pending: string, code: string, title: Text):
   return browser.send({ title, method: 'POST', path: '/login_factor', body })
 }
 
-const YOURS: Text = { en: 'You give the password', zh: '您输入密码' }
-const THEIRS: Text = { en: 'The thief gives your password, too', zh: '窃贼也输入您的密码' }
-const YOUR_CODE: Text = { en: 'You give the code of your app', zh: '您输入应用中的验证码' }
-const THEIR_CODE: Text = { en: 'The thief gives the same code', zh: '窃贼输入同一个验证码' }
+const YOURS: Text = { en: 'You enter the password', zh: '您输入密码' }
+const THEIRS: Text = { en: 'The thief enters your password, too', zh: '窃贼也输入您的密码' }
+const YOUR_CODE: Text = { en: 'You enter the code from your app', zh: '您输入应用中的验证码' }
+const THEIR_CODE: Text = { en: 'The thief enters the same code', zh: '窃贼输入同一个验证码' }
 
 interface Players {
   readonly lab: Lab
@@ -64,7 +64,7 @@ async function later({ lab, you, thief, code }: Players): Promise<Answered[]> {
   return [first, second]
 }
 
-/** Both requests are on their way before either is answered. */
+/** Sends both requests before either is answered. */
 async function atOnce({ you, thief, code }: Players): Promise<Answered[]> {
   const yours = await givePassword(you, YOURS)
   const theirs = await givePassword(thief, THEIRS)
@@ -80,9 +80,9 @@ me="Authorization: Bearer $(send "$account" "$BASE/login_token" | field token)"
 begun=$(curl -s -X POST -H "$me" "$BASE/factors/totp")
 id=$(echo "$begun" | field id)
 key=$(echo "$begun" | field secret | base32 -d | od -An -tx1 | tr -d ' \\n')
-# The server's clock, as its list of sign-ins tells it.
+# The server's clock: the time of the sign-in just made.
 now=$(date -d "$(curl -s -H "$me" "$BASE/sign_ins" | field created_at)" +%s)
-# What an authenticator app does (RFC 6238).
+# Computes a code as an authenticator app does (RFC 6238).
 code() {
   step=$(printf %016x $((now / 30 + $1)) | sed 's/../\\\\x&/g')
   mac=$(printf "$step" | openssl dgst -sha1 -mac HMAC -macopt "hexkey:$key" | sed 's/.* //')
@@ -110,27 +110,27 @@ function outcomeOf(lab: Lab, [first, second]: readonly Answered[], isAtOnce: boo
     findings: [],
     verdict: isAtOnce
       ? {
-          en: `The server writes down that the code is used before it signs anybody in, and of two requests at the same moment only one can write, so the other gets ${refused?.status} ${refused?.error}.`,
-          zh: `服务器先记下该验证码已使用，然后才让人登录；两个请求同时到达时只有一个能写入，另一个得到 ${refused?.status} ${refused?.error}。`,
+          en: `The server marks a code as used before it signs anybody in. Only one of two simultaneous requests can mark it, and the other gets ${refused?.status} ${refused?.error}.`,
+          zh: `服务器先将验证码标记为已使用，然后才允许登录。两个请求同时到达时，只有一个能完成标记，另一个得到 ${refused?.status} ${refused?.error}。`,
         }
       : {
-          en: `Your app shows a code for 30 seconds, but the server takes it once, so the second use gets ${refused?.status} ${refused?.error}.`,
-          zh: `应用会显示一个验证码 30 秒，但服务器只接受一次，所以第二次使用得到 ${refused?.status} ${refused?.error}。`,
+          en: `Your app shows a code for 30 seconds, but the server accepts it only once. The second use gets ${refused?.status} ${refused?.error}.`,
+          zh: `应用会将一个验证码显示 30 秒，但服务器只接受一次。第二次使用得到 ${refused?.status} ${refused?.error}。`,
         },
     curl: script(CURL, '"error":"FACTOR_REFUSED"'),
   }
 }
 
-/** A time-based code is for one sign-in (RFC 6238 §5.2). */
+/** The server must accept a time-based code only once (RFC 6238 §5.2). */
 export const codeTwice: Experiment = {
   name: 'code-twice',
-  title: { en: 'Use a code twice', zh: '验证码用两次' },
+  title: { en: 'Use a code twice', zh: '同一个验证码用两次' },
   claim: {
-    en: 'A code of an authenticator app is valid for 30 seconds.',
+    en: 'A code from an authenticator app is valid for 30 seconds.',
     zh: '身份验证器应用的验证码在 30 秒内有效。',
   },
   question: {
-    en: 'A thief has your password, and reads the code on your screen as you sign in with it. The thief sends the same code. What happens?',
+    en: 'A thief knows your password, and sees the code on your screen while you sign in. The thief sends the same code. What happens?',
     zh: '窃贼知道您的密码，并在您登录时看到了屏幕上的验证码。窃贼发送同一个验证码。会发生什么？',
   },
   predictions: [
@@ -144,10 +144,10 @@ export const codeTwice: Experiment = {
   choices: [
     {
       id: 'when',
-      label: { en: 'The thief sends it', zh: '窃贼发送于' },
+      label: { en: 'The thief sends it', zh: '窃贼发送的时间' },
       options: [
-        { id: 'later', text: { en: '5 seconds after you', zh: '您之后 5 秒' } },
-        { id: 'at-once', text: { en: 'at the same moment', zh: '同一时刻' } },
+        { id: 'later', text: { en: '5 seconds after you', zh: '比您晚 5 秒' } },
+        { id: 'at-once', text: { en: 'at the same moment', zh: '与您同时' } },
       ],
     },
   ],
