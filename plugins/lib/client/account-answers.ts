@@ -68,11 +68,11 @@ export interface AccountEvent {
 export interface TokenPair {
   /** The access token. */
   readonly token: string
-  /** `DPoP`: they are bound to a key. */
+  /** `DPoP`: the tokens are bound to a key. */
   readonly token_type: 'Bearer' | 'DPoP'
   /** Lifetime of the access token in seconds. */
   readonly expires_in: number
-  /** Missing if it is in the refresh cookie. */
+  /** Missing if the refresh cookie has it. */
   readonly refresh_token?: string
   /** Seconds until the sign-in ends. A refresh does not extend it. */
   readonly refresh_expires_in: number

@@ -123,7 +123,7 @@ export interface Settings {
   readonly inspector: boolean
   /** Whether forgotten passwords can be reset by mail. */
   readonly mail: boolean
-  /** The only origin where passkeys work. Null: there are none. */
+  /** The only origin where passkeys work. Null: the server has no passkeys. */
   readonly passkey_origin: string | null
   readonly docs: boolean
   readonly cookie_names: { readonly cookie: string; readonly session: string }

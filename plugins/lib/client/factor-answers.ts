@@ -44,6 +44,6 @@ export interface SecondFactorAsked {
 
 /** Only token mode has the fields of a pair. */
 export interface SignedInByFactor extends Partial<TokenPair> {
-  /** Only if three or fewer are left. */
+  /** Present if three or fewer are left. */
   readonly recovery_codes_left?: number
 }

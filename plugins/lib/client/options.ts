@@ -31,7 +31,7 @@ export type FactorProof =
   | { readonly factor: 'totp' | 'recovery_code'; readonly code: string }
   | { readonly factor: 'passkey'; readonly response: object }
 
-/** A passkey alone, for the `pending` of `POST /login_passkey/options`. */
+/** A sign-in by a passkey alone. `pending` comes from `POST /login_passkey/options`. */
 export interface PasskeyProof {
   readonly pending: string
   readonly response: object
@@ -39,7 +39,7 @@ export interface PasskeyProof {
   readonly remember?: boolean
 }
 
-/** With the `pending` of a refused login, it is the second step. Without one, it is a step-up. */
+/** The `pending` of a refused login makes it the second step. Without `pending`, it is a step-up. */
 export type Proof =
   | PasskeyProof
   | (FactorProof & { readonly pending?: string })

@@ -6,8 +6,7 @@ import type { Result } from './result.js'
 import type { Parts } from './tokens.js'
 
 /*
- * Loaded when it is used. It shares no import with the rest of the client, because bundlers would put shared code into a
- * third file.
+ * Loads on first use. It imports no code that the rest of the client imports: bundlers would put that into a third file.
  */
 
 type Answered = Promise<Result<SignedInByFactor | undefined>>
@@ -56,7 +55,7 @@ async function stepUp(
     await storage?.save(pair.refresh_token ?? null)
     const message = { before: inCookie ? null : (before ?? null), pair }
     tell(message)
-    // Takes them as if another tab had refreshed them.
+    // This tab takes the new pair as if another tab had refreshed it.
     mode.hear(message)
     return result
   })
