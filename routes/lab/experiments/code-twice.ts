@@ -110,12 +110,12 @@ function outcomeOf(lab: Lab, [first, second]: readonly Answered[], isAtOnce: boo
     findings: [],
     verdict: isAtOnce
       ? {
-          en: `The server marks a code as used before it signs anybody in. Only one of two simultaneous requests can mark it, and the other gets ${refused?.status} ${refused?.error}.`,
-          zh: `服务器先将验证码标记为已使用，然后才允许登录。两个请求同时到达时，只有一个能完成标记，另一个得到 ${refused?.status} ${refused?.error}。`,
+          en: `The server marks a code as used before it signs anybody in, so only one of two simultaneous requests succeeds and the other gets ${refused?.status} ${refused?.error}.`,
+          zh: `服务器先将验证码标记为已使用，然后才允许登录，因此两个同时到达的请求只有一个成功，另一个得到 ${refused?.status} ${refused?.error}。`,
         }
       : {
-          en: `Your app shows a code for 30 seconds, but the server accepts it only once. The second use gets ${refused?.status} ${refused?.error}.`,
-          zh: `应用会将一个验证码显示 30 秒，但服务器只接受一次。第二次使用得到 ${refused?.status} ${refused?.error}。`,
+          en: `Your app shows a code for 30 seconds, but the server accepts it only once, so the second use gets ${refused?.status} ${refused?.error}.`,
+          zh: `应用会将一个验证码显示 30 秒，但服务器只接受一次，所以第二次使用得到 ${refused?.status} ${refused?.error}。`,
         },
     curl: script(CURL, '"error":"FACTOR_REFUSED"'),
   }
