@@ -1,6 +1,6 @@
 import { finishSignIn } from '../lib/actions.js'
 import { call, signed } from '../lib/api.js'
-import { ask, doing } from '../lib/asking.js'
+import { ask, doing, idle } from '../lib/asking.js'
 import { client, useMode } from '../lib/client.js'
 import { passkeySignIn } from '../lib/factor-answers.js'
 import { language } from '../lib/language.js'
@@ -38,6 +38,8 @@ async function offerOnce(signal: AbortSignal): Promise<void> {
   offeredAt = Date.now()
   const { pending, options } = begun.data
   const response = await usePasskey(options, signal, 'conditional')
+  // The browser may answer while a sign-out is still under way. `doing` would drop the answer.
+  await idle()
   await doing(PLACE, () => finish(pending, response, isChecked('remember')))
 }
 
