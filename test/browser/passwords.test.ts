@@ -14,7 +14,7 @@ test('passwords on the page', async (t) => {
 
   await t.test('their fields are masked, and say to password managers what they are for', async (t) => {
     await page.locator('#register-summary').click()
-    t.same(await field('username'), ['text', 'username', -1])
+    t.same(await field('username'), ['text', 'username webauthn', -1])
     t.same(await field('password'), ['password', 'current-password', -1])
     t.same(await field('register-password'), ['password', 'new-password', -1])
     await signInOn(page, 'cookie')
