@@ -71,6 +71,7 @@ t.test('a sign-in is stored with its limits and where it came from', async (t) =
     sessionKey: null,
     refresh: null,
     claims: null,
+    factors: [{ method: 'password', at: START }],
   })
   t.same(await app.signIns.find(ALICE.id, record.id), record)
 })
