@@ -10,7 +10,7 @@ export interface FactorsUnderTest {
 const START = Date.UTC(2030, 0, 1)
 const CAP = 3
 
-/** What every place for factors must do. */
+/** Every FactorSource must pass these tests. */
 export function testFactorContract(t: Test, open: (t: Test) => Promise<FactorsUnderTest>): void {
   async function setUp(t: Test) {
     const factors = await open(t)

@@ -28,7 +28,7 @@ export async function sendPair(
 export const isPair = (issued: AuthModes[ModeName]): issued is TokenPair =>
   typeof issued === 'object' && issued !== null && 'refreshToken' in issued
 
-/** What the second step of a login by token needs from the first. The pending sign-in keeps it as JSON. */
+/** Data of a login by token for its second step. The pending sign-in keeps it as JSON. */
 export const loginMemo = (isRefreshInCookie: boolean) => ({ refresh_cookie: isRefreshInCookie })
 
 export function isRefreshInCookie(memo: unknown): boolean {

@@ -56,7 +56,7 @@ export const FactorsReset = Type.Object(
   closed,
 )
 
-/** What a login by a second factor or a passkey answers with. */
+/** The data in the answer to a login by a second factor or a passkey. */
 export const SignedInData = Type.Optional(
   Type.Partial(
     Type.Object(

@@ -41,7 +41,7 @@ const REDIRECT: Response = {
   },
 }
 
-/** What the example of a code has besides. */
+/** More fields for the examples of some codes. */
 const DETAILS: Partial<Record<Refusal, object>> = {
   PASSWORD_REFUSED: { reason: 'common' },
   SECOND_FACTOR_REQUIRED: {

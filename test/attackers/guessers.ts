@@ -103,7 +103,7 @@ export const passwordGuesser: Row = {
   },
 }
 
-/** What a thief would do first with a sign-in from before the factor. */
+/** Requests that would let a thief take the account over, by a sign-in from before the factor. */
 const TAKEOVERS = [
   { method: 'POST', url: '/factors/totp', payload: {} },
   { method: 'POST', url: '/passkeys/options', payload: {} },

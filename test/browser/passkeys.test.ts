@@ -4,7 +4,7 @@ import { startChromium } from '../helpers/chromium.js'
 import { addAccount, factorApp, PASSWORD } from '../helpers/factor-app.js'
 import { freePort } from '../helpers/redis-server.js'
 
-/** What a page does with the options of the server, by the browser's own functions for their JSON. */
+/** The script of a page. The browser itself parses the options of the server. */
 const SCRIPT = `
 const post = async (url, body = {}) => {
   const headers = { 'content-type': 'application/json' }

@@ -37,7 +37,7 @@ export interface SoftKey {
   counter: number
 }
 
-/** What an honest browser and an honest authenticator would have written. */
+/** Each field replaces the value that an honest browser or authenticator would send. */
 export interface Lies {
   readonly origin?: string
   readonly rpId?: string

@@ -9,8 +9,8 @@ function fromBase32(text: string): Buffer {
 }
 
 /**
- * What an authenticator app shows (RFC 6238, RFC 4226 §5.3). By itself, so that the suite's library is not compared with
- * itself.
+ * The code that an authenticator app shows (RFC 6238, RFC 4226 §5.3). It does not use the suite's library, because a test
+ * must not compare that library with itself.
  * @param at in ms
  * @param ahead in steps of 30 s
  */

@@ -20,7 +20,7 @@ function columnsOf(typed: string | null) {
   return { ...WITHOUT_EMAIL, email, email_key: emailKey(email) }
 }
 
-/** Compares and sets, so that the returned address is the one that was replaced. @see Accounts.setEmail */
+/** Compare-and-set: the function returns exactly the address that it has replaced. @see Accounts.setEmail */
 export async function setEmail(
   context: Pick<Context, 'db' | 'clock'>,
   id: string,

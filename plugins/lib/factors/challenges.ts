@@ -21,7 +21,7 @@ interface Parts {
   readonly store: Required<Pick<StateStore, 'spendOnce'>>
 }
 
-/** What the MAC of a challenge covers, besides expiry and random part. */
+/** The parts of the scope that the MAC covers. It also covers the expiry and the random part. */
 function namesOf({ purpose, subject, accountId }: ChallengeScope): string[] {
   return [purpose, subject, accountId === null ? '-' : `=${accountId}`]
 }

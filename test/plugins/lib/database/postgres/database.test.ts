@@ -53,6 +53,7 @@ const TABLES = [
   'account_events',
   'accounts',
   'api_keys',
+  'factors',
   'kysely_migration',
   'kysely_migration_lock',
   'outbox',
@@ -90,7 +91,7 @@ async function startChild(t: Test, url: string) {
   }
 }
 
-t.test('an empty database is migrated once, and holds accounts, API keys and events only', async (t) => {
+t.test('an empty database is migrated once, and holds no sign-ins', async (t) => {
   const url = await server.createDatabase()
   await (await openPostgres({ databaseUrl: url, pool: PATIENT })).close()
   t.same(await tables(url), TABLES)
