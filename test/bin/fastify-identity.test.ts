@@ -273,6 +273,8 @@ function startProgram(dataDir: string, args: readonly string[], nodeArgs: readon
   const stderr = new Collected()
   child.stdout.pipe(stdout)
   child.stderr.pipe(stderr)
+  // A program that refuses may end before it has read its input: that breaks the pipe, and is no fault.
+  child.stdin.on('error', () => undefined)
   const ended = once(child, 'close').then(([status]) => ({
     status,
     stdout: stdout.text,

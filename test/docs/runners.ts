@@ -88,6 +88,8 @@ export function runShell(
       { cwd, env: { ...env, ...base } },
       (error, stdout, stderr) => resolve({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
     )
+    // A script may end before it has read its input: that breaks the pipe, and is no fault.
+    child.stdin?.on('error', () => undefined)
     child.stdin?.end(stdin)
   })
 }
