@@ -14,7 +14,7 @@ export const en = {
   advice: {
     EMAIL_INVALID: 'Check the spelling. It needs a name, an @ and a domain.',
     CODE_REFUSED: 'Check the digits, or ask for a new code. A code works for ten minutes and five tries.',
-    SIGN_IN_TOO_OLD: 'Sign out, sign in again, and repeat the action.',
+    SIGN_IN_TOO_OLD: 'Repeat the action, and confirm that it is you.',
     THROTTLED: 'You can ask for only a few codes an hour.',
     BODY_INVALID: 'A code has eight digits.',
   },
@@ -38,7 +38,7 @@ export const zh: Words = {
   advice: {
     EMAIL_INVALID: '请检查拼写。邮箱应包含用户名、@ 和域名。',
     CODE_REFUSED: '请检查数字，或重新获取验证码。验证码 10 分钟内有效，最多可尝试五次。',
-    SIGN_IN_TOO_OLD: '请退出后重新登录，再执行此操作。',
+    SIGN_IN_TOO_OLD: '请重试此操作，并确认是您本人。',
     THROTTLED: '一小时内只能获取少量验证码。',
     BODY_INVALID: '验证码为八位数字。',
   },

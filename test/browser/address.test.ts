@@ -7,7 +7,7 @@ import { startMailServer } from '../helpers/mail-server.js'
 test('an e-mail address, in a browser', async (t) => {
   const browser = await startChromium(t)
   const mailServer = await startMailServer(t)
-  const { origin } = await startSite(t, { MAIL_URL: mailServer.url, MAIL_FROM: FROM })
+  const { origin, clock } = await startSite(t, { MAIL_URL: mailServer.url, MAIL_FROM: FROM })
 
   for (const [way, locale] of [
     ['cookie', 'en-GB'],
@@ -44,6 +44,27 @@ test('an e-mail address, in a browser', async (t) => {
       t.same(complaints, [])
     })
   }
+
+  await t.test('an old sign-in proves itself in a dialog, and the code is sent', async (t) => {
+    const { page, complaints } = await openWindow(t, browser, { bypassCSP: true })
+    await page.goto(origin)
+    await signInOn(page, 'session')
+    await page.goto(`${origin}/address`)
+    await page.locator('#present').waitFor()
+    clock.advance(601)
+    await page.locator('#email').fill('late@mail.example')
+    await page.locator('#send').click()
+    await page.locator('dialog[open] #proof').waitFor()
+    t.same(await violations(page), [], 'the dialog')
+    await page.locator('#cancel-step-up').click()
+    await page.locator('.box.bad[data-code=SIGN_IN_TOO_OLD]', { hasText: 'confirm that it is you' }).waitFor()
+    await page.locator('#send').click()
+    await page.locator('dialog[open] #proof').fill('user123')
+    await page.locator('#give-proof').click()
+    await page.locator('#code').waitFor()
+    t.same((await mailServer.next()).to, ['late@mail.example'])
+    t.same(complaints, [])
+  })
 
   await t.test('nobody is signed in: the page says so', async (t) => {
     const { page, complaints } = await openWindow(t, browser)
