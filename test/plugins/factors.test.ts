@@ -67,6 +67,7 @@ t.test('an enrolment that is not confirmed rightly leaves nothing', async (t) =>
   const wrong = String((Number(right()) + 1) % 1_000_000).padStart(6, '0')
   const altered = `${id.slice(0, 40)}${id[40] === 'A' ? 'B' : 'A'}${id.slice(41)}`
   refused(t, await confirm(wrong), 401, 'FACTOR_REFUSED')
+  t.match(events.at(-1), { type: 'factor_refused', kind: 'totp', reason: 'wrong', failures: 1 })
   refused(t, await confirm(right(), other.id), 401, 'FACTOR_REFUSED')
   refused(t, await confirm(right(), id, 'bob'), 401, 'FACTOR_REFUSED')
   refused(t, await confirm(right(), altered), 401, 'FACTOR_REFUSED')

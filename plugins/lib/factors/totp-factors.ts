@@ -56,9 +56,13 @@ export class TotpFactors implements Enrolling {
   ): Promise<{ readonly recoveryCodes: readonly string[] }> {
     const { app, seal: sealing } = this.context
     const enrolment = this.#open(account, id)
-    const counter = await app.throttle.guessFactor(request, account, async () =>
-      enrolment ? this.totp.stepOf(enrolment.secret, code, app.identityClock()) : null,
-    )
+    const counter = await app.throttle.guessFactor(request, account, async (failures) => {
+      const step = enrolment && this.totp.stepOf(enrolment.secret, code, app.identityClock())
+      if (step !== null) return step
+      const about = { kind: 'totp', reason: 'wrong', failures } as const
+      app.audit.emit({ type: 'factor_refused', accountId: account.id, ...about }, request)
+      return null
+    })
     if (!enrolment || counter === null || !(await this.#finish(enrolment))) throw new FactorRefused()
     const own = { id: enrolment.factor, accountId: account.id }
     const times = { createdAt: app.identityClock(), lastUsedAt: null }

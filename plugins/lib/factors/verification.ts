@@ -39,9 +39,8 @@ export function verifyFactor(
   return app.throttle.guessFactor(request, account, async (failures) => {
     const outcome = await spend(verifiers, request, account.id, proof, scope)
     if (typeof outcome !== 'string') return outcome
-    const { id: accountId } = account
-    const about = { accountId, kind: proof.factor, reason: outcome, failures }
-    app.audit.emit({ type: 'factor_refused', ...about }, request)
+    const about = { kind: proof.factor, reason: outcome, failures }
+    app.audit.emit({ type: 'factor_refused', accountId: account.id, ...about }, request)
     return null
   })
 }
