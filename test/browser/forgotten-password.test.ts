@@ -1,18 +1,25 @@
 import { test } from 'tap'
 import { violations } from '../helpers/accessibility.js'
-import { openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
+import { openWindow, signInOn, startChromium } from '../helpers/chromium.js'
 import { enrolTotp } from '../helpers/factor-center.js'
 import { signIn, USER } from '../helpers/http.js'
 import { ADDRESS, confirmAddress, FROM, tokenIn } from '../helpers/mail-center.js'
 import { startMailServer } from '../helpers/mail-server.js'
+import { openWithPasskeys, startNamedSite } from '../helpers/passkey-browser.js'
 
 const NEXT = 'three quiet ravens'
 
 test('a forgotten password, in a browser', async (t) => {
   const browser = await startChromium(t)
   const mailServer = await startMailServer(t)
-  const { app, clock, origin } = await startSite(t, { MAIL_URL: mailServer.url, MAIL_FROM: FROM })
+  const { app, clock, origin } = await startNamedSite(t, { MAIL_URL: mailServer.url, MAIL_FROM: FROM })
   await confirmAddress({ app, mailServer })
+  /** The token of the next link. The notices of changes may come first. */
+  const nextToken = async () => {
+    let text = ''
+    while (!text.includes('#reset=')) text = (await mailServer.next()).text
+    return tokenIn(text)
+  }
 
   await t.test('the link of the mail sets a new password, and its token leaves the address', async (t) => {
     const { page, complaints } = await openWindow(t, browser, { bypassCSP: true })
@@ -68,10 +75,7 @@ test('a forgotten password, in a browser', async (t) => {
     const totp = await enrolTotp({ app, clock }, credential)
     await app.accountMail.forget({ username: 'user1' }, 'en')
     const { page, complaints } = await openWindow(t, browser, { bypassCSP: true })
-    let link = ''
-    // The notice of the new factor may come first.
-    while (!link.includes('#reset=')) link = (await mailServer.next()).text
-    await page.goto(`${origin}/forgotten#reset=${tokenIn(link)}`)
+    await page.goto(`${origin}/forgotten#reset=${await nextToken()}`)
     await page.locator('#new-password').fill('four quiet ravens')
     await page.locator('#set').click()
     await page.locator('#proof').waitFor()
@@ -84,6 +88,30 @@ test('a forgotten password, in a browser', async (t) => {
     await page.locator('#give-proof').click()
     await page.locator('.box.good').waitFor()
     t.equal(await page.evaluate('document.activeElement.id'), 'title')
+    t.same(complaints, [])
+  })
+  await t.test('a passkey is that factor as well', async (t) => {
+    const who = { username: 'keeper', password: 'a long enough one' }
+    await app.accounts.create({ ...who, role: 'user' })
+    await confirmAddress({ app, mailServer }, 'keeper@mail.example', who)
+    const { page, complaints, authenticator } = await openWithPasskeys(t, browser, { bypassCSP: true })
+    await page.goto(origin)
+    await signInOn(page, 'cookie', who)
+    await page.locator('#add-passkey').click()
+    await page.locator('#codes-title').waitFor()
+    await app.accountMail.forget({ username: who.username }, 'en')
+    await page.goto(`${origin}/forgotten#reset=${await nextToken()}`)
+    await page.locator('#new-password').fill(NEXT)
+    await page.locator('#set').click()
+    await authenticator.verify(false)
+    await page.locator('#give-passkey').click()
+    await page.locator('.box.bad[data-code=PASSKEY_CANCELLED]').waitFor()
+    t.same(await violations(page), [], 'with a failure')
+    await authenticator.verify(true)
+    await page.locator('#give-passkey').click()
+    await page.locator('.box.good').waitFor()
+    await page.getByRole('link', { name: 'Sign in' }).click()
+    await page.locator('#sign-in-button').waitFor()
     t.same(complaints, [])
   })
 })
