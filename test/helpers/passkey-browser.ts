@@ -1,4 +1,4 @@
-import type { Browser, BrowserContextOptions, CDPSession, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, CDPSession } from 'playwright-core'
 import type { Test } from 'tap'
 import { openWindow, runningClock, type Site, type Watched } from './chromium.js'
 import { freePort } from './redis-server.js'
@@ -54,9 +54,4 @@ export async function openWithPasskeys(
   if (!hasOffers) await watched.page.addInitScript(WITHOUT_OFFERS)
   const cdp = await watched.page.context().newCDPSession(watched.page)
   return { ...watched, authenticator: await addAuthenticator(cdp) }
-}
-
-/** The secret that the page shows for an authenticator app. */
-export async function shownSecret(page: Page): Promise<string> {
-  return ((await page.locator('#totp-secret').textContent()) ?? '').replaceAll(' ', '')
 }
