@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { violations } from '../helpers/accessibility.js'
 import { openWindow, signInOn, startChromium, startSite } from '../helpers/chromium.js'
-import { codeIn, FROM } from '../helpers/mail-center.js'
+import { codeIn, FROM, nextIn } from '../helpers/mail-center.js'
 import { startMailServer } from '../helpers/mail-server.js'
 
 test('an e-mail address, in a browser', async (t) => {
@@ -62,7 +62,7 @@ test('an e-mail address, in a browser', async (t) => {
     await page.locator('dialog[open] #proof').fill('user123')
     await page.locator('#give-proof').click()
     await page.locator('#code').waitFor()
-    t.same((await mailServer.next()).to, ['late@mail.example'])
+    t.match(await nextIn(mailServer, codeIn), /^\d{8}$/)
     t.same(complaints, [])
   })
 

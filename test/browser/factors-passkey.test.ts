@@ -71,8 +71,10 @@ test('passkeys, on the page', async (t) => {
     await page.locator('#add-passkey').click()
     await page.locator('#codes-title').waitFor()
     t.equal(await authenticator.count(), 1)
-    await page.locator('#sign-out').click()
     // The software authenticator answers at once, as if its user had chosen the passkey in the list.
+    const signingIn = page.waitForResponse((answer) => answer.url().endsWith('/login_passkey'))
+    await page.locator('#sign-out').click()
+    t.equal((await signingIn).status(), 200)
     await page.locator('#recognised').waitFor()
     t.match(await page.locator('#title').textContent(), who.username)
     t.same(complaints, [])

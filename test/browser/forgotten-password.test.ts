@@ -3,7 +3,7 @@ import { violations } from '../helpers/accessibility.js'
 import { openWindow, signInOn, startChromium } from '../helpers/chromium.js'
 import { enrolTotp } from '../helpers/factor-center.js'
 import { signIn, USER } from '../helpers/http.js'
-import { ADDRESS, confirmAddress, FROM, tokenIn } from '../helpers/mail-center.js'
+import { ADDRESS, confirmAddress, FROM, nextIn, tokenIn } from '../helpers/mail-center.js'
 import { startMailServer } from '../helpers/mail-server.js'
 import { openWithPasskeys, startNamedSite } from '../helpers/passkey-browser.js'
 
@@ -14,12 +14,6 @@ test('a forgotten password, in a browser', async (t) => {
   const mailServer = await startMailServer(t)
   const { app, clock, origin } = await startNamedSite(t, { MAIL_URL: mailServer.url, MAIL_FROM: FROM })
   await confirmAddress({ app, mailServer })
-  /** The token of the next link. The notices of changes may come first. */
-  const nextToken = async () => {
-    let text = ''
-    while (!text.includes('#reset=')) text = (await mailServer.next()).text
-    return tokenIn(text)
-  }
 
   await t.test('the link of the mail sets a new password, and its token leaves the address', async (t) => {
     const { page, complaints } = await openWindow(t, browser, { bypassCSP: true })
@@ -75,7 +69,7 @@ test('a forgotten password, in a browser', async (t) => {
     const totp = await enrolTotp({ app, clock }, credential)
     await app.accountMail.forget({ username: 'user1' }, 'en')
     const { page, complaints } = await openWindow(t, browser, { bypassCSP: true })
-    await page.goto(`${origin}/forgotten#reset=${await nextToken()}`)
+    await page.goto(`${origin}/forgotten#reset=${await nextIn(mailServer, tokenIn)}`)
     await page.locator('#new-password').fill('four quiet ravens')
     await page.locator('#set').click()
     await page.locator('#proof').waitFor()
@@ -100,7 +94,7 @@ test('a forgotten password, in a browser', async (t) => {
     await page.locator('#add-passkey').click()
     await page.locator('#codes-title').waitFor()
     await app.accountMail.forget({ username: who.username }, 'en')
-    await page.goto(`${origin}/forgotten#reset=${await nextToken()}`)
+    await page.goto(`${origin}/forgotten#reset=${await nextIn(mailServer, tokenIn)}`)
     await page.locator('#new-password').fill(NEXT)
     await page.locator('#set').click()
     await authenticator.verify(false)

@@ -26,6 +26,13 @@ export async function startMailCenter(
 export const codeIn = (text: string) => /\b\d{8}\b/.exec(text)?.[0] ?? ''
 export const tokenIn = (text: string) => /#reset=([\w-]+)/.exec(text)?.[1] ?? ''
 
+/** What `find` finds in the next mail that has it. The notices of earlier changes may come first. */
+export async function nextIn(mailServer: MailServer, find: (text: string) => string): Promise<string> {
+  let found = ''
+  while (found === '') found = find((await mailServer.next()).text)
+  return found
+}
+
 /** Gives an account a confirmed address, over HTTP. */
 export async function confirmAddress(
   { app, mailServer }: { readonly app: FastifyInstance; readonly mailServer: MailServer },
@@ -35,7 +42,7 @@ export async function confirmAddress(
 ): Promise<void> {
   const headers = credential ?? (await signIn(app, 'cookie', who)).credential
   const asked = await post(app, '/email', { email }, headers)
-  const { text } = await mailServer.next()
-  const confirmed = await post(app, '/email/confirm', { code: codeIn(text) }, headers)
+  const code = await nextIn(mailServer, codeIn)
+  const confirmed = await post(app, '/email/confirm', { code }, headers)
   if (confirmed.statusCode !== 200) throw new Error(`${asked.body} ${confirmed.body}`)
 }
