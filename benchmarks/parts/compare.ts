@@ -15,8 +15,8 @@ const text = `
 \`GET /user_info\` for a signed-in user, over ${CONNECTIONS} connections, with the credentials of many users in turn.
 **ratio** is the throughput as a share of the bare Fastify route's in the same round. Both have the same body and
 response schema. So the ratio is the throughput that remains when a guard recognises the caller. **Redis** counts
-commands for a request, without heartbeats, and without the write of its last use, once a minute for each credential.
-**bytes** are those of an answer with its headers. **CPU** is the server's time for a request. **sign-out** says how
+the commands for a request. It leaves out heartbeats, and the write of the last use (once a minute for each credential).
+**bytes** is the size of an answer with its headers. **CPU** is the server's time for a request. **sign-out** says how
 soon a signed-out credential is refused. A contender that never refuses one has less to do. The bare route is sent no
 credential. The row below it shows the cost of only receiving one. Each figure is a median over processes. Before,
 during and after each load, the benchmark checks answers: the status, the body, and whom they name. It also checks that

@@ -11,12 +11,12 @@ const COST_LIMIT = 1.2
 const SPREAD_LIMIT = 1
 
 const text = `
-CPU for one request in µs, without a socket and without the kernel, which are most of the noise on a small virtual machine.
-The candidates answer in turn, 100 requests each, in one process. The columns "over bare" compare with a bare route
-that is sent the same header. The rows between add what any guard needs of Fastify, one by one. The rest is the suite's
-own: finding the credential, looking it up, and checking it. Most of what the suite allocates are the closures with
-which Fastify calls its \`onRequest\` and \`onSend\` hooks. Garbage collections are rare here, and the median has none:
-their cost grows with the bytes.
+CPU for one request in µs, without a socket and without the kernel. These two cause most of the noise on a small virtual
+machine. The candidates answer in turn, 100 requests each, in one process. The columns "over bare" compare with a bare
+route that receives the same header. Each row between the two adds one part of Fastify that every guard needs. The rest
+is the work of the suite: it finds the credential, looks it up and checks it. Most of the suite's bytes are the closures
+with which Fastify calls its \`onRequest\` and \`onSend\` hooks. Garbage collections are rare here, so the median has
+none. Their cost grows with the bytes.
 `.trim()
 
 /** Routes that do only what every guard makes Fastify do. Each adds one layer to the route before it. */

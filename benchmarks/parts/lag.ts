@@ -8,8 +8,8 @@ import { quantile } from '../lib/statistics.js'
 import { openFollowedState } from '../lib/suite-store.js'
 
 const text = `
-The time after the answer to a revocation during which another process still accepts the revoked credential. One process
-revokes. The benchmark asks the other one without a pause, as under full load.
+After the answer to a revocation, another process may still accept the revoked credential for a short time. The table
+shows this time. One process revokes. The benchmark asks the other one without a pause, as under full load.
 `.trim()
 
 /** Milliseconds of a clock that all processes of a machine share. */

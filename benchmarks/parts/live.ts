@@ -12,10 +12,10 @@ import { quantile } from '../lib/statistics.js'
 import { costOfLive } from './in-process.js'
 
 const text = `
-Idle WebSockets on three instances over one Redis. 100 of their sign-ins are ended by another instance than the socket's. Each of
-these sockets sends a message every millisecond until it is closed: the lag is from the answer to the sign-out until the last reply.
-The memory is the heap of an instance for each socket, bound and not bound. The cost of a request is CPU in µs, in process, with the
-plugin and without it; no request uses it.
+Idle WebSockets on three instances over one Redis. The benchmark ends 100 of their sign-ins, each at an instance that does not have
+the socket. Each of these sockets sends a message every millisecond until it is closed. The lag is the time from the answer to the
+sign-out until the last reply. The memory is the heap of an instance for each socket, bound and not bound. The cost of a request is
+CPU in µs, in process, with the plugin and without it. No request uses the plugin.
 `.trim()
 
 const INSTANCES = 3

@@ -23,10 +23,10 @@ const GOALS = /^(refresh|logout|list)/
 const text = `
 How often one request of the user center waits for Redis, and which commands it sends. **round trips**: each request is
 sent with a near Redis, and again with one that answers ${ROUND_TRIP} ms later. The figure is the additional time
-divided by ${ROUND_TRIP} ms. So commands that are sent together count as one, on whatever connections. Commands that no
-answer waits for do not count. **commands**: as \`MONITOR\` reports them, without heartbeats. Calls inside a script do
-not count. The requests go to the process that signed the caller in. At another process, a logout first reads the
-session, if that process has not seen it in the last five minutes.
+divided by ${ROUND_TRIP} ms. So commands that are sent together count as one, even on several connections. A command
+does not count if the answer does not wait for it. **commands**: as \`MONITOR\` reports them, without heartbeats. Calls
+inside a script do not count. The requests go to the process that signed the caller in. At another process, a logout
+first reads the session, if that process has not seen it in the last five minutes.
 `.trim()
 
 interface Cost {

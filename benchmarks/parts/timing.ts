@@ -12,9 +12,9 @@ const ACCOUNTS = 10
 const LIMIT = 4.5
 
 const text = `
-Whether the time of a refused login reveals that an account has that name. Unknown names, wrong passwords, and disabled
-accounts with the right password take turns, in a new order each time. The second table has Welch's t for each pair.
-Below ${LIMIT}, the times do not differ measurably.
+This part checks whether the time of a refused login reveals that an account with that name exists. The benchmark tries
+unknown names, wrong passwords, and disabled accounts with the right password in turn, in a new order each time. The
+second table has Welch's t for each pair. Below ${LIMIT}, the times do not differ measurably.
 `.trim()
 
 /** Names of one length, so that all requests have one length. */

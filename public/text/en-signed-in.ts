@@ -30,7 +30,7 @@ export const enSignedIn = {
   },
   devices: {
     title: 'Where you are signed in',
-    lead: 'Each line is one sign-in by cookie, session, token or API key. You can end any of them here. “Everywhere else” leaves API keys alone.',
+    lead: 'Each line is one sign-in by cookie, session, token or API key. You can end any of them here. “Everywhere else” does not end API keys.',
     current: 'This device',
     bound: 'Bound to its device',
     since: (when: string) => `signed in ${when}`,
@@ -189,9 +189,9 @@ export const enSignedIn = {
     rotated: 'The tokens are refreshed. The old refresh token is no longer valid.',
     rotate: 'Refresh now',
     refresh:
-      'A refresh token gives one new pair, which replaces it. If somebody uses the old one later, the server takes that for theft and ends the sign-in.',
+      'A refresh token gives one new pair, which replaces it. If somebody uses the old one later, the server treats that as theft and ends the sign-in.',
     memory:
-      'Why not in localStorage? Every script on this origin could read it there, and it would outlive the tab. In memory, a reload forgets it, and the refresh cookie brings a new one. No script can read that cookie.',
+      'Why not in localStorage? Every script on this origin could read it there, and it would outlive the tab. A reload clears it from memory, and the refresh cookie gets a new one. No script can read that cookie.',
     readers: 'Who can read it',
     canRead: 'can read',
     cannotRead: 'cannot read',
