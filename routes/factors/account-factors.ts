@@ -55,7 +55,7 @@ async function resetFactors(request: FastifyRequest<Resetting>, reply: FastifyRe
     removed += await factors.reset(account.id, actorId, request)
     // Ends the sign-ins after the removal, so that no sign-in that begins in between survives.
     ended += await endAllOf(request, account.id)
-    // One of these sign-ins may have added another one in between.
+    // One of these sign-ins may have added another factor before it ended.
   } while ((await factors.list(account.id)).length > 0)
   await noticeByMail(request, { accountId: account.id, what: 'factors_reset' })
   if (account.id === actorId) forgetOwn(request, reply)

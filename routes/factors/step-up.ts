@@ -52,7 +52,7 @@ interface SteppingUp {
 
 /**
  * The refresh token that token mode rotates, from the body or the cookie.
- * @throws BODY_INVALID in token mode for none or both; in another mode for one in the body
+ * @throws BODY_INVALID in token mode, unless exactly one of the two is there; in another mode, if the body has one
  */
 function presentedRefresh(
   request: FastifyRequest<SteppingUp>,

@@ -22,7 +22,7 @@ export function infoOf(factor: StoredFactor): FactorInfo {
   return Object.freeze({ id, kind, name, createdAt, lastUsedAt, ...left })
 }
 
-/** Not the order of the rows: rows of the same time have none. */
+/** The order in which `kinds` returns them. The order of the rows is no help: rows of the same time have none. */
 const ORDER = ['totp', 'passkey', 'recovery_code'] as const
 
 const isSecond = ({ kind }: StoredFactor) => kind !== 'recovery_code'
@@ -61,7 +61,7 @@ export class FactorKeeper implements Managing {
     await this.#takeBackLate(factor, epoch)
     this.#report('factor_added', factor, request)
     const others = (await this.#stored(factor.accountId)).filter(({ id }) => id !== factor.id)
-    // Codes without another factor are left over from one, and others may know them.
+    // Without another factor, existing codes belong to a removed one. Others may know them, so they are replaced.
     const hasCodes = others.some(isSecond) && others.some((one) => !isSecond(one))
     const recoveryCodes = hasCodes ? [] : await this.newRecoveryCodes(factor.accountId, request)
     return { info: infoOf(factor), recoveryCodes }
@@ -103,7 +103,7 @@ export class FactorKeeper implements Managing {
     const isLast = !stored.some((one) => isSecond(one) && one.id !== id)
     const codes = recoveryId(factor.accountId)
     if ((await source.remove(factor.accountId, isLast ? [id, codes] : [id])) === 0) return false
-    // Another request may have removed the other one meanwhile. Without it, the codes would outlast both.
+    // A parallel request may have removed the other factor. Then none is left, and the codes must be removed too.
     const hasNone = !isLast && !(await this.#stored(accountId)).some(isSecond)
     if (hasNone) await source.remove(factor.accountId, [codes])
     this.#report('factor_removed', factor, request)
@@ -119,7 +119,7 @@ export class FactorKeeper implements Managing {
     return removed
   }
 
-  /** Recovery codes come last: they are made in the moment of the first factor. */
+  /** Recovery codes come last. They may have the same time as the first factor, so their time does not sort them. */
   async #stored(accountId: string): Promise<readonly StoredFactor[]> {
     const stored = await this.context.source.list(accountIdText(accountId))
     return [...stored.filter(isSecond), ...stored.filter((factor) => !isSecond(factor))]

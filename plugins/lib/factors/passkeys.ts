@@ -17,7 +17,10 @@ export interface PasskeyOwner {
   readonly accountId: string
 }
 
-/** `wrong`; `challenge`: for another challenge, or too late; `used` before; `cloned`: by a copy of the key. */
+/**
+ * `challenge`: the answer is for another challenge, or late. `used`: the challenge was used before. `cloned`: a copy of
+ * the key made the answer. `wrong`: any other reason.
+ */
 export type PasskeyRefusal = 'wrong' | 'challenge' | 'used' | 'cloned'
 
 /** Verifies passkeys. Demands user verification, so each counts as two factors. */
@@ -83,7 +86,7 @@ export class Passkeys {
     return outcome?.verified ? outcome.authenticationInfo.newCounter : null
   }
 
-  /** A counter that does not grow means a copied key (WebAuthn §6.1.1). Always 0: the authenticator has no counter. */
+  /** A counter that does not grow means a copied key (WebAuthn §6.1.1). If it stays 0, the authenticator has none. */
   async #spend(
     row: StoredFactor,
     counter: number,

@@ -55,7 +55,7 @@ function needsBrowser(text: string): boolean {
 
 /**
  * The hash of both halves. Knowing one half is not enough to find the record. The key never equals that of a session,
- * which is the hash of a shorter text. Nor does a record of one kind open as the other: their seals have different keys.
+ * which is the hash of a shorter text. A record of one kind cannot be opened as the other: their seals' keys differ.
  */
 function keyOf(text: string, half: string | null): string {
   const both = JSON.stringify(['pending', text, half])
@@ -87,7 +87,7 @@ export class PendingSignIns {
     return text
   }
 
-  /** Null if the text names none, if it has expired, or if it began in another browser. */
+  /** Null if the text names no pending sign-in, or if the sign-in has expired or began in another browser. */
   async find(text: unknown, half: string | null): Promise<Pending | null> {
     if (typeof text !== 'string' || !SHAPE.test(text)) return null
     if (needsBrowser(text) && half === null) return null
@@ -99,7 +99,7 @@ export class PendingSignIns {
     return this.#change(key, (tries) => (tries < TRIES ? tries + 1 : null))
   }
 
-  /** Takes a try off again, because no proof was verified. */
+  /** Undoes `countTry`, for a try in which no proof was verified. */
   async giveBackTry({ key }: Pending): Promise<void> {
     await this.#change(key, (tries) => Math.max(tries - 1, 0))
   }

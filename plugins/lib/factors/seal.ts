@@ -2,7 +2,7 @@ import type { PurposeKeys } from '../credentials/keys.js'
 import { isUnderSigningKey, seal, unseal } from '../session/seal.js'
 import type { StoredFactor } from './contract.js'
 
-/** The factor that a secret belongs to. Copied to another factor, it does not open. */
+/** The factor that a secret belongs to. A secret that is copied to another factor cannot be opened. */
 function nameOf({ accountId, id }: Pick<StoredFactor, 'accountId' | 'id'>): string {
   return JSON.stringify(['totp', accountId, id])
 }

@@ -12,7 +12,7 @@ import type { Totp } from './totp.js'
 /** How long a client can confirm an enrolment, in ms. */
 const ENROLMENT = 600_000
 const ID_BYTES = 16
-/** A parallel request may spend another code of the factor. Then the factor is read again: three codes are valid at once. */
+/** If a parallel request spends another code, `spend` reads the factor again. Three codes are valid at once. */
 const ROUNDS = 3
 
 /** An enrolment. The server does not store it: the client sends it back. */

@@ -30,7 +30,7 @@ export interface AccountMail {
   /**
    * Sets a new password, and ends every sign-in of the account. Voids all its tokens. The caller checks the password first
    * (`app.passwordPolicy`).
-   * @returns null if the grant is void by now: of several at once, one wins
+   * @returns null if the grant is no longer valid. Only one of several parallel resets succeeds
    * @throws PASSWORD_REFUSED above 1024 bytes, BUSY
    */
   reset(grant: ResetGrant, replacement: string): Promise<CheckedAccount | null>

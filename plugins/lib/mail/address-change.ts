@@ -29,7 +29,7 @@ async function insertBelowLimit(db: Kysely<Tables>, row: OutboxRow): Promise<boo
   return (await query.returning('id').executeTakeFirst()) !== undefined
 }
 
-/** The row is claimed already: it is released when the account names it. */
+/** Adds the row as claimed, so that no worker sends its mail before the account names the row. Then releases it. */
 async function ask(db: Kysely<Tables>, row: OutboxRow, email: string): Promise<void> {
   if (!(await insertBelowLimit(db, { ...row, due_at: row.due_at + CLAIM }))) {
     throw new Throttled(Math.ceil(REMEMBERED / 1000))
@@ -110,7 +110,7 @@ export async function confirmAddress(
   code: string,
 ): Promise<ConfirmedAddress | null> {
   const { db, clock } = outbox
-  // Counted before it is checked: parallel tries get no more than the others.
+  // Counts the try before it checks the code, so that parallel tries cannot exceed the limit.
   const counting = db
     .updateTable('accounts')
     .set((row) => ({ email_code_tries: row('email_code_tries', '+', 1) }))

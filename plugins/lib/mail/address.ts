@@ -10,15 +10,15 @@ const LOCAL_MAX = 64
  * look like ASCII, so neither is accepted. No character can end a header line or begin another address.
  */
 const LOCAL = /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
-/** At least two labels (RFC 1035 §2.3.1). The last one has a letter: addresses of machines are refused. */
+/** At least two labels (RFC 1035 §2.3.1). The last one has a letter, so IP addresses are refused. */
 const DOMAIN = /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+(?=\d*[a-z])[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/
 
-/** Not ASCII, and no letter, mark, digit, dot or hyphen: a domain never contains it. */
+/** A character that no domain contains: not a letter, mark, digit, dot or hyphen of any script. */
 const STRANGE = /[^\p{L}\p{M}\p{Nd}.-]/u
 
 /**
- * The address as it is stored, or null if the text is none. The domain is in lower case and ASCII: one that only looks like
- * another shows as `xn--…`. Nothing is trimmed.
+ * The address as it is stored, or null if the text is not an address. The domain is in lower case and ASCII: a domain
+ * that only looks like another shows as `xn--…`. Nothing is trimmed.
  */
 export function emailOf(typed: string): string | null {
   if (typed.length > ADDRESS_MAX) return null

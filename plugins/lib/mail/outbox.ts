@@ -39,7 +39,7 @@ export interface MailboxLimit {
   readonly most: number
 }
 
-/** In one statement. A repeat of a mail has its place already. */
+/** One atomic statement. It does not count the mail itself, so a repeat is never refused for its first attempt. */
 async function reserve(
   db: Kysely<Tables>,
   now: number,
@@ -110,13 +110,13 @@ export class Outbox {
     return guarded(() => query.execute())
   }
 
-  /** The mail only counts for the limits from now on. Its details are forgotten. */
+  /** Marks a mail as sent, and deletes its details. The row stays, so that it counts for the limits. */
   async sent(id: string): Promise<void> {
     const values = { sent_at: this.clock(), details: '{}' }
     await guarded(() => this.db.updateTable('outbox').set(values).where('id', '=', id).execute())
   }
 
-  /** The mail is not sent. It still counts for its account, which could otherwise ask for one after the other. */
+  /** Gives up a mail. Its row still counts for its account. Otherwise the account could ask for any number of mails. */
   async drop(id: string): Promise<void> {
     const { db } = this
     await guarded(() =>
@@ -127,8 +127,8 @@ export class Outbox {
   }
 
   /**
-   * Takes one of the mails that a mailbox can get in an hour.
-   * @returns false if there is none left for mails of these kinds
+   * Counts the mail for its mailbox, unless the mailbox has reached the hourly limit.
+   * @returns false if it has reached the limit for mails of these kinds
    */
   async reserve(id: string, mailbox: string, limit: MailboxLimit): Promise<boolean> {
     const { db, clock } = this
@@ -144,7 +144,7 @@ export class Outbox {
     })
   }
 
-  /** Deletes what is over. @returns how many mails were dropped unsent */
+  /** Deletes rows and tokens that are no longer needed. @returns how many mails were dropped unsent */
   async sweep(): Promise<number> {
     const now = this.clock()
     const { db } = this

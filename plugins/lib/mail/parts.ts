@@ -2,7 +2,7 @@ import type { Context } from '../accounts/changes.js'
 import type { MailboxLimit, Outbox } from './outbox.js'
 import type { MailSecrets } from './secrets.js'
 
-/** What the work on mails shares. */
+/** The objects that all parts of the mail code share. */
 export interface MailParts {
   /** Of the accounts. */
   readonly context: Context
@@ -10,9 +10,9 @@ export interface MailParts {
   readonly secrets: MailSecrets
 }
 
-/** For mails with a token or a code, whoever asks for them. */
+/** Mails with a token or a code to one mailbox in an hour. Requests of all clients count together. */
 export const SECRETS_LIMIT: MailboxLimit = { kinds: ['reset', 'email_code'], most: 5 }
-/** More than these tell a mailbox nothing new. */
+/** Notices to one mailbox in an hour. More would tell its reader nothing new. */
 export const NOTICES_LIMIT: MailboxLimit = { kinds: ['notice'], most: 20 }
 /** Codes that one account can ask for in an hour. */
 export const ACCOUNT_LIMIT = 5

@@ -13,7 +13,7 @@ import { hashToken } from './secrets.js'
 /** The account that has forgotten its password, as typed. */
 export type Forgetful = { readonly username: string } | { readonly email: string }
 
-/** Accounts of one address that one mail offers a new password for. */
+/** How many accounts of one address a mail can name at most. */
 const OFFERS = 10
 
 /** Nothing is looked up: the database does the same work for every name. @see AccountMail.forget */
@@ -30,7 +30,7 @@ function detailsOf(row: Claimed) {
   return { by: text(by) === 'email_key' ? 'email_key' : 'canonical', key: text(key) } as const
 }
 
-/** The enabled accounts with an address. Not those whose password has changed since the request. */
+/** The enabled accounts with an address, except those whose password has changed since the request. */
 async function accountsOf({ outbox }: MailParts, row: Claimed) {
   const { by, key } = detailsOf(row)
   if (key === '') return []
@@ -100,7 +100,7 @@ export async function findReset({ outbox }: MailParts, token: string): Promise<R
 }
 
 /**
- * The epoch decides: of two resets at once, and of a reset and a password change, the first one raises it.
+ * A reset needs the epoch of its token. If a parallel reset or password change raises the epoch first, this one fails.
  * @see AccountMail.reset
  */
 export async function reset(

@@ -7,13 +7,13 @@ import type { Claimed, Outbox } from './outbox.js'
 export interface WorkerTimes {
   /** How often the outbox is read, for mails that are due again or that another process left behind. */
   readonly look: number
-  /** The most that one delivery may take. Less than a claim, so that its repeat begins after it. */
+  /** The longest time of one delivery. It is shorter than a claim, so that a repeat begins only after it. */
   readonly delivery: number
 }
 
 export interface WorkerParts {
   readonly outbox: Outbox
-  /** Makes a row's mails, with their tokens. None: nobody is to get a mail. */
+  /** Makes a row's mails, with their tokens. Empty if nobody gets a mail. */
   readonly compose: (row: Claimed) => Promise<readonly MailMessage[]>
   readonly deliver: Deliver
   readonly log: Pick<FastifyBaseLogger, 'warn'>
@@ -35,7 +35,7 @@ export class OutboxWorker {
   readonly #closing = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #working: Promise<void> = Promise.resolve()
-  /** A look that has not begun yet, so that a thousand requests cause one. */
+  /** A reading of the outbox that has not begun yet. All requests until then share it. */
   #next: Promise<void> | undefined
 
   constructor(private readonly parts: WorkerParts) {
