@@ -13,9 +13,9 @@ import { registerSuite, type SuiteClocks } from './config/suite.js'
 import { apiRoutes } from './routes/api.js'
 import docs from './routes/docs.js'
 import { drainConnections } from './routes/http/drain.js'
+import { logDestination } from './routes/http/log-destination.js'
 import { answerClientError, quietSerializers } from './routes/http/quiet-log.js'
 import { answerUnroutable, useSecurityHeaders } from './routes/http/security-headers.js'
-import { logDestination } from './routes/log-destination.js'
 import { pageRoutes } from './routes/page.js'
 
 export interface UserCenterOptions extends SuiteClocks {

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Test, test } from 'tap'
-import { logDestination } from '../../routes/log-destination.js'
+import { logDestination } from '../../../routes/http/log-destination.js'
 
 /** A destination, where it leads, and the faults that it told. */
 function openDestination(t: Test, path: string) {
