@@ -1,5 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import type { AuditDetails } from '../audit.js'
 import type { FactorSource } from './contract.js'
 import type { FactorSettings } from './options.js'
 import type { FactorSeal } from './seal.js'
@@ -11,6 +10,3 @@ export interface FactorContext {
   readonly source: FactorSource
   readonly seal: FactorSeal
 }
-
-/** Why a proof was refused. Only the audit event contains this. */
-export type Refusal = AuditDetails['factor_refused']['reason']

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { FactorRefusal } from '../audit-events.js'
 import type { Static } from '../shape.js'
 import { CHALLENGE_FOR } from './challenges.js'
 import type { ChallengeScope, PasskeyOptions, StoredFactor } from './contract.js'
@@ -21,7 +22,7 @@ export interface PasskeyOwner {
  * `challenge`: the answer is for another challenge, or late. `used`: the challenge was used before. `cloned`: a copy of
  * the key made the answer. `wrong`: any other reason.
  */
-export type PasskeyRefusal = 'wrong' | 'challenge' | 'used' | 'cloned'
+export type PasskeyRefusal = Exclude<FactorRefusal, 'key_lost'>
 
 /** Verifies passkeys. Demands user verification, so each counts as two factors. */
 export class Passkeys {

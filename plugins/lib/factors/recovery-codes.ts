@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
-import type { FactorContext, Refusal } from './context.js'
+import type { FactorRefusal } from '../audit-events.js'
+import type { FactorContext } from './context.js'
 import type { StoredFactor, Verified } from './contract.js'
 
 /** Ten codes of 120 bits. Nobody can guess one, so SHA-256 is enough (OWASP ASVS 5.0, 6.5.2 asks for 112 bits). */
@@ -67,7 +68,7 @@ export async function spendRecoveryCode(
   { app, source }: FactorContext,
   accountId: string,
   code: string,
-): Promise<Verified | Refusal> {
+): Promise<Verified | FactorRefusal> {
   if (!SHAPE.test(code)) return 'wrong'
   const hash = hashOf(code)
   // A parallel request may spend another code of the account. It can do so ten times at most: there are ten codes.

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import type { FactorRefusal } from '../audit-events.js'
 import type { CheckedAccount } from '../contract.js'
 import { FactorRefused } from '../errors.js'
 import { seal, unseal } from '../session/seal.js'
 import { type Static, Type } from '../shape.js'
-import type { FactorContext, Refusal } from './context.js'
+import type { FactorContext } from './context.js'
 import type { Factors, NewTotp, StoredFactor, Verified } from './contract.js'
 import type { FactorKeeper } from './keeper.js'
 import type { Totp } from './totp.js'
@@ -81,7 +82,7 @@ export class TotpFactors implements Enrolling {
   }
 
   /** Verifies a code. Spends it and all older ones. */
-  async spend(accountId: string, code: string): Promise<Verified | Refusal> {
+  async spend(accountId: string, code: string): Promise<Verified | FactorRefusal> {
     for (let round = 0; round < ROUNDS; round += 1) {
       const factors = (await this.context.source.list(accountId)).filter(({ kind }) => kind === 'totp')
       const outcome = await this.#spendOne(factors, code)
@@ -90,10 +91,13 @@ export class TotpFactors implements Enrolling {
     return 'used'
   }
 
-  async #spendOne(factors: readonly StoredFactor[], code: string): Promise<Verified | Refusal | 'lost'> {
+  async #spendOne(
+    factors: readonly StoredFactor[],
+    code: string,
+  ): Promise<Verified | FactorRefusal | 'lost'> {
     const { app, seal: sealing, source } = this.context
     const at = app.identityClock()
-    let refusal: Refusal = 'wrong'
+    let refusal: FactorRefusal = 'wrong'
     for (const factor of factors) {
       const secret = sealing.open(factor)
       if (secret === null) refusal = 'key_lost'

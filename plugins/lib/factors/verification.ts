@@ -1,16 +1,17 @@
 import type { FastifyRequest } from 'fastify'
-import type { FactorContext, Refusal } from './context.js'
+import type { FactorRefusal } from '../audit-events.js'
+import type { FactorContext } from './context.js'
 import type { ChallengeScope, FactorOwner, FactorProof, Verified } from './contract.js'
 
 /** How each kind of proof is verified and spent. */
 export interface Verifiers {
-  readonly totp: (accountId: string, code: string) => Promise<Verified | Refusal>
-  readonly recovery_code: (accountId: string, code: string) => Promise<Verified | Refusal>
+  readonly totp: (accountId: string, code: string) => Promise<Verified | FactorRefusal>
+  readonly recovery_code: (accountId: string, code: string) => Promise<Verified | FactorRefusal>
   readonly passkey: (
     response: unknown,
     scope: ChallengeScope,
     request: FastifyRequest,
-  ) => Promise<Verified | Refusal>
+  ) => Promise<Verified | FactorRefusal>
 }
 
 async function spend(
@@ -19,7 +20,7 @@ async function spend(
   accountId: string,
   proof: FactorProof,
   scope: ChallengeScope,
-): Promise<Verified | Refusal> {
+): Promise<Verified | FactorRefusal> {
   if (proof.factor === 'passkey') return verifiers.passkey(proof.response, { ...scope, accountId }, request)
   const { factor, code } = proof
   // An application may pass an unvalidated body. A word such as `constructor` must not find a function.
