@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { findRefusal, forget, isRefusal, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
+import { findWait, forget, isWait, type Reservation, reserve } from '../plugins/lib/throttle/limit.js'
 import { type LimitRule, unpackRound } from '../plugins/lib/throttle/rounds.js'
 import type { Steps } from '../plugins/lib/throttle/steps.js'
 import { TestClock } from './helpers/suite.js'
@@ -24,7 +24,7 @@ function subjectsOf(steps: Steps, rule: LimitRule, subject: string, clock: TestC
   const attempt = () => reserve(steps, { rule: rule, subject: subject }, clock.now)
   const taken = async (): Promise<Reservation> => {
     const outcome = await attempt()
-    if (isRefusal(outcome)) throw new Error(`refused for ${outcome.retryAfter} s`)
+    if (isWait(outcome)) throw new Error(`refused for ${outcome.retryAfter} s`)
     return outcome
   }
   return {
@@ -38,13 +38,13 @@ function subjectsOf(steps: Steps, rule: LimitRule, subject: string, clock: TestC
     /** For how many seconds an attempt is refused; null where it is not, and then it is given back. */
     async wait(): Promise<number | null> {
       const outcome = await attempt()
-      if (isRefusal(outcome)) return outcome.retryAfter
+      if (isWait(outcome)) return outcome.retryAfter
       await outcome.giveBack()
       return null
     },
     /** The same, without taking one. */
     async look(): Promise<number | null> {
-      return (await findRefusal(steps, { rule: rule, subject: subject }, clock.now))?.retryAfter ?? null
+      return (await findWait(steps, { rule: rule, subject: subject }, clock.now))?.retryAfter ?? null
     },
   }
 }
@@ -87,16 +87,16 @@ export function stepsContract(t: Test, name: string, open: OpenSteps): void {
       const storm = () =>
         Promise.all(Array.from({ length: 50 }, () => subjects.map(({ attempt }) => attempt())).flat())
       const outcomes = await storm()
-      const taken = outcomes.flatMap((outcome) => (isRefusal(outcome) ? [] : outcome))
+      const taken = outcomes.flatMap((outcome) => (isWait(outcome) ? [] : outcome))
       t.equal(taken.length, 10)
       t.strictSame(
-        [...new Set(outcomes.flatMap((outcome) => (isRefusal(outcome) ? outcome.retryAfter : [])))],
+        [...new Set(outcomes.flatMap((outcome) => (isWait(outcome) ? outcome.retryAfter : [])))],
         [60],
       )
       await Promise.all(taken.map((reservation) => reservation.fail(clock.now)))
-      t.ok((await storm()).every(isRefusal), 'nor is any more')
+      t.ok((await storm()).every(isWait), 'nor is any more')
       clock.advance(60)
-      const next = (await storm()).filter((outcome) => !isRefusal(outcome))
+      const next = (await storm()).filter((outcome) => !isWait(outcome))
       t.equal(next.length, 1, 'after the delay, one')
     },
   )

@@ -5,7 +5,7 @@ import { kAskFactor, type PasswordSignInOptions } from '../factors/hand-over.js'
 import type { AddressCount, Credentials, Throttle } from './contract.js'
 import type { DeviceCookie } from './device-cookie.js'
 import type { Demand } from './held-attempt.js'
-import { type About, isRefused, Limits, type LimitsParts, orSettle } from './limits.js'
+import { type About, isFailedAttempt, Limits, type LimitsParts, orSettle } from './limits.js'
 import { UnderWay } from './under-way.js'
 
 interface Parts extends LimitsParts {
@@ -140,7 +140,7 @@ export class Attempts implements Throttle {
     try {
       return await work()
     } catch (error) {
-      if (isRefused(error)) await this.#limits.countFailure(demand)
+      if (isFailedAttempt(error)) await this.#limits.countFailure(demand)
       throw error
     }
   }

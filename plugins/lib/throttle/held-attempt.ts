@@ -1,14 +1,6 @@
 import type { Clock } from '../contract.js'
 import type { FailoverSteps } from './failover.js'
-import {
-  findRefusal,
-  forget,
-  isRefusal,
-  type Limited,
-  type Refusal,
-  type Reservation,
-  reserve,
-} from './limit.js'
+import { findWait, forget, isWait, type Limited, type Reservation, reserve, type Wait } from './limit.js'
 import type { Steps } from './steps.js'
 
 /** The subject that an attempt is counted by: account, client address, both together, or a known device. */
@@ -19,8 +11,8 @@ export interface Demand extends Limited {
   readonly by: CountedBy
 }
 
-/** No attempt is left. `retryAfter` is in seconds. */
-export interface Refused extends Refusal {
+/** The wait at one limit. */
+export interface LimitWait extends Wait {
   readonly by: CountedBy
 }
 
@@ -53,15 +45,15 @@ interface Parts {
 export async function holdAttempt(
   parts: Parts,
   groups: readonly (readonly Demand[])[],
-): Promise<HeldAttempt | Refused> {
+): Promise<HeldAttempt | LimitWait> {
   const outcome = await parts.steps.use((steps) => holdAll(steps, groups, parts.clock()))
   return Array.isArray(outcome) ? new Settling(parts, outcome) : outcome
 }
 
-/** The refusal that an attempt would get; null if none. Takes nothing. */
-export async function refusalOf({ steps, clock }: Parts, demand: Demand): Promise<Refused | null> {
-  const refusal = await steps.use((each) => findRefusal(each, demand, clock()))
-  return refusal && { by: demand.by, ...refusal }
+/** How long an attempt would have to wait; null if not at all. Takes nothing. */
+export async function waitOf({ steps, clock }: Parts, demand: Demand): Promise<LimitWait | null> {
+  const wait = await steps.use((each) => findWait(each, demand, clock()))
+  return wait && { by: demand.by, ...wait }
 }
 
 /** Forgets the failures of an account or a device. Needs no attempt. Never throws. */
@@ -75,14 +67,14 @@ async function holdAll(
   steps: Steps,
   groups: readonly (readonly Demand[])[],
   now: number,
-): Promise<Held[] | Refused> {
+): Promise<Held[] | LimitWait> {
   const held: Held[] = []
   try {
     for (const demands of groups) {
-      const refused = await holdGroup(steps, demands, now, held)
-      if (refused === null) continue
+      const wait = await holdGroup(steps, demands, now, held)
+      if (wait === null) continue
       await Promise.all(held.map(({ reservation }) => reservation.giveBack()))
-      return refused
+      return wait
     }
     return held
   } catch (fault) {
@@ -92,18 +84,18 @@ async function holdAll(
   }
 }
 
-/** @returns the longest refusal, or null */
+/** @returns the longest wait, or null */
 async function holdGroup(
   steps: Steps,
   demands: readonly Demand[],
   now: number,
   held: Held[],
-): Promise<Refused | null> {
-  let longest: Refused | null = null
+): Promise<LimitWait | null> {
+  let longest: LimitWait | null = null
   const hold = async (demand: Demand) => {
     const { by } = demand
     const outcome = await reserve(steps, demand, now)
-    if (!isRefusal(outcome)) held.push({ by, reservation: outcome })
+    if (!isWait(outcome)) held.push({ by, reservation: outcome })
     else if (longest === null || outcome.retryAfter > longest.retryAfter) longest = { by, ...outcome }
   }
   const outcomes = await Promise.allSettled(demands.map(hold))

@@ -24,11 +24,11 @@ export interface Reservation {
 }
 
 /** No attempt is left. `retryAfter` is in seconds. */
-export interface Refusal {
+export interface Wait {
   readonly retryAfter: number
 }
 
-export function isRefusal(outcome: Reservation | Refusal): outcome is Refusal {
+export function isWait(outcome: Reservation | Wait): outcome is Wait {
   return 'retryAfter' in outcome
 }
 
@@ -53,7 +53,7 @@ function placeAt(seen: number, { rule, subject }: Limited, now: number) {
     most: isClosed ? 0 : open,
     /** How long the counter is kept, in seconds. */
     keep: keepFor(rule, round).counter,
-    refusal: { retryAfter: secondsUntilOpen(round, rule, now) },
+    wait: { retryAfter: secondsUntilOpen(round, rule, now) },
   }
 }
 
@@ -62,12 +62,12 @@ function placeAt(seen: number, { rule, subject }: Limited, now: number) {
  * once in however many processes. Rejects on a store's fault.
  * @param now in ms
  */
-export function reserve(steps: Steps, limited: Limited, now: number): Promise<Reservation | Refusal> {
+export function reserve(steps: Steps, limited: Limited, now: number): Promise<Reservation | Wait> {
   const { subject } = limited
   return onStored(steps, subject, async (seen) => {
     const place = placeAt(seen, limited, now)
     const { stored, count } = await steps.take({ subject, ...place })
-    return { stored, outcome: count === null ? place.refusal : new Taken(steps, limited, place, count) }
+    return { stored, outcome: count === null ? place.wait : new Taken(steps, limited, place, count) }
   })
 }
 
@@ -76,11 +76,11 @@ export function reserve(steps: Steps, limited: Limited, now: number): Promise<Re
  * @param now in ms
  * @returns null if it has
  */
-export function findRefusal(steps: Steps, limited: Limited, now: number): Promise<Refusal | null> {
+export function findWait(steps: Steps, limited: Limited, now: number): Promise<Wait | null> {
   return onStored(steps, limited.subject, async (seen) => {
-    const { counter, most, refusal } = placeAt(seen, limited, now)
+    const { counter, most, wait } = placeAt(seen, limited, now)
     const { stored, count } = await steps.look(limited.subject, counter)
-    return { stored, outcome: count < most ? null : refusal }
+    return { stored, outcome: count < most ? null : wait }
   })
 }
 

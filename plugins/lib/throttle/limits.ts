@@ -8,8 +8,8 @@ import {
   forgetFailures,
   type HeldAttempt,
   holdAttempt,
-  type Refused,
-  refusalOf,
+  type LimitWait,
+  waitOf,
 } from './held-attempt.js'
 import type { ThrottleSettings } from './options.js'
 import type { Subjects } from './subjects.js'
@@ -31,7 +31,7 @@ export interface About {
 export type DemandGroups = readonly (readonly Demand[])[]
 
 /** Whether the error counts as a failed attempt. Faults of the server and a missing nonce do not. */
-export function isRefused(error: unknown): boolean {
+export function isFailedAttempt(error: unknown): boolean {
   if (error instanceof ProofNonceRequired) return false
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : 500
   return typeof status === 'number' && status < 500
@@ -42,7 +42,7 @@ export async function orSettle<T>(attempt: HeldAttempt, work: () => Promise<T>):
   try {
     return await work()
   } catch (error) {
-    await (isRefused(error) ? attempt.fail() : attempt.giveBack())
+    await (isFailedAttempt(error) ? attempt.fail() : attempt.giveBack())
     throw error
   }
 }
@@ -97,8 +97,8 @@ export class Limits {
 
   /** Counts nothing. @throws THROTTLED if no attempt is left */
   async check(request: FastifyRequest, demand: Demand, about: About): Promise<void> {
-    const refusal = await refusalOf(this.#counters, demand)
-    if (refusal) this.#refuse(request, refusal, about)
+    const wait = await waitOf(this.#counters, demand)
+    if (wait) this.#refuse(request, wait, about)
   }
 
   /** Counts nothing if other attempts have used up the limit meanwhile. */
@@ -113,7 +113,7 @@ export class Limits {
   }
 
   /** @throws THROTTLED */
-  #refuse(request: FastifyRequest, { by, retryAfter }: Refused, about: About): never {
+  #refuse(request: FastifyRequest, { by, retryAfter }: LimitWait, about: About): never {
     this.parts.app.audit.emit({ type: 'throttled', ...about, by }, request)
     throw new Throttled(retryAfter)
   }

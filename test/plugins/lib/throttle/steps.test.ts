@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { databaseFile, openDatabase } from '../../../../plugins/lib/database/embedded.js'
 import { openRedis } from '../../../../plugins/lib/stores/redis/client.js'
 import type { RedisClient } from '../../../../plugins/lib/stores/redis/scripts.js'
-import { findRefusal, isRefusal, type Reservation, reserve } from '../../../../plugins/lib/throttle/limit.js'
+import { findWait, isWait, type Reservation, reserve } from '../../../../plugins/lib/throttle/limit.js'
 import { MemorySteps } from '../../../../plugins/lib/throttle/memory-steps.js'
 import { RedisSteps } from '../../../../plugins/lib/throttle/redis-steps.js'
 import { openSqliteSteps } from '../../../../plugins/lib/throttle/sqlite-steps.js'
@@ -56,11 +56,11 @@ t.test('redis: every key goes by itself, and what came to nothing is gone at onc
   const [steps] = await openOnRedis(t)
   for (let name = 0; name < 20; name++) {
     const attempt = await reserve(steps, { rule: ACCOUNT, subject: `{${name}}` }, START)
-    if (!isRefusal(attempt)) await (name % 2 ? attempt.giveBack() : attempt.reset())
+    if (!isWait(attempt)) await (name % 2 ? attempt.giveBack() : attempt.reset())
   }
   t.strictSame(await admin.keys('*'), [], 'attempts that were none, or were granted, leave nothing')
   const failed = await reserve(steps, { rule: ACCOUNT, subject: '{a}' }, START)
-  if (!isRefusal(failed)) await failed.fail(START)
+  if (!isWait(failed)) await failed.fail(START)
   const keys = await admin.keys('*')
   t.strictSame(keys.sort(), ['fid:th:{a}', 'fid:th:{a}:1'])
   const lives = async () => Promise.all((await admin.keys('*')).map((key) => admin.ttl(key)))
@@ -71,7 +71,7 @@ t.test('redis: every key goes by itself, and what came to nothing is gone at onc
   )
   for (let times = 0; times < 9; times++) {
     const attempt = await reserve(steps, { rule: ACCOUNT, subject: '{a}' }, START)
-    if (!isRefusal(attempt)) await attempt.fail(START)
+    if (!isWait(attempt)) await attempt.fail(START)
   }
   const life = await admin.ttl('fid:th:{a}')
   t.ok(life > 60 + 9000 && life < 12_000, `delays are, until they are forgotten: ${life}`)
@@ -84,7 +84,7 @@ t.test('redis: the rights that docs/scaling.md asks for are enough', async (t) =
   const steps = await redisSteps(t, client)
   for (let times = 0; times < 10; times++) {
     const attempt = await reserve(steps, { rule: ACCOUNT, subject: '{rights}' }, START)
-    if (isRefusal(attempt)) return t.fail('refused')
+    if (isWait(attempt)) return t.fail('refused')
     await attempt.fail(START)
   }
   t.strictSame(await reserve(steps, { rule: ACCOUNT, subject: '{rights}' }, START), { retryAfter: 60 })
@@ -108,18 +108,18 @@ async function commandsOf(t: Test, work: () => Promise<unknown>): Promise<number
 t.test('redis: each look, count and settlement is one command, once the scripts are known', async (t) => {
   const [here, there] = await openOnRedis(t)
   const known = await reserve(here, { rule: ACCOUNT, subject: '{known}' }, START)
-  if (!isRefusal(known)) await known.fail(START)
+  if (!isWait(known)) await known.fail(START)
   const attempts: Reservation[] = []
   const take = (steps: Steps, subject: string) => async () => {
     const outcome = await reserve(steps, { rule: ACCOUNT, subject: subject }, START)
-    if (!isRefusal(outcome)) attempts.push(outcome)
+    if (!isWait(outcome)) attempts.push(outcome)
   }
   const settle = (how: (attempt: Reservation) => Promise<void>) => async () => {
     const attempt = attempts.pop()
     if (attempt) await how(attempt)
   }
   const first = await reserve(here, { rule: ACCOUNT, subject: '{a}' }, START)
-  if (!isRefusal(first)) await first.reset()
+  if (!isWait(first)) await first.reset()
   const counts = {
     'an attempt at what has no failures': await commandsOf(t, take(here, '{a}')),
     'given back': await commandsOf(
@@ -136,9 +136,7 @@ t.test('redis: each look, count and settlement is one command, once the scripts 
       t,
       settle((attempt) => attempt.fail(START)),
     ),
-    'a look at it': await commandsOf(t, () =>
-      findRefusal(here, { rule: ACCOUNT, subject: '{known}' }, START),
-    ),
+    'a look at it': await commandsOf(t, () => findWait(here, { rule: ACCOUNT, subject: '{known}' }, START)),
     'the first attempt elsewhere': await commandsOf(t, take(there, '{known}')),
     'and a second one': await commandsOf(t, take(there, '{known}')),
     'an attempt at what is new': await commandsOf(t, take(here, '{b}')),
@@ -155,7 +153,7 @@ t.test('redis: a client that is not connected is a fault at once, and is sent no
   t.teardown(() => client.disconnect())
   const steps = new RedisSteps(client, 5000)
   await t.rejects(reserve(steps, { rule: ACCOUNT, subject: '{offline}' }, START), /no connection/)
-  await t.rejects(findRefusal(steps, { rule: ACCOUNT, subject: '{offline}' }, START), /no connection/)
+  await t.rejects(findWait(steps, { rule: ACCOUNT, subject: '{offline}' }, START), /no connection/)
   await client.connect()
   t.equal(await readNumber(steps, '{offline}:1'), 0)
 })
@@ -211,7 +209,7 @@ t.test('memory: a flood of names is bounded, and what is counted on outlives wha
   const steps = new MemorySteps(clock.read, 1000)
   for (let name = 0; name < 5000; name++) {
     const attempt = await reserve(steps, { rule: ACCOUNT, subject: `{${name}}` }, clock.now)
-    if (!isRefusal(attempt)) await attempt.giveBack()
+    if (!isWait(attempt)) await attempt.giveBack()
   }
   t.equal(steps.size, 0, 'attempts that were none take no room')
   const add = (counter: string) => steps.take({ subject: 'none', seen: 0, counter, most: 9, keep: 60 })

@@ -7,7 +7,7 @@ import { closeRedis, firstAttempt, openRedis } from '../../../../../plugins/lib/
 import type { FollowedStore } from '../../../../../plugins/lib/stores/redis/followed-store.js'
 import { revocationKeys } from '../../../../../plugins/lib/stores/redis/revocations.js'
 import { RedisStore } from '../../../../../plugins/lib/stores/redis/store.js'
-import { findRefusal, isRefusal, reserve } from '../../../../../plugins/lib/throttle/limit.js'
+import { findWait, isWait, reserve } from '../../../../../plugins/lib/throttle/limit.js'
 import { RedisSteps } from '../../../../../plugins/lib/throttle/redis-steps.js'
 import stores from '../../../../../plugins/stores.js'
 import { eventually, openFollowed, patientTwins } from '../../../../helpers/followed.js'
@@ -76,15 +76,15 @@ t.test('the limits of the throttle hold wherever the counters are', async (t) =>
   const steps = new RedisSteps(client, 5000)
   for (const subject of ['{one}', '{two}', '{three}', '{four}']) {
     const storm = Array.from({ length: 30 }, () => reserve(steps, { rule: ACCOUNT, subject: subject }, START))
-    const taken = (await Promise.all(storm)).flatMap((outcome) => (isRefusal(outcome) ? [] : outcome))
+    const taken = (await Promise.all(storm)).flatMap((outcome) => (isWait(outcome) ? [] : outcome))
     t.equal(taken.length, 10, subject)
     await Promise.all(taken.map((reservation) => reservation.fail(START)))
     t.strictSame(await reserve(steps, { rule: ACCOUNT, subject: subject }, START), { retryAfter: 60 })
-    t.strictSame(await findRefusal(steps, { rule: ACCOUNT, subject: subject }, START), { retryAfter: 60 })
+    t.strictSame(await findWait(steps, { rule: ACCOUNT, subject: subject }, START), { retryAfter: 60 })
     const single = await reserve(steps, { rule: ACCOUNT, subject: subject }, START + 60_000)
-    if (isRefusal(single)) return t.fail(subject)
+    if (isWait(single)) return t.fail(subject)
     await single.reset()
-    t.equal(await findRefusal(steps, { rule: ACCOUNT, subject: subject }, START + 60_000), null)
+    t.equal(await findWait(steps, { rule: ACCOUNT, subject: subject }, START + 60_000), null)
   }
 })
 
