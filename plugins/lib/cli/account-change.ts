@@ -7,7 +7,7 @@ import { text } from '../config/values.js'
 import type { Tables } from '../database/tables.js'
 import { type Notice, notify } from '../mail/notices.js'
 import { Outbox } from '../mail/outbox.js'
-import { type Command, Refusal, readRole, type Terminal, UsageError } from './command.js'
+import { type Command, CommandFailed, readRole, type Terminal, UsageError } from './command.js'
 import { audit, BY_COMMAND_LINE, withAccounts } from './open-accounts.js'
 import { readNewPassword, refusePasswordArgument } from './password-input.js'
 
@@ -35,7 +35,7 @@ export function wordsOf({ name, usage }: Command, args: string[]): string[] {
   return positionals
 }
 
-/** @throws Refusal if there is no such account */
+/** @throws CommandFailed if there is no such account */
 async function changeAccount(
   terminal: Terminal,
   username: string,
@@ -43,7 +43,7 @@ async function changeAccount(
 ): Promise<void> {
   await withAccounts(terminal, async (accounts, db) => {
     const account = await accounts.findByUsername(username)
-    if (!account) throw new Refusal(`There is no account named ${username}.`)
+    if (!account) throw new CommandFailed(`There is no account named ${username}.`)
     const { id: accountId } = account
     const { storing, report, done } = await change({ accounts, db, accountId, username, terminal })
     await tellOnceStored(storing, () => {

@@ -3,7 +3,7 @@ import type { AccountDetails, Accounts } from '../accounts/contract.js'
 import type { Tables } from '../database/tables.js'
 import type { StoredFactor } from '../factors/contract.js'
 import { noticeOwner, wordsOf } from './account-change.js'
-import { type Command, Refusal, type Terminal } from './command.js'
+import { type Command, CommandFailed, type Terminal } from './command.js'
 import { audit, BY_COMMAND_LINE, withAccounts } from './open-accounts.js'
 import { printable } from './printable.js'
 
@@ -14,7 +14,7 @@ interface Target {
   readonly factors: readonly StoredFactor[]
 }
 
-/** @throws Refusal if there is no such account */
+/** @throws CommandFailed if there is no such account */
 async function withFactors(
   terminal: Terminal,
   username: string,
@@ -22,7 +22,7 @@ async function withFactors(
 ): Promise<void> {
   await withAccounts(terminal, async (accounts, db) => {
     const account = await accounts.findByUsername(username)
-    if (!account) throw new Refusal(`There is no account named ${username}.`)
+    if (!account) throw new CommandFailed(`There is no account named ${username}.`)
     await work({ accounts, db, account, factors: await accounts.factors.list(account.id) })
   })
 }

@@ -19,7 +19,7 @@ export interface Command {
   /** The arguments after its name. */
   readonly usage: string
   readonly summary: string
-  /** @throws UsageError, Refusal, or an error of the suite */
+  /** @throws UsageError, CommandFailed, or an error of the suite */
   run(args: string[], terminal: Terminal): Promise<void>
 }
 
@@ -27,7 +27,7 @@ export interface Command {
 export class UsageError extends Error {}
 
 /** The command was understood and not carried out: exit status 1. */
-export class Refusal extends Error {}
+export class CommandFailed extends Error {}
 
 /** The arguments before `--`, which may contain options. */
 export function optionsOf(args: readonly string[]): readonly string[] {

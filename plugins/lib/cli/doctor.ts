@@ -1,5 +1,5 @@
 import { type Config, readConfig } from '../config/config.js'
-import { type Command, Refusal, refuseArguments, type Terminal } from './command.js'
+import { type Command, CommandFailed, refuseArguments, type Terminal } from './command.js'
 import { type Check, type Finding, fault, ok, reasonOf } from './doctor/check.js'
 import { checkEmbeddedAccounts } from './doctor/embedded.js'
 import { checkMachine } from './doctor/machine.js'
@@ -35,6 +35,6 @@ export const doctor: Command = {
     }
     const faults = findings.filter(({ verdict }) => verdict === 'fault')
     if (faults.length > 0)
-      throw new Refusal(`Production cannot run with these settings. Faults: ${faults.length}.`)
+      throw new CommandFailed(`Production cannot run with these settings. Faults: ${faults.length}.`)
   },
 }

@@ -1,6 +1,6 @@
 import { readConfig } from '../config/config.js'
 import { createKeyRing } from '../credentials/keys.js'
-import { type Command, Refusal, type Terminal, UsageError } from './command.js'
+import { type Command, CommandFailed, type Terminal, UsageError } from './command.js'
 import { inspectApiKey, looksLikeApiKey } from './inspect/api-key.js'
 import { judgeProof } from './inspect/device-proof.js'
 import type { Finding, InspectParts } from './inspect/finding.js'
@@ -20,10 +20,11 @@ async function readAll({ stdin, stderr }: Terminal): Promise<string> {
   let read = Buffer.alloc(0)
   for await (const chunk of stdin) {
     read = Buffer.concat([read, Buffer.from(chunk)])
-    if (read.length > READ_MAX) throw new Refusal('The text on standard input is too long for a credential.')
+    if (read.length > READ_MAX)
+      throw new CommandFailed('The text on standard input is too long for a credential.')
   }
   const text = read.toString('utf8').trim()
-  if (text === '') throw new Refusal('There is nothing on standard input.')
+  if (text === '') throw new CommandFailed('There is nothing on standard input.')
   return text
 }
 
@@ -78,6 +79,6 @@ export const inspect: Command = {
     const parts = { config, ring, now: (terminal.clock ?? Date.now)() }
     let isRefused = false
     for (const pasted of all) if (!(await inspectOne(parts, pasted, terminal))) isRefused = true
-    if (isRefused) throw new Refusal('The server refuses it.')
+    if (isRefused) throw new CommandFailed('The server refuses it.')
   },
 }

@@ -2,7 +2,7 @@ import { readConfig } from '../config/config.js'
 import { createKeyRing } from '../credentials/keys.js'
 import { countSealed, lostSentence, resealAll } from '../factors/reseal.js'
 import { FactorSeal } from '../factors/seal.js'
-import { type Command, Refusal, refuseArguments } from './command.js'
+import { type Command, CommandFailed, refuseArguments } from './command.js'
 import { withAccounts } from './open-accounts.js'
 import { secretsOf } from './open-state.js'
 
@@ -21,9 +21,9 @@ export const keysReseal: Command = {
       const counts = await countSealed(factors, seal.keys)
       terminal.stdout.write(`Second factors under the first secret: ${counts.current}.\n`)
       const lost = lostSentence(counts)
-      if (lost !== null) throw new Refusal(lost)
+      if (lost !== null) throw new CommandFailed(lost)
       if (altered > 0)
-        throw new Refusal(`Second factors that were altered, and cannot be opened: ${altered}.`)
+        throw new CommandFailed(`Second factors that were altered, and cannot be opened: ${altered}.`)
     })
   },
 }

@@ -12,7 +12,7 @@ import { openPostgres } from '../database/postgres/database.js'
 import type { Tables } from '../database/tables.js'
 import { StoreUnavailable } from '../errors.js'
 import { endBelowEpoch, LONGEST_TTL } from '../sign-ins/epoch.js'
-import { Refusal, type Terminal } from './command.js'
+import { CommandFailed, type Terminal } from './command.js'
 import { openState, type StatePlace } from './open-state.js'
 
 export const audit = createAudit({ clock: Date.now })
@@ -30,7 +30,8 @@ interface AccountsPlace {
 function accountsPlace({ env }: Terminal, dataDir: string): AccountsPlace {
   const url = databaseUrl(env)
   if (url !== null) {
-    const explain = (cause: unknown) => new Refusal(`DATABASE_URL: the database cannot be used (${cause}).`)
+    const explain = (cause: unknown) =>
+      new CommandFailed(`DATABASE_URL: the database cannot be used (${cause}).`)
     return { open: () => openPostgres({ databaseUrl: url }), explain }
   }
   const file = databaseFile(dataDir)
@@ -50,7 +51,7 @@ async function endSignIns(place: StatePlace, ledger: EpochLedger, raised: Raised
     await ledger.settle(raised)
   } catch (error) {
     const reason = error instanceof StoreUnavailable ? error.cause : error
-    throw new Refusal(
+    throw new CommandFailed(
       `The change is stored, but the sign-ins live on until the server can end them (${reason}).`,
     )
   } finally {
@@ -61,7 +62,7 @@ async function endSignIns(place: StatePlace, ledger: EpochLedger, raised: Raised
 /**
  * Runs work on the accounts, and closes the database after it. The directory is not claimed, so the server may run at
  * the same time. A change that ends sign-ins resolves after they are ended.
- * @throws Refusal, CONFIG_INVALID, DEPENDENCY_MISSING, and what the work throws
+ * @throws CommandFailed, CONFIG_INVALID, DEPENDENCY_MISSING, and what the work throws
  */
 export async function withAccounts<T>(
   terminal: Terminal,

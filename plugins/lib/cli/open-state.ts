@@ -6,7 +6,7 @@ import { databaseFile, openDatabase } from '../database/embedded.js'
 import type { StateStore } from '../stores/contract.js'
 import { loadRedis } from '../stores/redis/load.js'
 import { createSqliteStore } from '../stores/sqlite/store.js'
-import { Refusal } from './command.js'
+import { CommandFailed } from './command.js'
 
 export interface StatePlace {
   readonly redisUrl: string | null
@@ -35,10 +35,10 @@ export async function openState({ redisUrl, dataDir }: StatePlace): Promise<Stat
 /**
  * The secrets of the server in the same environment. This generates no secret, because nothing could be verified with a
  * new one.
- * @throws Refusal if there are none yet
+ * @throws CommandFailed if there are none yet
  */
 export function secretsOf({ secrets, dataDir }: Config): readonly string[] {
   if (secrets) return secrets
   if (existsSync(join(dataDir, 'secret'))) return [developmentSecret(dataDir)]
-  throw new Refusal(`AUTH_SECRETS is not set, and there is no generated secret in ${dataDir} yet.`)
+  throw new CommandFailed(`AUTH_SECRETS is not set, and there is no generated secret in ${dataDir} yet.`)
 }

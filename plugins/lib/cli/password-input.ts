@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { createPasswordPolicy, PASSWORD_MIN_LENGTH, type PasswordFault } from '../accounts/password-policy.js'
 import { PASSWORD_MAX_BYTES } from '../accounts/passwords.js'
 import { passwordWords } from '../config/values.js'
-import { optionsOf, Refusal, type Terminal, UsageError } from './command.js'
+import { CommandFailed, optionsOf, type Terminal, UsageError } from './command.js'
 
 const LINE_FEED = 10
 const CARRIAGE_RETURN = 13
@@ -22,7 +22,7 @@ function decode(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, end))
   } catch {
-    throw new Refusal('The password on standard input is not UTF-8 text.')
+    throw new CommandFailed('The password on standard input is not UTF-8 text.')
   }
 }
 
@@ -33,7 +33,7 @@ async function readFirstLine({ stdin }: Terminal): Promise<string> {
     read = Buffer.concat([read, chunk])
     const end = read.indexOf(LINE_FEED)
     if (end !== -1) return decode(read.subarray(0, end))
-    if (read.length > READ_MAX) throw new Refusal(FAULTS.too_long)
+    if (read.length > READ_MAX) throw new CommandFailed(FAULTS.too_long)
   }
   return decode(read)
 }
@@ -48,12 +48,12 @@ async function prompt({ stdin, stderr }: Terminal): Promise<string> {
     stderr.write(question)
     const { done, value } = await lines.next()
     stderr.write('\n')
-    if (done) throw new Refusal('No password was given, and nothing was changed.')
+    if (done) throw new CommandFailed('No password was given, and nothing was changed.')
     return value
   }
   try {
     const password = await ask('Password: ')
-    if ((await ask('The same again: ')) !== password) throw new Refusal('The two passwords differ.')
+    if ((await ask('The same again: ')) !== password) throw new CommandFailed('The two passwords differ.')
     return password
   } finally {
     readline.close()
@@ -63,13 +63,13 @@ async function prompt({ stdin, stderr }: Terminal): Promise<string> {
 /**
  * Reads a new password: from the terminal, without echo and twice, or else from the first line of standard input. Never
  * from an argument, which other users of the machine can read. `PASSWORD_WORDS` applies as in the server.
- * @throws Refusal, also if the policy refuses it; CONFIG_INVALID, DEPENDENCY_MISSING
+ * @throws CommandFailed, also if the policy refuses it; CONFIG_INVALID, DEPENDENCY_MISSING
  */
 export async function readNewPassword(terminal: Terminal, username: string): Promise<string> {
   const policy = createPasswordPolicy(passwordWords(terminal.env))
   const password = await (terminal.stdin.isTTY ? prompt(terminal) : readFirstLine(terminal))
   const fault = await policy.fault(password, username)
-  if (fault) throw new Refusal(FAULTS[fault])
+  if (fault) throw new CommandFailed(FAULTS[fault])
   return password
 }
 

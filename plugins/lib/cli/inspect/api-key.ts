@@ -26,7 +26,7 @@ async function find({ config }: InspectParts, terminal: Terminal, id: string): P
   return withAccounts(terminal, (accounts) => accounts.apiKeys.find(id))
 }
 
-/** @throws Refusal, CONFIG_INVALID or DEPENDENCY_MISSING if the database cannot be used */
+/** @throws CommandFailed, CONFIG_INVALID or DEPENDENCY_MISSING if the database cannot be used */
 export async function inspectApiKey(parts: InspectParts, terminal: Terminal, text: string): Promise<Finding> {
   const id = format.idOf(text)
   if (id === null) return { ...NOTHING, fault: MISTYPED }
