@@ -11,10 +11,10 @@ import { refusedAs, SIGNED_OUT } from '../verified/verified.js'
 import type { ApiKeySource, FoundApiKey, StoredApiKey } from './contract.js'
 import { hashOf } from './format.js'
 
-export type Refusal = ReturnType<typeof refusedAs>
+export type RefusedResolution = ReturnType<typeof refusedAs>
 
-export const INVALID: Refusal = refusedAs('CREDENTIAL_INVALID')
-const EXPIRED: Refusal = refusedAs('CREDENTIAL_EXPIRED')
+export const INVALID: RefusedResolution = refusedAs('CREDENTIAL_INVALID')
+const EXPIRED: RefusedResolution = refusedAs('CREDENTIAL_EXPIRED')
 
 /** A key that is live at this moment. */
 export interface LiveKey {
@@ -37,7 +37,7 @@ interface Genuine extends FoundApiKey {
 }
 
 interface Remembered {
-  readonly refusal: Refusal
+  readonly refusal: RefusedResolution
   /** In ms. */
   readonly from: number
 }
@@ -93,7 +93,7 @@ export class KeyLookup {
   ) {}
 
   /** Why this key was refused a moment ago, if it was. */
-  recall(text: string, now: number): Refusal | undefined {
+  recall(text: string, now: number): RefusedResolution | undefined {
     const known = this.#refused.get(text)
     return known && now >= known.from && now < known.from + REMEMBERED_FOR ? known.refusal : undefined
   }
@@ -103,7 +103,11 @@ export class KeyLookup {
    * @param request counts against its address if the key is unknown; null for a key that was verified before
    * @throws THROTTLED, STORE_UNAVAILABLE
    */
-  async ask(request: FastifyRequest | null, key: PresentedKey, now: number): Promise<LiveKey | Refusal> {
+  async ask(
+    request: FastifyRequest | null,
+    key: PresentedKey,
+    now: number,
+  ): Promise<LiveKey | RefusedResolution> {
     const judged = await this.#judge(request, key, now)
     if (judged.kind === 'refused') this.#refused.set(ownText(key.text), { refusal: judged, from: now })
     return judged
@@ -122,7 +126,11 @@ export class KeyLookup {
     }
   }
 
-  async #judge(request: FastifyRequest | null, key: PresentedKey, now: number): Promise<LiveKey | Refusal> {
+  async #judge(
+    request: FastifyRequest | null,
+    key: PresentedKey,
+    now: number,
+  ): Promise<LiveKey | RefusedResolution> {
     const found = await this.find(request, key)
     if (!found) return INVALID
     const { key: stored, generation } = found
