@@ -45,13 +45,13 @@ export const STATUSES = {
   STOPPING: 503,
 } as const
 
-export type Refusal = keyof typeof STATUSES
+export type ErrorCode = keyof typeof STATUSES
 
 /** Refusals of a DPoP proof. */
-export const PROOF: readonly Refusal[] = ['PROOF_INVALID', 'PROOF_NONCE_REQUIRED']
+export const PROOF: readonly ErrorCode[] = ['PROOF_INVALID', 'PROOF_NONCE_REQUIRED']
 
 /** Refusals of a guarded route that recognises nobody. `THROTTLED`: too many unknown API keys came from one address. */
-const NOBODY: readonly Refusal[] = [
+const NOBODY: readonly ErrorCode[] = [
   'CREDENTIAL_AMBIGUOUS',
   'HOST_AMBIGUOUS',
   'NOT_SIGNED_IN',
@@ -67,21 +67,21 @@ const NOBODY: readonly Refusal[] = [
 ]
 
 /** Refusals of a guarded route that API keys may use too. */
-export const GUARDED: readonly Refusal[] = [...NOBODY, 'SCOPE_REQUIRED']
+export const GUARDED: readonly ErrorCode[] = [...NOBODY, 'SCOPE_REQUIRED']
 
 /** Refusals of a guarded route for people. */
-export const PEOPLE: readonly Refusal[] = [...NOBODY, 'MODE_REQUIRED']
+export const PEOPLE: readonly ErrorCode[] = [...NOBODY, 'MODE_REQUIRED']
 
 /** Refusals of a route for people that changes state. A browser may send such a request for another site. */
-export const UNSAFE: readonly Refusal[] = [...PEOPLE, 'CROSS_SITE']
+export const UNSAFE: readonly ErrorCode[] = [...PEOPLE, 'CROSS_SITE']
 
 /** Refusals of a route for people that needs a recent sign-in. */
-export const RECENT: readonly Refusal[] = [...UNSAFE, 'SIGN_IN_TOO_OLD', 'FACTOR_REQUIRED']
+export const RECENT: readonly ErrorCode[] = [...UNSAFE, 'SIGN_IN_TOO_OLD', 'FACTOR_REQUIRED']
 
 /** Refusals of a malformed body. */
-export const BODY: readonly Refusal[] = ['BODY_INVALID', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED']
+export const BODY: readonly ErrorCode[] = ['BODY_INVALID', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED']
 
-export const LOGIN: readonly Refusal[] = [
+export const LOGIN: readonly ErrorCode[] = [
   ...BODY,
   'HOST_AMBIGUOUS',
   'CREDENTIALS_REFUSED',
@@ -92,7 +92,7 @@ export const LOGIN: readonly Refusal[] = [
   'STORE_UNAVAILABLE',
 ]
 
-export const LOGOUT: readonly Refusal[] = [
+export const LOGOUT: readonly ErrorCode[] = [
   'CREDENTIAL_AMBIGUOUS',
   'HOST_AMBIGUOUS',
   'CROSS_SITE',

@@ -1,6 +1,6 @@
 import type { TSchema } from 'typebox'
 import type { MessageKey } from '../http/messages.js'
-import type { Refusal } from './failures.js'
+import type { ErrorCode } from './failures.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -46,5 +46,5 @@ export interface Operation {
   readonly bodyExample?: object
   /** The whole answer, if it does not have the API's form. */
   readonly plain?: { readonly type: string; readonly schema: TSchema }
-  readonly refusals: readonly Refusal[]
+  readonly refusals: readonly ErrorCode[]
 }

@@ -1,7 +1,7 @@
 import type { TSchema } from 'typebox'
 import { messageOf } from '../http/messages.js'
 import { exampleOf } from './examples.js'
-import { PROOF, type Refusal, STATUSES } from './failures.js'
+import { type ErrorCode, PROOF, STATUSES } from './failures.js'
 import type { Operation } from './operation.js'
 import { failure, success } from './schemas.js'
 
@@ -24,7 +24,7 @@ const CHALLENGE = { 'WWW-Authenticate': { type: 'string', description: 'RFC 6750
 const NONCE = { 'DPoP-Nonce': { type: 'string', description: 'For the next proof (RFC 9449 §8).' } }
 
 /** The headers of a status. */
-function headersOf(status: number, codes: readonly Refusal[]): Pick<Response, 'headers'> {
+function headersOf(status: number, codes: readonly ErrorCode[]): Pick<Response, 'headers'> {
   if (status === 429 || status === 503) return { headers: RETRY_AFTER }
   const challenge = codes.includes('NOT_SIGNED_IN') ? CHALLENGE : {}
   const headers = { ...challenge, ...(codes.includes('PROOF_NONCE_REQUIRED') ? NONCE : {}) }
@@ -42,7 +42,7 @@ const REDIRECT: Response = {
 }
 
 /** More fields for the examples of some codes. */
-const DETAILS: Partial<Record<Refusal, object>> = {
+const DETAILS: Partial<Record<ErrorCode, object>> = {
   PASSWORD_REFUSED: { reason: 'common' },
   SECOND_FACTOR_REQUIRED: {
     data: { factors: ['totp', 'recovery_code'], pending: 'bZk3v9QmX…', expires_in: 300 },
@@ -50,7 +50,7 @@ const DETAILS: Partial<Record<Refusal, object>> = {
 }
 
 /** One example for each code, by its name. */
-function examplesOf(status: number, codes: readonly Refusal[]): object {
+function examplesOf(status: number, codes: readonly ErrorCode[]): object {
   return Object.fromEntries(
     codes.map((error) => {
       return [error, { value: { code: status, msg: messageOf(error), error, ...DETAILS[error] } }]
@@ -58,7 +58,7 @@ function examplesOf(status: number, codes: readonly Refusal[]): object {
   )
 }
 
-function refusal(status: number, codes: readonly Refusal[]): Response {
+function refusal(status: number, codes: readonly ErrorCode[]): Response {
   return {
     description: codes.join(', '),
     ...headersOf(status, codes),
@@ -75,14 +75,14 @@ function granted(operation: Operation): Response {
 }
 
 /** A guard answers to a bad proof as to any bad credential. */
-function statusOf(code: Refusal, { guarded }: Operation): number {
+function statusOf(code: ErrorCode, { guarded }: Operation): number {
   return guarded && PROOF.includes(code) ? 403 : STATUSES[code]
 }
 
 /** Every answer of an operation, by status: the success, and each refusal code. */
 export function responsesOf(operation: Operation): Record<string, Response> {
-  const byStatus = new Map<number, Refusal[]>()
-  for (const code of new Set<Refusal>([...operation.refusals, 'INTERNAL', 'STOPPING'])) {
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of new Set<ErrorCode>([...operation.refusals, 'INTERNAL', 'STOPPING'])) {
     const status = statusOf(code, operation)
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
