@@ -17,7 +17,7 @@ export type SigningKeyInput = string | KeyObject
 export type SigningKeys = readonly (typeof SHARED | KeyObject)[]
 
 /** Makes the error. `fault` contains no part of a key. */
-type Refuse = (fault: string) => Error
+type MakeError = (fault: string) => Error
 
 const RSA_BITS_MIN = 2048
 /** With a larger signature a token would exceed its maximum length. */
@@ -73,30 +73,31 @@ function readInput(input: unknown): readonly (KeyObject | string)[] {
   return blocks.length > 0 ? blocks.map(readPem) : ['is no PEM']
 }
 
-function checkKeys(inputs: readonly unknown[], refuse: Refuse): KeyObject[] {
+function checkKeys(inputs: readonly unknown[], makeError: MakeError): KeyObject[] {
   const keys = inputs.flatMap(readInput).map((key, index) => {
     const fault = typeof key === 'string' ? key : faultOf(key)
-    if (fault !== null || typeof key === 'string') throw refuse(`key number ${index + 1} ${fault}`)
+    if (fault !== null || typeof key === 'string') throw makeError(`key number ${index + 1} ${fault}`)
     return key
   })
   const ids = new Set(keys.map((key) => thumbprint(publicHalf(key))))
   // Also refuses a private key beside its own public half.
-  if (ids.size < keys.length) throw refuse('one key is listed twice')
+  if (ids.size < keys.length) throw makeError('one key is listed twice')
   return keys
 }
 
 /**
  * Reads and checks keys for access tokens. The first signs, so it must be private. The word `shared` may be first or last.
- * @param refuse makes the error that is thrown
+ * @param makeError its result is thrown
  */
-export function checkSigningKeys(inputs: unknown, refuse: Refuse): SigningKeys {
+export function checkSigningKeys(inputs: unknown, makeError: MakeError): SigningKeys {
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : []
   const sharedSigns = list[0] === SHARED
   const sharedVerifies = !sharedSigns && list.at(-1) === SHARED
-  const keys = checkKeys(list.slice(sharedSigns ? 1 : 0, sharedVerifies ? -1 : undefined), refuse)
+  const keys = checkKeys(list.slice(sharedSigns ? 1 : 0, sharedVerifies ? -1 : undefined), makeError)
   const [first] = keys
-  if (!first) throw refuse('at least one key is wanted')
-  if (!sharedSigns && first.type !== 'private') throw refuse('the first key signs, and has no private half')
+  if (!first) throw makeError('at least one key is wanted')
+  if (!sharedSigns && first.type !== 'private')
+    throw makeError('the first key signs, and has no private half')
   if (sharedSigns) return Object.freeze([SHARED, ...keys])
   return Object.freeze(sharedVerifies ? [...keys, SHARED] : keys)
 }
