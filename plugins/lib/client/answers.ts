@@ -31,8 +31,8 @@ export interface Page<T> extends Answer<T> {
   readonly next: string | null
 }
 
-/** A refusal or a failure. */
-export interface Refusal {
+/** The answer to a request that was refused or failed. */
+export interface ErrorAnswer {
   readonly code: number
   readonly msg: string
   /** Stable, for programs. More codes may be added. */

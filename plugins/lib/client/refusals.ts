@@ -1,4 +1,4 @@
-import type { Refusal } from './answers.js'
+import type { ErrorAnswer } from './answers.js'
 import { jsonOf } from './tools.js'
 
 /** The code of a refusal; empty for any other answer. */
@@ -7,4 +7,4 @@ export const codeOf = async (response: Response): Promise<string> =>
 
 /** A refusal that the client makes itself, without asking the server. */
 export const refusal = (error: string): Response =>
-  Response.json({ code: 403, msg: '', error } satisfies Refusal, { status: 403 })
+  Response.json({ code: 403, msg: '', error } satisfies ErrorAnswer, { status: 403 })
