@@ -78,7 +78,7 @@ t.before(async () => {
   balancer = await startHaproxy(t, centers)
 })
 
-/** Admitted by every instance, and hot in each of them from then on. */
+/** Admitted by every instance, and cached in each of them from then on. */
 async function admittedEverywhere(t: Test, credential: Credential, name: string): Promise<void> {
   for (const { origin } of centers) t.equal((await ask(origin, credential)).status, 200, `${name}: admitted`)
 }
@@ -251,7 +251,7 @@ const BACKGROUND = [...QUESTION, 'evalsha', 'zscore', 'xadd', 'xread', 'info', '
 /** Short ones: in each of them the machine may keep a process waiting. */
 const PARTS = 10
 
-async function hotRequests(admin: Redis, center: Center, credential: Credential) {
+async function askCached(admin: Redis, center: Center, credential: Credential) {
   await admin.config('RESETSTAT')
   const from = performance.now()
   const refused = await askOften(center, credential, 10_000 / PARTS)
@@ -273,7 +273,7 @@ async function steadily<T extends { readonly others: readonly unknown[] }>(
   return result
 }
 
-t.test('10 000 hot requests in each mode ask Redis for nothing', async (t) => {
+t.test('10 000 requests with a cached credential in each mode ask Redis for nothing', async (t) => {
   const admin = new Redis(redis.url)
   t.teardown(() => admin.disconnect())
   const [center] = centers
@@ -282,7 +282,7 @@ t.test('10 000 hot requests in each mode ask Redis for nothing', async (t) => {
     const credential = await signIn(origin, mode, ADMIN)
     t.equal((await ask(origin, credential)).status, 200)
     for (let part = 0; part < PARTS; part++) {
-      const { all, others, seconds, refused } = await steadily(() => hotRequests(admin, center, credential))
+      const { all, others, seconds, refused } = await steadily(() => askCached(admin, center, credential))
       t.equal(refused, 0, `${mode}: all admitted`)
       t.strictSame(others, [], `${mode}: nothing but heartbeats in ${seconds.toFixed(1)} s`)
       const calls = (name: string) => all.get(name) ?? 0

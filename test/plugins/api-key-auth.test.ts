@@ -121,14 +121,14 @@ t.test('its SHA-256 is stored, and nothing that works as a key', async (t) => {
   t.equal(await app.apiKeys.find(BOB.id, id), null)
 })
 
-t.test('a hot key costs no trip to a store', async (t) => {
+t.test('a cached key costs no trip to a store', async (t) => {
   const { makeElsewhere, me, calls, storeCalls } = await setUp(t)
   const { headers } = await makeElsewhere()
   t.equal((await me(headers)).statusCode, 200)
   t.same(
     calls.filter((name) => name === 'find'),
     ['find'],
-    'cold: the database is asked once',
+    'uncached: the database is asked once',
   )
   calls.length = 0
   storeCalls.length = 0
@@ -152,7 +152,7 @@ t.test('the process that made a key needs no look at all', async (t) => {
   t.notOk(calls.includes('find'))
 })
 
-t.test('many requests with a cold key share one query', async (t) => {
+t.test('many requests with an uncached key share one query', async (t) => {
   const { makeElsewhere, me, calls } = await setUp(t)
   const { headers } = await makeElsewhere()
   const answers = await Promise.all(Array.from({ length: 50 }, () => me(headers)))
@@ -205,12 +205,12 @@ t.test('a key of an account that is gone or disabled is refused', async (t) => {
   const { makeElsewhere, me, accounts, store } = await setUp(t)
   const { headers } = await makeElsewhere()
   accounts.delete(ALICE.id)
-  refused(t, await me(headers), 401, 'SIGNED_OUT', 'cold')
+  refused(t, await me(headers), 401, 'SIGNED_OUT', 'uncached')
   accounts.set(ALICE.id, { ...ALICE, epoch: 0 })
-  const hot = await makeElsewhere()
-  t.equal((await me(hot.headers)).statusCode, 200)
+  const cached = await makeElsewhere()
+  t.equal((await me(cached.headers)).statusCode, 200)
   await store.raiseEpoch(ALICE.id, 1, null, START + 1e12)
-  refused(t, await me(hot.headers), 401, 'SIGNED_OUT', 'hot')
+  refused(t, await me(cached.headers), 401, 'SIGNED_OUT', 'cached')
 })
 
 t.test('an end that the list loses in between is told to the new list', async (t) => {
@@ -294,8 +294,8 @@ t.test('the default lifetime is 90 days, and the longest 400', async (t) => {
 
 t.test('an unknown id costs at most one look, and is throttled by address before it', async (t) => {
   const { me, calls, events, makeKey, makeElsewhere, clock } = await setUp(t, { throttled: true })
-  const hot = await makeKey()
-  const cold = await makeElsewhere()
+  const cached = await makeKey()
+  const uncached = await makeElsewhere()
   for (const key of unknownKeys(5)) refused(t, await me(bearer(key)), 401, 'CREDENTIAL_INVALID')
   t.equal(calls.filter((name) => name === 'find').length, 5)
   calls.length = 0
@@ -304,10 +304,16 @@ t.test('an unknown id costs at most one look, and is throttled by address before
   t.ok(Number(answer.headers['retry-after']) > 0)
   t.same(calls, [], 'no look')
   t.match(events.at(-1), { type: 'throttled', what: 'api_key', by: 'address', accountId: null })
-  t.equal((await me(hot.headers)).statusCode, 200, 'a key in use is not held up')
-  refused(t, await me(cold.headers), 429, 'THROTTLED', 'a cold one waits, as nobody can tell it from a guess')
+  t.equal((await me(cached.headers)).statusCode, 200, 'a key in use is not held up')
+  refused(
+    t,
+    await me(uncached.headers),
+    429,
+    'THROTTLED',
+    'an uncached one waits, as nobody can tell it from a guess',
+  )
   clock.advance(901)
-  t.equal((await me(cold.headers)).statusCode, 200)
+  t.equal((await me(uncached.headers)).statusCode, 200)
 })
 
 t.test('a parallel burst of unknown keys costs no more looks than the limit', async (t) => {
@@ -319,7 +325,7 @@ t.test('a parallel burst of unknown keys costs no more looks than the limit', as
   t.equal(codes.filter((code) => code === 'THROTTLED').length, 45)
 })
 
-t.test('many requests with one cold key take one attempt, and a good key gives it back', async (t) => {
+t.test('many requests with one uncached key take one attempt, and a good key gives it back', async (t) => {
   const { makeElsewhere, me } = await setUp(t, { throttled: true })
   for (let round = 0; round < 6; round++) {
     const { headers } = await makeElsewhere()
@@ -328,7 +334,7 @@ t.test('many requests with one cold key take one attempt, and a good key gives i
   }
 })
 
-t.test('another address’s limit delays nobody with the same cold key', async (t) => {
+t.test('another address’s limit delays nobody with the same uncached key', async (t) => {
   const { makeElsewhere, app, me } = await setUp(t, { throttled: true })
   const { headers } = await makeElsewhere()
   for (const key of unknownKeys(5)) await me(bearer(key))
@@ -352,7 +358,7 @@ t.test('another spelling of the scheme costs no look', async (t) => {
     await me({ authorization: `Digest ${key}` }),
     401,
     'NOT_SIGNED_IN',
-    'a hot key in another scheme',
+    'a cached key in another scheme',
   )
 })
 
@@ -412,7 +418,7 @@ t.test('one unknown key that is sent again and again counts once a minute', asyn
   t.same(calls, ['find'])
 })
 
-t.test('a hot key ends at its time, by the injected clock', async (t) => {
+t.test('a cached key ends at its time, by the injected clock', async (t) => {
   const { makeKey, me, clock } = await setUp(t)
   const { headers } = await makeKey({ expiresIn: 60 })
   t.equal((await me(headers)).statusCode, 200)
@@ -422,12 +428,12 @@ t.test('a hot key ends at its time, by the injected clock', async (t) => {
 
 t.test('a clock that has lost the time makes every key expired', async (t) => {
   const { makeKey, makeElsewhere, me, clock } = await setUp(t)
-  const [hot, cold] = [await makeKey(), await makeElsewhere()]
-  t.equal((await me(hot.headers)).statusCode, 200)
+  const [cached, uncached] = [await makeKey(), await makeElsewhere()]
+  t.equal((await me(cached.headers)).statusCode, 200)
   clock.now = Number.NaN
-  for (const { headers } of [hot, cold]) refused(t, await me(headers), 401, 'CREDENTIAL_EXPIRED')
+  for (const { headers } of [cached, uncached]) refused(t, await me(headers), 401, 'CREDENTIAL_EXPIRED')
   clock.now = START
-  for (const { headers } of [hot, cold]) t.equal((await me(headers)).statusCode, 200)
+  for (const { headers } of [cached, uncached]) t.equal((await me(headers)).statusCode, 200)
 })
 
 t.test('the order is API key, token, session, cookie', async (t) => {

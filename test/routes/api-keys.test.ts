@@ -325,7 +325,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
 }
 
 for (const [name, change] of Object.entries(CHANGES)) {
-  test(`${name} ends keys, hot and cold, and they count no more`, async (t) => {
+  test(`${name} ends keys, cached and uncached, and they count no more`, async (t) => {
     const { app, makeKey, credential, dataDir } = await start(t, { API_KEY_CAP: '1' })
     const { headers, id } = await makeKey()
     t.equal((await userInfo(app, headers)).statusCode, 200)

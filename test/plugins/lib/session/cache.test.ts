@@ -152,9 +152,9 @@ t.test('sessions that are read at the same moment are not taken for one another'
   t.equal(new Set(ids).size, cookies.length)
   t.strictSame(ids.slice(cookies.length), ids.slice(0, cookies.length), 'twice each')
   t.match(ids, [/^a-1 /, /^b-2 /, /^a-1 /])
-  const hot = await Promise.all(cookies.map((cookie) => there.me(cookie)))
+  const cached = await Promise.all(cookies.map((cookie) => there.me(cookie)))
   t.strictSame(
-    hot.map((answer) => `${answer.json().accountId} ${answer.json().signInId}`),
+    cached.map((answer) => `${answer.json().accountId} ${answer.json().signInId}`),
     ids.slice(0, cookies.length),
   )
 })
@@ -263,7 +263,7 @@ t.test('no more than sessionCache are kept, those in use before the others', asy
 })
 
 t.test(
-  'over Redis: a cold session is one command for all who ask, a hot one none, and data one',
+  'over Redis: an uncached session is one command for all who ask, a cached one none, and data one',
   async (t) => {
     const server = await startRedis()
     t.teardown(() => server.stop())

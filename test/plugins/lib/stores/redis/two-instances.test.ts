@@ -64,34 +64,40 @@ const BACKGROUND = ['evalsha', ...QUESTION, 'xread', 'info', 'config|resetstat']
 /** Short ones: in each of them the machine may keep this process waiting. */
 const PARTS = 10
 
-t.test('0 commands for 10 000 hot requests in each mode, besides heartbeats', async (t) => {
-  const { here, admin } = await twoSuites(t)
-  for (const mode of MODES) {
-    const credential = await credentialFor(here, mode)
-    // The first one is also seen for the first time.
-    t.equal((await here.me(credential)).statusCode, 200, mode)
-    for (let part = 0; part < PARTS; part++) {
-      const counted: Partial<Record<string, number>> = await undisturbed(here.changes, async () => {
-        await admin.config('RESETSTAT')
-        const start = performance.now()
-        for (let index = 0; index < 10_000 / PARTS; index++) {
-          if ((await here.me(credential)).statusCode !== 200) t.fail('refused')
-          await turn()
-        }
-        return { ...(await commands(admin)), seconds: (performance.now() - start) / 1000 }
-      })
-      const { evalsha = 0, zadd = 0, xadd = 0, info = 0, seconds = 0, ...all } = counted
-      t.strictSame(
-        Object.keys(all).filter((name) => !BACKGROUND.includes(name)),
-        [],
-        mode,
-      )
-      t.ok(evalsha <= zadd + info, 'every script asks for a heartbeat, or looks at the replicas')
-      t.ok(zadd <= 2 * 5 * (seconds + 1), `${zadd} questions of two instances in ${seconds.toFixed(1)} s`)
-      t.ok(xadd <= 5 * (seconds + 1), `${xadd} heartbeats in ${seconds.toFixed(1)} s, however many instances`)
+t.test(
+  '0 commands for 10 000 requests with a cached credential in each mode, besides heartbeats',
+  async (t) => {
+    const { here, admin } = await twoSuites(t)
+    for (const mode of MODES) {
+      const credential = await credentialFor(here, mode)
+      // The first one is also seen for the first time.
+      t.equal((await here.me(credential)).statusCode, 200, mode)
+      for (let part = 0; part < PARTS; part++) {
+        const counted: Partial<Record<string, number>> = await undisturbed(here.changes, async () => {
+          await admin.config('RESETSTAT')
+          const start = performance.now()
+          for (let index = 0; index < 10_000 / PARTS; index++) {
+            if ((await here.me(credential)).statusCode !== 200) t.fail('refused')
+            await turn()
+          }
+          return { ...(await commands(admin)), seconds: (performance.now() - start) / 1000 }
+        })
+        const { evalsha = 0, zadd = 0, xadd = 0, info = 0, seconds = 0, ...all } = counted
+        t.strictSame(
+          Object.keys(all).filter((name) => !BACKGROUND.includes(name)),
+          [],
+          mode,
+        )
+        t.ok(evalsha <= zadd + info, 'every script asks for a heartbeat, or looks at the replicas')
+        t.ok(zadd <= 2 * 5 * (seconds + 1), `${zadd} questions of two instances in ${seconds.toFixed(1)} s`)
+        t.ok(
+          xadd <= 5 * (seconds + 1),
+          `${xadd} heartbeats in ${seconds.toFixed(1)} s, however many instances`,
+        )
+      }
     }
-  }
-})
+  },
+)
 
 /** Again, where the machine kept the process waiting so long that its feed was lost. */
 async function undisturbed<T>(changes: { length: number }, work: () => Promise<T>): Promise<T> {

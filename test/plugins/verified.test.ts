@@ -330,12 +330,12 @@ function bearerLines(header: string): string[] {
 
 for (const mode of MODES) {
   t.test(`${mode}: however it is written, it is answered as if it had never been seen`, async (t) => {
-    const hot = await warmSuite(t)
-    const credential = await hot.warm(mode)
+    const cached = await warmSuite(t)
+    const credential = await cached.warm(mode)
     const clock = new TestClock()
     clock.advance(LIFETIME / 2)
-    const cold = await warmSuite(t, { store: hot.store, clock })
-    const [hotPort, coldPort] = [await listen(hot.app), await listen(cold.app)]
+    const uncached = await warmSuite(t, { store: cached.store, clock })
+    const [cachedPort, uncachedPort] = [await listen(cached.app), await listen(uncached.app)]
     const ask = async (port: number, lines: string) => {
       const answer = await sendRaw(port, `GET /who HTTP/1.1\r\nHost: x\r\n${lines}Connection: close\r\n\r\n`)
       return `${answer.slice(9, 12)} ${/"code":"(\w+)"/.exec(answer)?.[1] ?? ''}`
@@ -345,12 +345,12 @@ for (const mode of MODES) {
     for (const lines of mode === 'token' ? bearerLines(text) : cookieLines(text)) {
       // Back by a second: nothing is recalled from before it was verified.
       clock.advance(-1)
-      const [known, unknown] = [await ask(hotPort, lines), await ask(coldPort, lines)]
+      const [known, unknown] = [await ask(cachedPort, lines), await ask(uncachedPort, lines)]
       const shown = JSON.stringify(lines.replaceAll(text, 'GENUINE').slice(0, 80))
       t.equal(known, unknown, shown)
       if (known === '200 ') accepted.push(shown)
     }
-    t.equal(new Set(cold.seen).size, cold.seen.length, 'each was verified')
+    t.equal(new Set(uncached.seen).size, uncached.seen.length, 'each was verified')
     t.strictSame(accepted.length, mode === 'token' ? 6 : 12, accepted.join(' '))
   })
 }
@@ -380,7 +380,7 @@ t.test('only what was verified is remembered, and no more than was asked for', a
   }
 })
 
-t.test('a memo without room is refused at boot, by its option', async (t) => {
+t.test('a cache without room is refused at boot, by its option', async (t) => {
   for (const options of [{ cookieCache: 1 }, { cacheBytes: 1000 }]) {
     const message = new RegExp(String(Object.keys(options)[0]))
     await t.rejects(buildSuite(t, { modes: [cookieMode(options)] }), { code: 'OPTION_INVALID', message })
