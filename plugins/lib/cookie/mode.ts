@@ -108,7 +108,7 @@ export class CookieMode implements AuthMode<'cookie'>, BindableMode {
     const payload = this.#payloadOf(request)
     if (payload) await this.#signIns.end(refOf(payload), { signedOut: this.name, request })
     this.clear(request, reply)
-    this.devices?.forget(request, reply)
+    this.devices?.signedOut(request, reply)
     return payload !== null
   }
 

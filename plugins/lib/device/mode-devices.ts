@@ -64,7 +64,7 @@ export class ModeDevices extends ModeProofs {
   }
 
   /** After a sign-out. */
-  forget(request: FastifyRequest, reply: FastifyReply): void {
+  signedOut(request: FastifyRequest, reply: FastifyReply): void {
     this.clear(request, reply)
     if (this.parts.settings.clearSiteData) reply.header('clear-site-data', '"storage"')
   }

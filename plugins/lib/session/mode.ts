@@ -85,7 +85,7 @@ export class SessionMode implements AuthMode<'session'>, BindableMode {
     if (credential) await this.end(request, credential)
     this.dropHeld(request)
     this.clear(request, reply)
-    this.parts.devices?.forget(request, reply)
+    this.parts.devices?.signedOut(request, reply)
     return credential !== null
   }
 
