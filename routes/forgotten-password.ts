@@ -113,7 +113,7 @@ export async function forgottenPasswordRoutes(scope: FastifyInstance): Promise<v
     '/password/forgot',
     { schema: { body: Forgotten }, preHandler, config: { operation: FORGOT } },
     async function forgotPassword(request, reply) {
-      const ask = () => app.accountMail.forget(request.body, languageOf(request))
+      const ask = () => app.accountMail.requestReset(request.body, languageOf(request))
       await app.throttle.byAddress(request, 'forgot', ask, 'all')
       reply.code(202)
       return answer(request, 'RESET_MAILED', { code: 202 })

@@ -66,7 +66,7 @@ async function start(t: Test, open: OpenDatabase) {
   }
   /** The token of a new reset mail. */
   const forgotten = async (username = 'alice') => {
-    await mail.forget({ username }, 'en')
+    await mail.requestReset({ username }, 'en')
     await mail.flush()
     return secretOf(mails.at(-1))
   }
@@ -99,7 +99,7 @@ function testOutbox(t: Test, open: OpenDatabase): void {
       return lost()
     })
     const { mail } = run()
-    await mail.forget({ username: 'alice' }, 'en')
+    await mail.requestReset({ username: 'alice' }, 'en')
     await failing.worker.flush()
     await failing.worker.flush()
     time.now += MINUTE - 1
@@ -126,7 +126,7 @@ function testOutbox(t: Test, open: OpenDatabase): void {
   t.test('a mail whose token is over is dropped', async (t) => {
     const { add, mail, time, mails, rows, warnings } = await start(t, open)
     await add('alice')
-    await mail.forget({ username: 'alice' }, 'en')
+    await mail.requestReset({ username: 'alice' }, 'en')
     time.now += 15 * MINUTE
     await mail.flush()
     t.same([mails, await rows()], [[], []])
@@ -139,7 +139,7 @@ function testOutbox(t: Test, open: OpenDatabase): void {
     const refusing = run(() =>
       Promise.reject(Object.assign(new Error('no such mailbox'), { permanent: true })),
     )
-    await mail.forget({ username: 'alice' }, 'en')
+    await mail.requestReset({ username: 'alice' }, 'en')
     await refusing.worker.flush()
     time.now += 2 * MINUTE
     await mail.flush()
@@ -157,7 +157,7 @@ function testOutbox(t: Test, open: OpenDatabase): void {
       return new Promise(() => {})
     }
     const { worker } = run(hanging, { look: 1_000_000, delivery: 1 })
-    await mail.forget({ username: 'alice' }, 'en')
+    await mail.requestReset({ username: 'alice' }, 'en')
     await worker.flush()
     t.ok(isAborted)
     time.now += MINUTE
@@ -176,7 +176,7 @@ function testOutbox(t: Test, open: OpenDatabase): void {
       begin()
       return new Promise(() => {})
     })
-    await mail.forget({ username: 'alice' }, 'en')
+    await mail.requestReset({ username: 'alice' }, 'en')
     worker.kick()
     await begun
     await worker.close()
@@ -301,8 +301,9 @@ function testResets(t: Test, open: OpenDatabase): void {
     await add('bob', null)
     await accounts.setDisabled(await add('carol', 'carol@mail.example'), true)
     for (const username of ['ALICE', 'bob', 'carol', 'nobody', '\0', ADDRESS])
-      await mail.forget({ username }, 'en')
-    for (const email of ['alice@MAIL.example', 'no@mail.example', 'none']) await mail.forget({ email }, 'en')
+      await mail.requestReset({ username }, 'en')
+    for (const email of ['alice@MAIL.example', 'no@mail.example', 'none'])
+      await mail.requestReset({ email }, 'en')
     const shapes = (await rows()).map(({ id: _id, details, ...row }) => {
       return JSON.stringify([Object.keys(JSON.parse(details)), row])
     })
@@ -374,7 +375,7 @@ function testResets(t: Test, open: OpenDatabase): void {
   t.test('a request from before a password change makes no token after it', async (t) => {
     const { add, mail, mails, accounts, time } = await start(t, open)
     const id = await add('alice')
-    await mail.forget({ username: 'alice' }, 'en')
+    await mail.requestReset({ username: 'alice' }, 'en')
     time.now += 1
     await accounts.setPassword(id, 'new password')
     await mail.flush()
@@ -391,14 +392,14 @@ function testResets(t: Test, open: OpenDatabase): void {
       () => accounts.raiseEpoch(id),
     ]
     for (const change of changes) {
-      await ahead(5 * MINUTE).forget({ username: 'alice' }, 'en')
+      await ahead(5 * MINUTE).requestReset({ username: 'alice' }, 'en')
       time.now += MINUTE
       await change()
       await mail.flush()
       t.same(mails, [])
       time.now += 6 * MINUTE
     }
-    await mail.forget({ username: 'alice' }, 'en')
+    await mail.requestReset({ username: 'alice' }, 'en')
     await mail.flush()
     t.equal(mails.length, 1, 'a request after the change is granted')
   })
@@ -423,7 +424,7 @@ function testResets(t: Test, open: OpenDatabase): void {
     const { add, mail, mails } = await start(t, open)
     const [one, two] = [await add('alice'), await add('bob')]
     await add('carol', 'ALICE@mail.example')
-    await mail.forget({ email: ADDRESS }, 'en')
+    await mail.requestReset({ email: ADDRESS }, 'en')
     await mail.flush()
     t.same(
       mails.map((each) => [each.to, each.kind === 'reset' && each.offers.map(({ username }) => username)]),
@@ -444,8 +445,8 @@ function testResets(t: Test, open: OpenDatabase): void {
     await add(ADDRESS, 'mallory@mail.example')
     await add('bob@mail.example', null)
     for (const typed of [ADDRESS, 'bob@mail.example']) {
-      await mail.forget({ email: typed }, 'en')
-      await mail.forget({ username: typed }, 'en')
+      await mail.requestReset({ email: typed }, 'en')
+      await mail.requestReset({ username: typed }, 'en')
     }
     await mail.flush()
     const offered = mails.map((each) =>
@@ -460,7 +461,7 @@ function testResets(t: Test, open: OpenDatabase): void {
   t.test('a mailbox gets five reset mails in an hour', async (t) => {
     const { add, mail, mails, run, rows } = await start(t, open)
     await add('alice')
-    for (let count = 0; count < 20; count++) await mail.forget({ username: 'alice' }, 'en')
+    for (let count = 0; count < 20; count++) await mail.requestReset({ username: 'alice' }, 'en')
     await Promise.all([mail.flush(), run().worker.flush()])
     t.equal(mails.length, 5)
     t.equal((await rows()).length, 5)

@@ -139,12 +139,12 @@ async function startChild(t: Test, dataDir: string, url: string, { DATABASE_URL 
     child.kill('SIGKILL')
     await closed
   }
-  const forget = async (username: string) => {
+  const requestReset = async (username: string) => {
     child.stdin.write(`${username}\n`)
     const said = await next()
     if (said !== 'stored') throw new Error(String(said))
   }
-  return { forget, kill }
+  return { requestReset, kill }
 }
 
 /** Accepts some mails. From then on it takes a mail and never says so. */
@@ -182,7 +182,7 @@ testOnDatabases('a process that is killed loses no mail that it has answered for
   }
   await prepared.app.close()
   const child = await startChild(t, dataDir, held.url, database)
-  for (const username of names) await child.forget(username)
+  for (const username of names) await child.requestReset(username)
   await held.isHolding
   await child.kill()
   // The next process. By its clock, the claims are over.

@@ -67,7 +67,7 @@ test('a forgotten password, in a browser', async (t) => {
   await t.test('the second factor of the account is asked for, too', async (t) => {
     const { credential } = await signIn(app, 'cookie', { ...USER, password: NEXT })
     const totp = await enrolTotp({ app, clock }, credential)
-    await app.accountMail.forget({ username: 'user1' }, 'en')
+    await app.accountMail.requestReset({ username: 'user1' }, 'en')
     const { page, complaints } = await openWindow(t, browser, { bypassCSP: true })
     await page.goto(`${origin}/forgotten#reset=${await nextIn(mailServer, tokenIn)}`)
     await page.locator('#new-password').fill('four quiet ravens')
@@ -93,7 +93,7 @@ test('a forgotten password, in a browser', async (t) => {
     await signInOn(page, 'cookie', who)
     await page.locator('#add-passkey').click()
     await page.locator('#codes-title').waitFor()
-    await app.accountMail.forget({ username: who.username }, 'en')
+    await app.accountMail.requestReset({ username: who.username }, 'en')
     await page.goto(`${origin}/forgotten#reset=${await nextIn(mailServer, tokenIn)}`)
     await page.locator('#new-password').fill(NEXT)
     await page.locator('#set').click()

@@ -4,7 +4,7 @@ import type { MailMessage } from './contract.js'
 import { composeNotice, type Notice, notify } from './notices.js'
 import type { Claimed } from './outbox.js'
 import type { MailParts } from './parts.js'
-import { composeReset, type Forgetful, findReset, forget, type ResetGrant, reset } from './reset.js'
+import { composeReset, findReset, type ResetGrant, type ResetRequest, requestReset, reset } from './reset.js'
 import type { OutboxWorker } from './worker.js'
 
 /**
@@ -24,7 +24,7 @@ export interface AccountMail {
    */
   confirmAddress(accountId: string, code: string): Promise<ConfirmedAddress | null>
   /** Writes the same row for any name or address, known or not. A known account with an address gets a mail. */
-  forget(who: Forgetful, language: string): Promise<void>
+  requestReset(who: ResetRequest, language: string): Promise<void>
   /** The account of a reset token. Spends nothing. @returns null if the token is not valid (any more) */
   findReset(token: string): Promise<ResetGrant | null>
   /**
@@ -59,7 +59,7 @@ export function createAccountMail(
     requestAddress: (accountId: string, email: string, language: string) =>
       thenKick(requestAddress(parts, accountId, email, language)),
     confirmAddress: (accountId: string, code: string) => confirmAddress(parts, accountId, code),
-    forget: (who: Forgetful, language: string) => thenKick(forget(parts, who, language)),
+    requestReset: (who: ResetRequest, language: string) => thenKick(requestReset(parts, who, language)),
     findReset: (token: string) => findReset(parts, token),
     reset: (grant: ResetGrant, replacement: string) => reset(parts, grant, replacement),
     notify: (notice: Notice) => thenKick(notify(parts, notice)),

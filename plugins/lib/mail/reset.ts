@@ -11,13 +11,17 @@ import { type MailParts, SECRETS_LIMIT, TOKEN_LIFETIME } from './parts.js'
 import { hashToken } from './secrets.js'
 
 /** The account that has forgotten its password, as typed. */
-export type Forgetful = { readonly username: string } | { readonly email: string }
+export type ResetRequest = { readonly username: string } | { readonly email: string }
 
 /** How many accounts of one address a mail can name at most. */
 const OFFERS = 10
 
-/** Nothing is looked up: the database does the same work for every name. @see AccountMail.forget */
-export async function forget({ outbox }: MailParts, who: Forgetful, language: string): Promise<void> {
+/** Nothing is looked up: the database does the same work for every name. @see AccountMail.requestReset */
+export async function requestReset(
+  { outbox }: MailParts,
+  who: ResetRequest,
+  language: string,
+): Promise<void> {
   const details =
     'username' in who
       ? { by: 'canonical', key: canonicalUsername(who.username) ?? '' }
