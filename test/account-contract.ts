@@ -5,11 +5,11 @@ import { createEpochLedger } from '../plugins/lib/accounts/epoch-ledger.js'
 import type { Passwords } from '../plugins/lib/accounts/passwords.js'
 import type { EmbeddedDatabase } from '../plugins/lib/database/embedded.js'
 import { Busy, StoreUnavailable } from '../plugins/lib/errors.js'
+import { START } from './helpers/clock.js'
 
 /** A migrated database that nobody else uses; it ends with the test. */
 export type OpenDatabase = (t: Test) => Promise<Pick<EmbeddedDatabase, 'kysely'>>
 
-const START = Date.UTC(2030, 0, 1)
 const NOBODY = 'A'.repeat(22)
 
 /** Quick, and it counts: what argon2 costs is tested where it is used. */

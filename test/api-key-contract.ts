@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import type { ApiKeySource, StoredApiKey } from '../plugins/lib/api-key/contract.js'
+import { START } from './helpers/clock.js'
 
 export interface KeysUnderTest {
   readonly source: ApiKeySource
@@ -10,7 +11,6 @@ export interface KeysUnderTest {
   setDisabled(accountId: string, disabled: boolean): Promise<unknown>
 }
 
-const START = Date.UTC(2030, 0, 1)
 const HOUR = 3_600_000
 const CAP = 3
 

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import type { FactorSource, StoredFactor } from '../plugins/lib/factors/contract.js'
+import { START } from './helpers/clock.js'
 
 export interface FactorsUnderTest {
   readonly source: FactorSource
@@ -7,7 +8,6 @@ export interface FactorsUnderTest {
   addAccount(username: string): Promise<string>
 }
 
-const START = Date.UTC(2030, 0, 1)
 const CAP = 3
 
 /** Every FactorSource must pass these tests. */

@@ -8,8 +8,8 @@ import { Outbox } from '../plugins/lib/mail/outbox.js'
 import { MailSecrets } from '../plugins/lib/mail/secrets.js'
 import { OutboxWorker, type WorkerTimes } from '../plugins/lib/mail/worker.js'
 import type { OpenDatabase } from './account-contract.js'
+import { START } from './helpers/clock.js'
 
-const START = Date.UTC(2030, 0, 1)
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const ADDRESS = 'alice@mail.example'

@@ -5,6 +5,7 @@ import { type EmbeddedDatabase, openDatabase } from '../../../../plugins/lib/dat
 import { openPostgres } from '../../../../plugins/lib/database/postgres/database.js'
 import { StoreUnavailable } from '../../../../plugins/lib/errors.js'
 import { type KeysUnderTest, testApiKeyContract } from '../../../api-key-contract.js'
+import { START } from '../../../helpers/clock.js'
 import { memoryApiKeys } from '../../../helpers/memory-api-keys.js'
 import { PATIENT, startPostgres } from '../../../helpers/postgres-server.js'
 
@@ -14,8 +15,6 @@ const passwords: Passwords = {
   verify: async (hash, password) => hash === `hash of ${password}`,
   isOutdated: () => false,
 }
-
-const START = Date.UTC(2030, 0, 1)
 
 function keysIn({ kysely: db }: Pick<EmbeddedDatabase, 'kysely'>): KeysUnderTest {
   const accounts = createAccounts({ db, passwords, clock: () => START })

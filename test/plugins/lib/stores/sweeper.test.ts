@@ -3,12 +3,12 @@ import t, { type Test } from 'tap'
 import { createMemoryStore } from '../../../../plugins/lib/stores/memory/store.js'
 import { createSqliteStore } from '../../../../plugins/lib/stores/sqlite/store.js'
 import { SETTLED_AFTER, SettledTime, sweepRegularly } from '../../../../plugins/lib/stores/sweeper.js'
+import { START } from '../../../helpers/clock.js'
 import { openList } from '../../../helpers/sqlite-list.js'
 
 const silent = { warn: () => {} }
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-const START = Date.UTC(2031, 0, 1)
 
 /** A settled time whose monotonic clock is far enough for everything. */
 function settledAlready() {
