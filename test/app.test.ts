@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import { test } from 'tap'
 import userCenter, { serverOptions } from '../app.js'
-import { refused, signIn, userInfo } from './helpers/http.js'
+import { refusedByCenter, signIn, userInfo } from './helpers/http.js'
 import { makeDataDir, startUserCenter } from './helpers/user-center.js'
 
 const SECRET = 'Zk3v9QmXr7LwT2bNc8YhFp5sJd6GaV4e'
@@ -77,8 +77,13 @@ test('a server with the well known accounts stops when it listens to other machi
 
 test('a path that is no address is refused in the contract’s form', async (t) => {
   const { app } = await startUserCenter(t)
-  refused(t, await app.inject({ url: '/%zz' }), 400, 'BODY_INVALID')
-  refused(t, await app.inject({ url: `/sign_ins/${'x'.repeat(300)}`, method: 'DELETE' }), 414, 'NOT_FOUND')
+  refusedByCenter(t, await app.inject({ url: '/%zz' }), 400, 'BODY_INVALID')
+  refusedByCenter(
+    t,
+    await app.inject({ url: `/sign_ins/${'x'.repeat(300)}`, method: 'DELETE' }),
+    414,
+    'NOT_FOUND',
+  )
 })
 
 test('a second process on the same data directory is refused', async (t) => {
@@ -96,8 +101,8 @@ test('answers carry security headers, and nothing tells what the server is', asy
 
 test('unknown paths and methods are 404 in the contract’s form', async (t) => {
   const { app } = await startUserCenter(t)
-  refused(t, await app.inject({ url: '/nowhere' }), 404, 'NOT_FOUND')
-  refused(t, await app.inject({ url: '/login_cookie' }), 404, 'NOT_FOUND', 'GET')
+  refusedByCenter(t, await app.inject({ url: '/nowhere' }), 404, 'NOT_FOUND')
+  refusedByCenter(t, await app.inject({ url: '/login_cookie' }), 404, 'NOT_FOUND', 'GET')
 })
 
 test('ALLOWED_ORIGINS may call with credentials, others may not', async (t) => {

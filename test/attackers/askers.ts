@@ -1,6 +1,6 @@
 import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import type { CredentialCenter } from '../helpers/credential-kinds.js'
-import { refused, USER } from '../helpers/http.js'
+import { refusedByCenter, USER } from '../helpers/http.js'
 import type { Row } from './row.js'
 
 const ADDRESS = 'owner@mail.example'
@@ -35,7 +35,7 @@ export const passwordAsker: Row = {
     for (const token of ['A'.repeat(22), held.text.slice(0, 256)]) {
       const payload = { token, new_password: 'the password of a thief' }
       const answer = await center.send({ method: 'POST', url: '/password/reset', payload })
-      refused(t, answer, 401, 'RESET_REFUSED')
+      refusedByCenter(t, answer, 401, 'RESET_REFUSED')
     }
     await center.accepts(t, held, 'nothing has ended')
   },

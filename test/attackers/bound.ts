@@ -1,6 +1,6 @@
 import { ELSEWHERE } from '../helpers/credential-kinds.js'
 import { boundClient, CENTER, proofKey } from '../helpers/dpop.js'
-import { refused, USER } from '../helpers/http.js'
+import { refusedByCenter, USER } from '../helpers/http.js'
 import type { Cell, Row } from './row.js'
 
 type Center = Parameters<Cell>[1]
@@ -32,10 +32,16 @@ export const boundThief: Row = {
       const take = (url: string, headers: object) =>
         center.send({ url, headers: { authorization, ...headers }, remoteAddress: ELSEWHERE })
       center.events.length = 0
-      refused(t, await take('/user_info', { authorization: `Bearer ${token}` }), 403, 'TOKEN_INVALID')
-      refused(t, await take('/user_info', {}), 403, 'PROOF_INVALID', 'no proof')
-      refused(t, await take('/sign_ins', { dpop }), 403, 'PROOF_INVALID', 'a proof for something else')
-      refused(
+      refusedByCenter(t, await take('/user_info', { authorization: `Bearer ${token}` }), 403, 'TOKEN_INVALID')
+      refusedByCenter(t, await take('/user_info', {}), 403, 'PROOF_INVALID', 'no proof')
+      refusedByCenter(
+        t,
+        await take('/sign_ins', { dpop }),
+        403,
+        'PROOF_INVALID',
+        'a proof for something else',
+      )
+      refusedByCenter(
         t,
         await thief.send('GET', '/user_info', { token }),
         403,
@@ -49,15 +55,15 @@ export const boundThief: Row = {
       t.equal((await owner.send('GET', '/user_info', { token })).statusCode, 200, 'the owner notices nothing')
       const logout = { method: 'POST', url: '/logout_token', headers: { authorization } } as const
       t.equal((await center.send(logout)).statusCode, 200, 'they can end it')
-      refused(t, await owner.send('GET', '/user_info', { token }), 403, 'SIGNED_OUT')
+      refusedByCenter(t, await owner.send('GET', '/user_info', { token }), 403, 'SIGNED_OUT')
     },
     async refresh(t, center) {
       const { owner, token, refresh_token } = await obtain(center)
       const thief = boundClient(center.app, proofKey(), CENTER)
       const payload = { refresh_token }
       const bare = { method: 'POST', url: '/refresh_token', payload, remoteAddress: ELSEWHERE } as const
-      refused(t, await center.send(bare), 400, 'PROOF_INVALID')
-      refused(t, await thief.send('POST', '/refresh_token', { payload }), 401, 'REFRESH_REFUSED')
+      refusedByCenter(t, await center.send(bare), 400, 'PROOF_INVALID')
+      refusedByCenter(t, await thief.send('POST', '/refresh_token', { payload }), 401, 'REFRESH_REFUSED')
       center.clock.advance(11)
       t.equal((await owner.send('GET', '/user_info', { token })).statusCode, 200)
       t.equal(

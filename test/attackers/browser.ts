@@ -8,7 +8,7 @@ import {
   secretPart,
   WRONG,
 } from '../helpers/credential-kinds.js'
-import { refused, USER } from '../helpers/http.js'
+import { refusedByCenter, USER } from '../helpers/http.js'
 import type { Cell, Row } from './row.js'
 
 const CROSS = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
@@ -19,7 +19,7 @@ function attributesOf({ answer, text }: Held) {
 }
 
 function crossSite(t: Test, answer: LightMyRequestResponse, why: string): void {
-  refused(t, answer, 403, 'CROSS_SITE', why)
+  refusedByCenter(t, answer, 403, 'CROSS_SITE', why)
   t.equal(answer.headers['set-cookie'], undefined, `${why}: no cookie is set or cleared`)
   t.equal(answer.headers['access-control-allow-origin'], undefined, `${why}: nobody there can read it`)
 }
@@ -47,7 +47,7 @@ const browserDoesNotSendIt: Cell = async (t, center, kind) => {
   const { answer, text } = await center.obtain(kind)
   t.notMatch(String(answer.headers['set-cookie'] ?? ''), text, 'it is in no cookie')
   for (const method of ['GET', 'DELETE'] as const)
-    refused(t, await center.send({ method, url: '/sign_ins', headers: CROSS }), 403, 'NOT_SIGNED_IN')
+    refusedByCenter(t, await center.send({ method, url: '/sign_ins', headers: CROSS }), 403, 'NOT_SIGNED_IN')
   const asked = { 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
   const preflight = await center.send({
     method: 'OPTIONS',
@@ -108,7 +108,13 @@ export const script: Row = {
       const held = await center.obtain('token')
       await readsNothing(t, center, held)
       center.clock.advance(900)
-      refused(t, await center.use('token', held.text), 403, 'TOKEN_EXPIRED', 'one that was read ends soon')
+      refusedByCenter(
+        t,
+        await center.use('token', held.text),
+        403,
+        'TOKEN_EXPIRED',
+        'one that was read ends soon',
+      )
     },
     async 'API key'(t, center) {
       const held = await center.obtain('API key')
@@ -160,6 +166,12 @@ export const observer: Row = {
     // Addresses are in the logs of proxies.
     const name = Object.values(headersOf(kind, ''))[0]?.split('=')[0]
     for (const query of [`access_token=${held.text}`, `${name}=${held.text}`])
-      refused(t, await center.send({ url: `/user_info?${encodeURI(query)}` }), 403, 'NOT_SIGNED_IN', query)
+      refusedByCenter(
+        t,
+        await center.send({ url: `/user_info?${encodeURI(query)}` }),
+        403,
+        'NOT_SIGNED_IN',
+        query,
+      )
   },
 }

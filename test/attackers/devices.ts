@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify'
 import { ELSEWHERE } from '../helpers/credential-kinds.js'
 import { DeviceClient, type Offer, offersOf, signedJwt } from '../helpers/device-client.js'
-import { refused, USER } from '../helpers/http.js'
+import { refusedByCenter, USER } from '../helpers/http.js'
 import { keyPair } from '../helpers/signing-key.js'
 import type { Cell, Row } from './row.js'
 
@@ -76,16 +76,16 @@ const copiesTheJar: Cell = async (t, center, kind) => {
   center.clock.advance(SETTLED)
   const jar = browser.cookies()
   const [thief, without] = [thiefOf(center, jar), thiefOf(center, withoutProof(jar))]
-  refused(t, await without.read(), 403, 'DEVICE_PROOF_REQUIRED', 'without the proof')
+  refusedByCenter(t, await without.read(), 403, 'DEVICE_PROOF_REQUIRED', 'without the proof')
   t.equal((await thief.read()).statusCode, 200, 'with it, until it expires')
   t.equal((await thief.post('/api_keys', {}, { name: 'mine' })).statusCode, 307)
   const asked = await thief.post('/api_keys?device_proof=asked', {}, { name: 'mine' })
-  refused(t, asked, 403, 'DEVICE_PROOF_REQUIRED', 'nothing that lasts')
+  refusedByCenter(t, asked, 403, 'DEVICE_PROOF_REQUIRED', 'nothing that lasts')
   center.clock.advance(PROOF_FOR)
-  refused(t, await thief.read(), 403, 'DEVICE_PROOF_REQUIRED', 'expired')
+  refusedByCenter(t, await thief.read(), 403, 'DEVICE_PROOF_REQUIRED', 'expired')
   t.equal((await browser.get('/sign_ins')).statusCode, 200, 'the owner notices nothing')
   t.equal((await without.post(`/logout_${kind}`)).statusCode, 200, 'they can end it')
-  refused(t, await browser.get('/sign_ins'), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await browser.get('/sign_ins'), 403, 'SIGNED_OUT')
 }
 
 const readsTheNetwork: Cell = async (t, center, kind) => {
@@ -104,7 +104,7 @@ const readsTheNetwork: Cell = async (t, center, kind) => {
   const late = await again()
   t.equal(late.statusCode, 403, 'and gains no time')
   t.strictSame(late.cookies, [])
-  refused(t, await thief.read(), 403, 'DEVICE_PROOF_REQUIRED')
+  refusedByCenter(t, await thief.read(), 403, 'DEVICE_PROOF_REQUIRED')
   t.equal((await browser.get('/sign_ins')).statusCode, 200, 'the owner goes on')
 }
 
@@ -131,9 +131,9 @@ const registersFirst: Cell = async (t, center, kind) => {
   const thief = thiefOf(center, jarAfter(jar, first))
   center.clock.advance(SETTLED)
   t.equal((await thief.read()).statusCode, 200)
-  refused(t, await browser.get('/sign_ins'), 403, 'DEVICE_PROOF_REQUIRED', 'the owner notices')
+  refusedByCenter(t, await browser.get('/sign_ins'), 403, 'DEVICE_PROOF_REQUIRED', 'the owner notices')
   t.equal((await browser.post(`/login_${kind}`, USER)).statusCode, 200)
-  refused(t, await thief.read(), 403, 'SIGNED_OUT', 'that login has ended it')
+  refusedByCenter(t, await thief.read(), 403, 'SIGNED_OUT', 'that login has ended it')
 }
 
 const registersAKey: Cell = async (t, center, kind) => {

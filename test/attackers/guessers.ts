@@ -9,7 +9,7 @@ import {
 } from '../helpers/credential-kinds.js'
 import { enrolTotp } from '../helpers/factor-center.js'
 import { forgeKey } from '../helpers/forge.js'
-import { type Credential, MODES, type Mode, refused, USER } from '../helpers/http.js'
+import { type Credential, MODES, type Mode, refusedByCenter, USER } from '../helpers/http.js'
 import type { Cell, Row } from './row.js'
 
 /** Keys of the right form that nobody has made. */
@@ -47,12 +47,12 @@ export const keyGuesser: Row = {
       const [, id = ''] = held.text.split('_')
       const [stranger = ''] = unknownKeys(1)
       const wrong = await center.use('API key', forgeKey(id))
-      refused(t, wrong, 403, 'CREDENTIAL_INVALID')
+      refusedByCenter(t, wrong, 403, 'CREDENTIAL_INVALID')
       t.equal((await center.use('API key', stranger)).body, wrong.body, 'ids are not told apart')
       t.same(await guess(center, unknownKeys(20)), SPENT)
       const mistyped = `${held.text.slice(0, -6)}000000`
       const answer = await center.use('API key', mistyped, { from: ELSEWHERE })
-      refused(t, answer, 403, 'CREDENTIAL_INVALID', 'a wrong check is not counted')
+      refusedByCenter(t, answer, 403, 'CREDENTIAL_INVALID', 'a wrong check is not counted')
       t.equal(
         (await center.use('API key', held.text, { from: ELSEWHERE })).statusCode,
         200,
@@ -68,10 +68,10 @@ const byLogin =
   async (t, center) => {
     const unknown = await center.login(mode, {}, { ...WRONG, username: 'nobody', ...more }, ELSEWHERE)
     const wrong = await center.login(mode, {}, { ...WRONG, ...more }, ELSEWHERE)
-    refused(t, wrong, 401, 'CREDENTIALS_REFUSED')
+    refusedByCenter(t, wrong, 401, 'CREDENTIALS_REFUSED')
     t.equal(wrong.body, unknown.body, 'names are not told apart')
     const right = await center.login(mode, {}, { ...USER, ...more }, ELSEWHERE)
-    refused(t, right, 429, 'THROTTLED', 'the attempts are used up')
+    refusedByCenter(t, right, 429, 'THROTTLED', 'the attempts are used up')
     t.equal(right.headers['set-cookie'], undefined)
     t.equal(
       (await center.enter(mode, { ...USER, ...more })).statusCode,
@@ -90,14 +90,20 @@ export const passwordGuesser: Row = {
       const payload = { current_password: WRONG.password, new_password: 'three quiet ravens' }
       for (let guesses = 0; guesses < 3; guesses++) {
         const answer = await center.send({ method: 'POST', url: '/password', headers, payload })
-        refused(t, answer, 403, 'MODE_REQUIRED', 'it tries no password')
+        refusedByCenter(t, answer, 403, 'MODE_REQUIRED', 'it tries no password')
       }
       t.equal((await center.login('token')).statusCode, 200, 'and closes no account')
     },
     async 'device cookie'(t, center) {
       const { headers } = await center.obtain('device cookie')
-      refused(t, await center.login('cookie', headers, WRONG), 401, 'CREDENTIALS_REFUSED')
-      refused(t, await center.login('cookie', headers), 429, 'THROTTLED', 'this device has no attempt left')
+      refusedByCenter(t, await center.login('cookie', headers, WRONG), 401, 'CREDENTIALS_REFUSED')
+      refusedByCenter(
+        t,
+        await center.login('cookie', headers),
+        429,
+        'THROTTLED',
+        'this device has no attempt left',
+      )
       t.equal((await center.enter('cookie')).statusCode, 200, 'another one has')
     },
   },
@@ -147,8 +153,8 @@ export const passwordHolder: Row = {
       const payload = { pending, factor: 'totp', code }
       return center.send({ method: 'POST', url: '/login_factor', payload })
     }
-    refused(t, await guess('000000'), 401, 'FACTOR_REFUSED')
-    refused(t, await guess(totp.next()), 429, 'THROTTLED', 'a new login brings no new guesses')
+    refusedByCenter(t, await guess('000000'), 401, 'FACTOR_REFUSED')
+    refusedByCenter(t, await guess(totp.next()), 429, 'THROTTLED', 'a new login brings no new guesses')
     t.same(await center.app.factors.list(id), factors)
     await center.app.factors.reset(id)
   },

@@ -10,7 +10,7 @@ import {
   secretPart,
 } from '../helpers/credential-kinds.js'
 import { keyOf, signed } from '../helpers/forge.js'
-import { ADMIN, listen, refused, sendRaw, USER } from '../helpers/http.js'
+import { ADMIN, listen, refusedByCenter, sendRaw, USER } from '../helpers/http.js'
 import { keyPair } from '../helpers/signing-key.js'
 import type { Row } from './row.js'
 
@@ -93,11 +93,11 @@ export const maliciousUser: Row = {
     const held = await center.obtain(kind)
     for (const url of urls) {
       const answer = await center.send({ method: 'DELETE', url, headers: held.headers })
-      if (kind === 'API key') refused(t, answer, 403, 'MODE_REQUIRED', url)
-      else refused(t, answer, 404, 'NOT_FOUND', url)
+      if (kind === 'API key') refusedByCenter(t, answer, 403, 'MODE_REQUIRED', url)
+      else refusedByCenter(t, answer, 404, 'NOT_FOUND', url)
     }
     const forbidden = kind === 'API key' ? 'MODE_REQUIRED' : 'ROLE_REQUIRED'
-    refused(t, await center.send({ url: '/accounts', headers: held.headers }), 403, forbidden)
+    refusedByCenter(t, await center.send({ url: '/accounts', headers: held.headers }), 403, forbidden)
     await sendsTooMuch(t, center, kind)
     t.equal((await center.send({ url: '/sign_ins', headers: theirs })).statusCode, 200)
     await center.accepts(t, held)
@@ -108,7 +108,7 @@ export const maliciousUser: Row = {
       const held = await center.obtain('refresh')
       for (const url of urls) {
         const answer = await center.send({ method: 'DELETE', url, headers: held.headers })
-        refused(t, answer, 403, 'NOT_SIGNED_IN', url)
+        refusedByCenter(t, answer, 403, 'NOT_SIGNED_IN', url)
       }
       await sendsTooMuch(t, center, 'refresh')
       const out = await center.send({ method: 'POST', url: '/logout_token', headers: held.headers })
@@ -118,8 +118,8 @@ export const maliciousUser: Row = {
     async 'device cookie'(t, center) {
       const { headers } = await center.obtain('device cookie')
       const own = { ...ADMIN, password: 'a wrong password' }
-      refused(t, await center.login('cookie', {}, own), 401, 'CREDENTIALS_REFUSED')
-      refused(
+      refusedByCenter(t, await center.login('cookie', {}, own), 401, 'CREDENTIALS_REFUSED')
+      refusedByCenter(
         t,
         await center.login('cookie', headers, ADMIN),
         429,

@@ -1,5 +1,5 @@
 import { ELSEWHERE, WRONG } from '../helpers/credential-kinds.js'
-import { listen, refused, sendRaw, USER } from '../helpers/http.js'
+import { listen, refusedByCenter, sendRaw, USER } from '../helpers/http.js'
 import type { Cell, Row } from './row.js'
 
 const CHANGE = { current_password: 'a guess of it', new_password: 'three quiet ravens' }
@@ -19,8 +19,8 @@ const ofASignIn: Cell = async (t, center, kind) => {
   t.notMatch(decoded(held.text), USER.password)
   const change = { method: 'POST', url: '/password', headers: held.headers, payload: CHANGE } as const
   const answer = await center.send(change)
-  if (kind === 'API key') refused(t, answer, 403, 'MODE_REQUIRED')
-  else refused(t, answer, 401, 'CREDENTIALS_REFUSED', 'a new password needs the old one')
+  if (kind === 'API key') refusedByCenter(t, answer, 403, 'MODE_REQUIRED')
+  else refusedByCenter(t, answer, 401, 'CREDENTIALS_REFUSED', 'a new password needs the old one')
   const list = (await center.send({ url: '/sign_ins', headers: owner })).json().data
   t.ok(
     list.some(({ id, ip }: { id: string; ip: string }) => id === held.signInId && ip),
@@ -37,7 +37,7 @@ export const thief: Row = {
       const held = await center.obtain('refresh')
       const next = await center.use('refresh', held.text)
       center.clock.advance(11)
-      refused(
+      refusedByCenter(
         t,
         await center.use('refresh', held.text, { from: ELSEWHERE }),
         401,
@@ -51,7 +51,7 @@ export const thief: Row = {
     async 'device cookie'(t, center) {
       const held = await center.obtain('device cookie')
       for (const url of ['/sign_ins', '/user_info', '/live'])
-        refused(t, await center.send({ url, headers: held.headers }), 403, 'NOT_SIGNED_IN', url)
+        refusedByCenter(t, await center.send({ url, headers: held.headers }), 403, 'NOT_SIGNED_IN', url)
       t.notMatch(decoded(held.text), USER.password)
       t.notMatch(decoded(held.text), USER.username)
     },
@@ -66,8 +66,8 @@ export const deviceThief: Row = {
     async 'device cookie'(t, center) {
       const [held, other] = [await center.obtain('device cookie'), await center.obtain('device cookie')]
       const guess = (payload: object) => center.login('token', held.headers, payload, ELSEWHERE)
-      refused(t, await guess(WRONG), 401, 'CREDENTIALS_REFUSED', 'it needs the password')
-      refused(t, await guess(USER), 429, 'THROTTLED', 'its attempts are limited')
+      refusedByCenter(t, await guess(WRONG), 401, 'CREDENTIALS_REFUSED', 'it needs the password')
+      refusedByCenter(t, await guess(USER), 429, 'THROTTLED', 'its attempts are limited')
       await center.accepts(t, other, 'another device has its own')
       const account = await center.app.accounts.findByUsername(USER.username)
       await center.app.accounts.raiseEpoch(String(account?.id))
@@ -91,7 +91,7 @@ export const keyThief: Row = {
     const held = await center.obtain(kind)
     await center.refusesAs(t, kind, key)
     const headers = { ...held.headers, ...key.headers }
-    refused(
+    refusedByCenter(
       t,
       await center.send({ method: 'DELETE', url: '/sign_ins', headers }),
       403,
@@ -115,7 +115,7 @@ export const keyThief: Row = {
       const held = await center.obtain('API key')
       for (const [method, url, payload] of FOR_PEOPLE) {
         const answer = await center.send({ method, url, headers: held.headers, ...(payload && { payload }) })
-        refused(t, answer, 403, 'MODE_REQUIRED', `${method} ${url}`)
+        refusedByCenter(t, answer, 403, 'MODE_REQUIRED', `${method} ${url}`)
       }
       t.match(held.text, /^fik_\w{16}_\w{27}_\w{6}$/, 'a scanner can recognise it')
       const payload = { current_password: USER.password, new_password: 'three quiet ravens' }

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { enrolTotp } from '../helpers/factor-center.js'
-import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { ADMIN, MODES, post, refusedByCenter, signIn, USER, userInfo } from '../helpers/http.js'
 import { startMailServer } from '../helpers/mail-server.js'
 import { startPostgres } from '../helpers/postgres-server.js'
 import { startRedis } from '../helpers/redis-server.js'
@@ -41,7 +41,8 @@ async function endsSignIns(t: Test, env: Record<string, string> = {}): Promise<v
     const { status, stdout, stderr } = await run(args, text)
     t.same({ status, stderr }, { status: 0, stderr: '' }, args.join(' '))
     t.match(stdout, told)
-    for (const { credential } of signedIn) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+    for (const { credential } of signedIn)
+      refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
     t.equal((await userInfo(app, other.credential)).statusCode, 200, 'nobody else is signed out')
     await app.close()
   }
@@ -62,10 +63,10 @@ t.test('also where the server runs on PostgreSQL and Redis', async (t) => {
 t.test('what was changed is what the server goes by', async (t) => {
   const { app, run } = await start(t)
   await run(['passwd', 'user1'], `${NEW}\n`)
-  refused(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED')
   t.equal((await post(app, '/login_token', { ...USER, password: NEW })).statusCode, 200)
   await run(['disable', 'user1'])
-  refused(t, await post(app, '/login_token', { ...USER, password: NEW }), 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, await post(app, '/login_token', { ...USER, password: NEW }), 401, 'CREDENTIALS_REFUSED')
   t.match(await run(['enable', 'user1']), { status: 0, stdout: 'user1 is enabled.\n' })
   await run(['role', 'user1', 'admin'])
   const { credential } = await signIn(app, 'token', { ...USER, password: NEW })
@@ -107,7 +108,7 @@ t.test('factors are listed, and reset-factors removes them and ends the sign-ins
   t.equal((await post(app, '/login_token', USER)).json().error, 'SECOND_FACTOR_REQUIRED')
   const reset = await run(['reset-factors', 'user1'])
   t.match(reset, { status: 0, stderr: '', stdout: /^user1 has no second factor any more and is signed out/ })
-  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
   t.equal((await post(app, '/login_token', USER)).statusCode, 200)
   t.match(await run(['reset-factors', 'nobody']), { status: 1, stderr: /no account named nobody/ })
   t.match(await run(['factors', 'nobody']), { status: 1, stderr: /no account named nobody/ })

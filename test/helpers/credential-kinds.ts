@@ -1,7 +1,7 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
-import { ADMIN, type Credential, deviceOf, type Mode, refused, USER } from './http.js'
+import { ADMIN, type Credential, deviceOf, type Mode, refusedByCenter, USER } from './http.js'
 import { startUserCenter } from './user-center.js'
 
 /** All kinds of credentials that the user center hands out. */
@@ -152,11 +152,11 @@ export class CredentialCenter {
   }
 
   async refusesEnded(t: Test, { kind, text }: Pick<Held, 'kind' | 'text'>) {
-    refused(t, await this.use(kind, text), ...ENDED[kind], `${kind}, ended`)
+    refusedByCenter(t, await this.use(kind, text), ...ENDED[kind], `${kind}, ended`)
   }
 
   async refusesInvented(t: Test, kind: Kind, text: string, why = 'invented') {
-    refused(t, await this.use(kind, text), ...INVENTED[kind], `${kind}, ${why}`)
+    refusedByCenter(t, await this.use(kind, text), ...INVENTED[kind], `${kind}, ${why}`)
   }
 
   /** Whether the answer to an ended credential of this kind has come. */

@@ -63,8 +63,8 @@ export async function userInfo(app: FastifyInstance, headers: Credential = {}) {
   return app.inject({ method: 'GET', url: '/user_info', headers })
 }
 
-/** Asserts a refusal: status, code, and the contract's form. */
-export function refused(
+/** Asserts a refusal of the user center: status, code, and the form of its answers. */
+export function refusedByCenter(
   t: Test,
   response: LightMyRequestResponse,
   status: number,

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
 import type { StateStore } from '../../plugins/lib/stores/contract.js'
-import { type Credential, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { type Credential, MODES, post, refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -76,7 +76,8 @@ test('a change that cannot be distributed is 503, and is distributed as soon as 
       const records = await app.signIns.list(id)
       return records.length === 2 && !(await signedIn(app, others[0] ?? {}))
     })
-    for (const credential of others) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', operation)
+    for (const credential of others)
+      refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', operation)
     t.ok(await signedIn(app, own.credential), 'the spared one lives')
     t.ok(await signedIn(app, after.credential), 'and what began after')
   }
@@ -91,7 +92,7 @@ test('until a change is distributed, the one that it spares is refreshed, and no
   const fault = failing(app, 'raiseEpoch')
   await t.rejects(app.accounts.changePassword(id, OLD, NEW, spare), { code: 'STORE_UNAVAILABLE' })
   const refresh = (token: string) => post(app, '/refresh_token', { refresh_token: token })
-  refused(t, await refresh(other.refreshToken), 401, 'REFRESH_REFUSED')
+  refusedByCenter(t, await refresh(other.refreshToken), 401, 'REFRESH_REFUSED')
   t.equal((await refresh(own.refreshToken)).statusCode, 200)
   fault.heal()
 })
@@ -110,7 +111,7 @@ test('a crash between the change and its distribution leaves nothing alive', asy
   await first.app.close()
   const second = await startUserCenter(t, { DATA_DIR: first.dataDir }, first.clock)
   for (const { credential } of others) {
-    refused(t, await userInfo(second.app, credential), 403, 'SIGNED_OUT', 'from the first request on')
+    refusedByCenter(t, await userInfo(second.app, credential), 403, 'SIGNED_OUT', 'from the first request on')
   }
   t.ok(await signedIn(second.app, own.credential), 'the spared one is known across the crash')
 })
@@ -126,5 +127,5 @@ test('a crashed instance’s change is picked up by those that run', async (t) =
   await crashing.app.close()
   const env = { REDIS_URL: redis.url, DATA_DIR: crashing.dataDir }
   const both = await Promise.all([1, 2].map(() => startUserCenter(t, env, crashing.clock)))
-  for (const { app } of both) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  for (const { app } of both) refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
 })

@@ -6,7 +6,7 @@ import {
   credentialCookies,
   MODES,
   post,
-  refused,
+  refusedByCenter,
   signIn,
   userInfo,
 } from '../helpers/http.js'
@@ -62,15 +62,15 @@ async function makeAccount(app: FastifyInstance) {
 
 /** Refused at once where the change was made, and on every other instance within the second that is promised. */
 async function isRefused(t: Test, { here, there }: Center, credential: Credential, why: string) {
-  refused(t, await userInfo(here, credential), 403, 'SIGNED_OUT', `${why}, here`)
+  refusedByCenter(t, await userInfo(here, credential), 403, 'SIGNED_OUT', `${why}, here`)
   const deadline = ownTime() + 1000
   while ((await userInfo(there, credential)).statusCode === 200 && ownTime() < deadline);
-  refused(t, await userInfo(there, credential), 403, 'SIGNED_OUT', `${why}, there`)
+  refusedByCenter(t, await userInfo(there, credential), 403, 'SIGNED_OUT', `${why}, there`)
 }
 
 async function isRefreshRefused(t: Test, app: FastifyInstance, refreshToken: string, why: string) {
   const answer = await post(app, '/refresh_token', { refresh_token: refreshToken })
-  refused(t, answer, 401, 'REFRESH_REFUSED', why)
+  refusedByCenter(t, answer, 401, 'REFRESH_REFUSED', why)
 }
 
 /** Holds so many logins up after their passwords were verified, until the gate opens. */
@@ -131,7 +131,7 @@ for (const [engine, start] of Object.entries(ENGINES)) {
         for (const [mode, answer] of await Promise.all(logins)) {
           // Another instance may not have heard of the change yet: then what it hands out is dead already.
           if (here === there || answer.statusCode !== 200) {
-            refused(t, answer, 401, 'CREDENTIALS_REFUSED', mode)
+            refusedByCenter(t, answer, 401, 'CREDENTIALS_REFUSED', mode)
             t.strictSame(credentialCookies(answer), [], mode)
             continue
           }

@@ -25,7 +25,7 @@ async function started(t: Test, options: TokenAppOptions = {}) {
 type Answer = Awaited<ReturnType<ReturnType<typeof boundClient>['me']>>
 
 /** Asserts a refusal at a protected route by status, code and challenge. */
-function refused(t: Test, answer: Answer, code: string, challenge: string, message: string): void {
+function challenged(t: Test, answer: Answer, code: string, challenge: string, message: string): void {
   const { statusCode, headers } = answer
   const got = [statusCode, answer.json().code, headers['www-authenticate']]
   t.strictSame(got, [401, code, challenge], message)
@@ -76,12 +76,12 @@ t.test(
       if (isKnown) t.equal((await client.me(token)).statusCode, 200)
       events.length = 0
       const under = (authorization: string) => app.inject({ url: '/me', headers: { authorization } })
-      refused(t, await under(`DPoP ${token}`), ...INVALID_PROOF, 'no proof')
+      challenged(t, await under(`DPoP ${token}`), ...INVALID_PROOF, 'no proof')
       const bearer = await me(token)
       t.match([bearer.statusCode, bearer.json().code], [401, 'TOKEN_INVALID'])
       t.equal(bearer.headers['www-authenticate'], `Bearer error="invalid_token", DPoP ${ALGS}`)
       const thief = boundClient(app)
-      refused(t, await thief.me(token), ...INVALID_TOKEN, 'another key')
+      challenged(t, await thief.me(token), ...INVALID_TOKEN, 'another key')
       const about = { type: 'proof_refused', accountId: ALICE.id, signInId, mode: 'token' }
       t.strictSame(
         events,
@@ -106,7 +106,7 @@ t.test('each fault of a proof is refused with its code, and the owner’s next p
     'no jti': { jti: undefined },
   }
   for (const [name, proof] of Object.entries(bad))
-    refused(t, await client.me(token, proof), ...INVALID_PROOF, name)
+    challenged(t, await client.me(token, proof), ...INVALID_PROOF, name)
   t.match(
     events,
     Object.keys(bad).map(() => ({ type: 'proof_refused', reason: 'invalid' })),
@@ -114,7 +114,7 @@ t.test('each fault of a proof is refused with its code, and the owner’s next p
   t.equal(events.length, Object.keys(bad).length)
   for (const nonce of [undefined, 'x']) {
     const challenge = `DPoP error="use_dpop_nonce", ${ALGS}`
-    refused(t, await client.me(token, { nonce }), 'PROOF_NONCE_REQUIRED', challenge, String(nonce))
+    challenged(t, await client.me(token, { nonce }), 'PROOF_NONCE_REQUIRED', challenge, String(nonce))
   }
   t.equal(events.length, Object.keys(bad).length, 'a client without a nonce is no thief')
   t.equal((await client.me(token)).statusCode, 200)
@@ -135,7 +135,7 @@ t.test('a proof is good once, and a refused request does not spend it', async (t
   )
   t.equal((await app.inject({ url: '/me', headers })).statusCode, 200)
   events.length = 0
-  refused(t, await app.inject({ url: '/me', headers }), ...INVALID_PROOF, 'again')
+  challenged(t, await app.inject({ url: '/me', headers }), ...INVALID_PROOF, 'again')
   t.match(events, [{ type: 'proof_refused', reason: 'spent' }])
   const [first, second] = await Promise.all([headersOf({ jti: 'a' }), headersOf({ jti: 'a' })])
   const at = await Promise.all([first, second].map((headers) => app.inject({ url: '/me', headers })))
@@ -191,7 +191,7 @@ t.test('an unbound token stays one, under its own scheme', async (t) => {
   t.equal(pair.tokenType, 'Bearer')
   t.notOk('cnf' in parts(pair.token).payload)
   t.equal((await me(pair.token)).statusCode, 200)
-  refused(t, await client.me(pair.token), ...INVALID_TOKEN, 'under DPoP')
+  challenged(t, await client.me(pair.token), ...INVALID_TOKEN, 'under DPoP')
   t.equal((await me(pair.token)).statusCode, 200)
   t.match((await refresh(pair.refreshToken)).json(), { tokenType: 'Bearer' })
   const nobody = await app.inject({ url: '/me' })
@@ -251,10 +251,10 @@ t.test(
     const { token, signInId } = await client.login(ALICE)
     t.equal((await client.me(token)).statusCode, 200)
     await app.signIns.end({ accountId: ALICE.id, signInId })
-    refused(t, await client.me(token), 'SIGNED_OUT', INVALID_TOKEN[1], 'ended')
+    challenged(t, await client.me(token), 'SIGNED_OUT', INVALID_TOKEN[1], 'ended')
     const later = await client.login(ALICE)
     clock.now += 900_000
-    refused(t, await client.me(later.token), 'TOKEN_EXPIRED', INVALID_TOKEN[1], 'expired')
+    challenged(t, await client.me(later.token), 'TOKEN_EXPIRED', INVALID_TOKEN[1], 'expired')
   },
 )
 

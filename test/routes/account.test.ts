@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { ADMIN, type Credential, MODES, post, refused, signIn, USER } from '../helpers/http.js'
+import { ADMIN, type Credential, MODES, post, refusedByCenter, signIn, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const show = (app: FastifyInstance, headers: Credential, username = 'user1') =>
@@ -73,17 +73,17 @@ test('an account’s changes and endings are among its events, with who did it',
 
 test('only administrators see an account, and no key does', async (t) => {
   const { app } = await startUserCenter(t)
-  refused(t, await show(app, {}), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await show(app, {}), 403, 'NOT_SIGNED_IN')
   for (const mode of MODES) {
     const { credential } = await signIn(app, mode)
     for (const name of ['user1', 'admin', 'nobody'])
-      refused(t, await show(app, credential, name), 403, 'ROLE_REQUIRED', `${mode}: ${name}`)
+      refusedByCenter(t, await show(app, credential, name), 403, 'ROLE_REQUIRED', `${mode}: ${name}`)
     const admin = await signIn(app, mode, ADMIN)
     t.equal((await show(app, admin.credential)).statusCode, 200, mode)
     for (const name of ['nobody', "' OR '1'='1", '__proto__', 'user1\0', '%', '😀'])
-      refused(t, await show(app, admin.credential, name), 404, 'NOT_FOUND', name)
+      refusedByCenter(t, await show(app, admin.credential, name), 404, 'NOT_FOUND', name)
   }
   const { credential } = await signIn(app, 'cookie', ADMIN)
   const { key } = (await post(app, '/api_keys', { name: 'deploy' }, credential)).json().data
-  refused(t, await show(app, { authorization: `Bearer ${key}` }), 403, 'MODE_REQUIRED')
+  refusedByCenter(t, await show(app, { authorization: `Bearer ${key}` }), 403, 'MODE_REQUIRED')
 })

@@ -1,7 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
-import { ADMIN, type Credential, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import {
+  ADMIN,
+  type Credential,
+  MODES,
+  post,
+  refusedByCenter,
+  signIn,
+  USER,
+  userInfo,
+} from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 function list(app: FastifyInstance, headers: Credential, query = '') {
@@ -89,7 +98,7 @@ test('a query of another form is refused', async (t) => {
     '__proto__=1',
   ]
   for (const query of queries)
-    refused(t, await list(app, credential, `?${query}`), 400, 'BODY_INVALID', query.slice(0, 40))
+    refusedByCenter(t, await list(app, credential, `?${query}`), 400, 'BODY_INVALID', query.slice(0, 40))
   for (const limit of [1, 9, 10, 99, 100])
     t.equal((await list(app, credential, `?limit=${limit}`)).statusCode, 200)
   t.equal(
@@ -104,17 +113,17 @@ test('whoever is no administrator is refused, and changes nothing', async (t) =>
   const before = await app.accounts.list({ limit: 10 })
   for (const mode of MODES) {
     const { credential } = await signIn(app, mode)
-    refused(t, await list(app, credential), 403, 'ROLE_REQUIRED', mode)
-    refused(t, await patch(app, credential, 'user1', { role: 'admin' }), 403, 'ROLE_REQUIRED', mode)
-    refused(t, await patch(app, credential, 'nobody', { role: 'admin' }), 403, 'ROLE_REQUIRED', mode)
+    refusedByCenter(t, await list(app, credential), 403, 'ROLE_REQUIRED', mode)
+    refusedByCenter(t, await patch(app, credential, 'user1', { role: 'admin' }), 403, 'ROLE_REQUIRED', mode)
+    refusedByCenter(t, await patch(app, credential, 'nobody', { role: 'admin' }), 403, 'ROLE_REQUIRED', mode)
   }
-  refused(t, await list(app, {}), 403, 'NOT_SIGNED_IN')
-  refused(t, await patch(app, {}, 'user1', { role: 'admin' }), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await list(app, {}), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await patch(app, {}, 'user1', { role: 'admin' }), 403, 'NOT_SIGNED_IN')
   const foreign = { origin: 'https://evil.example' }
   for (const mode of ['cookie', 'session'] as const) {
     const { credential } = await signIn(app, mode, ADMIN)
     const answer = await patch(app, { ...credential, ...foreign }, 'user1', { role: 'admin' })
-    refused(t, answer, 403, 'CROSS_SITE', mode)
+    refusedByCenter(t, answer, 403, 'CROSS_SITE', mode)
   }
   t.same(await app.accounts.list({ limit: 10 }), before)
   const { credential } = await signIn(app, 'token', ADMIN)
@@ -135,9 +144,14 @@ test('another role ends every sign-in of the account, in every mode, and of no o
   })
   t.notMatch(answer.body, /argon2|hash|epoch/)
   for (const { credential, refreshToken } of held) {
-    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+    refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
     if (!refreshToken) continue
-    refused(t, await post(app, '/refresh_token', { refresh_token: refreshToken }), 401, 'REFRESH_REFUSED')
+    refusedByCenter(
+      t,
+      await post(app, '/refresh_token', { refresh_token: refreshToken }),
+      401,
+      'REFRESH_REFUSED',
+    )
   }
   t.equal((await userInfo(app, admin.credential)).statusCode, 200)
   const { credential } = await signIn(app, 'cookie')
@@ -151,15 +165,15 @@ test('a disabled account is signed out and cannot sign in; enabled, it can, and 
   t.match((await patch(app, admin.credential, 'user1', { disabled: true })).json(), {
     data: { disabled: true },
   })
-  refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
   const disabled = await post(app, '/login_token', USER)
   const unknown = await post(app, '/login_token', { ...USER, username: 'nobody' })
-  refused(t, disabled, 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, disabled, 401, 'CREDENTIALS_REFUSED')
   t.equal(disabled.body, unknown.body, 'as if there were no such account')
   const both = await patch(app, admin.credential, 'user1', { disabled: false, role: 'admin' })
   t.match(both.json(), { data: { disabled: false, role: 'admin' } })
   t.match(await app.accounts.findByUsername('user1'), { epoch: 3 }, 'both with one rise')
-  refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
   t.equal((await userInfo(app, (await signIn(app, 'token')).credential)).statusCode, 200)
 })
 
@@ -183,9 +197,9 @@ test('what is no change is refused, and so is an account that is not there', asy
     [{ role: 'admin' }],
   ]
   for (const body of bodies)
-    refused(t, await patch(app, credential, 'user1', body), 400, 'BODY_INVALID', JSON.stringify(body))
+    refusedByCenter(t, await patch(app, credential, 'user1', body), 400, 'BODY_INVALID', JSON.stringify(body))
   for (const name of ['nobody', "' OR '1'='1", '__proto__', 'constructor', 'user1 ', 'user1\0', '%', '😀'])
-    refused(t, await patch(app, credential, name, { role: 'admin' }), 404, 'NOT_FOUND', name)
+    refusedByCenter(t, await patch(app, credential, name, { role: 'admin' }), 404, 'NOT_FOUND', name)
   t.same(await app.accounts.list({ limit: 10 }), before)
 })
 
@@ -193,10 +207,10 @@ test('the last administrator can neither demote nor disable himself; one of two 
   const { app } = await startUserCenter(t)
   const own = await signIn(app, 'cookie', ADMIN)
   for (const change of [{ role: 'user' }, { disabled: true }, { role: 'user', disabled: true }])
-    refused(t, await patch(app, own.credential, 'admin', change), 409, 'LAST_ADMIN')
+    refusedByCenter(t, await patch(app, own.credential, 'admin', change), 409, 'LAST_ADMIN')
   t.equal((await userInfo(app, own.credential)).statusCode, 200, 'and stays signed in')
   await patch(app, own.credential, 'user1', { role: 'admin', disabled: true })
-  refused(
+  refusedByCenter(
     t,
     await patch(app, own.credential, 'admin', { role: 'user' }),
     409,
@@ -207,7 +221,7 @@ test('the last administrator can neither demote nor disable himself; one of two 
   const answer = await patch(app, own.credential, 'admin', { role: 'user' })
   t.match(answer.json(), { code: 200, data: { role: 'user' } })
   t.match(answer.cookies, [{ name: 'identity', value: '', maxAge: 0 }], 'the own cookie goes')
-  refused(t, await list(app, own.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await list(app, own.credential), 403, 'SIGNED_OUT')
 })
 
 test('of two administrators who demote each other at once one is left', async (t) => {
@@ -232,9 +246,9 @@ test('a change that could not be distributed is 503; asked for again, it is answ
   const real = app.stateStore.raiseEpoch
   app.stateStore.raiseEpoch = () => Promise.reject(new StoreUnavailable())
   const answer = await patch(app, admin.credential, 'user1', { disabled: true })
-  refused(t, answer, 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, answer, 503, 'STORE_UNAVAILABLE')
   t.match(answer.headers['retry-after'], /^\d+$/)
-  refused(
+  refusedByCenter(
     t,
     await patch(app, admin.credential, 'user1', { disabled: true }),
     503,
@@ -243,5 +257,5 @@ test('a change that could not be distributed is 503; asked for again, it is answ
   )
   app.stateStore.raiseEpoch = real
   t.equal((await patch(app, admin.credential, 'user1', { disabled: true })).statusCode, 200)
-  refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
 })

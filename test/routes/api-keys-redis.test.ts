@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { type Test, test } from 'tap'
-import { type Credential, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { type Credential, post, refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { makeDataDir, startUserCenter, testClock } from '../helpers/user-center.js'
 
@@ -36,9 +36,9 @@ test('a key is good at every instance, and its end is known at every instance', 
     for (const { headers } of [key, other]) t.equal(await statusOf(app, headers), 200)
   const ended = await there.inject({ method: 'DELETE', url: `/api_keys/${key.id}`, headers: credential })
   t.equal(ended.statusCode, 200)
-  refused(t, await userInfo(there, key.headers), 403, 'SIGNED_OUT', 'at once where it was ended')
+  refusedByCenter(t, await userInfo(there, key.headers), 403, 'SIGNED_OUT', 'at once where it was ended')
   await until(async () => (await statusOf(here, key.headers)) === 403)
-  refused(t, await userInfo(here, key.headers), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(here, key.headers), 403, 'SIGNED_OUT')
   for (const app of [here, there]) t.equal(await statusOf(app, other.headers), 200, 'the other one lives on')
 })
 
@@ -52,11 +52,11 @@ test('when Redis loses everything, people sign in again, and live keys go on', a
   t.teardown(() => admin.disconnect())
   await admin.flushall()
   await until(async () => (await statusOf(here, credential)) === 403)
-  refused(t, await userInfo(here, credential), 403, 'SIGNED_OUT', 'a person')
+  refusedByCenter(t, await userInfo(here, credential), 403, 'SIGNED_OUT', 'a person')
   for (const app of [here, there]) {
     await until(async () => (await statusOf(app, live.headers)) === 200)
     t.equal(await statusOf(app, unseen.headers), 200)
-    refused(t, await userInfo(app, ended.headers), 403, 'SIGNED_OUT')
+    refusedByCenter(t, await userInfo(app, ended.headers), 403, 'SIGNED_OUT')
   }
   const again = (await signIn(here, 'session')).credential
   t.equal(
@@ -72,7 +72,7 @@ test('a new password ends keys at the other instance too', async (t) => {
   t.equal(await statusOf(there, headers), 200)
   const body = { current_password: 'user123', new_password: 'three quiet ravens' }
   t.equal((await post(here, '/password', body, credential)).statusCode, 200)
-  refused(t, await userInfo(here, headers), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(here, headers), 403, 'SIGNED_OUT')
   await until(async () => (await statusOf(there, headers)) === 403)
 })
 
@@ -82,5 +82,5 @@ test('when Redis is away, a key in use is 503 as soon as that is noticed', async
   t.equal(await statusOf(here, headers), 200)
   await redis.kill()
   await until(async () => (await statusOf(here, headers)) === 503)
-  refused(t, await userInfo(here, headers), 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, await userInfo(here, headers), 503, 'STORE_UNAVAILABLE')
 })

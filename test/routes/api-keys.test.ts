@@ -10,7 +10,7 @@ import {
   listen,
   MODES,
   post,
-  refused,
+  refusedByCenter,
   sendRaw,
   signIn,
   USER,
@@ -66,8 +66,8 @@ test('POST /api_keys makes a key and shows it once; GET lists, DELETE ends', asy
   t.notMatch(JSON.stringify(await list()), key.split('_')[2])
   const ended = await end(id)
   t.same([ended.statusCode, ended.json().data], [200, { ended: 1 }])
-  refused(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
-  refused(t, await end(id), 404, 'NOT_FOUND')
+  refusedByCenter(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await end(id), 404, 'NOT_FOUND')
   t.same(await list(), [])
 })
 
@@ -87,9 +87,9 @@ test('a key lives 90 days by default and API_KEY_TTL_MAX at most', async (t) => 
   await makeKey()
   t.equal((await list())[0].expires_at, new Date(now + 90 * DAY * 1000).toISOString())
   t.equal((await make({ expires_in: 400 * DAY })).statusCode, 201)
-  refused(t, await make({ expires_in: 400 * DAY + 1 }), 400, 'BODY_INVALID')
+  refusedByCenter(t, await make({ expires_in: 400 * DAY + 1 }), 400, 'BODY_INVALID')
   const short = await start(t, { API_KEY_TTL_MAX: '3600' })
-  refused(t, await short.make({ expires_in: 3601 }), 400, 'BODY_INVALID')
+  refusedByCenter(t, await short.make({ expires_in: 3601 }), 400, 'BODY_INVALID')
   await short.makeKey()
   t.equal((await short.list())[0].expires_at, new Date(now + 3_600_000).toISOString())
 })
@@ -112,7 +112,7 @@ test('the end of a key is remembered for as long as a key can live', async (t) =
 test('API_KEY_CAP: one more is 409 API_KEY_LIMIT, and none is ended for it', async (t) => {
   const { app, make, makeKey, list, end } = await start(t, { API_KEY_CAP: '2', SIGN_IN_CAP: '2' })
   const [one, two] = [await makeKey(), await makeKey()]
-  refused(t, await make(), 409, 'API_KEY_LIMIT')
+  refusedByCenter(t, await make(), 409, 'API_KEY_LIMIT')
   t.equal((await list()).length, 2)
   for (let login = 0; login < 3; login++) await signIn(app, 'token')
   for (const { headers } of [one, two]) t.equal((await userInfo(app, headers)).statusCode, 200)
@@ -142,22 +142,22 @@ test('a malformed body is 400, and makes nothing', async (t) => {
     { role: 'admin' },
     { key: 'fik_mine' },
   ]
-  for (const body of bodies) refused(t, await make(body), 400, 'BODY_INVALID', JSON.stringify(body))
+  for (const body of bodies) refusedByCenter(t, await make(body), 400, 'BODY_INVALID', JSON.stringify(body))
   t.same(await list(), [])
   t.equal((await make({ name: '日本 – «déploiement»' })).statusCode, 201)
 })
 
 test('a key is made by somebody who signed in recently, by any mode for people', async (t) => {
   const { app, clock, make } = await start(t)
-  refused(t, await make({}, {}), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await make({}, {}), 403, 'NOT_SIGNED_IN')
   for (const mode of MODES) {
     const { credential } = await signIn(app, mode)
     t.equal((await make({}, credential)).statusCode, 201, mode)
     clock.advance(601)
-    refused(t, await make({}, credential), 403, 'SIGN_IN_TOO_OLD', mode)
+    refusedByCenter(t, await make({}, credential), 403, 'SIGN_IN_TOO_OLD', mode)
   }
   const crossSite = { ...(await signIn(app, 'cookie')).credential, 'sec-fetch-site': 'cross-site' }
-  refused(t, await make({}, crossSite), 403, 'CROSS_SITE')
+  refusedByCenter(t, await make({}, crossSite), 403, 'CROSS_SITE')
 })
 
 test('somebody else’s key is 404, like one that does not exist', async (t) => {
@@ -166,10 +166,10 @@ test('somebody else’s key is 404, like one that does not exist', async (t) => 
   const other = (await signIn(app, 'session', ADMIN)).credential
   t.same(await list(other), [])
   const one = await end(id, other)
-  refused(t, one, 404, 'NOT_FOUND')
+  refusedByCenter(t, one, 404, 'NOT_FOUND')
   t.equal((await end('A'.repeat(16), other)).body, one.body)
   const [{ id: notAKey }] = (await app.inject({ url: '/sign_ins', headers: other })).json().data
-  refused(t, await end(notAKey, other), 404, 'NOT_FOUND', 'a sign-in that is no key')
+  refusedByCenter(t, await end(notAKey, other), 404, 'NOT_FOUND', 'a sign-in that is no key')
   t.equal((await userInfo(app, headers)).statusCode, 200)
 })
 
@@ -197,10 +197,10 @@ test('403 MODE_REQUIRED for a key at every route for people, even an administrat
     for (const [method, url, payload] of FOR_PEOPLE) {
       const headers = { authorization: `Bearer ${key}` }
       const answer = await app.inject({ method, url, headers, ...(payload ? { payload } : {}) })
-      refused(t, answer, 403, 'MODE_REQUIRED', `${method} ${url}`)
+      refusedByCenter(t, answer, 403, 'MODE_REQUIRED', `${method} ${url}`)
       const beside = { ...headers, ...credential }
       const both = await app.inject({ method, url, headers: beside, ...(payload ? { payload } : {}) })
-      refused(t, both, 403, 'MODE_REQUIRED', `${method} ${url}, with a session beside it`)
+      refusedByCenter(t, both, 403, 'MODE_REQUIRED', `${method} ${url}, with a session beside it`)
     }
   }
   t.equal(
@@ -279,7 +279,7 @@ test('GET /sign_ins shows keys beside the rest, and they are ended like them', a
   )
   const ended = await app.inject({ method: 'DELETE', url: `/sign_ins/${id}`, headers: credential })
   t.same(ended.json().data, { ended: 1 })
-  refused(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
   t.same(await list(), [])
 })
 
@@ -292,7 +292,7 @@ test('DELETE /sign_ins?except=current spares keys, and DELETE /sign_ins does not
   t.equal((await userInfo(app, headers)).statusCode, 200)
   const all = await app.inject({ method: 'DELETE', url: '/sign_ins', headers: credential })
   t.same(all.json().data, { ended: 2 })
-  refused(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
 })
 
 type Change = (app: FastifyInstance, credential: Credential) => Promise<LightMyRequestResponse>
@@ -330,12 +330,12 @@ for (const [name, change] of Object.entries(CHANGES)) {
     const { headers, id } = await makeKey()
     t.equal((await userInfo(app, headers)).statusCode, 200)
     t.equal((await change(app, credential)).statusCode, 200)
-    refused(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
+    refusedByCenter(t, await userInfo(app, headers), 403, 'SIGNED_OUT')
     const found = await app.accounts.apiKeys.find(id)
     t.ok(found?.account === null || (found?.account.epoch ?? 0) > (found?.key.epoch ?? 0))
     await app.close()
     const restarted = await startUserCenter(t, { DATA_DIR: dataDir })
-    refused(t, await userInfo(restarted.app, headers), 403, 'SIGNED_OUT', 'after a restart')
+    refusedByCenter(t, await userInfo(restarted.app, headers), 403, 'SIGNED_OUT', 'after a restart')
   })
 }
 
@@ -346,7 +346,7 @@ test('a sign-in that a raised epoch is about to end makes no key that lives on',
   t.teardown(close)
   const account = await app.accounts.findByUsername('user1')
   await kysely.updateTable('accounts').set({ epoch: 7 }).where('id', '=', String(account?.id)).execute()
-  refused(t, await make(), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await make(), 403, 'SIGNED_OUT')
   t.same(await list(), [])
   const [entry] = await app.signIns.list(String(account?.id))
   const spared = { spared_sign_in: entry?.id ?? '' }
@@ -369,8 +369,8 @@ test('a sign-in that ends while it makes a key makes none', async (t) => {
     }
     return generation.call(app.stateStore)
   }
-  refused(t, await make(), 403, 'SIGNED_OUT')
-  refused(t, await make(), 403, 'SIGNED_OUT', 'nor later')
+  refusedByCenter(t, await make(), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await make(), 403, 'SIGNED_OUT', 'nor later')
   t.ok(hasEnded)
   const account = await app.accounts.findByUsername('user1')
   t.same(await app.signIns.list(String(account?.id)), [])
@@ -392,7 +392,7 @@ test('the making of keys is limited by address', async (t) => {
   const { make, makeKey, list } = await start(t, { LOGIN_LIMIT_ADDRESS: '5' })
   for (let made = 0; made < 5; made++) await makeKey()
   const answer = await make()
-  refused(t, answer, 429, 'THROTTLED')
+  refusedByCenter(t, answer, 429, 'THROTTLED')
   t.ok(Number(answer.headers['retry-after']) > 0)
   t.equal((await list()).length, 5)
 })
@@ -417,7 +417,7 @@ test('each refusal has its code, status and challenge', async (t) => {
   for (const [key, error, challenge] of cases) {
     for (const url of ['/user_info', '/sign_ins', '/inspector']) {
       const answer = await app.inject({ url, headers: { authorization: `Bearer ${key}` } })
-      refused(t, answer, 403, error, `${url} ${error}`)
+      refusedByCenter(t, answer, 403, error, `${url} ${error}`)
       t.equal(answer.headers['www-authenticate'], challenge)
     }
   }
@@ -447,7 +447,7 @@ test('at /user_info a refused key does not stop the search, and elsewhere it doe
   const { app, credential } = await start(t)
   const headers = { ...credential, authorization: 'Bearer fik_nothing' }
   t.equal((await userInfo(app, headers)).json().auth_type, 'cookie')
-  refused(t, await app.inject({ url: '/sign_ins', headers }), 403, 'CREDENTIAL_INVALID')
+  refusedByCenter(t, await app.inject({ url: '/sign_ins', headers }), 403, 'CREDENTIAL_INVALID')
 })
 
 test('a logout with a key ends nothing of the key', async (t) => {

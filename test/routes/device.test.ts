@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { DeviceClient } from '../helpers/device-client.js'
 import { movedBy } from '../helpers/exposition.js'
 import { codeAt, enrolTotp } from '../helpers/factor-center.js'
-import { ADMIN, listen, post, refused, signIn, USER } from '../helpers/http.js'
+import { ADMIN, listen, post, refusedByCenter, signIn, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const SECURE = { COOKIE_SECURE: 'true', COOKIE_NAME: 'center', SESSION_NAME: 'sid' }
@@ -29,7 +29,7 @@ for (const mode of MODES) {
     t.equal((await client.get('/user_info')).statusCode, 200)
     t.match((await client.get('/sign_ins')).json().data, [{ auth_type: mode, bound: true, current: true }])
     const headers = { cookie: withoutProof(client.cookies()) }
-    refused(t, await app.inject({ url: '/user_info', headers }), 403, 'DEVICE_PROOF_REQUIRED')
+    refusedByCenter(t, await app.inject({ url: '/user_info', headers }), 403, 'DEVICE_PROOF_REQUIRED')
     const chinese = { ...headers, 'accept-language': 'zh' }
     t.match((await app.inject({ url: '/user_info', headers: chinese })).json().msg, /设备/)
     for (let hours = 0; hours < 3; hours++) {
@@ -49,7 +49,7 @@ for (const mode of MODES) {
     const thief = await app.inject({ method: 'POST', url: '/api_keys', headers, payload: body })
     t.match(thief, { statusCode: 307, headers: { location: '?device_proof=asked' } })
     const url = '/api_keys?device_proof=asked'
-    refused(
+    refusedByCenter(
       t,
       await app.inject({ method: 'POST', url, headers, payload: body }),
       403,
@@ -60,7 +60,7 @@ for (const mode of MODES) {
     t.match(client.log.at(-1), '/device/refresh 200')
     t.equal((await client.get('/api_keys')).json().data.length, 1)
     const bearer = { authorization: `Bearer ${made.json().data.key}` }
-    refused(
+    refusedByCenter(
       t,
       await app.inject({ method: 'POST', url: '/api_keys', headers: bearer, payload: body }),
       403,
@@ -75,7 +75,7 @@ for (const mode of MODES) {
     const payload = { email: 'user1@mail.example' }
     const thief = (mark = '') => app.inject({ method: 'POST', url: `/email${mark}`, headers, payload })
     t.match(await thief(), { statusCode: 307, headers: { location: '?device_proof=asked' } })
-    refused(t, await thief('?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED')
+    refusedByCenter(t, await thief('?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED')
     t.equal((await client.post('/email', payload)).statusCode, 202)
   })
 
@@ -101,7 +101,7 @@ for (const mode of MODES) {
       const headers = { cookie: (await enter(USER)).cookies() }
       const thief = (mark = '') => app.inject({ method, url: `${url}${mark}`, headers, payload })
       t.equal((await thief()).statusCode, 307, url)
-      refused(t, await thief('?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED', url)
+      refusedByCenter(t, await thief('?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED', url)
     }
     const client = await enter(USER)
     const { id, secret } = (await client.post('/factors/totp', {})).json().data
@@ -110,7 +110,7 @@ for (const mode of MODES) {
     const headers = { cookie: (await enter(ADMIN)).cookies() }
     const url = '/accounts/user1/factors?device_proof=asked'
     const stolen = await app.inject({ method: 'DELETE', url, headers })
-    refused(t, stolen, 403, 'DEVICE_PROOF_REQUIRED', 'nor does a copied administrator remove any')
+    refusedByCenter(t, stolen, 403, 'DEVICE_PROOF_REQUIRED', 'nor does a copied administrator remove any')
   })
 
   t.test(`${mode}: making an administrator and enabling an account take a fresh proof`, async (t) => {
@@ -124,7 +124,7 @@ for (const mode of MODES) {
     t.equal((await thief({ disabled: true })).statusCode, 200, 'what takes something away does not wait')
     for (const payload of [{ disabled: false }, { role: 'admin' }]) {
       t.match(await thief(payload), { statusCode: 307, headers: { location: '?device_proof=asked' } })
-      refused(t, await thief(payload, '?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED')
+      refusedByCenter(t, await thief(payload, '?device_proof=asked'), 403, 'DEVICE_PROOF_REQUIRED')
     }
     t.match(await app.accounts.findByUsername('user1'), { role: 'user', disabled: true })
     const payload = { role: 'admin', disabled: false }
@@ -137,7 +137,7 @@ for (const mode of MODES) {
       const { app, clock, client, login } = await signedIn(t, mode, env)
       t.equal(login.headers['secure-session-registration'], undefined)
       for (const path of ['/device/register', '/device/refresh'])
-        refused(t, await app.inject({ method: 'POST', url: path }), 404, 'NOT_FOUND')
+        refusedByCenter(t, await app.inject({ method: 'POST', url: path }), 404, 'NOT_FOUND')
       clock.advance(100)
       t.equal((await client.get('/user_info')).statusCode, 200)
       t.match((await client.get('/sign_ins')).json().data, [{ bound: false }])

@@ -8,7 +8,7 @@ import * as suite from '../../plugins/lib/errors.js'
 import * as own from '../../routes/http/errors.js'
 import { STATUSES } from '../../routes/openapi/failures.js'
 import { codeAt } from '../helpers/factor-center.js'
-import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { ADMIN, MODES, post, refusedByCenter, signIn, USER, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 interface Media {
@@ -298,8 +298,8 @@ t.test('in production it is there only when asked for', async (t) => {
     AUTH_SECRETS: 'kPz3Vt9_QyX2mWc7HsB4nLd8RfJ1gTa6',
   }
   const { app } = await startUserCenter(t, production)
-  refused(t, await app.inject('/docs'), 404, 'NOT_FOUND')
-  refused(t, await app.inject('/docs/json'), 404, 'NOT_FOUND')
+  refusedByCenter(t, await app.inject('/docs'), 404, 'NOT_FOUND')
+  refusedByCenter(t, await app.inject('/docs/json'), 404, 'NOT_FOUND')
   const asked = await startUserCenter(t, { ...production, DOCS: 'true' })
   t.equal((await asked.app.inject('/docs/json')).statusCode, 200)
 })

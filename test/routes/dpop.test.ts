@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { boundClient, CENTER, hashOf, proofKey } from '../helpers/dpop.js'
 import { codeAt } from '../helpers/factor-center.js'
-import { cookieOf, listen, post, refused, USER } from '../helpers/http.js'
+import { cookieOf, listen, post, refusedByCenter, USER } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const ALGS = 'algs="ES256 EdDSA RS256"'
@@ -42,16 +42,16 @@ t.test('a copied token is 403 with a challenge, and says what is missing', async
   const get = (authorization: string, headers = {}) =>
     app.inject({ url: '/user_info', headers: { authorization, ...headers } })
   const bare = await get(`DPoP ${token}`, { 'accept-language': 'zh' })
-  refused(t, bare, 403, 'PROOF_INVALID')
+  refusedByCenter(t, bare, 403, 'PROOF_INVALID')
   t.equal(bare.json().msg, 'DPoP 证明缺失或无效。')
   t.equal(bare.headers['www-authenticate'], `DPoP error="invalid_dpop_proof", ${ALGS}`)
   t.equal(bare.headers['dpop-nonce'], await client.nonce())
-  refused(t, await get(`Bearer ${token}`), 403, 'TOKEN_INVALID')
+  refusedByCenter(t, await get(`Bearer ${token}`), 403, 'TOKEN_INVALID')
   const noNonce = await client.send('GET', '/user_info', { token, proof: { nonce: undefined } })
-  refused(t, noNonce, 403, 'PROOF_NONCE_REQUIRED')
+  refusedByCenter(t, noNonce, 403, 'PROOF_NONCE_REQUIRED')
   t.equal(noNonce.headers['www-authenticate'], `DPoP error="use_dpop_nonce", ${ALGS}`)
   const refreshed = await post(app, '/refresh_token', { refresh_token })
-  refused(t, refreshed, 400, 'PROOF_INVALID')
+  refusedByCenter(t, refreshed, 400, 'PROOF_INVALID')
   t.equal(refreshed.headers['dpop-nonce'], await client.nonce())
 })
 
@@ -61,12 +61,12 @@ t.test('a request without the newest nonce is no attempt, at login and refresh',
   const without = { proof: { nonce: undefined } }
   for (let time = 0; time < 5; time++) {
     const answer = await client.send('POST', '/login_token', { payload: USER, ...without })
-    refused(t, answer, 400, 'PROOF_NONCE_REQUIRED')
+    refusedByCenter(t, answer, 400, 'PROOF_NONCE_REQUIRED')
   }
   const { refresh_token } = await login()
   for (let time = 0; time < 5; time++) {
     const answer = await client.send('POST', '/refresh_token', { payload: { refresh_token }, ...without })
-    refused(t, answer, 400, 'PROOF_NONCE_REQUIRED')
+    refusedByCenter(t, answer, 400, 'PROOF_NONCE_REQUIRED')
   }
   t.equal((await client.send('POST', '/refresh_token', { payload: { refresh_token } })).statusCode, 200)
 })
@@ -85,10 +85,10 @@ t.test('a bad proof is refused before the password is looked at', async (t) => {
   for (const password of [USER.password, 'a wrong password']) {
     const payload = { ...USER, password }
     const answer = await client.send('POST', '/login_token', { payload, proof: { htm: 'GET' } })
-    refused(t, answer, 400, 'PROOF_INVALID')
+    refusedByCenter(t, answer, 400, 'PROOF_INVALID')
   }
   t.equal(verified, 0)
-  refused(
+  refusedByCenter(
     t,
     await client.send('POST', '/login_token', { payload: { ...USER, password: 'wrong' } }),
     401,
@@ -114,7 +114,7 @@ t.test('whatever changes a second factor takes a proof for that very request', a
   for (const [method, url, payload] of changes)
     for (const proof of [{}, { dpop: other }]) {
       const headers = { authorization: `DPoP ${token}`, ...proof }
-      refused(t, await app.inject({ method, url, headers, payload }), 403, 'PROOF_INVALID', url)
+      refusedByCenter(t, await app.inject({ method, url, headers, payload }), 403, 'PROOF_INVALID', url)
     }
   const { id, secret } = (await client.send('POST', '/factors/totp', { token, payload: {} })).json().data
   const payload = { id, code: codeAt(secret, clock()) }
@@ -127,21 +127,26 @@ t.test('the refresh cookie can be bound as well', async (t) => {
   const { answer, token_type, token } = await login({ ...USER, refresh_cookie: true })
   t.equal(token_type, 'DPoP')
   const headers = { cookie: cookieOf(answer) }
-  refused(t, await app.inject({ method: 'POST', url: '/refresh_token', headers }), 400, 'PROOF_INVALID')
+  refusedByCenter(
+    t,
+    await app.inject({ method: 'POST', url: '/refresh_token', headers }),
+    400,
+    'PROOF_INVALID',
+  )
   const refreshed = await client.send('POST', '/refresh_token', { headers })
   t.match([refreshed.statusCode, refreshed.json().data.token_type], [200, 'DPoP'])
   const logout = await app.inject({ method: 'POST', url: '/logout_token', headers })
   t.equal(logout.statusCode, 200, 'signing out needs no proof')
-  refused(t, await client.send('GET', '/user_info', { token }), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await client.send('GET', '/user_info', { token }), 403, 'SIGNED_OUT')
 })
 
 t.test('the address of a proof is the configured one, whatever the request says', async (t) => {
   const { app, client, login } = await start(t, { PUBLIC_URL: 'https://center.example', PORT: '3000' })
   const answer = await login()
-  refused(t, answer.answer, 400, 'PROOF_INVALID')
+  refusedByCenter(t, answer.answer, 400, 'PROOF_INVALID')
   const host = { host: 'localhost:3000', 'x-forwarded-host': 'localhost:3000' }
   const spoofed = await client.send('POST', '/login_token', { payload: USER, headers: host })
-  refused(t, spoofed, 400, 'PROOF_INVALID')
+  refusedByCenter(t, spoofed, 400, 'PROOF_INVALID')
   const there = boundClient(app, client.key, { ...CENTER, origin: 'https://center.example' })
   t.equal((await there.send('POST', '/login_token', { payload: USER })).statusCode, 200)
 })
@@ -155,7 +160,7 @@ t.test(
     const payload = { username: 'somebody', password: 'a long enough password' }
     t.equal((await app.inject({ method: 'POST', url: '/register', payload })).statusCode, 201)
     const headers = { dpop: client.key.prove({ htm: 'POST', htu: 'http://localhost:3000/login_token' }) }
-    refused(
+    refusedByCenter(
       t,
       await app.inject({ method: 'POST', url: '/login_token', payload, headers }),
       400,
@@ -171,7 +176,7 @@ t.test('in development, localhost and 127.0.0.1 are one server', async (t) => {
   const there = boundClient(app, client.key, { ...CENTER, origin: 'http://127.0.0.1:3000' })
   t.equal((await there.send('POST', '/login_token', { payload: USER })).statusCode, 200)
   const other = boundClient(app, client.key, { ...CENTER, origin: 'http://127.0.0.1:3001' })
-  refused(t, await other.send('POST', '/login_token', { payload: USER }), 400, 'PROOF_INVALID')
+  refusedByCenter(t, await other.send('POST', '/login_token', { payload: USER }), 400, 'PROOF_INVALID')
 })
 
 t.test('a live stream opens with a proof, and ends with its sign-in', async (t) => {

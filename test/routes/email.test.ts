@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
 import { onDatabases } from '../helpers/databases.js'
-import { ADMIN, type Credential, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { ADMIN, type Credential, MODES, post, refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { ADDRESS, codeIn, confirmAddress, FROM, SITE, startMailCenter } from '../helpers/mail-center.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -30,7 +30,7 @@ test('POST /email sends a code, and POST /email/confirm makes the address count'
   t.equal(await emailOf(), 'User1@mail.example')
   t.equal((await userInfo(app, credential)).statusCode, 200, 'no sign-in ends')
   const again = await post(app, '/email/confirm', { code: codeIn(mail.text) }, credential)
-  refused(t, again, 401, 'CODE_REFUSED', 'once')
+  refusedByCenter(t, again, 401, 'CODE_REFUSED', 'once')
 })
 
 test('a code that is malformed, wrong, late or another account’s is refused', async (t, env) => {
@@ -42,11 +42,11 @@ test('a code that is malformed, wrong, late or another account’s is refused', 
   const fullWidth = [...code].map((digit) => String.fromCodePoint(0xff10 + Number(digit))).join('')
   const malformed = ['', code.slice(1), `${code}0`, ` ${code}`, fullWidth, `${code}\n`, Number(code), null]
   for (const wrong of malformed)
-    refused(t, await post(app, '/email/confirm', { code: wrong }, credential), 400, 'BODY_INVALID')
-  refused(t, await post(app, '/email/confirm', { code }, other), 401, 'CODE_REFUSED')
-  refused(t, await post(app, '/email/confirm', { code }), 403, 'NOT_SIGNED_IN')
+    refusedByCenter(t, await post(app, '/email/confirm', { code: wrong }, credential), 400, 'BODY_INVALID')
+  refusedByCenter(t, await post(app, '/email/confirm', { code }, other), 401, 'CODE_REFUSED')
+  refusedByCenter(t, await post(app, '/email/confirm', { code }), 403, 'NOT_SIGNED_IN')
   clock.advance(10 * 60)
-  refused(t, await post(app, '/email/confirm', { code }, credential), 401, 'CODE_REFUSED', 'late')
+  refusedByCenter(t, await post(app, '/email/confirm', { code }, credential), 401, 'CODE_REFUSED', 'late')
   t.equal(
     (await app.accounts.find(String((await app.accounts.findByUsername('user1'))?.id)))?.email,
     undefined,
@@ -55,16 +55,22 @@ test('a code that is malformed, wrong, late or another account’s is refused', 
 
 test('an address is asked for by somebody who signed in recently, by any mode for people', async (t, env) => {
   const { app, clock, mailServer } = await startMailCenter(t, env)
-  refused(t, await post(app, '/email', { email: ADDRESS }), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await post(app, '/email', { email: ADDRESS }), 403, 'NOT_SIGNED_IN')
   for (const mode of MODES) {
     const { credential } = await signIn(app, mode)
     t.equal((await post(app, '/email', { email: ADDRESS }, credential)).statusCode, 202, mode)
     await mailServer.next()
     clock.advance(601)
-    refused(t, await post(app, '/email', { email: ADDRESS }, credential), 403, 'SIGN_IN_TOO_OLD', mode)
+    refusedByCenter(
+      t,
+      await post(app, '/email', { email: ADDRESS }, credential),
+      403,
+      'SIGN_IN_TOO_OLD',
+      mode,
+    )
   }
   const crossSite = { ...(await signIn(app, 'cookie')).credential, 'sec-fetch-site': 'cross-site' }
-  refused(t, await post(app, '/email', { email: ADDRESS }, crossSite), 403, 'CROSS_SITE')
+  refusedByCenter(t, await post(app, '/email', { email: ADDRESS }, crossSite), 403, 'CROSS_SITE')
 })
 
 test('what is no address is refused, and no mail is sent', async (t, env) => {
@@ -77,7 +83,8 @@ test('what is no address is refused, and no mail is sent', async (t, env) => {
     'а@b.example',
     'a@[127.0.0.1]',
   ]
-  for (const email of bad) refused(t, await post(app, '/email', { email }, credential), 400, 'EMAIL_INVALID')
+  for (const email of bad)
+    refusedByCenter(t, await post(app, '/email', { email }, credential), 400, 'EMAIL_INVALID')
   for (const body of [
     {},
     { email: '' },
@@ -85,7 +92,7 @@ test('what is no address is refused, and no mail is sent', async (t, env) => {
     { email: ['a@b.example'] },
     { email: 'a@b.example', x: 1 },
   ])
-    refused(t, await post(app, '/email', body, credential), 400, 'BODY_INVALID')
+    refusedByCenter(t, await post(app, '/email', body, credential), 400, 'BODY_INVALID')
   await app.accountMail.flush()
   t.same(mailServer.mails, [])
 })
@@ -98,7 +105,7 @@ test('an account asks for five codes in an hour, then it is 429 with Retry-After
     await mailServer.next()
   }
   const answer = await post(app, '/email', { email: ADDRESS }, credential)
-  refused(t, answer, 429, 'THROTTLED')
+  refusedByCenter(t, answer, 429, 'THROTTLED')
   t.equal(answer.headers['retry-after'], '3600')
   clock.advance(3601)
   const fresh = (await signIn(app, 'cookie')).credential
@@ -132,7 +139,7 @@ test('somebody else’s address, and one that only looks like it, count for nobo
   const thief = (await signIn(app, 'cookie', ADMIN)).credential
   t.equal((await post(app, '/email', { email: ADDRESS }, thief)).statusCode, 202)
   t.same((await mailServer.next()).to, [ADDRESS], 'the code goes to its owner')
-  refused(t, await post(app, '/email/confirm', { code: '00000000' }, thief), 401, 'CODE_REFUSED')
+  refusedByCenter(t, await post(app, '/email/confirm', { code: '00000000' }, thief), 401, 'CODE_REFUSED')
   const lookalike = ADDRESS.replace('mail', 'mа\u0456l')
   t.equal((await post(app, '/email', { email: lookalike }, thief)).statusCode, 202)
   const { to, text } = await mailServer.next()
@@ -183,5 +190,5 @@ test('without a mail server: in development mails go to the log, in production t
   const silent = (await startUserCenter(t, { ...production, PUBLIC_URL: SITE })).app
   t.equal((await silent.inject('/settings')).json().data.mail, false)
   for (const url of ['/email', '/email/confirm', '/password/forgot', '/password/reset'])
-    refused(t, await post(silent, url, {}), 404, 'NOT_FOUND')
+    refusedByCenter(t, await post(silent, url, {}), 404, 'NOT_FOUND')
 })

@@ -3,7 +3,16 @@ import t from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
 import { onDatabases, openTables } from '../helpers/databases.js'
 import { beginLogin, codeAt, enrolTotp, signInByFactor, startFactorCenter } from '../helpers/factor-center.js'
-import { ADMIN, type Credential, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import {
+  ADMIN,
+  type Credential,
+  MODES,
+  post,
+  refusedByCenter,
+  signIn,
+  USER,
+  userInfo,
+} from '../helpers/http.js'
 import { startMailCenter } from '../helpers/mail-center.js'
 import { makeDataDir, startUserCenter } from '../helpers/user-center.js'
 
@@ -32,13 +41,13 @@ test('POST /factors/totp and /factors/totp/confirm: a factor counts once a code 
   const confirm = (code: unknown, headers = credential, name: unknown = 'Phone') =>
     post(app, '/factors/totp/confirm', { id, code, name }, headers)
   const code = codeAt(secret, clock())
-  refused(t, await confirm(code === '000000' ? '000001' : '000000'), 401, 'FACTOR_REFUSED', 'wrong')
+  refusedByCenter(t, await confirm(code === '000000' ? '000001' : '000000'), 401, 'FACTOR_REFUSED', 'wrong')
   for (const odd of [`${code}0`, ` ${code}`, `${code.slice(0, 3)} ${code.slice(3)}`])
-    refused(t, await confirm(odd), 401, 'FACTOR_REFUSED', odd)
+    refusedByCenter(t, await confirm(odd), 401, 'FACTOR_REFUSED', odd)
   const other = (await signIn(app, 'session', ADMIN)).credential
-  refused(t, await confirm(code, other), 401, 'FACTOR_REFUSED', 'another account’s')
-  refused(t, await confirm(code, credential, ' \u202e'), 400, 'BODY_INVALID')
-  refused(t, await confirm(Number(code)), 400, 'BODY_INVALID')
+  refusedByCenter(t, await confirm(code, other), 401, 'FACTOR_REFUSED', 'another account’s')
+  refusedByCenter(t, await confirm(code, credential, ' \u202e'), 400, 'BODY_INVALID')
+  refusedByCenter(t, await confirm(Number(code)), 400, 'BODY_INVALID')
   const { data } = (await confirm(code)).json()
   t.equal(new Set(data.recovery_codes).size, 10)
   t.match(await listOf(app, credential), [
@@ -62,14 +71,14 @@ test('GET, PATCH and DELETE /factors: one’s own, and with the mail of each cha
   await app.accountMail.flush()
   t.match(mailServer.mails.at(-1), { to: [address], text: /factor of your account was renamed/ })
   for (const name of ['', ' ', '\n', 'a'.repeat(101), '👩‍👩‍👧'.repeat(50), 7, 'a\u202eb', 'a\u2028b'])
-    refused(t, await rename(app, factor.id, { name }, credential), 400, 'BODY_INVALID')
+    refusedByCenter(t, await rename(app, factor.id, { name }, credential), 400, 'BODY_INVALID')
   const admin = (await signIn(app, 'cookie', ADMIN)).credential
-  refused(t, await rename(app, factor.id, { name: 'mine' }, admin), 404, 'NOT_FOUND')
-  refused(t, await remove(app, factor.id, admin), 404, 'NOT_FOUND')
-  refused(t, await remove(app, 'nothing', credential), 404, 'NOT_FOUND')
+  refusedByCenter(t, await rename(app, factor.id, { name: 'mine' }, admin), 404, 'NOT_FOUND')
+  refusedByCenter(t, await remove(app, factor.id, admin), 404, 'NOT_FOUND')
+  refusedByCenter(t, await remove(app, 'nothing', credential), 404, 'NOT_FOUND')
   t.equal((await remove(app, factor.id, credential)).statusCode, 200)
   t.same(await listOf(app, credential), [], 'the recovery codes went with it')
-  refused(t, await remove(app, factor.id, credential), 404, 'NOT_FOUND', 'again')
+  refusedByCenter(t, await remove(app, factor.id, credential), 404, 'NOT_FOUND', 'again')
   t.equal((await post(app, '/login_token', USER)).statusCode, 200, 'the password is enough')
   await app.accountMail.flush()
   const notice = mailServer.mails.at(-1)
@@ -89,12 +98,12 @@ test('POST /factors/recovery_codes: new ones, and the old ones are void', async 
   t.equal(new Set([...recovery_codes, ...totp.recoveryCodes]).size, 20)
   const { pending } = await beginLogin(app, 'token')
   const old = { pending, factor: 'recovery_code', code: totp.recoveryCodes[0] }
-  refused(t, await post(app, '/login_factor', old), 401, 'FACTOR_REFUSED')
+  refusedByCenter(t, await post(app, '/login_factor', old), 401, 'FACTOR_REFUSED')
   await signInByFactor(app, 'token', { factor: 'recovery_code', code: recovery_codes[0] })
   await app.accountMail.flush()
   t.match(mailServer.mails.at(-1)?.text, 'factor was added')
   const admin = (await signIn(app, 'cookie', ADMIN)).credential
-  refused(
+  refusedByCenter(
     t,
     await post(app, '/factors/recovery_codes', {}, admin),
     404,
@@ -116,12 +125,12 @@ test('recently: with the factor where there is one, and within ten minutes', asy
     post(app, '/email', { email: 'thief@mail.example' }, headers),
   ]
   for (const answer of await Promise.all(changes(before)))
-    refused(t, answer, 403, 'FACTOR_REQUIRED', 'the sign-in from before the factor')
+    refusedByCenter(t, answer, 403, 'FACTOR_REQUIRED', 'the sign-in from before the factor')
   for (const mode of MODES) {
     const { credential } = await signInByFactor(app, mode, { factor: 'totp', code: totp.next() })
     clock.advance(601)
     for (const answer of await Promise.all(changes(credential))) {
-      refused(t, answer, 403, 'SIGN_IN_TOO_OLD', mode)
+      refusedByCenter(t, answer, 403, 'SIGN_IN_TOO_OLD', mode)
       t.match(
         answer.headers['www-authenticate'],
         /insufficient_user_authentication".*max_age="600".*acr_values=/,
@@ -140,15 +149,21 @@ test('DELETE /accounts/:username/factors: an administrator takes all, and ends t
   const admin = (await signIn(app, 'cookie', ADMIN)).credential
   const reset = (name: string, headers: Credential) =>
     app.inject({ method: 'DELETE', url: `/accounts/${name}/factors`, headers })
-  refused(t, await reset('admin', own[0]?.credential ?? {}), 403, 'ROLE_REQUIRED')
-  refused(t, await reset('user1', {}), 403, 'NOT_SIGNED_IN')
-  refused(t, await reset('user1', { ...admin, 'sec-fetch-site': 'cross-site' }), 403, 'CROSS_SITE')
-  refused(t, await reset('nobody', admin), 404, 'NOT_FOUND')
+  refusedByCenter(t, await reset('admin', own[0]?.credential ?? {}), 403, 'ROLE_REQUIRED')
+  refusedByCenter(t, await reset('user1', {}), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await reset('user1', { ...admin, 'sec-fetch-site': 'cross-site' }), 403, 'CROSS_SITE')
+  refusedByCenter(t, await reset('nobody', admin), 404, 'NOT_FOUND')
   const answer = await reset('USER1', admin)
   t.match(answer.json(), { code: 200, data: { removed: 2, ended: 5 } })
-  for (const { credential } of own) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  for (const { credential } of own) refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
   const late = { pending: pending.pending, factor: 'totp', code: totp.next() }
-  refused(t, await post(app, '/login_factor', late), 401, 'FACTOR_REFUSED', 'a pending sign-in ends too')
+  refusedByCenter(
+    t,
+    await post(app, '/login_factor', late),
+    401,
+    'FACTOR_REFUSED',
+    'a pending sign-in ends too',
+  )
   t.equal((await post(app, '/login_token', USER)).statusCode, 200)
   await app.accountMail.flush()
   t.same(mailServer.mails.at(-1)?.to, [address])
@@ -163,13 +178,13 @@ test('an administrator’s own factors are removed only recently, with the facto
   const totp = await enrolTotp(center, credential)
   const reset = (headers: Credential) =>
     app.inject({ method: 'DELETE', url: '/accounts/ADMIN/factors', headers })
-  refused(t, await reset(credential), 403, 'FACTOR_REQUIRED')
+  refusedByCenter(t, await reset(credential), 403, 'FACTOR_REQUIRED')
   const strong = await signInByFactor(app, 'cookie', { factor: 'totp', code: totp.next() }, ADMIN)
   clock.advance(601)
-  refused(t, await reset(strong.credential), 403, 'SIGN_IN_TOO_OLD')
+  refusedByCenter(t, await reset(strong.credential), 403, 'SIGN_IN_TOO_OLD')
   const fresh = await signInByFactor(app, 'cookie', { factor: 'totp', code: totp.next() }, ADMIN)
   t.equal((await reset(fresh.credential)).statusCode, 200)
-  refused(t, await userInfo(app, fresh.credential), 403, 'SIGNED_OUT', 'as any account’s')
+  refusedByCenter(t, await userInfo(app, fresh.credential), 403, 'SIGNED_OUT', 'as any account’s')
 })
 
 test('a start without the secret that seals a factor is refused, and names its key', async (t, env) => {
@@ -207,7 +222,12 @@ test('no pending value, ended sign-in or other site changes a factor', async (t,
   const { pending, headers } = await beginLogin(app, 'cookie')
   for (const sent of [headers, { authorization: `Bearer ${pending}` }])
     t.equal((await remove(app, id, sent)).statusCode, 403)
-  refused(t, await remove(app, id, { ...credential, 'sec-fetch-site': 'cross-site' }), 403, 'CROSS_SITE')
+  refusedByCenter(
+    t,
+    await remove(app, id, { ...credential, 'sec-fetch-site': 'cross-site' }),
+    403,
+    'CROSS_SITE',
+  )
   // The database has the new epoch, and the state store has not been told yet.
   const tables = await openTables(t, env, dataDir)
   await tables.updateTable('accounts').set({ epoch: 70 }).where('canonical', '=', 'user1').execute()
@@ -221,6 +241,6 @@ test('no pending value, ended sign-in or other site changes a factor', async (t,
     post(app, '/passkeys', { response: {}, name: 'x' }, credential),
     post(app, '/step_up', { password: USER.password }, credential),
   ]
-  for (const answer of await Promise.all(late)) refused(t, answer, 403, 'SIGNED_OUT')
+  for (const answer of await Promise.all(late)) refusedByCenter(t, answer, 403, 'SIGNED_OUT')
   t.equal((await listOf(app, credential)).length, 2)
 })

@@ -1,7 +1,16 @@
 import t, { type Test } from 'tap'
 import type { AuditEvent } from '../../plugins/audit.js'
 import { type DatabaseEnv, onDatabases } from '../helpers/databases.js'
-import { ADMIN, MODES, post, refused, type SignedIn, signIn, USER, userInfo } from '../helpers/http.js'
+import {
+  ADMIN,
+  MODES,
+  post,
+  refusedByCenter,
+  type SignedIn,
+  signIn,
+  USER,
+  userInfo,
+} from '../helpers/http.js'
 import { ADDRESS, confirmAddress, SITE, startMailCenter, tokenIn } from '../helpers/mail-center.js'
 
 const test = onDatabases(t)
@@ -40,14 +49,19 @@ test('POST /password/forgot mails a link, and POST /password/reset sets the pass
   t.match(answer.json(), { code: 200, msg: /password is changed/ })
   t.same([answer.headers['set-cookie'], answer.json().data], [undefined, undefined], 'nobody is signed in')
   for (const { credential, refreshToken } of own) {
-    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+    refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
     if (refreshToken)
-      refused(t, await post(app, '/refresh_token', { refresh_token: refreshToken }), 401, 'REFRESH_REFUSED')
+      refusedByCenter(
+        t,
+        await post(app, '/refresh_token', { refresh_token: refreshToken }),
+        401,
+        'REFRESH_REFUSED',
+      )
   }
   t.equal((await userInfo(app, bystander.credential)).statusCode, 200)
-  refused(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED')
   t.equal((await post(app, '/login_token', { ...USER, password: NEXT })).statusCode, 200)
-  refused(t, await reset(token, 'another good one'), 401, 'RESET_REFUSED', 'reused')
+  refusedByCenter(t, await reset(token, 'another good one'), 401, 'RESET_REFUSED', 'reused')
   const notice = await mailServer.next()
   t.same(notice.to, [ADDRESS])
   t.match(notice.text, 'password was changed')
@@ -110,22 +124,27 @@ test('a body with both, neither or more is refused', async (t, env) => {
     { username: 'a', x: 1 },
     { email: 7 },
   ])
-    refused(t, await forgot(body), 400, 'BODY_INVALID')
-  refused(t, await forgot({ username: 'user1' }, { 'sec-fetch-site': 'cross-site' }), 403, 'CROSS_SITE')
-  refused(t, await reset('x', NEXT, { 'sec-fetch-site': 'cross-site' }), 403, 'CROSS_SITE')
-  refused(t, await reset(''), 400, 'BODY_INVALID')
+    refusedByCenter(t, await forgot(body), 400, 'BODY_INVALID')
+  refusedByCenter(
+    t,
+    await forgot({ username: 'user1' }, { 'sec-fetch-site': 'cross-site' }),
+    403,
+    'CROSS_SITE',
+  )
+  refusedByCenter(t, await reset('x', NEXT, { 'sec-fetch-site': 'cross-site' }), 403, 'CROSS_SITE')
+  refusedByCenter(t, await reset(''), 400, 'BODY_INVALID')
 })
 
 test('a token that is truncated, altered, late, or older than a password change is refused', async (t, env) => {
   const { app, tokenFor, reset, clock } = await start(t, env)
   const token = await tokenFor()
   for (const wrong of [token.slice(1), `${token}A`, token.toUpperCase(), `${token}\0`, 'A'.repeat(22)])
-    refused(t, await reset(wrong), 401, 'RESET_REFUSED')
+    refusedByCenter(t, await reset(wrong), 401, 'RESET_REFUSED')
   const { credential } = await signIn(app, 'cookie')
   clock.advance(1)
   const change = { current_password: USER.password, new_password: 'my own new password' }
   t.equal((await post(app, '/password', change, credential)).statusCode, 200)
-  refused(t, await reset(token), 401, 'RESET_REFUSED', 'after a password change')
+  refusedByCenter(t, await reset(token), 401, 'RESET_REFUSED', 'after a password change')
   clock.advance(1)
   t.equal((await post(app, '/login_token', { ...USER, password: 'my own new password' })).statusCode, 200)
 })
@@ -134,17 +153,17 @@ test('a token expires after 15 minutes, and is void for a disabled account', asy
   const { app, tokenFor, reset, clock } = await start(t, env)
   const late = await tokenFor()
   clock.advance(15 * 60)
-  refused(t, await reset(late), 401, 'RESET_REFUSED', 'late')
+  refusedByCenter(t, await reset(late), 401, 'RESET_REFUSED', 'late')
   const token = await tokenFor({ email: ADDRESS })
   await app.accounts.setDisabled(String((await app.accounts.findByUsername('user1'))?.id), true)
-  refused(t, await reset(token), 401, 'RESET_REFUSED', 'disabled')
+  refusedByCenter(t, await reset(token), 401, 'RESET_REFUSED', 'disabled')
 })
 
 test('a refused password does not spend the token', async (t, env) => {
   const { tokenFor, reset } = await start(t, env)
   const token = await tokenFor()
   const answer = await reset(token, 'user1')
-  refused(t, answer, 422, 'PASSWORD_REFUSED')
+  refusedByCenter(t, answer, 422, 'PASSWORD_REFUSED')
   t.equal((await reset(token)).statusCode, 200)
 })
 
@@ -171,5 +190,5 @@ test('requests count for the address of the client, and a mailbox gets five mail
   for (let count = 0; count < 100; count++)
     statuses.push((await forgot({ username: `user ${count}` })).statusCode)
   t.ok(statuses.includes(202) && statuses.at(-1) === 429)
-  refused(t, await reset('A'.repeat(22)), 429, 'THROTTLED')
+  refusedByCenter(t, await reset('A'.repeat(22)), 429, 'THROTTLED')
 })

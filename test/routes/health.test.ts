@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
-import { ADMIN, post, refused } from '../helpers/http.js'
+import { ADMIN, post, refusedByCenter } from '../helpers/http.js'
 import { modulePath, runProcess, until } from '../helpers/processes.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { makeDataDir, startUserCenter, type UserCenter } from '../helpers/user-center.js'
@@ -20,7 +20,7 @@ async function isReady(t: Test, center: UserCenter): Promise<void> {
 }
 
 async function isNotReady(t: Test, center: UserCenter): Promise<void> {
-  refused(t, await readiness(center), 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, await readiness(center), 503, 'STORE_UNAVAILABLE')
   t.equal((await center.app.inject({ url: '/healthz' })).statusCode, 200, 'the process is up')
 }
 
@@ -48,7 +48,7 @@ t.test('an embedded file that takes no writes any more is not ready', async (t) 
   // As on a file system that was mounted anew, to be read only.
   connection.pragma('query_only=ON')
   await isNotReady(t, center)
-  refused(t, await post(center.app, '/login_cookie', ADMIN), 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, await post(center.app, '/login_cookie', ADMIN), 503, 'STORE_UNAVAILABLE')
   connection.pragma('query_only=OFF')
   await isReady(t, center)
 })

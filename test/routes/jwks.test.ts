@@ -5,7 +5,7 @@ import fp from 'fastify-plugin'
 import t from 'tap'
 import userCenter, { serverOptions } from '../../app.js'
 import { parts } from '../helpers/forge.js'
-import { refused, signIn, userInfo } from '../helpers/http.js'
+import { refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { ALGORITHMS, keyPair } from '../helpers/signing-key.js'
 import { makeDataDir, startUserCenter, testClock } from '../helpers/user-center.js'
 
@@ -43,7 +43,7 @@ t.test('without asymmetric keys the set is empty', async (t) => {
   const response = await app.inject(PATH)
   t.equal(response.statusCode, 200)
   t.strictSame(response.json(), { keys: [] })
-  refused(t, await app.inject({ method: 'POST', url: PATH, payload: {} }), 404, 'NOT_FOUND')
+  refusedByCenter(t, await app.inject({ method: 'POST', url: PATH, payload: {} }), 404, 'NOT_FOUND')
 })
 
 t.test('with shared, tokens of before the change to an asymmetric key are good after it', async (t) => {

@@ -18,7 +18,7 @@ import {
   listen,
   MODES,
   post,
-  refused,
+  refusedByCenter,
   signIn,
   USER,
 } from '../helpers/http.js'
@@ -83,7 +83,7 @@ for (const mode of MODES) {
     if (last?.event === 'sign_ins') last = await next()
     t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
     t.equal(await next(), null, 'the stream is over')
-    refused(t, await app.inject({ url: '/live', headers: credential }), 403, 'SIGNED_OUT')
+    refusedByCenter(t, await app.inject({ url: '/live', headers: credential }), 403, 'SIGNED_OUT')
   })
 }
 
@@ -126,7 +126,7 @@ test('a credential that expires: the code that a request would be refused with',
     clock.advance(7300)
     t.strictSame(await next(), { event: 'signed_out', data: { error } }, mode)
     t.equal(await next(), null)
-    refused(t, await app.inject({ url: '/live', headers: credential }), 403, error)
+    refusedByCenter(t, await app.inject({ url: '/live', headers: credential }), 403, error)
   }
 })
 
@@ -144,7 +144,7 @@ test('a key with the scope read follows its own end; one without is refused', as
   if (last?.event === 'sign_ins') last = await next()
   t.strictSame(last, { event: 'signed_out', data: { error: 'SIGNED_OUT' } })
   const writer = { authorization: `Bearer ${(await make(['write'])).key}` }
-  refused(t, await app.inject({ url: '/live', headers: writer }), 403, 'SCOPE_REQUIRED')
+  refusedByCenter(t, await app.inject({ url: '/live', headers: writer }), 403, 'SCOPE_REQUIRED')
 })
 
 const admin = async (app: FastifyInstance) => (await signIn(app, 'session', ADMIN)).credential
@@ -185,7 +185,7 @@ for (const [name, make] of Object.entries(CHANGES)) {
 test('without a credential it is refused as everywhere, and HEAD opens nothing', async (t) => {
   const { app } = await start(t)
   const answer = await app.inject('/live')
-  refused(t, answer, 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, answer, 403, 'NOT_SIGNED_IN')
   t.equal(answer.headers['www-authenticate'], 'Bearer, DPoP algs="ES256 EdDSA RS256"')
   const headers = await credentialOf(app, 'cookie')
   t.equal((await app.inject({ method: 'HEAD', url: '/live', headers })).statusCode, 404)
@@ -327,6 +327,6 @@ test('a sign-in that ends after the guard ran is refused as a guard refuses', as
   const { credential } = await signIn(app, 'cookie')
   app.signIns.find = async () => null
   const answer = await app.inject({ url: '/live', headers: credential })
-  refused(t, answer, 403, 'SIGNED_OUT')
+  refusedByCenter(t, answer, 403, 'SIGNED_OUT')
   t.equal(answer.headers['www-authenticate'], 'Bearer')
 })

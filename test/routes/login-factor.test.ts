@@ -1,7 +1,7 @@
 import t from 'tap'
 import { onDatabases } from '../helpers/databases.js'
 import { beginLogin, codeAt, enrolTotp, signInByFactor, startFactorCenter } from '../helpers/factor-center.js'
-import { ADMIN, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { ADMIN, MODES, post, refusedByCenter, signIn, USER, userInfo } from '../helpers/http.js'
 
 const test = onDatabases(t)
 
@@ -23,7 +23,12 @@ test('any login: 401 SECOND_FACTOR_REQUIRED after the right password of an accou
       maxAge,
     ])
     t.same(cookies, mode === 'token' ? [] : [['pending', true, 'Strict', 300]])
-    refused(t, await post(app, `/login_${mode}`, { ...USER, password: 'wrong' }), 401, 'CREDENTIALS_REFUSED')
+    refusedByCenter(
+      t,
+      await post(app, `/login_${mode}`, { ...USER, password: 'wrong' }),
+      401,
+      'CREDENTIALS_REFUSED',
+    )
     t.equal((await post(app, `/login_${mode}`, ADMIN)).statusCode, 200, 'others are asked for nothing')
   }
 })
@@ -65,16 +70,16 @@ test('a code works once, and neither does an older one, another account’s or o
   }
   const used = totp.next()
   t.equal((await tryCode(used)).statusCode, 200)
-  refused(t, await tryCode(used), 401, 'FACTOR_REFUSED', 'used before')
+  refusedByCenter(t, await tryCode(used), 401, 'FACTOR_REFUSED', 'used before')
   const admin = (await signIn(app, 'cookie', ADMIN)).credential
   const others = await enrolTotp(center, admin)
-  refused(t, await tryCode(others.next()), 401, 'FACTOR_REFUSED', 'another account’s')
+  refusedByCenter(t, await tryCode(others.next()), 401, 'FACTOR_REFUSED', 'another account’s')
   const [recovery = ''] = others.recoveryCodes
-  refused(t, await tryCode(recovery, 'recovery_code'), 401, 'FACTOR_REFUSED', 'another account’s')
+  refusedByCenter(t, await tryCode(recovery, 'recovery_code'), 401, 'FACTOR_REFUSED', 'another account’s')
   clock.advance(3600)
   const latest = totp.next()
   t.equal((await tryCode(latest)).statusCode, 200)
-  refused(
+  refusedByCenter(
     t,
     await tryCode(codeAt(totp.secret, clock() - 30_000)),
     401,
@@ -85,7 +90,7 @@ test('a code works once, and neither does an older one, another account’s or o
   const right = totp.next()
   const fullWidth = [...right].map((digit) => String.fromCodePoint(0xff10 + Number(digit))).join('')
   for (const code of [`${right.slice(0, 3)} ${right.slice(3)}`, fullWidth, `${right}0`, `0${right}`]) {
-    refused(t, await tryCode(code), 401, 'FACTOR_REFUSED', code)
+    refusedByCenter(t, await tryCode(code), 401, 'FACTOR_REFUSED', code)
     clock.advance(3600)
   }
   t.equal((await tryCode(totp.next())).statusCode, 200)
@@ -97,13 +102,13 @@ test('a pending value works once, in its browser, for its mode, until the passwo
   const other = await beginLogin(app, 'session')
   const body = () => ({ pending: one.pending, factor: 'totp', code: totp.next() })
   for (const headers of [{}, other.headers, { cookie: `${one.headers.cookie}x` }])
-    refused(t, await post(app, '/login_factor', body(), headers), 401, 'FACTOR_REFUSED')
+    refusedByCenter(t, await post(app, '/login_factor', body(), headers), 401, 'FACTOR_REFUSED')
   const answer = await post(app, '/login_factor', body(), one.headers)
   t.match(answer.json(), { code: 200, auth_type: 'cookie' })
-  refused(t, await post(app, '/login_factor', body(), one.headers), 401, 'FACTOR_REFUSED', 'used')
+  refusedByCenter(t, await post(app, '/login_factor', body(), one.headers), 401, 'FACTOR_REFUSED', 'used')
   const late = await beginLogin(app, 'token')
   clock.advance(300)
-  refused(
+  refusedByCenter(
     t,
     await post(app, '/login_factor', { ...body(), pending: late.pending }),
     401,
@@ -113,7 +118,7 @@ test('a pending value works once, in its browser, for its mode, until the passwo
   const void_ = await beginLogin(app, 'token')
   const account = await app.accounts.findByUsername('user1')
   await app.accounts.setPassword(String(account?.id), 'three quiet ravens')
-  refused(
+  refusedByCenter(
     t,
     await post(app, '/login_factor', { ...body(), pending: void_.pending }),
     401,
@@ -121,10 +126,15 @@ test('a pending value works once, in its browser, for its mode, until the passwo
     'epoch',
   )
   for (const pending of ['', 'x'.repeat(2000)])
-    refused(t, await post(app, '/login_factor', { ...body(), pending }), 400, 'BODY_INVALID')
-  refused(t, await post(app, '/login_factor', { ...body(), pending: 'nothing' }), 401, 'FACTOR_REFUSED')
+    refusedByCenter(t, await post(app, '/login_factor', { ...body(), pending }), 400, 'BODY_INVALID')
+  refusedByCenter(
+    t,
+    await post(app, '/login_factor', { ...body(), pending: 'nothing' }),
+    401,
+    'FACTOR_REFUSED',
+  )
   const crossSite = { 'sec-fetch-site': 'cross-site' }
-  refused(t, await post(app, '/login_factor', body(), crossSite), 403, 'CROSS_SITE')
+  refusedByCenter(t, await post(app, '/login_factor', body(), crossSite), 403, 'CROSS_SITE')
 })
 
 test('a pending value is no credential', async (t, env) => {
@@ -153,7 +163,7 @@ test('a recovery code works once, and three or fewer that are left are told', as
   t.same(left, [...Array(6).fill(undefined), 3, 2])
   const { pending } = await beginLogin(app, 'token')
   const again = { pending, factor: 'recovery_code', code: totp.recoveryCodes[0] }
-  refused(t, await post(app, '/login_factor', again), 401, 'FACTOR_REFUSED', 'used before')
+  refusedByCenter(t, await post(app, '/login_factor', again), 401, 'FACTOR_REFUSED', 'used before')
   const { response, credential } = await signInByFactor(app, 'token', { factor: 'totp', code: totp.next() })
   t.equal(response.json().data.recovery_codes_left, 2, 'whatever the factor was')
   const list = (await app.inject({ url: '/factors', headers: credential })).json().data

@@ -12,7 +12,7 @@ import {
   credentialCookies,
   MODES,
   post,
-  refused,
+  refusedByCenter,
   signIn,
   USER,
   userInfo,
@@ -55,8 +55,8 @@ test('POST /login_cookie clears a session cookie that is over, or of another app
     const headers = { cookie: `identity=${own?.value}` }
     t.equal((await app.inject({ url: '/sign_ins', headers })).statusCode, 200)
     const change = { current_password: USER.password, new_password: 'short' }
-    refused(t, await post(app, '/password', change, headers), 422, 'PASSWORD_REFUSED')
-    refused(
+    refusedByCenter(t, await post(app, '/password', change, headers), 422, 'PASSWORD_REFUSED')
+    refusedByCenter(
       t,
       await app.inject({ url: '/sign_ins', headers: { cookie: dead } }),
       403,
@@ -95,7 +95,7 @@ test('COOKIE_NAME and SESSION_NAME name the cookies, and the inspector and the s
   }
   // A cookie of the default name is another application's: not ours to judge or to clear.
   const foreign = { cookie: 'session=of.another.application' }
-  refused(t, await app.inject({ url: '/sign_ins', headers: foreign }), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await app.inject({ url: '/sign_ins', headers: foreign }), 403, 'NOT_SIGNED_IN')
   t.notMatch(String((await post(app, '/login_cookie', USER, foreign)).headers['set-cookie']), 'session=')
 })
 
@@ -130,7 +130,7 @@ test('a wrong password, an unknown user and a disabled one get the same 401, byt
   for (const mode of MODES) {
     const wrong = await post(app, `/login_${mode}`, { ...USER, password: 'wrong password' })
     const unknown = await post(app, `/login_${mode}`, { username: 'nobody', password: 'wrong password' })
-    refused(t, wrong, 401, 'CREDENTIALS_REFUSED', mode)
+    refusedByCenter(t, wrong, 401, 'CREDENTIALS_REFUSED', mode)
     const disabled = await post(app, `/login_${mode}`, { username: 'gone', password: 'a long enough one' })
     const comparable = (headers: object) => ({ ...headers, date: '' })
     for (const other of [unknown, disabled]) {
@@ -190,18 +190,24 @@ test('a bad body is 400 and nothing is verified', async (t) => {
       const payload = body === undefined ? undefined : JSON.stringify(body)
       const headers = { 'content-type': 'application/json' }
       const response = await app.inject({ method: 'POST', url: `/login_${mode}`, payload, headers })
-      refused(t, response, 400, 'BODY_INVALID', `${mode}: ${name}`)
+      refusedByCenter(t, response, 400, 'BODY_INVALID', `${mode}: ${name}`)
     }
     const malformed = {
       method: 'POST',
       url: `/login_${mode}`,
       headers: { 'content-type': 'application/json' },
     } as const
-    refused(t, await app.inject({ ...malformed, payload: '{"username":' }), 400, 'BODY_INVALID')
+    refusedByCenter(t, await app.inject({ ...malformed, payload: '{"username":' }), 400, 'BODY_INVALID')
     const polluting = '{"username":"user1","password":"user123","__proto__":{"role":"admin"}}'
-    refused(t, await app.inject({ ...malformed, payload: polluting }), 400, 'BODY_INVALID', '__proto__')
+    refusedByCenter(
+      t,
+      await app.inject({ ...malformed, payload: polluting }),
+      400,
+      'BODY_INVALID',
+      '__proto__',
+    )
   }
-  refused(
+  refusedByCenter(
     t,
     await post(app, '/login_token', { ...USER, remember: true }),
     400,
@@ -222,14 +228,14 @@ test('a body that is not UTF-8 is refused: no two passwords become one', async (
   const body = (password: string) => JSON.stringify({ username: 'zoe', password })
   for (const charset of ['', '; charset=latin1', '; charset=utf-16le']) {
     headers['content-type'] = `application/json${charset}`
-    refused(t, await send('/register', body('pässwörter'), 'latin1'), 400, 'BODY_INVALID', charset)
-    refused(t, await send('/register', body('pässwörter'), 'utf16le'), 400, 'BODY_INVALID', charset)
+    refusedByCenter(t, await send('/register', body('pässwörter'), 'latin1'), 400, 'BODY_INVALID', charset)
+    refusedByCenter(t, await send('/register', body('pässwörter'), 'utf16le'), 400, 'BODY_INVALID', charset)
   }
   t.equal(await app.accounts.count(), before)
   t.equal((await send('/register', body('p\ufffdssw\ufffdrter'), 'utf8')).statusCode, 201)
   for (const mode of MODES) {
     const answer = await send(`/login_${mode}`, body('pässwörter'), 'latin1')
-    refused(t, answer, 400, 'BODY_INVALID', mode)
+    refusedByCenter(t, answer, 400, 'BODY_INVALID', mode)
   }
 })
 
@@ -238,7 +244,7 @@ test('a body that is too large or of another type is refused unread', async (t) 
   for (const mode of MODES) {
     const url = `/login_${mode}`
     const large = await post(app, url, { ...USER, password: 'x'.repeat(1024 * 1024) })
-    refused(t, large, 413, 'BODY_TOO_LARGE', mode)
+    refusedByCenter(t, large, 413, 'BODY_TOO_LARGE', mode)
     for (const type of [
       'text/plain',
       'application/x-www-form-urlencoded',
@@ -247,7 +253,7 @@ test('a body that is too large or of another type is refused unread', async (t) 
     ]) {
       const headers = { 'content-type': type }
       const response = await app.inject({ method: 'POST', url, headers, payload: JSON.stringify(USER) })
-      refused(t, response, 415, 'CONTENT_TYPE_UNSUPPORTED', `${mode}: ${type}`)
+      refusedByCenter(t, response, 415, 'CONTENT_TYPE_UNSUPPORTED', `${mode}: ${type}`)
     }
   }
 })
@@ -272,13 +278,18 @@ test('a stored hash that is damaged or absurd is a wrong password, and one from 
     await store(damaged)
     for (const mode of MODES) {
       const answer = await post(app, `/login_${mode}`, USER)
-      refused(t, answer, 401, 'CREDENTIALS_REFUSED', damaged.slice(0, 40))
+      refusedByCenter(t, answer, 401, 'CREDENTIALS_REFUSED', damaged.slice(0, 40))
       t.equal(answer.body, before.body)
     }
     t.equal((await stored())?.password_hash, damaged, 'what is nobody’s stays so')
   }
   await store(weak)
-  refused(t, await post(app, '/login_token', { ...USER, password: 'wrong one' }), 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(
+    t,
+    await post(app, '/login_token', { ...USER, password: 'wrong one' }),
+    401,
+    'CREDENTIALS_REFUSED',
+  )
   t.equal((await stored())?.password_hash, weak)
   const first = await signIn(app, 'token')
   const renewed = await stored()
@@ -293,9 +304,9 @@ test('a login from another site is refused, whether or not the password is right
   for (const mode of MODES) {
     const foreign: Credential[] = [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }]
     for (const headers of foreign) {
-      refused(t, await post(app, `/login_${mode}`, USER, headers), 403, 'CROSS_SITE', mode)
+      refusedByCenter(t, await post(app, `/login_${mode}`, USER, headers), 403, 'CROSS_SITE', mode)
     }
-    refused(
+    refusedByCenter(
       t,
       await post(app, `/login_${mode}`, {}, { origin: 'https://evil.example' }),
       400,
@@ -312,7 +323,7 @@ test('a granted sign-in ends the one that the same credential stood for; a refus
     await post(app, `/login_${mode}`, { ...USER, password: 'wrong password' }, first.credential)
     t.equal((await userInfo(app, first.credential)).statusCode, 200, `${mode}: still there after a refusal`)
     const second = await signIn(app, mode, ADMIN, first.credential)
-    refused(t, await userInfo(app, first.credential), 403, 'SIGNED_OUT', mode)
+    refusedByCenter(t, await userInfo(app, first.credential), 403, 'SIGNED_OUT', mode)
     t.match((await userInfo(app, second.credential)).json(), { data: { username: 'admin' }, auth_type: mode })
   }
 })

@@ -6,7 +6,7 @@ import {
   MODES,
   type Mode,
   post,
-  refused,
+  refusedByCenter,
   sendRaw,
   signIn,
   userInfo,
@@ -32,7 +32,7 @@ test('a logout ends the sign-in: its credential is refused from then on', async 
       const response = await logout(app, mode, credential, method)
       t.match(response.json(), { code: 200, auth_type: mode }, `${method} /logout_${mode}`)
       t.equal(response.headers['cache-control'], 'no-store')
-      refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+      refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
     }
   }
 })
@@ -82,8 +82,13 @@ test('/logout_token kills the access and the refresh token, whichever of them ca
   const byRefresh = await signIn(app, 'token')
   t.equal((await post(app, '/logout_token', { refresh_token: byRefresh.refreshToken })).statusCode, 200)
   for (const { credential, refreshToken } of [byAccess, byRefresh]) {
-    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
-    refused(t, await post(app, '/refresh_token', { refresh_token: refreshToken }), 401, 'REFRESH_REFUSED')
+    refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+    refusedByCenter(
+      t,
+      await post(app, '/refresh_token', { refresh_token: refreshToken }),
+      401,
+      'REFRESH_REFUSED',
+    )
   }
 })
 
@@ -92,7 +97,7 @@ test('/logout_token ends a sign-in by an expired access token and by an old refr
   const expired = await signIn(app, 'token')
   clock.advance(901)
   await logout(app, 'token', expired.credential)
-  refused(
+  refusedByCenter(
     t,
     await post(app, '/refresh_token', { refresh_token: expired.refreshToken }),
     401,
@@ -103,7 +108,12 @@ test('/logout_token ends a sign-in by an expired access token and by an old refr
   const next = await post(app, '/refresh_token', { refresh_token: old.refreshToken })
   const last = await post(app, '/refresh_token', { refresh_token: next.json().data.refresh_token })
   await post(app, '/logout_token', { refresh_token: old.refreshToken })
-  refused(t, await userInfo(app, { authorization: `Bearer ${last.json().data.token}` }), 403, 'SIGNED_OUT')
+  refusedByCenter(
+    t,
+    await userInfo(app, { authorization: `Bearer ${last.json().data.token}` }),
+    403,
+    'SIGNED_OUT',
+  )
 })
 
 test('/logout_token reads JSON where there is any, and only JSON of its form', async (t) => {
@@ -112,7 +122,13 @@ test('/logout_token reads JSON where there is any, and only JSON of its form', a
   const url = '/logout_token'
   for (const payload of ['{"refresh_token":', '{"refresh_token":7}', '[]', '"x"', '{"other":"x"}']) {
     const headers = { ...credential, 'content-type': 'application/json' }
-    refused(t, await app.inject({ method: 'POST', url, headers, payload }), 400, 'BODY_INVALID', payload)
+    refusedByCenter(
+      t,
+      await app.inject({ method: 'POST', url, headers, payload }),
+      400,
+      'BODY_INVALID',
+      payload,
+    )
   }
   t.equal((await userInfo(app, credential)).statusCode, 200, 'nothing was ended')
   const forged = await post(app, url, { refresh_token: 'v1.forged' })
@@ -133,7 +149,7 @@ test('logouts ignore body and content type', async (t) => {
           `Content-Length: 5\r\nConnection: close\r\n\r\n{"a":`,
       )
       t.match(answer, /^HTTP\/1\.1 200 /, `${mode}: ${type}`)
-      refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', `${mode}: ${type}`)
+      refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', `${mode}: ${type}`)
     }
   }
 })
@@ -144,7 +160,7 @@ test('a logout that names a type and has no body is a logout', async (t) => {
     const { credential } = await signIn(app, mode)
     const headers = { ...credential, 'content-type': 'application/json' }
     t.equal((await logout(app, mode, headers)).statusCode, 200, mode)
-    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+    refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
   }
 })
 
@@ -162,13 +178,19 @@ test('another site’s form, link or image cannot sign anybody out', async (t) =
     for (const method of METHODS) {
       for (const headers of method === 'GET' ? [...foreign, ...unlabelled] : foreign) {
         const response = await logout(app, mode, { ...credential, ...headers }, method)
-        refused(t, response, 403, 'CROSS_SITE', `${method} ${JSON.stringify(headers)}`)
+        refusedByCenter(t, response, 403, 'CROSS_SITE', `${method} ${JSON.stringify(headers)}`)
         t.equal(response.headers['set-cookie'], undefined)
       }
     }
-    refused(t, await logout(app, mode, foreign[0] ?? {}), 403, 'CROSS_SITE', 'without a credential too')
+    refusedByCenter(
+      t,
+      await logout(app, mode, foreign[0] ?? {}),
+      403,
+      'CROSS_SITE',
+      'without a credential too',
+    )
     const prefetch = await logout(app, mode, { ...credential, 'sec-purpose': 'prefetch' }, 'GET')
-    refused(t, prefetch, 403, 'PREFETCH')
+    refusedByCenter(t, prefetch, 403, 'PREFETCH')
     await logout(app, mode, credential, 'HEAD')
     t.equal((await userInfo(app, credential)).statusCode, 200, `${mode}: still signed in after all of it`)
     const own = { ...credential, 'sec-fetch-site': 'same-origin', accept: 'text/html' }

@@ -4,7 +4,7 @@ import { type Test, test } from 'tap'
 import { DEFINITIONS, type Definition, PREFIX } from '../../plugins/lib/metrics/definitions.js'
 import { movedBy, ofSuite, parseExposition, readSeries } from '../helpers/exposition.js'
 import { eventually } from '../helpers/followed.js'
-import { listen, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { listen, MODES, post, refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { ownTime } from '../helpers/own-time.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { startUserCenter } from '../helpers/user-center.js'
@@ -51,7 +51,7 @@ test('Redis gone: faults are counted, the feed is down, and the metrics answer; 
   await eventually(async () => !(await isUp(app)))
   t.ok(losses > 0)
   t.equal(await seriesOf(app, 'feed_losses_total'), before + losses)
-  const failing = async () => refused(t, await userInfo(app, credential), 503, 'STORE_UNAVAILABLE')
+  const failing = async () => refusedByCenter(t, await userInfo(app, credential), 503, 'STORE_UNAVAILABLE')
   t.same(await movedBy(app, failing, /^(feed_lag|resolve)_/), {
     'cache_lookups_total{mode="session",result="hit"}': 1,
     'store_operation_seconds_count{operation="isLive",store="redis"}': 1,

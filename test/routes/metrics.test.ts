@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { boundClient, CENTER, proofKey } from '../helpers/dpop.js'
 import { movedBy, ofSuite, parseExposition, readSeries } from '../helpers/exposition.js'
-import { ADMIN, listen, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { ADMIN, listen, MODES, post, refusedByCenter, signIn, USER, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const PRODUCTION = {
@@ -197,11 +197,11 @@ test('they tell nothing about anybody', async (t) => {
 
 test('in production they are there only when asked for', async (t) => {
   const { app } = await startUserCenter(t, PRODUCTION)
-  refused(t, await app.inject('/metrics'), 404, 'NOT_FOUND')
+  refusedByCenter(t, await app.inject('/metrics'), 404, 'NOT_FOUND')
   t.notOk(app.hasDecorator('identityMetrics'))
   t.equal(app.stateStore.constructor.name, 'SqliteStore', 'the store itself')
   const asked = await startUserCenter(t, { ...PRODUCTION, METRICS: 'true' })
   t.equal((await asked.app.inject('/metrics')).statusCode, 200)
   const without = await startUserCenter(t, { METRICS: 'false' })
-  refused(t, await without.app.inject('/metrics'), 404, 'NOT_FOUND')
+  refusedByCenter(t, await without.app.inject('/metrics'), 404, 'NOT_FOUND')
 })

@@ -5,7 +5,7 @@ import Database from 'libsql'
 import t, { type Test } from 'tap'
 import { main } from '../../plugins/lib/cli/main.js'
 import { databaseFile } from '../../plugins/lib/database/embedded.js'
-import { ADMIN, listen, MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { ADMIN, listen, MODES, post, refusedByCenter, signIn, USER, userInfo } from '../helpers/http.js'
 import { ownTime } from '../helpers/own-time.js'
 import { startPostgres } from '../helpers/postgres-server.js'
 import { startRedis } from '../helpers/redis-server.js'
@@ -44,7 +44,7 @@ t.test('instances share accounts, and open no file', async (t) => {
     for (const { app } of [there, here]) {
       const since = ownTime()
       while ((await userInfo(app, credential)).statusCode === 200 && ownTime() - since < 1000);
-      refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+      refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
     }
   }
   const own = await signIn(there.app, 'cookie')
@@ -94,7 +94,7 @@ t.test('a change whose answer is lost ends the sign-ins all the same', async (t)
   })
   const since = ownTime()
   await until(async () => (await userInfo(app, credential)).statusCode !== 200)
-  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
   t.ok(ownTime() - since < 5000, 'and not only when it is looked at once in a while')
   t.match(await app.accounts.find(id), { role: 'admin', epoch: 2 }, 'for it was stored')
 })
@@ -160,12 +160,18 @@ t.test('PostgreSQL crashes and comes back under load: 503 in between, and recove
   await untilSeen(200, 100)
   await server.kill()
   await untilSeen(503, 100)
-  refused(t, await app.inject({ url: '/readyz' }), 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, await app.inject({ url: '/readyz' }), 503, 'STORE_UNAVAILABLE')
   for (const mode of MODES)
-    refused(t, await post(app, `/login_${mode}`, USER), 503, 'STORE_UNAVAILABLE', mode)
+    refusedByCenter(t, await post(app, `/login_${mode}`, USER), 503, 'STORE_UNAVAILABLE', mode)
   t.equal((await app.inject({ url: '/healthz' })).statusCode, 200)
   const list = await app.inject({ url: '/sign_ins', headers: credential })
-  refused(t, list, 503, 'STORE_UNAVAILABLE', 'a list without the API keys would not be the whole list')
+  refusedByCenter(
+    t,
+    list,
+    503,
+    'STORE_UNAVAILABLE',
+    'a list without the API keys would not be the whole list',
+  )
   const others = { method: 'DELETE', url: '/sign_ins?except=current', headers: credential } as const
   t.equal((await app.inject(others)).statusCode, 200, 'no account is asked')
   await server.start()
@@ -192,8 +198,8 @@ t.test('PostgreSQL frozen: 503 in time, nothing hangs, and recovery by itself', 
   // Of each no more than the throttle lets through at once.
   const people = [USER, ADMIN, USER, ADMIN]
   const logins = MODES.flatMap((mode) => people.map((who) => post(app, `/login_${mode}`, who)))
-  for (const response of await Promise.all(logins)) refused(t, response, 503, 'STORE_UNAVAILABLE')
-  refused(t, await app.inject({ url: '/readyz' }), 503, 'STORE_UNAVAILABLE')
+  for (const response of await Promise.all(logins)) refusedByCenter(t, response, 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, await app.inject({ url: '/readyz' }), 503, 'STORE_UNAVAILABLE')
   t.ok(ownTime() - since < 15_000)
   t.equal((await app.inject({ url: '/healthz' })).statusCode, 200)
   server.resume()

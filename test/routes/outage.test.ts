@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import { MODES, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { MODES, post, refusedByCenter, signIn, USER, userInfo } from '../helpers/http.js'
 import { ownTime } from '../helpers/own-time.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { startUserCenter, type UserCenter } from '../helpers/user-center.js'
@@ -22,7 +22,7 @@ async function refusesAll(t: Test, app: FastifyInstance, credentials: readonly R
       const since = ownTime()
       const response = await send()
       t.ok(ownTime() - since < IN_TIME, 'inside the command timeout')
-      refused(t, response, 503, 'STORE_UNAVAILABLE')
+      refusedByCenter(t, response, 503, 'STORE_UNAVAILABLE')
       t.match(response.headers['retry-after'], /^\d+$/)
       t.notMatch(response.body, /redis|ECONN|timed? ?out|stack/i)
       t.equal(response.headers['set-cookie'], undefined)
@@ -32,7 +32,7 @@ async function refusesAll(t: Test, app: FastifyInstance, credentials: readonly R
 
 async function answersPublic(t: Test, app: FastifyInstance) {
   t.equal((await app.inject({ url: '/healthz' })).statusCode, 200)
-  refused(t, await userInfo(app), 403, 'NOT_SIGNED_IN', 'nobody needs no store')
+  refusedByCenter(t, await userInfo(app), 403, 'NOT_SIGNED_IN', 'nobody needs no store')
 }
 
 /** Waits until the process no longer answers from what it has heard of so far. It must within a second. */
@@ -85,7 +85,7 @@ test('Redis killed: 503 in time; what it lost is refused, never brought back', a
   await redis.start()
   await recovers(t, center)
   for (const headers of [...credentials, out.credential]) {
-    refused(t, await userInfo(app, headers), 403, 'SIGNED_OUT', 'the revocation list is another one')
+    refusedByCenter(t, await userInfo(app, headers), 403, 'SIGNED_OUT', 'the revocation list is another one')
   }
   for (const mode of MODES) {
     const { credential } = await signIn(app, mode)
@@ -100,7 +100,7 @@ test('Redis away at boot: the app starts, and works when it comes', async (t) =>
   const center = await startUserCenter(t, { REDIS_URL: redis.url })
   const { app } = center
   await answersPublic(t, app)
-  refused(t, await post(app, '/login_cookie', USER), 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, await post(app, '/login_cookie', USER), 503, 'STORE_UNAVAILABLE')
   await redis.start()
   await recovers(t, center)
   t.equal((await signIn(app, 'session')).response.statusCode, 200)
@@ -116,9 +116,9 @@ test('two instances on one Redis: signed in here, known there, signed out everyw
     const { credential } = await signIn(here.app, mode)
     t.equal((await userInfo(there.app, credential)).json().auth_type, mode)
     await post(there.app, `/logout_${mode}`, {}, credential)
-    refused(t, await userInfo(there.app, credential), 403, 'SIGNED_OUT', mode)
+    refusedByCenter(t, await userInfo(there.app, credential), 403, 'SIGNED_OUT', mode)
     const since = ownTime()
     while ((await userInfo(here.app, credential)).statusCode === 200 && ownTime() - since < 1000);
-    refused(t, await userInfo(here.app, credential), 403, 'SIGNED_OUT', mode)
+    refusedByCenter(t, await userInfo(here.app, credential), 403, 'SIGNED_OUT', mode)
   }
 })

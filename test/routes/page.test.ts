@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { ADMIN, MODES, refused, signIn } from '../helpers/http.js'
+import { ADMIN, MODES, refusedByCenter, signIn } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const PRODUCTION = {
@@ -35,7 +35,7 @@ test('the page and its files are served, and nothing beside them', async (t) => 
     '/page/../app.js',
     '/page/%2e%2e/app.js',
   ])
-    refused(t, await app.inject(file), 404, 'NOT_FOUND', file)
+    refusedByCenter(t, await app.inject(file), 404, 'NOT_FOUND', file)
 })
 
 const ACCEPTED = [
@@ -129,7 +129,7 @@ test('a script of another version makes the page load again, and is not kept', a
     'zh-0123abcd.js',
     'zh-0123ABCDE.js',
   ])
-    refused(t, await app.inject(`/page/${name}`), 404, 'NOT_FOUND', name)
+    refusedByCenter(t, await app.inject(`/page/${name}`), 404, 'NOT_FOUND', name)
 })
 
 test('the HTML is in the language of the browser', async (t) => {
@@ -282,7 +282,7 @@ test('a remembered sign-in’s cookie has the age that it was set with', async (
 
 test('the inspector is for who is signed in, and not there in production', async (t) => {
   const { app } = await startUserCenter(t)
-  refused(t, await app.inject('/inspector'), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await app.inject('/inspector'), 403, 'NOT_SIGNED_IN')
   const production = await startUserCenter(t, PRODUCTION)
-  refused(t, await production.app.inject('/inspector'), 404, 'NOT_FOUND')
+  refusedByCenter(t, await production.app.inject('/inspector'), 404, 'NOT_FOUND')
 })

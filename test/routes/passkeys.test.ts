@@ -9,7 +9,7 @@ import {
   MODES,
   type Mode,
   post,
-  refused,
+  refusedByCenter,
   signIn,
   USER,
   userInfo,
@@ -72,7 +72,7 @@ test('POST /passkeys/options and /passkeys: 201, and the owner gets a mail', asy
   ])
   t.notMatch(JSON.stringify(await list(credential)), key.keys[0]?.id)
   const again = await post(app, '/passkeys/options', {}, credential)
-  refused(t, again, 403, 'FACTOR_REQUIRED', 'from now on it is asked for')
+  refusedByCenter(t, again, 403, 'FACTOR_REQUIRED', 'from now on it is asked for')
 })
 
 test('what is no answer of a passkey for this account, page and moment is refused', async (t, env) => {
@@ -83,20 +83,25 @@ test('what is no answer of a passkey for this account, page and moment is refuse
     { type: 'webauthn.get' },
     { rpId: 'evil.example' },
   ])
-    refused(t, await add('x', credential, lies), 401, 'FACTOR_REFUSED', JSON.stringify(lies))
+    refusedByCenter(t, await add('x', credential, lies), 401, 'FACTOR_REFUSED', JSON.stringify(lies))
   const options = (await post(app, '/passkeys/options', {}, credential)).json().data
   const other = (await signIn(app, 'cookie')).credential
   const admin = (await signIn(app, 'cookie', ADMIN)).credential
   for (const headers of [other, admin])
-    refused(
+    refusedByCenter(
       t,
       await post(app, '/passkeys', { response: key.create(options), name: 'x' }, headers),
       401,
       'FACTOR_REFUSED',
     )
   for (const body of [{}, { response: {} }, { response: 'x', name: 'x' }, { response: {}, name: '' }])
-    refused(t, await post(app, '/passkeys', body, credential), 400, 'BODY_INVALID')
-  refused(t, await post(app, '/passkeys', { response: {}, name: 'x' }, credential), 401, 'FACTOR_REFUSED')
+    refusedByCenter(t, await post(app, '/passkeys', body, credential), 400, 'BODY_INVALID')
+  refusedByCenter(
+    t,
+    await post(app, '/passkeys', { response: {}, name: 'x' }, credential),
+    401,
+    'FACTOR_REFUSED',
+  )
   t.same(await list(credential), [])
 })
 
@@ -140,18 +145,18 @@ test('POST /login_passkey refuses what is not whole, from elsewhere, or used', a
     { challenge: 'x' },
   ]
   for (const lie of lies)
-    refused(t, await byPasskey('cookie', {}, lie), 401, 'FACTOR_REFUSED', JSON.stringify(lie))
+    refusedByCenter(t, await byPasskey('cookie', {}, lie), 401, 'FACTOR_REFUSED', JSON.stringify(lie))
   const begun = await post(app, '/login_passkey/options', {})
   const { options, pending } = begun.json().data
   const body = { pending, response: key.get(options), mode: 'cookie' }
-  refused(t, await post(app, '/login_passkey', body), 401, 'FACTOR_REFUSED', 'another browser')
+  refusedByCenter(t, await post(app, '/login_passkey', body), 401, 'FACTOR_REFUSED', 'another browser')
   t.equal((await post(app, '/login_passkey', body, headersOf(begun))).statusCode, 200)
-  refused(t, await post(app, '/login_passkey', body, headersOf(begun)), 401, 'FACTOR_REFUSED', 'used')
+  refusedByCenter(t, await post(app, '/login_passkey', body, headersOf(begun)), 401, 'FACTOR_REFUSED', 'used')
   for (const bad of [{ mode: 'api_key' }, { remember: 'yes' }, { pending: '' }, { response: null }])
-    refused(t, await post(app, '/login_passkey', { ...body, ...bad }), 400, 'BODY_INVALID')
+    refusedByCenter(t, await post(app, '/login_passkey', { ...body, ...bad }), 400, 'BODY_INVALID')
   const crossSite = { 'sec-fetch-site': 'cross-site' }
-  refused(t, await post(app, '/login_passkey', body, crossSite), 403, 'CROSS_SITE')
-  refused(t, await post(app, '/login_passkey/options', {}, crossSite), 403, 'CROSS_SITE')
+  refusedByCenter(t, await post(app, '/login_passkey', body, crossSite), 403, 'CROSS_SITE')
+  refusedByCenter(t, await post(app, '/login_passkey/options', {}, crossSite), 403, 'CROSS_SITE')
 })
 
 test('POST /passkeys/challenge is for one purpose: a login, a reset or a step-up', async (t, env) => {
@@ -183,7 +188,7 @@ test('POST /passkeys/challenge is for one purpose: a login, a reset or a step-up
   for (const asked of names)
     for (const used of names)
       if (asked !== used)
-        refused(
+        refusedByCenter(
           t,
           await use(purposes[used].use, await challenge(purposes[asked].ask)),
           401,
@@ -192,7 +197,7 @@ test('POST /passkeys/challenge is for one purpose: a login, a reset or a step-up
         )
   const crossSite = { 'sec-fetch-site': 'cross-site' }
   for (const body of [{ pending }, { token }, {}])
-    refused(
+    refusedByCenter(
       t,
       await post(app, '/passkeys/challenge', body, { ...credential, ...crossSite }),
       403,
@@ -203,17 +208,17 @@ test('POST /passkeys/challenge is for one purpose: a login, a reset or a step-up
     const answer = await use(purposes[name].use, await challenge(purposes[name].ask))
     t.equal(answer.statusCode, 200, `${name}: ${answer.body}`)
   }
-  refused(t, await post(app, '/passkeys/challenge', {}), 403, 'NOT_SIGNED_IN')
-  refused(t, await post(app, '/passkeys/challenge', { token: 'A'.repeat(22) }), 401, 'RESET_REFUSED')
-  refused(t, await post(app, '/passkeys/challenge', { pending: 'none' }), 401, 'FACTOR_REFUSED')
-  refused(t, await post(app, '/passkeys/challenge', { pending, token }), 400, 'BODY_INVALID')
+  refusedByCenter(t, await post(app, '/passkeys/challenge', {}), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await post(app, '/passkeys/challenge', { token: 'A'.repeat(22) }), 401, 'RESET_REFUSED')
+  refusedByCenter(t, await post(app, '/passkeys/challenge', { pending: 'none' }), 401, 'FACTOR_REFUSED')
+  refusedByCenter(t, await post(app, '/passkeys/challenge', { pending, token }), 400, 'BODY_INVALID')
 })
 
 test('a copied passkey is refused, and its owner gets a mail', async (t, env) => {
   const { app, add, byPasskey, mailServer } = await start(t, env)
   await add()
   t.equal((await byPasskey('cookie')).statusCode, 200)
-  refused(t, await byPasskey('cookie', {}, { counter: 1 }), 401, 'FACTOR_REFUSED')
+  refusedByCenter(t, await byPasskey('cookie', {}, { counter: 1 }), 401, 'FACTOR_REFUSED')
   await app.accountMail.flush()
   t.match(mailServer.mails.at(-1)?.text, /somebody may have copied it[\s\S]*127\.0\.0\.1[\s\S]*已被复制/)
   t.equal((await beginLogin(app, 'token', USER)).factors.length, 2)
@@ -234,7 +239,7 @@ t.test('without a public address there are no passkeys', async (t) => {
     '/login_passkey',
     '/login_passkey/options',
   ])
-    refused(t, await post(app, url, {}), 404, 'NOT_FOUND')
+    refusedByCenter(t, await post(app, url, {}), 404, 'NOT_FOUND')
 })
 
 t.test('GET /settings says where passkeys work', async (t) => {

@@ -13,7 +13,7 @@ import {
   type Credential,
   MODES,
   post,
-  refused,
+  refusedByCenter,
   type SignedIn,
   signIn,
   USER,
@@ -43,14 +43,14 @@ test('a new password ends every other sign-in, and spares the one that asked, in
     t.equal(answer.headers['cache-control'], 'no-store')
     t.notMatch(answer.body, NEW)
     for (const { credential, refreshToken } of others) {
-      refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+      refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
       if (!refreshToken) continue
       const refresh = await post(app, '/refresh_token', { refresh_token: refreshToken })
-      refused(t, refresh, 401, 'REFRESH_REFUSED')
+      refusedByCenter(t, refresh, 401, 'REFRESH_REFUSED')
     }
     t.equal((await userInfo(app, own.credential)).statusCode, 200, `${mode}: the caller stays`)
     t.equal((await userInfo(app, bystander.credential)).statusCode, 200, 'so does everybody else')
-    refused(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED', 'the old one')
+    refusedByCenter(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED', 'the old one')
     t.equal((await signIn(app, mode, renewed)).response.statusCode, 200, 'the new one')
   }
 })
@@ -69,7 +69,7 @@ test('over Redis the caller stays on another instance too, with the refresh toke
     const answer = await change(here.app, own.credential, { current_password: password, new_password: next })
     t.equal(answer.statusCode, 200)
     password = next
-    refused(t, await userInfo(here.app, other.credential), 403, 'SIGNED_OUT', mode)
+    refusedByCenter(t, await userInfo(here.app, other.credential), 403, 'SIGNED_OUT', mode)
     for (const { app } of [here, there]) {
       t.equal((await userInfo(app, own.credential)).json().auth_type, mode)
     }
@@ -95,7 +95,7 @@ test('a wrong current password changes nothing and ends nothing', async (t) => {
   const own = await signIn(app, 'session')
   const other = await signIn(app, 'token')
   const answer = await change(app, own.credential, { current_password: 'user124' })
-  refused(t, answer, 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, answer, 401, 'CREDENTIALS_REFUSED')
   for (const { credential } of [own, other]) t.equal((await userInfo(app, credential)).statusCode, 200)
   t.equal((await signIn(app, 'cookie')).response.statusCode, 200)
 })
@@ -115,7 +115,7 @@ test('a password that cannot be used is refused with the reason, before anything
   ] as const
   for (const [new_password, reason] of cases) {
     const answer = await change(app, credential, { new_password, current_password: 'wrong' })
-    refused(t, answer, 422, 'PASSWORD_REFUSED', reason)
+    refusedByCenter(t, answer, 422, 'PASSWORD_REFUSED', reason)
     t.equal(answer.json().reason, reason)
   }
   t.equal((await signIn(app, 'token')).response.statusCode, 200, 'the password is the old one')
@@ -139,13 +139,13 @@ test('the order of checks: body, who is asking, another site, then the password'
     { current_password: USER.password, new_password: NEW, username: 'admin' },
   ]
   for (const body of bodies) {
-    refused(t, await post(app, '/password', body, foreign), 400, 'BODY_INVALID', JSON.stringify(body))
+    refusedByCenter(t, await post(app, '/password', body, foreign), 400, 'BODY_INVALID', JSON.stringify(body))
   }
-  refused(t, await change(app, {}), 403, 'NOT_SIGNED_IN')
-  refused(t, await change(app, foreign, { new_password: 'short' }), 403, 'CROSS_SITE')
+  refusedByCenter(t, await change(app, {}), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await change(app, foreign, { new_password: 'short' }), 403, 'CROSS_SITE')
   const form = { ...credential, 'content-type': 'text/plain' }
   const plain = await app.inject({ method: 'POST', url: '/password', headers: form, payload: '{}' })
-  refused(t, plain, 415, 'CONTENT_TYPE_UNSUPPORTED')
+  refusedByCenter(t, plain, 415, 'CONTENT_TYPE_UNSUPPORTED')
   const { credential: token } = await signIn(app, 'token')
   const byToken = await change(app, { ...token, origin: 'https://evil.example' })
   t.equal(byToken.statusCode, 200, 'a token is never sent unasked')
@@ -166,7 +166,7 @@ test('a change that could not be distributed is 503, and claims nothing', async 
   const { credential } = await signIn(app, 'cookie')
   app.stateStore.raiseEpoch = () => Promise.reject(new StoreUnavailable())
   const answer = await change(app, credential)
-  refused(t, answer, 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, answer, 503, 'STORE_UNAVAILABLE')
   t.match(answer.headers['retry-after'], /^\d+$/)
 })
 
@@ -184,7 +184,7 @@ test('a login that a new password has overtaken is refused as one with the wrong
     }
     Object.defineProperty(app, 'accountSource', { value: { ...app.accountSource, verify: overtaken } })
     const answer = await post(app, `/login_${mode}`, USER)
-    refused(t, answer, 401, 'CREDENTIALS_REFUSED')
+    refusedByCenter(t, answer, 401, 'CREDENTIALS_REFUSED')
     t.equal(answer.headers['set-cookie'], undefined)
     const { data } = (await app.inject({ url: '/sign_ins', headers: own.credential })).json()
     t.match(data, [{ current: true }], 'only the one that changed it is listed')

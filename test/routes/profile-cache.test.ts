@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Identity } from '../../plugins/lib/contract.js'
 import { databaseFile } from '../../plugins/lib/database/embedded.js'
 import { initialAvatar, PROFILE_AGE, ProfileCache } from '../../routes/profile-cache.js'
-import { refused, signIn, userInfo } from '../helpers/http.js'
+import { refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 function identity(accountId: string): Identity {
@@ -67,9 +67,15 @@ t.test('an account that went without its sign-ins is nobody, as soon as it is as
     await delay(20)
     gone = await userInfo(app, credential)
   }
-  refused(t, gone, 403, 'SIGNED_OUT')
+  refusedByCenter(t, gone, 403, 'SIGNED_OUT')
   t.equal(gone.headers['www-authenticate'], 'Bearer')
-  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'and stays so: nothing of it was kept')
+  refusedByCenter(
+    t,
+    await userInfo(app, credential),
+    403,
+    'SIGNED_OUT',
+    'and stays so: nothing of it was kept',
+  )
 })
 
 t.test('a profile in memory recognises nobody: who signed out is refused at once', async (t) => {
@@ -77,7 +83,7 @@ t.test('a profile in memory recognises nobody: who signed out is refused at once
   const { credential } = await signIn(app, 'cookie')
   t.equal((await userInfo(app, credential)).statusCode, 200)
   await app.inject({ method: 'POST', url: '/logout_cookie', headers: credential })
-  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
 })
 
 const PREFIX = 'data:image/svg+xml,'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { type Test, test } from 'tap'
-import { type Credential, cookieOf, post, refused, signIn, USER, userInfo } from '../helpers/http.js'
+import { type Credential, cookieOf, post, refusedByCenter, signIn, USER, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 const WITH_COOKIE = { ...USER, refresh_cookie: true }
@@ -42,9 +42,9 @@ test('without refresh_cookie, or with false, no cookie is set', async (t) => {
     t.type(login.json().data.refresh_token, 'string')
   }
   for (const refresh_cookie of ['true', 1, null])
-    refused(t, await post(app, '/login_token', { ...USER, refresh_cookie }), 400, 'BODY_INVALID')
+    refusedByCenter(t, await post(app, '/login_token', { ...USER, refresh_cookie }), 400, 'BODY_INVALID')
   for (const mode of ['cookie', 'session'])
-    refused(t, await post(app, `/login_${mode}`, WITH_COOKIE), 400, 'BODY_INVALID', mode)
+    refusedByCenter(t, await post(app, `/login_${mode}`, WITH_COOKIE), 400, 'BODY_INVALID', mode)
 })
 
 test('/refresh_token without a body uses the cookie, and sets its successor', async (t) => {
@@ -80,20 +80,31 @@ test('an old refresh cookie is theft: the sign-in ends', async (t) => {
   const next = await refreshBy(app, cookie)
   clock.advance(11)
   const stolen = await refreshBy(app, cookie)
-  refused(t, stolen, 401, 'REFRESH_REFUSED')
+  refusedByCenter(t, stolen, 401, 'REFRESH_REFUSED')
   t.equal(stolen.headers['set-cookie'], undefined, 'a late refusal must not clear a newer cookie')
-  refused(t, await refreshBy(app, cookieOf(next)), 401, 'REFRESH_REFUSED')
-  refused(t, await userInfo(app, bearerOf(next)), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await refreshBy(app, cookieOf(next)), 401, 'REFRESH_REFUSED')
+  refusedByCenter(t, await userInfo(app, bearerOf(next)), 403, 'SIGNED_OUT')
 })
 
 test('body and cookie together are refused, and nothing is rotated', async (t) => {
   const { app, clock, cookie } = await enter(t)
   const { refreshToken } = await signIn(app, 'token')
   const url = '/refresh_token'
-  refused(t, await post(app, url, { refresh_token: refreshToken }, { cookie }), 400, 'CREDENTIAL_AMBIGUOUS')
+  refusedByCenter(
+    t,
+    await post(app, url, { refresh_token: refreshToken }, { cookie }),
+    400,
+    'CREDENTIAL_AMBIGUOUS',
+  )
   for (const payload of ['{}', 'null', '{"refresh_token":']) {
     const headers = { cookie, 'content-type': 'application/json' }
-    refused(t, await app.inject({ method: 'POST', url, headers, payload }), 400, 'BODY_INVALID', payload)
+    refusedByCenter(
+      t,
+      await app.inject({ method: 'POST', url, headers, payload }),
+      400,
+      'BODY_INVALID',
+      payload,
+    )
   }
   const first = await refreshBy(app, cookie)
   clock.advance(11)
@@ -104,8 +115,14 @@ test('body and cookie together are refused, and nothing is rotated', async (t) =
 test('two such cookies are none', async (t) => {
   const { app, cookie } = await enter(t)
   const doubled = `${cookie}; ${cookie}`
-  refused(t, await refreshBy(app, doubled), 400, 'BODY_INVALID')
-  refused(t, await app.inject({ method: 'POST', url: '/refresh_token' }), 400, 'BODY_INVALID', 'as without')
+  refusedByCenter(t, await refreshBy(app, doubled), 400, 'BODY_INVALID')
+  refusedByCenter(
+    t,
+    await app.inject({ method: 'POST', url: '/refresh_token' }),
+    400,
+    'BODY_INVALID',
+    'as without',
+  )
   const { refreshToken } = await signIn(app, 'token')
   const byBody = await post(app, '/refresh_token', { refresh_token: refreshToken }, { cookie: doubled })
   t.equal(byBody.statusCode, 200)
@@ -128,10 +145,10 @@ test('what is no genuine refresh token is refused in a cookie too', async (t) =>
       login.json().data.token,
       ...foreign,
     ])
-      refused(t, await refreshBy(app, `${name}=${forged}`), 401, 'REFRESH_REFUSED', forged)
+      refusedByCenter(t, await refreshBy(app, `${name}=${forged}`), 401, 'REFRESH_REFUSED', forged)
     t.equal((await refreshBy(app, cookie)).statusCode, 200, 'the good one is good')
     const otherName = COOKIE_SECURE === 'true' ? 'refresh' : '__Host-refresh'
-    refused(
+    refusedByCenter(
       t,
       await refreshBy(app, `${otherName}=${value}`),
       400,
@@ -143,11 +160,11 @@ test('what is no genuine refresh token is refused in a cookie too', async (t) =>
 
 test('the refresh cookie is no credential anywhere else', async (t) => {
   const { app, cookie } = await enter(t)
-  refused(t, await userInfo(app, { cookie }), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await userInfo(app, { cookie }), 403, 'NOT_SIGNED_IN')
   const value = cookie.split('=')[1]
   for (const name of ['identity', 'session'])
-    refused(t, await userInfo(app, { cookie: `${name}=${value}` }), 403, 'CREDENTIAL_INVALID', name)
-  refused(t, await userInfo(app, { authorization: `Bearer ${value}` }), 403, 'TOKEN_INVALID')
+    refusedByCenter(t, await userInfo(app, { cookie: `${name}=${value}` }), 403, 'CREDENTIAL_INVALID', name)
+  refusedByCenter(t, await userInfo(app, { authorization: `Bearer ${value}` }), 403, 'TOKEN_INVALID')
 })
 
 test('another site can neither set, use nor end a refresh cookie', async (t) => {
@@ -166,7 +183,7 @@ test('another site can neither set, use nor end a refresh cookie', async (t) => 
       await app.inject({ method: 'GET', url: '/logout_token', headers: { cookie, ...headers } }),
     ]
     for (const answer of answers) {
-      refused(t, answer, 403, 'CROSS_SITE')
+      refusedByCenter(t, answer, 403, 'CROSS_SITE')
       t.equal(answer.headers['set-cookie'], undefined)
     }
   }
@@ -184,8 +201,8 @@ test('/logout_token ends the sign-in of the cookie, old or new, and clears it', 
       const { name, httpOnly, sameSite, path, secure } = login.cookies[0] ?? {}
       t.match(cleared, { name, httpOnly, sameSite, path, value: '', maxAge: 0 })
       t.equal(cleared?.secure, secure)
-      refused(t, await refreshBy(app, cookieOf(next)), 401, 'REFRESH_REFUSED')
-      refused(t, await userInfo(app, bearerOf(next)), 403, 'SIGNED_OUT')
+      refusedByCenter(t, await refreshBy(app, cookieOf(next)), 401, 'REFRESH_REFUSED')
+      refusedByCenter(t, await userInfo(app, bearerOf(next)), 403, 'SIGNED_OUT')
       const forged = { cookie: `${name}=x` }
       const again = await app.inject({ method, url: '/logout_token', headers: forged })
       t.match(again.cookies, [{ name, maxAge: 0 }], 'a forged one is cleared as well')
@@ -198,19 +215,19 @@ test('ending the own sign-in clears the refresh cookie', async (t) => {
   const headers = { ...bearerOf(login), cookie }
   const ended = await app.inject({ method: 'DELETE', url: '/sign_ins', headers })
   t.match(ended.cookies, [{ name: 'refresh', value: '', maxAge: 0 }])
-  refused(t, await refreshBy(app, cookie), 401, 'REFRESH_REFUSED')
+  refusedByCenter(t, await refreshBy(app, cookie), 401, 'REFRESH_REFUSED')
 })
 
 test('a new sign-in with a cookie ends the one whose cookie it replaces', async (t) => {
   const { app, login, cookie } = await enter(t)
   const wrong = await post(app, '/login_token', { ...WITH_COOKIE, password: 'wrong password' }, { cookie })
-  refused(t, wrong, 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, wrong, 401, 'CREDENTIALS_REFUSED')
   t.equal((await userInfo(app, bearerOf(login))).statusCode, 200, 'a refused one ends nothing')
   const plain = await post(app, '/login_token', USER, { cookie })
   t.equal(plain.headers['set-cookie'], undefined)
   t.equal((await userInfo(app, bearerOf(login))).statusCode, 200, 'nor does one without a cookie')
   const second = await post(app, '/login_token', WITH_COOKIE, { cookie })
-  refused(t, await userInfo(app, bearerOf(login)), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, bearerOf(login)), 403, 'SIGNED_OUT')
   t.equal((await refreshBy(app, cookieOf(second))).statusCode, 200)
   t.equal((await userInfo(app, bearerOf(plain))).statusCode, 200)
 })

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { post, refused, signIn, userInfo } from '../helpers/http.js'
+import { post, refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 test('POST /refresh_token answers a new pair of the same shape', async (t) => {
@@ -32,9 +32,9 @@ test('what is no genuine refresh token is 401 REFRESH_REFUSED, and burns nothing
     ` ${refreshToken}`,
   ]
   for (const refresh_token of forged) {
-    refused(t, await post(app, '/refresh_token', { refresh_token }), 401, 'REFRESH_REFUSED')
+    refusedByCenter(t, await post(app, '/refresh_token', { refresh_token }), 401, 'REFRESH_REFUSED')
   }
-  refused(t, await userInfo(app, { authorization: `Bearer ${refreshToken}` }), 403, 'TOKEN_INVALID')
+  refusedByCenter(t, await userInfo(app, { authorization: `Bearer ${refreshToken}` }), 403, 'TOKEN_INVALID')
   t.equal(
     (await post(app, '/refresh_token', { refresh_token: refreshToken })).statusCode,
     200,
@@ -50,9 +50,9 @@ test('a refresh with a bad body is 400', async (t) => {
     { refresh_token: ['x'] },
     { refresh_token: 'x', other: 1 },
   ]) {
-    refused(t, await post(app, '/refresh_token', body), 400, 'BODY_INVALID')
+    refusedByCenter(t, await post(app, '/refresh_token', body), 400, 'BODY_INVALID')
   }
-  refused(
+  refusedByCenter(
     t,
     await post(app, '/refresh_token', { refresh_token: 'x'.repeat(4097) }),
     400,
@@ -65,7 +65,12 @@ test('a refresh from another site is refused', async (t) => {
   const { app } = await startUserCenter(t)
   const { refreshToken } = await signIn(app, 'token')
   const foreign = { origin: 'https://evil.example' }
-  refused(t, await post(app, '/refresh_token', { refresh_token: refreshToken }, foreign), 403, 'CROSS_SITE')
+  refusedByCenter(
+    t,
+    await post(app, '/refresh_token', { refresh_token: refreshToken }, foreign),
+    403,
+    'CROSS_SITE',
+  )
 })
 
 test('refreshing never extends the absolute end', async (t) => {
@@ -79,5 +84,10 @@ test('refreshing never extends the absolute end', async (t) => {
     refreshToken = data.refresh_token
   }
   clock.advance(200)
-  refused(t, await post(app, '/refresh_token', { refresh_token: refreshToken }), 401, 'REFRESH_REFUSED')
+  refusedByCenter(
+    t,
+    await post(app, '/refresh_token', { refresh_token: refreshToken }),
+    401,
+    'REFRESH_REFUSED',
+  )
 })

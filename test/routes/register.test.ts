@@ -4,7 +4,7 @@ import { test } from 'tap'
 import { databaseFile, openDatabase } from '../../plugins/lib/database/embedded.js'
 import { accountRoutes } from '../../routes/accounts.js'
 import { registrationRoutes } from '../../routes/register.js'
-import { type Credential, listen, MODES, post, refused, signIn, userInfo } from '../helpers/http.js'
+import { type Credential, listen, MODES, post, refusedByCenter, signIn, userInfo } from '../helpers/http.js'
 import { buildSuite, tokenMode } from '../helpers/suite.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
@@ -57,9 +57,15 @@ test('what was asked for in any other form is refused, and makes nothing', async
     [ZOE],
   ]
   for (const body of bodies)
-    refused(t, await register(app, body), 400, 'BODY_INVALID', JSON.stringify(body).slice(0, 60))
+    refusedByCenter(t, await register(app, body), 400, 'BODY_INVALID', JSON.stringify(body).slice(0, 60))
   for (const username of ['x'.repeat(65), ' zoe', 'zoe ', 'zo\0e', 'zo\u200be', 'zo\ne', '..', 'zo\ud800'])
-    refused(t, await register(app, { ...ZOE, username }), 400, 'USERNAME_INVALID', JSON.stringify(username))
+    refusedByCenter(
+      t,
+      await register(app, { ...ZOE, username }),
+      400,
+      'USERNAME_INVALID',
+      JSON.stringify(username),
+    )
   const poisoned = `{"username":"zoe","password":"${ZOE.password}","__proto__":{"role":"admin"}}`
   const headers = { 'content-type': 'application/json' }
   for (const payload of [
@@ -70,7 +76,7 @@ test('what was asked for in any other form is refused, and makes nothing', async
     '',
   ]) {
     const answer = await app.inject({ method: 'POST', url: '/register', headers, payload })
-    refused(t, answer, 400, 'BODY_INVALID', payload.slice(0, 60))
+    refusedByCenter(t, answer, 400, 'BODY_INVALID', payload.slice(0, 60))
   }
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
   const answer = await app.inject({
@@ -79,7 +85,7 @@ test('what was asked for in any other form is refused, and makes nothing', async
     headers: form,
     payload: 'username=zoe',
   })
-  refused(t, answer, 415, 'CONTENT_TYPE_UNSUPPORTED')
+  refusedByCenter(t, answer, 415, 'CONTENT_TYPE_UNSUPPORTED')
   t.equal(await app.accounts.count(), before)
 })
 
@@ -109,7 +115,7 @@ test('a password that may not be chosen is refused with the reason, and makes no
   ] as const
   for (const [password, reason] of cases) {
     const answer = await register(app, { ...ZOE, password })
-    refused(t, answer, 422, 'PASSWORD_REFUSED', password.slice(0, 20))
+    refusedByCenter(t, answer, 422, 'PASSWORD_REFUSED', password.slice(0, 20))
     t.equal(answer.json().reason, reason)
   }
   t.equal(await app.accounts.findByUsername('zoë'), null)
@@ -126,7 +132,7 @@ test('of two who ask for one name at once one gets it, and a taken one tells not
   )
   t.same(answers.map(({ statusCode }) => statusCode).sort(), [201, 409, 409])
   for (const answer of answers) {
-    if (answer.statusCode === 409) refused(t, answer, 409, 'USERNAME_TAKEN')
+    if (answer.statusCode === 409) refusedByCenter(t, answer, 409, 'USERNAME_TAKEN')
   }
   const winner = answers.findIndex(({ statusCode }) => statusCode === 201)
   for (const index of spellings.keys()) {
@@ -136,7 +142,7 @@ test('of two who ask for one name at once one gets it, and a taken one tells not
   const admin = await app.accounts.findByUsername('admin')
   const { msg } = answers.find(({ statusCode }) => statusCode === 409)?.json() ?? {}
   const taken = await register(app, { ...ZOE, username: 'ADMIN' })
-  refused(t, taken, 409, 'USERNAME_TAKEN')
+  refusedByCenter(t, taken, 409, 'USERNAME_TAKEN')
   t.equal(taken.json().msg, msg, 'whoever has it')
   t.same(await app.accounts.findByUsername('admin'), admin)
 })
@@ -145,8 +151,8 @@ test('another site cannot register anybody', async (t) => {
   const { app } = await startUserCenter(t)
   const foreign: Credential[] = [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }]
   for (const headers of foreign) {
-    refused(t, await register(app, ZOE, headers), 403, 'CROSS_SITE')
-    refused(
+    refusedByCenter(t, await register(app, ZOE, headers), 403, 'CROSS_SITE')
+    refusedByCenter(
       t,
       await register(app, { ...ZOE, role: 'admin' }, headers),
       400,
@@ -164,9 +170,9 @@ test('where registration is closed nobody registers: by default in production', 
     const { app } = await startUserCenter(t, env)
     const before = await app.accounts.count()
     for (const body of [ZOE, { ...ZOE, password: 'short' }, { ...ZOE, username: 'admin' }])
-      refused(t, await register(app, body), 403, 'REGISTRATION_CLOSED')
+      refusedByCenter(t, await register(app, body), 403, 'REGISTRATION_CLOSED')
     const foreign = { origin: 'https://evil.example' }
-    refused(t, await register(app, ZOE, foreign), 403, 'CROSS_SITE')
+    refusedByCenter(t, await register(app, ZOE, foreign), 403, 'CROSS_SITE')
     t.equal(await app.accounts.count(), before)
   }
   const { app } = await startUserCenter(t, { ...production, REGISTRATION: 'open' })
@@ -227,11 +233,11 @@ test('an account that is made anew under the same name inherits nothing', async 
   t.equal((await register(app, again)).statusCode, 201)
   const after = await app.accounts.findByUsername('zoë')
   t.not(after?.id, before?.id)
-  refused(t, await post(app, '/login_token', ZOE), 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, await post(app, '/login_token', ZOE), 401, 'CREDENTIALS_REFUSED')
   for (const { credential } of held) {
-    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'the old credential is nobody’s')
+    refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'the old credential is nobody’s')
     const change = { current_password: again.password, new_password: 'taken over by the old' }
-    refused(t, await post(app, '/password', change, credential), 401, 'CREDENTIALS_REFUSED')
+    refusedByCenter(t, await post(app, '/password', change, credential), 401, 'CREDENTIALS_REFUSED')
   }
   const { credential } = await signIn(app, 'cookie', again)
   const list = (await app.inject({ url: '/sign_ins', headers: credential })).json().data
@@ -244,7 +250,7 @@ test('a database that is away is 503, and claims nothing', async (t) => {
   t.teardown(close)
   connection.exec('ALTER TABLE accounts RENAME TO elsewhere')
   const answer = await register(app)
-  refused(t, answer, 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, answer, 503, 'STORE_UNAVAILABLE')
   t.match(answer.headers['retry-after'], /^\d+$/)
 })
 

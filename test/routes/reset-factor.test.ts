@@ -1,7 +1,7 @@
 import t from 'tap'
 import { onDatabases } from '../helpers/databases.js'
 import { beginLogin, signInByFactor, startFactorCenter } from '../helpers/factor-center.js'
-import { post, refused, USER } from '../helpers/http.js'
+import { post, refusedByCenter, USER } from '../helpers/http.js'
 import { tokenIn } from '../helpers/mail-center.js'
 
 const test = onDatabases(t)
@@ -30,14 +30,19 @@ test('POST /password/reset asks for the factor, which spends no token', async (t
   const asked = await reset(token)
   t.match(asked.json(), { code: 401, error: 'SECOND_FACTOR_REQUIRED' })
   t.same(asked.json().data, { factors: ['totp', 'recovery_code'] })
-  refused(t, await reset(token, { factor: 'totp', code: '000000' }), 401, 'FACTOR_REFUSED')
-  refused(t, await reset(token, { factor: 'recovery_code', code: totp.next() }), 401, 'FACTOR_REFUSED')
+  refusedByCenter(t, await reset(token, { factor: 'totp', code: '000000' }), 401, 'FACTOR_REFUSED')
+  refusedByCenter(
+    t,
+    await reset(token, { factor: 'recovery_code', code: totp.next() }),
+    401,
+    'FACTOR_REFUSED',
+  )
   for (const body of [{ factor: 'totp' }, { code: '123456' }, { factor: 'x', code: 'y' }])
-    refused(t, await reset(token, body), 400, 'BODY_INVALID')
+    refusedByCenter(t, await reset(token, body), 400, 'BODY_INVALID')
   t.equal((await beginLogin(app, 'token', USER)).factors.length, 2, 'the old password still works')
   t.equal((await reset(token, { factor: 'totp', code: totp.next() })).statusCode, 200)
-  refused(t, await reset(token, { factor: 'totp', code: totp.next() }), 401, 'RESET_REFUSED', 'once')
-  refused(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, await reset(token, { factor: 'totp', code: totp.next() }), 401, 'RESET_REFUSED', 'once')
+  refusedByCenter(t, await post(app, '/login_token', USER), 401, 'CREDENTIALS_REFUSED')
   const who = { ...USER, password: NEXT }
   await signInByFactor(app, 'cookie', { factor: 'totp', code: totp.next() }, who)
 })
@@ -46,7 +51,7 @@ test('a recovery code resets too, and is spent', async (t, env) => {
   const { totp, newToken, reset } = await start(t, env)
   const code = totp.recoveryCodes[3]
   t.equal((await reset(await newToken(), { factor: 'recovery_code', code })).statusCode, 200)
-  refused(t, await reset(await newToken(), { factor: 'recovery_code', code }), 401, 'FACTOR_REFUSED')
+  refusedByCenter(t, await reset(await newToken(), { factor: 'recovery_code', code }), 401, 'FACTOR_REFUSED')
 })
 
 test('a refused password spends neither the token nor the code', async (t, env) => {
@@ -54,7 +59,7 @@ test('a refused password spends neither the token nor the code', async (t, env) 
   const token = await newToken()
   const code = totp.next()
   const weak = await reset(token, { factor: 'totp', code, new_password: 'user1' })
-  refused(t, weak, 422, 'PASSWORD_REFUSED')
+  refusedByCenter(t, weak, 422, 'PASSWORD_REFUSED')
   t.equal((await reset(token, { factor: 'totp', code })).statusCode, 200)
 })
 
@@ -64,12 +69,12 @@ test('wrong codes of resets and logins count together, and to ask for the factor
   for (let count = 0; count < 150; count++)
     t.equal((await reset(token)).json().error, 'SECOND_FACTOR_REQUIRED')
   for (let count = 0; count < 5; count++)
-    refused(t, await reset(token, { factor: 'totp', code: '000000' }), 401, 'FACTOR_REFUSED')
+    refusedByCenter(t, await reset(token, { factor: 'totp', code: '000000' }), 401, 'FACTOR_REFUSED')
   const statuses: number[] = []
   for (let count = 0; count < 6; count++) {
     const { pending } = await beginLogin(app, 'token')
     statuses.push((await post(app, '/login_factor', { pending, factor: 'totp', code: '000000' })).statusCode)
   }
   t.same(statuses, [401, 401, 401, 401, 401, 429])
-  refused(t, await reset(token, { factor: 'totp', code: '000000' }), 429, 'THROTTLED')
+  refusedByCenter(t, await reset(token, { factor: 'totp', code: '000000' }), 429, 'THROTTLED')
 })

@@ -1,6 +1,15 @@
 import { test } from 'tap'
 import { StoreUnavailable } from '../../plugins/lib/errors.js'
-import { ADMIN, type Credential, listen, MODES, refused, sendRaw, signIn, userInfo } from '../helpers/http.js'
+import {
+  ADMIN,
+  type Credential,
+  listen,
+  MODES,
+  refusedByCenter,
+  sendRaw,
+  signIn,
+  userInfo,
+} from '../helpers/http.js'
 import { startUserCenter } from '../helpers/user-center.js'
 
 test('GET /sign_ins lists every place, whatever the mode, and nothing that works as a credential', async (t) => {
@@ -41,7 +50,7 @@ test('GET /sign_ins lists every place, whatever the mode, and nothing that works
       cookie: `identity=${entry.id}; session=${entry.id}`,
       authorization: `Bearer ${entry.id}`,
     }
-    refused(t, await userInfo(app, asCredential), 403, 'TOKEN_INVALID')
+    refusedByCenter(t, await userInfo(app, asCredential), 403, 'TOKEN_INVALID')
   }
   for (const secret of [token?.refreshToken, cookie?.credential.cookie, session?.credential.cookie]) {
     t.notMatch(response.body, String(secret).split('=').at(-1))
@@ -59,20 +68,20 @@ test('DELETE /sign_ins/:id ends one, and is 404 for one that is not yours', asyn
     app.inject({ method: 'DELETE', url: `/sign_ins/${id}`, headers })
 
   const [foreign] = await list(theirs.credential)
-  refused(t, await end(foreign.id, here.credential), 404, 'NOT_FOUND')
-  refused(t, await end('unknown', here.credential), 404, 'NOT_FOUND')
+  refusedByCenter(t, await end(foreign.id, here.credential), 404, 'NOT_FOUND')
+  refusedByCenter(t, await end('unknown', here.credential), 404, 'NOT_FOUND')
   t.equal((await userInfo(app, theirs.credential)).statusCode, 200, 'theirs is untouched')
 
   const other = (await list(here.credential)).find((entry: { current: boolean }) => !entry.current)
   const ended = await end(other.id, here.credential)
   t.match(ended.json(), { code: 200, data: { ended: 1 } })
   t.equal(ended.headers['set-cookie'], undefined)
-  refused(t, await userInfo(app, mine.credential), 403, 'SIGNED_OUT')
-  refused(t, await end(other.id, here.credential), 404, 'NOT_FOUND', 'twice')
+  refusedByCenter(t, await userInfo(app, mine.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await end(other.id, here.credential), 404, 'NOT_FOUND', 'twice')
 
   const [own] = await list(here.credential)
   t.match((await end(own.id, here.credential)).cookies, [{ name: 'session', value: '', maxAge: 0 }])
-  refused(t, await userInfo(app, here.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, here.credential), 403, 'SIGNED_OUT')
 })
 
 test('DELETE /sign_ins ends all of them, or all others', async (t) => {
@@ -83,14 +92,15 @@ test('DELETE /sign_ins ends all of them, or all others', async (t) => {
     const here = await signIn(app, mode)
     const end = (query: string) =>
       app.inject({ method: 'DELETE', url: `/sign_ins${query}`, headers: here.credential })
-    refused(t, await end('?except=other'), 400, 'BODY_INVALID')
+    refusedByCenter(t, await end('?except=other'), 400, 'BODY_INVALID')
     t.match((await end('?except=current')).json(), { code: 200, data: { ended: 3 } })
-    for (const { credential } of others) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+    for (const { credential } of others)
+      refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
     t.equal((await userInfo(app, here.credential)).statusCode, 200, `${mode}: this one is spared`)
     const all = await end('')
     t.match(all.json(), { code: 200, data: { ended: 1 } })
     t.equal(all.cookies.length, mode === 'token' ? 0 : 1, `${mode}: its own cookie is cleared`)
-    refused(t, await userInfo(app, here.credential), 403, 'SIGNED_OUT', mode)
+    refusedByCenter(t, await userInfo(app, here.credential), 403, 'SIGNED_OUT', mode)
   }
   t.equal((await userInfo(app, bystander.credential)).statusCode, 200, 'another account is untouched')
 })
@@ -101,11 +111,11 @@ test('DELETE /accounts/:username/sign_ins is for admins', async (t) => {
   const user = await Promise.all(MODES.map((mode) => signIn(app, mode)))
   const end = (name: string, headers: Record<string, string> = {}) =>
     app.inject({ method: 'DELETE', url: `/accounts/${name}/sign_ins`, headers })
-  refused(t, await end('user1'), 403, 'NOT_SIGNED_IN')
-  refused(t, await end('admin', user[0]?.credential), 403, 'ROLE_REQUIRED')
-  refused(t, await end('nobody', admin.credential), 404, 'NOT_FOUND')
+  refusedByCenter(t, await end('user1'), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await end('admin', user[0]?.credential), 403, 'ROLE_REQUIRED')
+  refusedByCenter(t, await end('nobody', admin.credential), 404, 'NOT_FOUND')
   t.match((await end('USER1', admin.credential)).json(), { code: 200, data: { ended: 3 } })
-  for (const { credential } of user) refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
+  for (const { credential } of user) refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT')
   t.equal((await userInfo(app, admin.credential)).statusCode, 200)
 })
 
@@ -119,7 +129,7 @@ test('an admin’s sign-out everywhere goes by the epoch: a login under way is e
   // As a route has it between the check of a password and the sign-in.
   const verified = await app.accountSource.verify('user1', 'user123')
   t.match((await end('user1')).json(), { code: 200, data: { ended: 1 } })
-  refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
   t.equal((await app.accounts.findByUsername('user1'))?.epoch, (before?.epoch ?? 0) + 1)
   t.equal(verified?.epoch, before?.epoch)
   t.match((await end('user1')).json(), { data: { ended: 0 } }, 'nothing left')
@@ -128,7 +138,7 @@ test('an admin’s sign-out everywhere goes by the epoch: a login under way is e
   const answer = await app.inject({ method: 'DELETE', url, headers: own.credential })
   t.match(answer.json(), { data: { ended: 2 } })
   t.match(answer.cookies, [{ name: 'identity', value: '', maxAge: 0 }], 'their own cookie goes')
-  refused(t, await userInfo(app, own.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, own.credential), 403, 'SIGNED_OUT')
 })
 
 test('an admin’s sign-out that cannot be distributed claims nothing', async (t) => {
@@ -139,12 +149,12 @@ test('an admin’s sign-out that cannot be distributed claims nothing', async (t
   app.stateStore.raiseEpoch = () => Promise.reject(new StoreUnavailable())
   const url = '/accounts/user1/sign_ins'
   const response = await app.inject({ method: 'DELETE', url, headers: admin.credential })
-  refused(t, response, 503, 'STORE_UNAVAILABLE')
+  refusedByCenter(t, response, 503, 'STORE_UNAVAILABLE')
   t.ok(response.headers['retry-after'])
   app.stateStore.raiseEpoch = real
   const again = await app.inject({ method: 'DELETE', url, headers: admin.credential })
   t.equal(again.statusCode, 200)
-  refused(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
+  refusedByCenter(t, await userInfo(app, user.credential), 403, 'SIGNED_OUT')
 })
 
 test('a DELETE that names a type and has no body is none of a wrong form', async (t) => {
@@ -183,10 +193,15 @@ test('every route here asks who it is, and refuses another site’s request by c
     ['DELETE', '/sign_ins'],
     ['DELETE', '/sign_ins/x'],
   ] as const) {
-    refused(t, await app.inject({ method, url }), 403, 'NOT_SIGNED_IN', `${method} ${url}`)
+    refusedByCenter(t, await app.inject({ method, url }), 403, 'NOT_SIGNED_IN', `${method} ${url}`)
   }
   const foreign = { ...credential, origin: 'https://evil.example' }
-  refused(t, await app.inject({ method: 'DELETE', url: '/sign_ins', headers: foreign }), 403, 'CROSS_SITE')
+  refusedByCenter(
+    t,
+    await app.inject({ method: 'DELETE', url: '/sign_ins', headers: foreign }),
+    403,
+    'CROSS_SITE',
+  )
   const { credential: token } = await signIn(app, 'token')
   const byToken = { ...foreign, ...token }
   const response = await app.inject({ method: 'DELETE', url: '/sign_ins?except=current', headers: byToken })
@@ -224,5 +239,5 @@ test('GET /sign_ins is paged, newest first, and a page goes on where an ended si
   t.same(ids((await ask(`?limit=3&after=${first.next}`)).json().data), made.slice(3, 6))
 
   for (const query of ['?limit=0', '?limit=101', '?limit=1e1', '?after=', '?after=x', '?other=1'])
-    refused(t, await ask(query), 400, 'BODY_INVALID', query)
+    refusedByCenter(t, await ask(query), 400, 'BODY_INVALID', query)
 })

@@ -7,7 +7,7 @@ import {
   MODES,
   type Mode,
   post,
-  refused,
+  refusedByCenter,
   signIn,
   USER,
   userInfo,
@@ -42,15 +42,15 @@ test('POST /step_up with the password makes the sign-in recent again, in each mo
     const { credential, refreshToken } = await signIn(app, mode)
     const before = await ownEntry(app, credential)
     clock.advance(601)
-    refused(t, await ask(app, credential), 403, 'SIGN_IN_TOO_OLD', mode)
+    refusedByCenter(t, await ask(app, credential), 403, 'SIGN_IN_TOO_OLD', mode)
     const more = refreshOf(mode, refreshToken)
-    refused(
+    refusedByCenter(
       t,
       await post(app, '/step_up', { password: 'wrong', ...more }, credential),
       401,
       'CREDENTIALS_REFUSED',
     )
-    refused(t, await ask(app, credential), 403, 'SIGN_IN_TOO_OLD', `${mode}: nothing changed`)
+    refusedByCenter(t, await ask(app, credential), 403, 'SIGN_IN_TOO_OLD', `${mode}: nothing changed`)
     const answer = await post(app, '/step_up', { password: USER.password, ...more }, credential)
     t.match(answer.json(), { code: 200, auth_type: mode })
     t.equal(answer.headers['cache-control'], 'no-store')
@@ -69,10 +69,10 @@ test('POST /step_up with a factor makes the sign-in stronger, in each mode', asy
   for (const mode of MODES) weak.push({ mode, ...(await signIn(app, mode)) })
   const totp = await enrolTotp(center, weak[0]?.credential ?? {})
   for (const { mode, credential, refreshToken } of weak) {
-    refused(t, await ask(app, credential), 403, 'FACTOR_REQUIRED', mode)
+    refusedByCenter(t, await ask(app, credential), 403, 'FACTOR_REQUIRED', mode)
     const more = refreshOf(mode, refreshToken)
     const wrong = { factor: 'totp', code: '000000', ...more }
-    refused(t, await post(app, '/step_up', wrong, credential), 401, 'FACTOR_REFUSED')
+    refusedByCenter(t, await post(app, '/step_up', wrong, credential), 401, 'FACTOR_REFUSED')
     const code = totp.next()
     const answer = await post(app, '/step_up', { factor: 'totp', code, ...more }, credential)
     t.match(answer.json(), { code: 200, auth_type: mode })
@@ -80,10 +80,16 @@ test('POST /step_up with a factor makes the sign-in stronger, in each mode', asy
     t.equal((await ask(app, strong)).statusCode, 200, mode)
     t.same((await ownEntry(app, strong)).factors, ['password', 'totp'])
     if (mode !== 'token')
-      refused(t, await ask(app, credential), 403, 'FACTOR_REQUIRED', `${mode}: the old one stays weak`)
+      refusedByCenter(
+        t,
+        await ask(app, credential),
+        403,
+        'FACTOR_REQUIRED',
+        `${mode}: the old one stays weak`,
+      )
     const { pending } = await beginLogin(app, 'token')
     const again = { pending, factor: 'totp', code }
-    refused(t, await post(app, '/login_factor', again), 401, 'FACTOR_REFUSED', 'the code is spent')
+    refusedByCenter(t, await post(app, '/login_factor', again), 401, 'FACTOR_REFUSED', 'the code is spent')
   }
 })
 
@@ -94,9 +100,9 @@ test('an old session id works for ten seconds, with its old strength', async (t,
   const answer = await post(app, '/step_up', { password: USER.password }, credential)
   t.not(credentialOf('session', answer).cookie, credential.cookie, 'a new id')
   t.equal((await userInfo(app, credential)).statusCode, 200)
-  refused(t, await ask(app, credential), 403, 'SIGN_IN_TOO_OLD')
+  refusedByCenter(t, await ask(app, credential), 403, 'SIGN_IN_TOO_OLD')
   clock.advance(10)
-  refused(t, await userInfo(app, credential), 403, 'CREDENTIAL_INVALID')
+  refusedByCenter(t, await userInfo(app, credential), 403, 'CREDENTIAL_INVALID')
   t.equal((await userInfo(app, credentialOf('session', answer))).statusCode, 200)
 })
 
@@ -106,10 +112,10 @@ test('token mode rotates the refresh token of this sign-in, from the body or its
   const other = await signIn(app, 'token')
   clock.advance(601)
   const { password } = USER
-  refused(t, await post(app, '/step_up', { password }, one.credential), 400, 'BODY_INVALID', 'none')
+  refusedByCenter(t, await post(app, '/step_up', { password }, one.credential), 400, 'BODY_INVALID', 'none')
   const foreign = { password, refresh_token: other.refreshToken }
-  refused(t, await post(app, '/step_up', foreign, one.credential), 401, 'REFRESH_REFUSED')
-  refused(t, await ask(app, one.credential), 403, 'SIGN_IN_TOO_OLD')
+  refusedByCenter(t, await post(app, '/step_up', foreign, one.credential), 401, 'REFRESH_REFUSED')
+  refusedByCenter(t, await ask(app, one.credential), 403, 'SIGN_IN_TOO_OLD')
   const own = { password, refresh_token: one.refreshToken }
   const pair = (await post(app, '/step_up', own, one.credential)).json().data
   t.same(Object.keys(pair).sort(), [
@@ -127,7 +133,7 @@ test('token mode rotates the refresh token of this sign-in, from the body or its
     cookie: `refresh=${refresh?.value}`,
   }
   clock.advance(601)
-  refused(t, await post(app, '/step_up', own, headers), 400, 'BODY_INVALID', 'body and cookie')
+  refusedByCenter(t, await post(app, '/step_up', own, headers), 400, 'BODY_INVALID', 'body and cookie')
   const answer = await post(app, '/step_up', { password }, headers)
   t.same([answer.statusCode, answer.json().data.refresh_token], [200, undefined])
   t.ok(answer.cookies.some(({ name, value }) => name === 'refresh' && value !== refresh?.value))
@@ -146,11 +152,12 @@ test('what is no step-up is refused, and changes nothing', async (t, env) => {
     { factor: 'passkey', code: '123456' },
     { password: USER.password, refresh_token: 'x' },
   ]
-  for (const body of bad) refused(t, await post(app, '/step_up', body, credential), 400, 'BODY_INVALID')
-  refused(t, await post(app, '/step_up', { password: USER.password }), 403, 'NOT_SIGNED_IN')
+  for (const body of bad)
+    refusedByCenter(t, await post(app, '/step_up', body, credential), 400, 'BODY_INVALID')
+  refusedByCenter(t, await post(app, '/step_up', { password: USER.password }), 403, 'NOT_SIGNED_IN')
   const crossSite = { ...credential, 'sec-fetch-site': 'cross-site' }
-  refused(t, await post(app, '/step_up', { password: USER.password }, crossSite), 403, 'CROSS_SITE')
-  refused(
+  refusedByCenter(t, await post(app, '/step_up', { password: USER.password }, crossSite), 403, 'CROSS_SITE')
+  refusedByCenter(
     t,
     await post(app, '/step_up', { factor: 'totp', code: '123456' }, credential),
     401,

@@ -13,7 +13,7 @@ import {
   listen,
   MODES,
   post,
-  refused,
+  refusedByCenter,
   sendRaw,
   signIn,
   USER,
@@ -53,7 +53,7 @@ async function start(t: Test, env: Record<string, string> = {}, clock = testCloc
 }
 
 function throttled(t: Test, answer: LightMyRequestResponse, seconds: number, why: string) {
-  refused(t, answer, 429, 'THROTTLED', why)
+  refusedByCenter(t, answer, 429, 'THROTTLED', why)
   t.equal(answer.headers['retry-after'], String(seconds), `${why}: when to come back`)
   t.equal(answer.headers['cache-control'], 'no-store')
   t.equal(answer.headers['set-cookie'], undefined)
@@ -93,9 +93,9 @@ test('the checks before the throttle stay before it', async (t) => {
   const { app } = await start(t, { LOGIN_LIMIT_ACCOUNT: '1' })
   await fail(app, 1)
   throttled(t, await tryLogin(app, USER), 60, 'the limit is an option')
-  refused(t, await tryLogin(app, { ...USER, extra: 1 }), 400, 'BODY_INVALID')
-  refused(t, await tryLogin(app, { ...USER, password: 'x'.repeat(20_000) }), 413, 'BODY_TOO_LARGE')
-  refused(t, await tryLogin(app, USER, { origin: 'https://evil.example' }), 403, 'CROSS_SITE')
+  refusedByCenter(t, await tryLogin(app, { ...USER, extra: 1 }), 400, 'BODY_INVALID')
+  refusedByCenter(t, await tryLogin(app, { ...USER, password: 'x'.repeat(20_000) }), 413, 'BODY_TOO_LARGE')
+  refusedByCenter(t, await tryLogin(app, USER, { origin: 'https://evil.example' }), 403, 'CROSS_SITE')
   for (const who of [{ ...NOBODY, extra: 1 }, NOBODY]) {
     await tryLogin(app, who, { origin: 'https://evil.example' })
   }
@@ -107,11 +107,11 @@ test('variants of a name are one name, and what is no username is counted too', 
   const variants = ['user1', 'USER1', 'User1', 'ｕｓｅｒ１', ' user1', 'user1 ', 'us\u200ber1', 'us\u00ader1']
   for (const username of [...variants, 'uSer1', '\tuser1']) await fail(app, 1, { ...WRONG, username })
   for (const username of [...variants, '\u202euser1']) {
-    refused(t, await tryLogin(app, { ...USER, username }), 429, 'THROTTLED', JSON.stringify(username))
+    refusedByCenter(t, await tryLogin(app, { ...USER, username }), 429, 'THROTTLED', JSON.stringify(username))
   }
   for (const username of ['__proto__', 'constructor', "' OR 1=1 --", '{"$ne":""}', 'x'.repeat(256)]) {
     await fail(app, 10, { ...WRONG, username })
-    refused(t, await tryLogin(app, { ...USER, username }), 429, 'THROTTLED', username.slice(0, 20))
+    refusedByCenter(t, await tryLogin(app, { ...USER, username }), 429, 'THROTTLED', username.slice(0, 20))
   }
 })
 
@@ -150,16 +150,22 @@ test('X-Forwarded-For counts only behind a proxy that is trusted', async (t) => 
   const { app } = await start(t, { LOGIN_LIMIT_ADDRESS: '2' })
   const forwarded = (ip: number | string) => ({ 'x-forwarded-for': `192.0.2.${ip}` })
   for (let ip = 0; ip < 2; ip++) await tryLogin(app, NOBODY, forwarded(ip))
-  refused(t, await tryLogin(app, USER, forwarded(3)), 429, 'THROTTLED', 'what the client wrote')
+  refusedByCenter(t, await tryLogin(app, USER, forwarded(3)), 429, 'THROTTLED', 'what the client wrote')
   const { app: behind } = await start(t, { LOGIN_LIMIT_ADDRESS: '2', TRUST_PROXY: '10.0.0.0/8' })
   for (let count = 0; count < 2; count++) await tryLogin(behind, NOBODY, forwarded(1))
-  refused(t, await tryLogin(behind, USER, forwarded(1)), 429, 'THROTTLED', 'what the proxy wrote')
+  refusedByCenter(t, await tryLogin(behind, USER, forwarded(1)), 429, 'THROTTLED', 'what the proxy wrote')
   t.equal((await tryLogin(behind, USER, forwarded(2))).statusCode, 200)
-  refused(t, await tryLogin(behind, USER, forwarded(1), '10.9.9.9'), 429, 'THROTTLED')
+  refusedByCenter(t, await tryLogin(behind, USER, forwarded(1), '10.9.9.9'), 429, 'THROTTLED')
   for (const port of [49_152, 49_153]) await tryLogin(behind, NOBODY, forwarded(`5:${port}`))
-  refused(t, await tryLogin(behind, USER, forwarded('5:49154')), 429, 'THROTTLED', 'a port makes no other')
+  refusedByCenter(
+    t,
+    await tryLogin(behind, USER, forwarded('5:49154')),
+    429,
+    'THROTTLED',
+    'a port makes no other',
+  )
   const spoofed = { 'x-forwarded-for': '192.0.2.77, 192.0.2.1' }
-  refused(t, await tryLogin(behind, USER, spoofed), 429, 'THROTTLED', 'only what the proxy added')
+  refusedByCenter(t, await tryLogin(behind, USER, spoofed), 429, 'THROTTLED', 'only what the proxy added')
 })
 
 test('what was shed or failed on our side is no attempt; nothing less than a sign-in resets', async (t) => {
@@ -172,10 +178,10 @@ test('what was shed or failed on our side is no attempt; nothing less than a sig
   await fail(app, 9)
   const { addSignIn } = app.stateStore
   app.stateStore.addSignIn = () => Promise.reject(new StoreUnavailable())
-  refused(t, await tryLogin(app, USER), 503, 'STORE_UNAVAILABLE', 'the right password')
+  refusedByCenter(t, await tryLogin(app, USER), 503, 'STORE_UNAVAILABLE', 'the right password')
   app.stateStore.addSignIn = addSignIn
   await fail(app, 1)
-  refused(t, await tryLogin(app, USER), 429, 'THROTTLED', 'it had reset nothing')
+  refusedByCenter(t, await tryLogin(app, USER), 429, 'THROTTLED', 'it had reset nothing')
 })
 
 test('wrong current passwords count against the account; a right one resets nothing', async (t) => {
@@ -184,13 +190,20 @@ test('wrong current passwords count against the account; a right one resets noth
   const change = (current_password: string) =>
     post(app, '/password', { current_password, new_password: 'a password that is new' }, credential)
   await fail(app, 5)
-  for (let times = 0; times < 4; times++) refused(t, await change('wrong'), 401, 'CREDENTIALS_REFUSED')
+  for (let times = 0; times < 4; times++)
+    refusedByCenter(t, await change('wrong'), 401, 'CREDENTIALS_REFUSED')
   t.equal((await change(USER.password)).statusCode, 200)
-  refused(t, await change('wrong'), 401, 'CREDENTIALS_REFUSED')
+  refusedByCenter(t, await change('wrong'), 401, 'CREDENTIALS_REFUSED')
   throttled(t, await change('a password that is new'), 60, 'ten, over both routes')
-  refused(t, await tryLogin(app, { ...USER, password: 'a password that is new' }), 429, 'THROTTLED')
+  refusedByCenter(t, await tryLogin(app, { ...USER, password: 'a password that is new' }), 429, 'THROTTLED')
   const short = { current_password: 'wrong', new_password: 'short' }
-  refused(t, await post(app, '/password', short, credential), 422, 'PASSWORD_REFUSED', 'before the throttle')
+  refusedByCenter(
+    t,
+    await post(app, '/password', short, credential),
+    422,
+    'PASSWORD_REFUSED',
+    'before the throttle',
+  )
 })
 
 test('refused refreshes count against the address, together with sign-ins; retries do not', async (t) => {
@@ -198,8 +211,8 @@ test('refused refreshes count against the address, together with sign-ins; retri
   const refresh = (refresh_token: string) => post(app, '/refresh_token', { refresh_token })
   const { refreshToken } = await signIn(app, 'token')
   for (let times = 0; times < 8; times++) t.equal((await refresh(refreshToken)).statusCode, 200, 'a retry')
-  for (let times = 0; times < 2; times++) refused(t, await refresh('made up'), 401, 'REFRESH_REFUSED')
-  refused(t, await post(app, '/login_cookie', WRONG), 401, 'CREDENTIALS_REFUSED')
+  for (let times = 0; times < 2; times++) refusedByCenter(t, await refresh('made up'), 401, 'REFRESH_REFUSED')
+  refusedByCenter(t, await post(app, '/login_cookie', WRONG), 401, 'CREDENTIALS_REFUSED')
   throttled(t, await refresh(refreshToken), 900, 'a good one too')
   throttled(t, await post(app, '/login_cookie', USER), 900, 'and a sign-in')
 })
@@ -208,8 +221,8 @@ test('registrations count against the address, whatever comes of them', async (t
   const { app } = await start(t, { LOGIN_LIMIT_ADDRESS: '3' })
   const register = (username: string) => post(app, '/register', { username, password: 'a good enough one' })
   t.equal((await register('zoe')).statusCode, 201)
-  refused(t, await register('zoe'), 409, 'USERNAME_TAKEN')
-  refused(t, await register(' '), 400, 'USERNAME_INVALID')
+  refusedByCenter(t, await register('zoe'), 409, 'USERNAME_TAKEN')
+  refusedByCenter(t, await register(' '), 400, 'USERNAME_INVALID')
   t.equal((await register('yan')).statusCode, 201)
   throttled(t, await register('xenia'), 900, 'a third account')
   throttled(t, await register('zoe'), 900, 'nor is told whether a name is taken')
@@ -249,7 +262,13 @@ test('Redis down: this process counts by itself, and hands back when Redis is th
   await redis.kill()
   await fail(app, 10)
   throttled(t, await tryLogin(app, USER), 60, 'without Redis')
-  refused(t, await tryLogin(app, ADMIN), 503, 'STORE_UNAVAILABLE', 'granted, but nowhere to be stored')
+  refusedByCenter(
+    t,
+    await tryLogin(app, ADMIN),
+    503,
+    'STORE_UNAVAILABLE',
+    'granted, but nowhere to be stored',
+  )
   t.equal(count.verified, 16)
   await redis.start()
   await eventually(async () => (await tryLogin(app, USER)).statusCode === 200)
@@ -257,7 +276,8 @@ test('Redis down: this process counts by itself, and hands back when Redis is th
   const { app: other } = await start(t, env, clock)
   await fail(app, 5)
   await fail(other, 5)
-  for (const each of [app, other]) refused(t, await tryLogin(each, USER), 429, 'THROTTLED', 'counted by both')
+  for (const each of [app, other])
+    refusedByCenter(t, await tryLogin(each, USER), 429, 'THROTTLED', 'counted by both')
   redis.pause()
   const answer = await tryLogin(other, WRONG)
   t.equal(answer.statusCode, 401, 'a Redis that hangs is one that is down')
@@ -318,20 +338,32 @@ test('a device that somebody signed in from is not locked out by others', async 
   const { response: byToken } = await signIn(app, 'token')
   t.equal(byToken.headers['set-cookie'], undefined, 'a token sign-in makes no device known')
   await fail(app, 10)
-  refused(t, await tryLogin(app, USER), 429, 'THROTTLED')
+  refusedByCenter(t, await tryLogin(app, USER), 429, 'THROTTLED')
   for (const device of devices) t.equal((await tryLogin(app, USER, device)).statusCode, 200)
   const [device = {}, other = {}] = devices
   await fail(app, 10, WRONG, device)
   throttled(t, await tryLogin(app, USER, device), 60, 'with the same limits')
   t.equal((await tryLogin(app, USER, other)).statusCode, 200, 'each its own')
-  refused(t, await tryLogin(app, USER), 429, 'THROTTLED', 'what is granted to it resets nothing of others')
+  refusedByCenter(
+    t,
+    await tryLogin(app, USER),
+    429,
+    'THROTTLED',
+    'what is granted to it resets nothing of others',
+  )
   clock.advance(60)
   t.equal((await tryLogin(app, USER, device)).statusCode, 200)
   await fail(app, 9, WRONG, device)
   const again = await signIn(app, 'cookie', USER, device)
   await fail(app, 9, WRONG, { cookie: deviceOf(again.response) })
   await fail(app, 1, WRONG, device)
-  refused(t, await tryLogin(app, USER, device), 429, 'THROTTLED', 'signed in again it is the same device')
+  refusedByCenter(
+    t,
+    await tryLogin(app, USER, device),
+    429,
+    'THROTTLED',
+    'signed in again it is the same device',
+  )
 })
 
 test('only the genuine cookie of this account and its present epoch makes a device known', async (t) => {
@@ -357,21 +389,21 @@ test('only the genuine cookie of this account and its present epoch makes a devi
   const plain = withoutDate(await tryLogin(app, USER))
   for (const [why, sent] of Object.entries(refusedCookies)) {
     const answer = await tryLogin(app, USER, { cookie: sent })
-    refused(t, answer, 429, 'THROTTLED', why)
+    refusedByCenter(t, answer, 429, 'THROTTLED', why)
     t.strictSame(withoutDate(answer), plain, `${why}: nothing tells it from none`)
   }
   const wrong = await tryLogin(app, { ...WRONG, username: 'USER1' }, { cookie })
-  refused(t, wrong, 401, 'CREDENTIALS_REFUSED', 'the genuine one')
+  refusedByCenter(t, wrong, 401, 'CREDENTIALS_REFUSED', 'the genuine one')
   t.equal(wrong.headers['set-cookie'], undefined)
   await app.accounts.raiseEpoch(content.sub)
-  refused(t, await tryLogin(app, USER, { cookie }), 429, 'THROTTLED', 'of an epoch that is over')
+  refusedByCenter(t, await tryLogin(app, USER, { cookie }), 429, 'THROTTLED', 'of an epoch that is over')
   clock.advance(60)
   const renewed = deviceOf((await signIn(app, 'cookie', USER, { cookie })).response)
   t.not(renewed, cookie)
   await fail(app, 10)
   t.equal((await tryLogin(app, WRONG, { cookie: renewed })).statusCode, 401)
   await app.accounts.setDisabled(content.sub, true)
-  refused(
+  refusedByCenter(
     t,
     await tryLogin(app, USER, { cookie: renewed }),
     429,
@@ -386,7 +418,7 @@ test('only the genuine cookie of this account and its present epoch makes a devi
   await fail(app, 10)
   t.equal((await tryLogin(app, USER, { cookie: last })).statusCode, 200, 'until its last second')
   clock.advance(1)
-  refused(t, await tryLogin(app, USER, { cookie: last }), 429, 'THROTTLED', 'and no longer')
+  refusedByCenter(t, await tryLogin(app, USER, { cookie: last }), 429, 'THROTTLED', 'and no longer')
 })
 
 test('COOKIE_SECURE covers the device cookie as well', async (t) => {
@@ -402,5 +434,5 @@ test('what was counted outlives a restart on the embedded store', async (t) => {
   await fail(first.app, 10)
   await first.app.close()
   const { app } = await start(t, { DATA_DIR: first.dataDir }, first.clock)
-  refused(t, await tryLogin(app, USER), 429, 'THROTTLED')
+  refusedByCenter(t, await tryLogin(app, USER), 429, 'THROTTLED')
 })

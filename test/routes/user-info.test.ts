@@ -6,7 +6,7 @@ import {
   listen,
   MODES,
   post,
-  refused,
+  refusedByCenter,
   sendRaw,
   signIn,
   USER,
@@ -44,7 +44,7 @@ test('a credential that is bad does not stop the search here, and does on every 
   const { credential } = await signIn(app, 'cookie')
   const mixed = { ...credential, authorization: 'Bearer junk' }
   t.equal((await userInfo(app, mixed)).json().auth_type, 'cookie')
-  refused(t, await app.inject({ url: '/sign_ins', headers: mixed }), 403, 'TOKEN_INVALID')
+  refusedByCenter(t, await app.inject({ url: '/sign_ins', headers: mixed }), 403, 'TOKEN_INVALID')
 })
 
 test('nobody recognised: 403 with the reason, and a challenge', async (t) => {
@@ -52,15 +52,15 @@ test('nobody recognised: 403 with the reason, and a challenge', async (t) => {
   const { credential: token } = await signIn(app, 'token')
   const { credential: cookie } = await signIn(app, 'cookie')
   const nobody = await userInfo(app)
-  refused(t, nobody, 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, nobody, 403, 'NOT_SIGNED_IN')
   t.equal(nobody.headers['www-authenticate'], 'Bearer, DPoP algs="ES256 EdDSA RS256"')
   t.equal(nobody.headers['cache-control'], 'no-store')
   const invalid = await userInfo(app, { authorization: 'Bearer junk' })
-  refused(t, invalid, 403, 'TOKEN_INVALID')
+  refusedByCenter(t, invalid, 403, 'TOKEN_INVALID')
   t.equal(invalid.headers['www-authenticate'], 'Bearer error="invalid_token", DPoP algs="ES256 EdDSA RS256"')
-  refused(t, await userInfo(app, { cookie: 'identity=user_id=123456' }), 403, 'CREDENTIAL_INVALID')
-  refused(t, await userInfo(app, { cookie: 'session=123456' }), 403, 'CREDENTIAL_INVALID')
-  refused(
+  refusedByCenter(t, await userInfo(app, { cookie: 'identity=user_id=123456' }), 403, 'CREDENTIAL_INVALID')
+  refusedByCenter(t, await userInfo(app, { cookie: 'session=123456' }), 403, 'CREDENTIAL_INVALID')
+  refusedByCenter(
     t,
     await userInfo(app, { authorization: 'Basic dXNlcjE6dXNlcjEyMw==' }),
     403,
@@ -68,9 +68,9 @@ test('nobody recognised: 403 with the reason, and a challenge', async (t) => {
     'another scheme',
   )
   clock.advance(3600)
-  refused(t, await userInfo(app, token), 403, 'TOKEN_EXPIRED')
-  refused(t, await userInfo(app, cookie), 403, 'CREDENTIAL_EXPIRED')
-  refused(
+  refusedByCenter(t, await userInfo(app, token), 403, 'TOKEN_EXPIRED')
+  refusedByCenter(t, await userInfo(app, cookie), 403, 'CREDENTIAL_EXPIRED')
+  refusedByCenter(
     t,
     await userInfo(app, { ...token, ...cookie }),
     403,
@@ -87,10 +87,10 @@ test('a session ends when it is idle for SESSION_IDLE_TTL, and at SESSION_ABSOLU
     t.equal((await userInfo(app, credential)).statusCode, 200, `${(used + 1) * 60} s`)
   }
   clock.advance(10)
-  refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'the absolute limit')
+  refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', 'the absolute limit')
   const idle = await signIn(app, 'session')
   clock.advance(100)
-  refused(t, await userInfo(app, idle.credential), 403, 'SIGNED_OUT', 'the idle limit')
+  refusedByCenter(t, await userInfo(app, idle.credential), 403, 'SIGNED_OUT', 'the idle limit')
 })
 
 test('a malformed or doubled Authorization is 400, one answer for each odd form', async (t) => {
@@ -132,7 +132,13 @@ test('a cookie sent twice is no credential', async (t) => {
   for (const mode of ['cookie', 'session'] as const) {
     const { credential } = await signIn(app, mode)
     const cookie = String(credential.cookie)
-    refused(t, await userInfo(app, { cookie: `${cookie}; ${cookie}` }), 403, 'CREDENTIAL_INVALID', mode)
+    refusedByCenter(
+      t,
+      await userInfo(app, { cookie: `${cookie}; ${cookie}` }),
+      403,
+      'CREDENTIAL_INVALID',
+      mode,
+    )
     t.equal((await userInfo(app, credential)).statusCode, 200)
   }
 })
@@ -143,7 +149,7 @@ test('an account that was disabled is nobody', async (t) => {
   for (const mode of MODES) {
     const { credential } = await signIn(app, mode)
     await app.accounts.setDisabled(String(admin?.id), true)
-    refused(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
+    refusedByCenter(t, await userInfo(app, credential), 403, 'SIGNED_OUT', mode)
     await app.accounts.setDisabled(String(admin?.id), false)
   }
 })
@@ -158,7 +164,13 @@ test('people stay signed in when the process restarts', async (t) => {
   for (const [index, { credential }] of signedIn.entries()) {
     t.match((await userInfo(app, credential)).json(), { code: 200, auth_type: MODES[index] })
   }
-  refused(t, await userInfo(app, ended.credential), 403, 'SIGNED_OUT', 'who signed out stays signed out')
+  refusedByCenter(
+    t,
+    await userInfo(app, ended.credential),
+    403,
+    'SIGNED_OUT',
+    'who signed out stays signed out',
+  )
 })
 
 function rename(app: FastifyInstance, headers: Credential, payload: object) {
@@ -186,7 +198,13 @@ test('a display name of another form is refused, and so is a caller who may not 
   const { credential } = await signIn(app, 'cookie')
   await rename(app, credential, { display_name: 'Ada' })
   for (const display_name of ['', ' ', 'a\nb', '\u202eadmin', 'x'.repeat(65)])
-    refused(t, await rename(app, credential, { display_name }), 400, 'DISPLAY_NAME_INVALID', display_name)
+    refusedByCenter(
+      t,
+      await rename(app, credential, { display_name }),
+      400,
+      'DISPLAY_NAME_INVALID',
+      display_name,
+    )
   const bodies = [
     {},
     { display_name: 1 },
@@ -194,16 +212,22 @@ test('a display name of another form is refused, and so is a caller who may not 
     { display_name: 'x'.repeat(257) },
   ]
   for (const body of [...bodies, ['x'], { display_name: ['x'] }])
-    refused(t, await rename(app, credential, body), 400, 'BODY_INVALID', JSON.stringify(body).slice(0, 40))
+    refusedByCenter(
+      t,
+      await rename(app, credential, body),
+      400,
+      'BODY_INVALID',
+      JSON.stringify(body).slice(0, 40),
+    )
   const changed = { display_name: 'Eve' }
   const crossSite = { ...credential, origin: 'https://evil.example' }
-  refused(t, await rename(app, crossSite, changed), 403, 'CROSS_SITE')
-  refused(t, await rename(app, {}, changed), 403, 'NOT_SIGNED_IN')
+  refusedByCenter(t, await rename(app, crossSite, changed), 403, 'CROSS_SITE')
+  refusedByCenter(t, await rename(app, {}, changed), 403, 'NOT_SIGNED_IN')
   const makeKey = async (scopes: string[]) => {
     const { key } = (await post(app, '/api_keys', { name: 'deploy', scopes }, credential)).json().data
     return { authorization: `Bearer ${key}` }
   }
-  refused(t, await rename(app, await makeKey(['read']), changed), 403, 'SCOPE_REQUIRED')
+  refusedByCenter(t, await rename(app, await makeKey(['read']), changed), 403, 'SCOPE_REQUIRED')
   t.equal((await userInfo(app, credential)).json().data.display_name, 'Ada')
   t.equal((await rename(app, await makeKey(['write']), changed)).statusCode, 200, 'a key that may write')
 })
