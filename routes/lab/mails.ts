@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ShownMail } from '../../config/mail.js'
 import { languageOf } from '../http/messages.js'
 import { hideFromOthers } from './gate.js'
+import { escapeHtml } from './html.js'
 
 const TEXTS = {
   en: {
@@ -23,21 +24,16 @@ const TEXTS = {
   },
 } as const
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-
-/** Mails contain usernames, which may contain HTML. */
-const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '')
-
-/** Makes the link for a new password clickable. Other addresses stay text. */
+/** Mails contain usernames, which may contain HTML. Only the link for a new password becomes clickable. */
 const linked = (text: string) =>
-  escaped(text).replace(/^https?:\/\/\S+\/forgotten#reset=[\w-]+$/gm, '<a href="$&">$&</a>')
+  escapeHtml(text).replace(/^https?:\/\/\S+\/forgotten#reset=[\w-]+$/gm, '<a href="$&">$&</a>')
 
 type Texts = (typeof TEXTS)['en' | 'zh']
 
 function article({ time, to, subject, text }: ShownMail, texts: Texts): string {
   return `<article>
-<h2>${escaped(subject)}</h2>
-<p>${texts.to}: ${escaped(to)} · <time>${new Date(time).toISOString()}</time></p>
+<h2>${escapeHtml(subject)}</h2>
+<p>${texts.to}: ${escapeHtml(to)} · <time>${new Date(time).toISOString()}</time></p>
 <pre>${linked(text)}</pre>
 </article>`
 }
