@@ -15,7 +15,8 @@ type ObjectOf<F extends Fields> = { [N in Exclude<keyof F, OptionalName<F>>]: St
   [N in OptionalName<F>]?: Static<F[N]>
 }
 
-const isObject = (value: unknown): value is object =>
+/** An object that is no list, such as one of JSON. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 interface TextLimits {

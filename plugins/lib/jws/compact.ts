@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { verify } from 'node:crypto'
+import { isObject } from '../shape.js'
 import { isNameOf, type PublicKey } from './public-key.js'
 
 /** An object of JSON, unchecked. */
@@ -37,9 +38,6 @@ function namesOf(value: unknown): number {
   }
   return names
 }
-
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function parseQuietly(json: string): unknown {
   try {

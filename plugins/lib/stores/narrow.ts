@@ -1,4 +1,5 @@
 import type { Claims } from '../contract.js'
+import { isObject } from '../shape.js'
 
 /*
  * Checks of values from an engine. Each throws TypeError for a value of another type. By hand: a schema compiler would be
@@ -44,9 +45,7 @@ export function list(value: unknown): readonly unknown[] {
   return value
 }
 
-function isClaims(value: unknown): value is Claims {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
+const isClaims = (value: unknown): value is Claims => isObject(value)
 
 /** Claims in parsed JSON. */
 export function claimsOrNull(value: unknown): Claims | null {
