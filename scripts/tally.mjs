@@ -64,7 +64,7 @@ function diagnosis(result) {
 }
 
 /** @param {Failure} failure */
-export function describeFailure({ name, diag }) {
+function describeFailure({ name, diag }) {
   const lines = [`  ✗ ${name}`]
   for (const [key, value] of Object.entries(diag ?? {})) {
     const text = typeof value === 'string' ? value.trimEnd() : inspect(value, { depth: 9, breakLength: 100 })

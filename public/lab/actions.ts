@@ -73,7 +73,7 @@ export async function run(): Promise<void> {
 }
 
 /** The one character in which two texts differ, or null. */
-export function oneChange(before: string, after: string): Edit | null {
+function oneChange(before: string, after: string): Edit | null {
   if (before.length !== after.length) return null
   const places = [...before].flatMap((char, at) => (char === after[at] ? [] : [at]))
   const [at] = places

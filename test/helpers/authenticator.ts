@@ -11,7 +11,7 @@ function head(major: number, value: number): Buffer {
 }
 
 /** As an authenticator writes it (CTAP2 canonical CBOR), for what it writes. */
-export function cbor(value: Cbor): Buffer {
+function cbor(value: Cbor): Buffer {
   if (typeof value === 'number') return value < 0 ? head(1, -value - 1) : head(0, value)
   if (typeof value === 'string') return Buffer.concat([head(3, Buffer.byteLength(value)), Buffer.from(value)])
   if (value instanceof Uint8Array) return Buffer.concat([head(2, value.length), value])

@@ -183,7 +183,7 @@ export class CredentialCenter {
 }
 
 /** The value of the cookie of this kind. */
-export function cookieIn({ cookies }: LightMyRequestResponse, kind: Kind): string {
+function cookieIn({ cookies }: LightMyRequestResponse, kind: Kind): string {
   const value = cookies.find(({ name }) => name === COOKIES[kind])?.value
   if (!value) throw new Error(`no ${kind}`)
   return value

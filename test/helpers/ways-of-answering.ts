@@ -8,7 +8,7 @@ export async function ticks(count: number): Promise<void> {
 }
 
 /** Longer than any work that is held up here. */
-export const LATE = 60
+const LATE = 60
 
 /** For which no clock runs: the handler lets the time pass by itself. In ms. */
 const HANDLER_TIMEOUT = 86_400_001

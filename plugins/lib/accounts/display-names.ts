@@ -1,5 +1,5 @@
 /** The maximum length of a display name in code points. */
-export const DISPLAY_NAME_MAX_LENGTH = 64
+const DISPLAY_NAME_MAX_LENGTH = 64
 
 /**
  * Characters that hide, or that change the order in which the text around a name is read (U+202E shows `gpj.exe` as

@@ -1,5 +1,5 @@
 /** The maximum length of a username in code points, both as typed and as compared. */
-export const USERNAME_MAX_LENGTH = 64
+const USERNAME_MAX_LENGTH = 64
 
 /**
  * Characters that make two names different without looking different: controls, format characters (such as joiners and

@@ -40,7 +40,7 @@ export function unpackRound(packed: number): Round {
 }
 
 /** In seconds. */
-export function delayAt({ first, longest }: Delays, level: number): number {
+function delayAt({ first, longest }: Delays, level: number): number {
   return Math.min(first * 2 ** (level - 1), longest)
 }
 

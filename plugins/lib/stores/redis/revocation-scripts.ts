@@ -20,7 +20,7 @@ import { script } from './scripts.js'
  */
 
 /** The approximate number of entries that the feed keeps. A reader that missed more reads the whole list. */
-export const FEED_LENGTH = 65_536
+const FEED_LENGTH = 65_536
 
 const COUNT = `local function count(list) return redis.call('ZSCORE', list, 'n') or '0' end`
 

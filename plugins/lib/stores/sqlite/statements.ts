@@ -23,7 +23,7 @@ function drop(table: string, key: string, limit: string, most = SWEEP_BATCH): st
   return `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${limit} <= ? LIMIT ${most})`
 }
 
-export const SQL = {
+const SQL = {
   generation: 'SELECT generation FROM revocation_list',
   makeGeneration: `INSERT INTO revocation_list VALUES (1, ?)
     ON CONFLICT DO UPDATE SET generation = generation RETURNING generation`,
