@@ -31,7 +31,7 @@ export interface NewTotp {
   readonly qr: string
 }
 
-/** For `@simplewebauthn/browser`. */
+/** For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON` (Web Authentication, Level 3). */
 export type PasskeyOptions = Readonly<Record<string, unknown>>
 
 /** The `data` of `SECOND_FACTOR_REQUIRED`. A reset of a password has no `pending`. */

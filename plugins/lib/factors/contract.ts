@@ -47,7 +47,10 @@ export interface NewTotp {
   readonly uri: string
 }
 
-/** JSON for the browser's `navigator.credentials`, in the form that `@simplewebauthn/browser` accepts. */
+/**
+ * JSON for the browser, which converts it by `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`
+ * (Web Authentication, Level 3).
+ */
 export type PasskeyOptions = Readonly<Record<string, unknown>>
 
 /** The owner of a factor. Only the counters of failed attempts use the name. */
