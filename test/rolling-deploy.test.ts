@@ -1,7 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import type { SuiteOptions } from '../plugins/index.js'
-import { ALICE, credentialOf, refusedSoon, signInAt, startSuite, who } from './helpers/any-version.js'
+import {
+  ALICE,
+  CANNOT_JUDGE,
+  credentialOf,
+  refresh,
+  refusedSoon,
+  signInAt,
+  startSuite,
+  who,
+} from './helpers/any-version.js'
 import { DeviceClient } from './helpers/device-client.js'
 import { boundClient } from './helpers/dpop.js'
 import { type EarlierVersion, earlierVersions } from './helpers/earlier-versions.js'
@@ -14,9 +23,6 @@ import { startRedis } from './helpers/redis-server.js'
 
 const SECRET = 'a secret of both versions, at least 32 bytes'
 const ORIGIN = 'https://example.com'
-
-/** The code of an earlier version for a credential that it cannot judge. */
-const REFUSED = { cookie: 'CREDENTIAL_INVALID', session: 'SIGNED_OUT', token: 'TOKEN_INVALID' }
 
 /** What this version adds, except what an earlier one refuses. */
 const additions = (): Partial<SuiteOptions> => ({
@@ -35,9 +41,6 @@ async function startBoth(t: Test, earlier: EarlierVersion, more: Partial<SuiteOp
   const now = await startSuite(t, { ...both, ...more })
   return { old, now }
 }
-
-const refresh = (app: FastifyInstance, token: string) =>
-  app.inject({ method: 'POST', url: '/refresh', payload: { token } })
 
 /** A sign-in of one instance is recognised, listed and ended at the other. */
 async function checkTrip(t: Test, from: FastifyInstance, to: FastifyInstance, name: string): Promise<void> {
@@ -122,7 +125,7 @@ for (const earlier of earlierVersions) {
     for (const mode of MODES) {
       const { headers, refreshToken } = await signInAt(now, mode, { factors: ['password', 'totp'] })
       t.equal((await who(now, headers)).statusCode, 200)
-      t.equal((await who(old, headers)).json().code, REFUSED[mode], mode)
+      t.equal((await who(old, headers)).json().code, CANNOT_JUDGE[mode], mode)
       if (mode === 'token') t.equal((await refresh(old, refreshToken)).json().code, 'REFRESH_REFUSED')
       t.strictSame(await old.signIns.list('alice'), [])
       t.equal((await who(now, headers)).statusCode, 200, `${mode}: it stays at this version`)
@@ -138,7 +141,7 @@ for (const earlier of earlierVersions) {
       const answer = await now.inject({ method: 'POST', url: '/step_up', headers, payload: { refreshToken } })
       const stronger = credentialOf(mode, answer) ?? headers
       t.equal((await who(now, stronger)).json().factors.length, 2)
-      t.equal((await refusedSoon(old, stronger)).json().code, REFUSED[mode], mode)
+      t.equal((await refusedSoon(old, stronger)).json().code, CANNOT_JUDGE[mode], mode)
       t.strictSame(await old.signIns.list('alice'), [])
       await now.inject({ method: 'POST', url: `/out/${mode}`, headers: stronger })
     }
@@ -153,13 +156,13 @@ for (const earlier of earlierVersions) {
         const client = Object.assign(new DeviceClient(now, Date.now), { registers })
         await client.post(`/in/${mode}`)
         t.equal((await client.get('/who')).statusCode, 200)
-        t.equal((await who(old, { cookie: client.cookies() })).json().code, REFUSED[mode], mode)
+        t.equal((await who(old, { cookie: client.cookies() })).json().code, CANNOT_JUDGE[mode], mode)
       }
     }
     const client = boundClient(now, undefined, { origin: ORIGIN, login: '/in/token', body: {} })
     const pair = (await client.send('POST', '/in/token', { payload: {} })).json()
     t.equal((await client.send('GET', '/who', { token: pair.token })).statusCode, 200)
-    t.equal((await who(old, { authorization: `Bearer ${pair.token}` })).json().code, REFUSED.token)
+    t.equal((await who(old, { authorization: `Bearer ${pair.token}` })).json().code, CANNOT_JUDGE.token)
     t.equal((await refresh(old, pair.refreshToken)).json().code, 'REFRESH_REFUSED')
   })
 }

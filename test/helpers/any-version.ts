@@ -1,6 +1,11 @@
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
-import suite, { type AccountSource, type SignInOptions, type SuiteOptions } from '../../plugins/index.js'
+import suite, {
+  type AccountSource,
+  type Credentials,
+  type SignInOptions,
+  type SuiteOptions,
+} from '../../plugins/index.js'
 import { type Credential, credentialCookies, type Mode } from './http.js'
 
 /* An application that registers the suite of this version, or of an earlier one. */
@@ -10,6 +15,9 @@ const accounts: AccountSource = {
   verify: async () => ALICE,
   find: async (id) => (id === ALICE.id ? ALICE : null),
 }
+
+/** The codes of an earlier version for credentials that it cannot judge. */
+export const CANNOT_JUDGE = { cookie: 'CREDENTIAL_INVALID', session: 'SIGNED_OUT', token: 'TOKEN_INVALID' }
 
 type InMode<Body = unknown> = { Params: { mode: Mode }; Body: Body }
 
@@ -25,6 +33,9 @@ function addRoutes(app: FastifyInstance): void {
   app.post<InMode<SignInOptions | null>>('/in/:mode', (request) =>
     request.signIn(request.params.mode, ALICE, request.body ?? undefined),
   )
+  app.post<InMode<Credentials>>('/login/:mode', async (request) => ({
+    issued: await app.throttle.signIn(request, request.params.mode, request.body),
+  }))
   app.post<{ Body: { token: string } }>('/refresh', (request) =>
     app.refreshTokens.refresh(request, request.body.token),
   )
@@ -68,6 +79,9 @@ export async function signInAt(app: FastifyInstance, mode: Mode, options?: SignI
 }
 
 export const who = (app: FastifyInstance, headers: Credential) => app.inject({ url: '/who', headers })
+
+export const refresh = (app: FastifyInstance, token: string) =>
+  app.inject({ method: 'POST', url: '/refresh', payload: { token } })
 
 /** The refusal, as soon as the instance refuses the credential. The promise is a second; the test gives it more. */
 export async function refusedSoon(
