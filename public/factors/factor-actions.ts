@@ -4,18 +4,19 @@ import { anything } from '../lib/decode.js'
 import { factors, fewCodes, newCodes, newTotp } from '../lib/factor-answers.js'
 import { focusOn } from '../lib/painting.js'
 import { complain, tell } from '../lib/say.js'
-import { state, update } from '../lib/store.js'
+import { isStill, state, update } from '../lib/store.js'
 import { factorTexts } from './text.js'
 import { makePasskey, passkeyFailure } from './webauthn.js'
 
 const PLACE = 'factors'
 
 export async function loadFactors(): Promise<void> {
+  const { me } = state()
   const outcome = await call('GET', '/factors', factors)
   // An application with accounts of its own may have no factors.
   if (!outcome.ok && outcome.failure.code === 'NOT_FOUND') return
   const found = await ask(PLACE, Promise.resolve(outcome))
-  if (found && state().me) update({ factors: found.data })
+  if (found && isStill(me)) update({ factors: found.data })
 }
 
 /** Tells a user who has just signed in that few recovery codes are left. */

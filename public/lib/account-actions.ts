@@ -6,12 +6,13 @@ import { anything } from './decode.js'
 import { tSignedIn } from './language.js'
 import { focusOn } from './painting.js'
 import { tell } from './say.js'
-import { state, update } from './store.js'
+import { isStill, state, update } from './store.js'
 
 const LIMIT = '20'
 
 /** Loads a page of accounts. With `after`, adds it to the list. */
 async function loadPage(filter: string, after: string | null): Promise<boolean> {
+  const { me } = state()
   const query = new URLSearchParams({ limit: LIMIT })
   if (filter !== '') query.set('username', filter)
   if (after !== null) query.set('after', after)
@@ -19,7 +20,7 @@ async function loadPage(filter: string, after: string | null): Promise<boolean> 
   // An application with its own accounts has no such route.
   if (!outcome.ok && outcome.failure.code === 'NOT_FOUND') return false
   const found = await ask('accounts', Promise.resolve(outcome))
-  if (!found || !state().me) return false
+  if (!found || !isStill(me)) return false
   const before = after === null ? [] : (state().accounts?.accounts ?? [])
   update({ filter, accounts: { accounts: [...before, ...found.data.accounts], next: found.data.next } })
   return true
@@ -56,8 +57,9 @@ const pathOf = (username: string) => `/accounts/${encodeURIComponent(username)}`
 
 /** Loads one account with its sign-ins, keys and events. @returns whether it is shown */
 async function loadAccount(username: string): Promise<boolean> {
+  const { me } = state()
   const found = await ask('accounts', call('GET', pathOf(username), accountShown))
-  if (!found || !state().me) return false
+  if (!found || !isStill(me)) return false
   update({ account: found.data })
   return true
 }

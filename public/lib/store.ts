@@ -106,6 +106,9 @@ function paintAll(): void {
 
 export const state = (): State => current
 
+/** Whether that person is still signed in here. Otherwise a late answer about them must not be shown. */
+export const isStill = (me: State['me']): boolean => me !== null && current.me === me
+
 /** @returns a function that stops it */
 export function onChange(paint: () => void): () => void {
   painters.add(paint)

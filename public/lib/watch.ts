@@ -109,8 +109,8 @@ function shown(): void {
 function leave({ persisted }: PageTransitionEvent): void {
   forgetClient()
   if (!persisted) return
-  forgetPerson()
-  update({ settings: null })
+  // During an action, a repaint waits for the next frame. The browser stores the page before that.
+  forgetPerson({ settings: null, busy: false })
 }
 
 export function watch(): void {

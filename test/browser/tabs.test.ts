@@ -93,6 +93,23 @@ test('what happens elsewhere shows', async (t) => {
     await titled(page, 'Signed in as user1')
   })
 
+  await t.test('a page that is left during an action is stored without the person, too', async (t) => {
+    const { page, complaints } = await openWindow(t, browser)
+    await page.goto(origin)
+    await signInOn(page, 'cookie')
+    await page.locator('.factor, #add-totp').first().waitFor()
+    const shown = await page.evaluate(`
+      document.querySelector('#reload-devices').click()
+      dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))
+      document.body.textContent.includes('user1')
+    `)
+    t.equal(shown, false)
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    await titled(page, 'Signed in as user1')
+    await page.locator('.device.current').waitFor()
+    t.same(complaints, [])
+  })
+
   await t.test(
     'a session id that was planted is replaced by the login, and worth nothing after it',
     async (t) => {
