@@ -17,7 +17,7 @@ test('recovery codes leave the page as their owner likes', async (t) => {
   const codes = (await addApp(page, clock())).codes.join('\n')
 
   await page.locator('#copy-codes').click()
-  await page.getByText('The codes are copied.').waitFor()
+  await page.locator('#factors').getByText('The codes are copied.').waitFor()
   t.equal(await page.evaluate('navigator.clipboard.readText()'), codes)
   t.same(await violations(page), [], 'they are copied')
 
