@@ -38,7 +38,7 @@ const refusesDatabase = (t: Test, start: Start) =>
 const verifies = async (app: FastifyInstance, username: string, password = PASSWORD) =>
   (await app.accountSource.verify(username, password)) !== null
 
-/** What one instance does to accounts holds at the other. */
+/** Each instance sees the changes of accounts that the other one makes. */
 async function shareAccounts(t: Test, one: FastifyInstance, other: FastifyInstance, username: string) {
   const { id } = await one.accounts.create({ username, password: PASSWORD, role: 'user' })
   t.ok(await verifies(other, username))

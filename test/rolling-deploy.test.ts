@@ -24,7 +24,7 @@ import { startRedis } from './helpers/redis-server.js'
 const SECRET = 'a secret of both versions, at least 32 bytes'
 const ORIGIN = 'https://example.com'
 
-/** What this version adds, except what an earlier one refuses. */
+/** The new features of this version. Device binding is absent: an earlier version refuses its credentials. */
 const additions = (): Partial<SuiteOptions> => ({
   throttle: {},
   live: {},
